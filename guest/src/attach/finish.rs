@@ -1,0 +1,120 @@
+//! The end of an attach: every byte is verified, and everything gets its name.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Commit, Kept, Outcome, Rest, staging};
+use crate::error::{Error, Result};
+use crate::id::Digest;
+use crate::persist::STAGING;
+use crate::ports::{Change, Edit, File, Files, Link, Open};
+use crate::record::Record;
+
+/// What an attach did. Sizes in bytes.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// The builds, in the order in which their layers were merged.
+    pub builds: Vec<Record>,
+    /// Files of the tree.
+    pub files: u64,
+    /// Directories of the tree.
+    pub directories: u64,
+    /// Symlinks of the tree.
+    pub symlinks: u64,
+    /// The sum of its files' sizes.
+    pub bytes: u64,
+    /// Files that were not there or were different.
+    pub new_files: u64,
+    /// Bytes that were written.
+    pub new_bytes: u64,
+    /// Bytes that were read from the store.
+    pub fetched_bytes: u64,
+    /// Entries that `clean` removed.
+    pub removed: u64,
+}
+
+/// Gives everything its name.
+pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Attached> {
+    let rest: Rest = crate::wire::read(rest)?;
+    let mut report = Attached {
+        files: rest.files,
+        directories: rest.directories,
+        symlinks: rest.symlinks,
+        bytes: rest.bytes,
+        ..Attached::default()
+    };
+    let mut kept: HashMap<u32, Vec<Kept>> = HashMap::new();
+    let mut changed = HashSet::new();
+    // A worker's last outcome, of `close`, is empty: it holds nothing back.
+    for outcome in outcomes.iter().filter(|outcome| !outcome.is_empty()) {
+        let outcome: Outcome = crate::wire::read(outcome)?;
+        report.fetched_bytes += outcome.fetched_bytes;
+        report.new_files += outcome.new_files;
+        report.new_bytes += outcome.new_bytes;
+        changed.extend(outcome.changed);
+        for piece in outcome.kept {
+            kept.entry(piece.commit).or_default().push(piece);
+        }
+    }
+    let stays = |number: u32, commit: &Commit| commit.compared && !changed.contains(&number);
+
+    for (number, commit) in (0..).zip(&rest.commits) {
+        if commit.large && !stays(number, commit) {
+            report.new_files += 1;
+            fill(files, commit, kept.get(&number).map(Vec::as_slice).unwrap_or_default())?;
+            let Commit { staged, bits, modified, .. } = commit;
+            files.apply(&[Change { path: staged.clone(), bits: Some(*bits), modified: *modified }])?;
+        }
+    }
+    let link = |(path, target, modified): &(String, String, _)| Link {
+        path: path.clone(),
+        target: target.clone(),
+        modified: *modified,
+    };
+    files.link(&rest.links.iter().map(link).collect::<Vec<_>>())?;
+    for path in &rest.in_the_way {
+        report.removed += staging::remove(files, path)?;
+    }
+    let mut attributes = Vec::new();
+    for (number, commit) in (0..).zip(&rest.commits) {
+        let Some(path) = &commit.path else { continue };
+        if !stays(number, commit) {
+            files.edit(Edit::Rename(&commit.staged, path))?;
+        } else if commit.attributes_differ {
+            attributes.push(Change { path: path.clone(), bits: Some(commit.bits), modified: commit.modified });
+        }
+    }
+    for (staged, path) in &rest.moves {
+        files.edit(Edit::Rename(staged, path))?;
+    }
+    for path in &rest.clean {
+        report.removed += staging::remove(files, path)?;
+    }
+    files.apply(&attributes)?;
+    staging::remove(files, STAGING)?;
+    // Last, and from the inside out: every change inside a directory changes its time, and one without write permission
+    // would refuse it.
+    let change = |(path, bits, modified): &(String, u16, _)| Change {
+        path: path.clone(),
+        bits: Some(*bits),
+        modified: *modified,
+    };
+    files.apply(&rest.directories_apply.iter().rev().map(change).collect::<Vec<_>>())?;
+    report.builds = rest.builds;
+    Ok(report)
+}
+
+/// Copies what a large file's predecessor has already, and nobody fetched.
+fn fill(files: &impl Files, commit: &Commit, kept: &[Kept]) -> Result<()> {
+    let (Some(path), false) = (&commit.path, kept.is_empty()) else { return Ok(()) };
+    let (from, to) = (files.open(path, Open::Read)?, files.open(&commit.staged, Open::Write)?);
+    let mut content = Vec::new();
+    for piece in kept {
+        content.clear();
+        from.read(piece.at, piece.length as usize, &mut content)?;
+        if Digest::of(&content) != piece.digest {
+            return Err(Error::invalid("file-changed", "a file changed while it was compared", path));
+        }
+        to.write(piece.at, &content)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Between the WIT's types and the crate's.
+
+use super::imports::types as wit;
+use crate::context::Context;
+use crate::error::{Damage, Error, Problem};
+use crate::lookup::Scope;
+use crate::order::Node;
+use crate::ports::Time;
+use crate::record::Record;
+use crate::workspace::OnConflict;
+
+pub(super) fn time(time: wit::Timestamp) -> Time {
+    Time { seconds: time.seconds, nanoseconds: time.nanoseconds }
+}
+
+pub(super) fn wit_time(time: Time) -> wit::Timestamp {
+    wit::Timestamp { seconds: time.seconds, nanoseconds: time.nanoseconds }
+}
+
+fn problem(problem: wit::Problem) -> Problem {
+    let wit::Problem { code, message, subject, causes } = problem;
+    Problem { code: code.into(), message, subject, causes }
+}
+
+pub(super) fn wit_problem(problem: Problem) -> wit::Problem {
+    let Problem { code, message, subject, causes } = problem;
+    wit::Problem { code: code.into_owned(), message, subject, causes }
+}
+
+pub(super) fn wit_problems(problems: Vec<Problem>) -> Vec<wit::Problem> {
+    problems.into_iter().map(wit_problem).collect()
+}
+
+pub(super) fn from_wit_error(error: wit::Error) -> Error {
+    match error {
+        wit::Error::Invalid(it) => Error::Invalid(problem(it)),
+        wit::Error::MissingContext(it) => Error::MissingContext(problem(it)),
+        wit::Error::NothingMatched(it) => Error::NothingMatched(problem(it)),
+        wit::Error::Conflict(it) => Error::Conflict(problem(it)),
+        wit::Error::Damaged(wit::Damage { key, message, expected, found }) => {
+            Error::Damaged(Damage { key, message, expected, found })
+        }
+        wit::Error::Unsupported(it) => Error::Unsupported(problem(it)),
+        wit::Error::Files(it) => Error::Files(problem(it)),
+        wit::Error::Store(it) => Error::Store(problem(it)),
+        wit::Error::Limit(it) => Error::Limit(problem(it)),
+        wit::Error::Internal(it) => Error::Internal(problem(it)),
+    }
+}
+
+pub(super) fn to_wit_error(error: Error) -> wit::Error {
+    match error {
+        Error::Invalid(it) => wit::Error::Invalid(wit_problem(it)),
+        Error::MissingContext(it) => wit::Error::MissingContext(wit_problem(it)),
+        Error::NothingMatched(it) => wit::Error::NothingMatched(wit_problem(it)),
+        Error::Conflict(it) => wit::Error::Conflict(wit_problem(it)),
+        Error::Damaged(Damage { key, message, expected, found }) => {
+            wit::Error::Damaged(wit::Damage { key, message, expected, found })
+        }
+        Error::Unsupported(it) => wit::Error::Unsupported(wit_problem(it)),
+        Error::Files(it) => wit::Error::Files(wit_problem(it)),
+        Error::Store(it) => wit::Error::Store(wit_problem(it)),
+        Error::Limit(it) => wit::Error::Limit(wit_problem(it)),
+        Error::Internal(it) => wit::Error::Internal(wit_problem(it)),
+    }
+}
+
+pub(super) fn scope(scope: wit::Scope) -> Scope {
+    let wit::Scope { selector, name, jobs, context: who } = scope;
+    Scope { selector, name, jobs, context: context(who) }
+}
+
+pub(super) fn context(context: wit::BuildContext) -> Context {
+    Context {
+        runner: context.runner,
+        project: context.project,
+        branch: context.branch,
+        default_branch: context.default_branch,
+        tag: context.tag,
+        commit: context.commit,
+        run: context.run,
+        number: context.number,
+        attempt: context.attempt,
+        workflow: context.workflow,
+        workspace: context.workspace,
+        job: context.job,
+        node: context.node.map(|wit::Node { index, total }| Node { index, total }),
+        pull_request: context.pull_request,
+        fork: context.fork,
+        url: context.url,
+        actor: context.actor,
+        now_ms: context.now_ms,
+    }
+}
+
+pub(super) fn on_conflict(on_conflict: wit::OnConflict) -> OnConflict {
+    match on_conflict {
+        wit::OnConflict::Fail => OnConflict::Fail,
+        wit::OnConflict::Newest => OnConflict::Newest,
+    }
+}
+
+pub(super) fn build(record: Record) -> wit::Build {
+    wit::Build {
+        selector: format!("build:{}", record.number),
+        eligible: record.eligible(),
+        number: record.number,
+        run: record.order.run,
+        attempt: record.order.attempt,
+        node: Some(record.node)
+            .filter(|node| *node != Node::ONLY)
+            .map(|Node { index, total }| wit::Node { index, total }),
+        tree: record.tree.to_string(),
+        artifact: record.artifact,
+        project: record.project,
+        branch: record.branch,
+        tag: record.tag,
+        commit: record.commit,
+        workflow: record.workflow,
+        workspace: record.workspace,
+        job: record.job,
+        pull_request: record.pull_request,
+        fork: record.fork,
+        runner: record.runner,
+        url: record.url,
+        actor: record.actor,
+        created_ms: record.created_ms,
+        files: record.files,
+        bytes: record.bytes,
+    }
+}
+
+pub(super) fn builds(records: Vec<Record>) -> Vec<wit::Build> {
+    records.into_iter().map(build).collect()
+}

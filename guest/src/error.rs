@@ -1,0 +1,187 @@
+//! What can go wrong, by meaning. The WIT `error` is the same list.
+
+use std::borrow::Cow;
+
+/// Every fallible function of this crate returns this.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, for a person and for a script.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Problem {
+    /// A stable kebab-case word, listed in docs/errors.md.
+    pub code: Cow<'static, str>,
+    /// One sentence without a final period.
+    pub message: String,
+    /// The path, key or value concerned, escaped for display.
+    pub subject: String,
+    /// What led to it, outermost first.
+    pub causes: Vec<String>,
+}
+
+/// Stored bytes that are not what their name or their reference says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The object that holds them.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// The digest that was expected, or empty.
+    pub expected: String,
+    /// The digest of what was found, or empty.
+    pub found: String,
+}
+
+/// A failure. An outcome that a caller must expect is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request or the files cannot be served as they are: the user can mend it.
+    #[error("{}", .0.message)]
+    Invalid(Problem),
+    /// The runner did not say something that is needed.
+    #[error("{}", .0.message)]
+    MissingContext(Problem),
+    /// Nothing matched.
+    #[error("{}", .0.message)]
+    NothingMatched(Problem),
+    /// Two jobs say different things.
+    #[error("{}", .0.message)]
+    Conflict(Problem),
+    /// Stored bytes are missing, truncated or altered.
+    #[error("{} in {}", .0.message, .0.key)]
+    Damaged(Damage),
+    /// Made by a later version.
+    #[error("{}", .0.message)]
+    Unsupported(Problem),
+    /// A file system operation failed.
+    #[error("{}", .0.message)]
+    Files(Problem),
+    /// The store failed.
+    #[error("{}", .0.message)]
+    Store(Problem),
+    /// A stated limit was reached.
+    #[error("{}", .0.message)]
+    Limit(Problem),
+    /// A defect of baton.
+    #[error("{}", .0.message)]
+    Internal(Problem),
+}
+
+fn problem(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
+    Problem { code: code.into(), message: message.into(), subject: escaped(subject), causes: Vec::new() }
+}
+
+impl Error {
+    /// The user can mend it. `code` is listed in docs/errors.md, `subject` is the path or value concerned.
+    pub fn invalid(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
+        Error::Invalid(problem(code, message, subject))
+    }
+
+    /// The runner did not say something; `variable` would.
+    pub fn missing(what: &str, variable: &str) -> Error {
+        let message = format!("the runner did not say which {what} this is: {variable} is not set");
+        Error::MissingContext(problem("missing-context", message, variable))
+    }
+
+    /// Nothing matched `subject`.
+    pub fn nothing_matched(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
+        Error::NothingMatched(problem(code, message, subject))
+    }
+
+    /// Two jobs disagree about `subject`.
+    pub fn conflict(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
+        Error::Conflict(problem(code, message, subject))
+    }
+
+    /// A later version of the format.
+    pub fn unsupported(message: impl Into<String>, subject: &str) -> Error {
+        Error::Unsupported(problem("later-format", message, subject))
+    }
+
+    /// A stated limit was reached.
+    pub fn limit(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
+        Error::Limit(problem(code, message, subject))
+    }
+
+    /// A defect of baton.
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::Internal(problem("internal", message, ""))
+    }
+
+    /// Stored bytes that are wrong, where no digest can be shown.
+    pub fn damaged(key: &str, message: impl Into<String>) -> Error {
+        Error::damaged_digest(key, message, String::new(), String::new())
+    }
+
+    /// Stored bytes whose digest is not the one that was expected.
+    pub fn damaged_digest(key: &str, message: impl Into<String>, expected: String, found: String) -> Error {
+        Error::Damaged(Damage { key: key.to_owned(), message: message.into(), expected, found })
+    }
+
+    /// Adds what led to it.
+    #[must_use]
+    pub fn because(mut self, cause: impl ToString) -> Error {
+        if let Some(problem) = self.problem_mut() {
+            problem.causes.push(cause.to_string());
+        }
+        self
+    }
+
+    fn problem_mut(&mut self) -> Option<&mut Problem> {
+        match self {
+            Error::Invalid(problem)
+            | Error::MissingContext(problem)
+            | Error::NothingMatched(problem)
+            | Error::Conflict(problem)
+            | Error::Unsupported(problem)
+            | Error::Files(problem)
+            | Error::Store(problem)
+            | Error::Limit(problem)
+            | Error::Internal(problem) => Some(problem),
+            Error::Damaged(_) => None,
+        }
+    }
+}
+
+/// A warning: the same shape as a failure, but the run goes on.
+pub fn warning(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
+    problem(code, message, subject)
+}
+
+/// Makes a name safe to show: control characters and invalid UTF-8 are escaped, so that a hostile name can neither
+/// hide nor move a terminal's cursor.
+pub fn escaped(name: &str) -> String {
+    escaped_bytes(name.as_bytes())
+}
+
+/// As [`escaped`], for bytes that need not be UTF-8: a wrong byte becomes `\xNN`.
+pub fn escaped_bytes(name: &[u8]) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for part in name.utf8_chunks() {
+        for character in part.valid().chars() {
+            // Bidirectional overrides reorder what a terminal shows, so they count as control characters here.
+            let reorders = matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if character.is_control() || reorders {
+                shown.extend(character.escape_default());
+            } else {
+                shown.push(character);
+            }
+        }
+        for byte in part.invalid() {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_shown_escaped() {
+        assert_eq!(escaped("a\nb\u{1b}[2J"), "a\\nb\\u{1b}[2J");
+        assert_eq!(escaped_bytes(b"caf\xe9/\xff"), "caf\\xe9/\\xff");
+        assert_eq!(escaped("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
+        assert_eq!(escaped("grüße"), "grüße");
+    }
+}

@@ -1,0 +1,188 @@
+//! The names of objects in a store. docs/format.md has the same table with the reasons.
+
+use crate::id::{Digest, PackId, TreeId};
+use crate::order::{Leaf, Order, inverted, newest_first};
+
+/// Says that a directory or prefix is a store, and of which format version.
+pub const STORE: &str = "v1/store";
+
+/// The longest name that [`name`] returns. Below the 200 bytes that every store takes.
+const NAME_BYTES_MAX: usize = 180;
+
+/// Returns any text as one name of a key. Letters, digits, `.`, `_` and `-` stand for themselves, but for a dot in
+/// front; any other byte is `~` and two upper-case hex digits. A text that is too long keeps its beginning and ends in
+/// `~-` and its digest, which no short text does.
+pub fn name(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'.' if at == 0 => encoded.push_str("~2E"),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("~{byte:02X}")),
+        }
+    }
+    if encoded.len() > NAME_BYTES_MAX {
+        let digest: String = Digest::of(text.as_bytes()).to_string().chars().take(32).collect();
+        encoded.truncate(NAME_BYTES_MAX - 40);
+        encoded.push_str("~-");
+        encoded.push_str(&digest);
+    }
+    encoded
+}
+
+/// Returns the text whose [`name`] this is, or `None` where it was too long to be kept.
+pub fn text(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'~' {
+            let digits = [rest.next()?, rest.next()?];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Returns a pack's key.
+pub fn pack(id: &PackId) -> String {
+    sharded("packs", &id.to_string())
+}
+
+/// Returns a tree's key.
+pub fn tree(id: &TreeId) -> String {
+    sharded("trees", &id.to_string())
+}
+
+// 256 groups, so that a listing of a group stays short in a store of a million packs.
+fn sharded(kind: &str, id: &str) -> String {
+    format!("v1/{kind}/{}/{id}", id.get(..2).unwrap_or_default())
+}
+
+/// Keys of one project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    prefix: String,
+}
+
+impl Project {
+    /// Returns the keys of the project of this name, for example `gh/acme/shop`.
+    pub fn new(project: &str) -> Project {
+        Project { prefix: format!("v1/projects/{}", name(project)) }
+    }
+
+    /// Returns the prefix of the branches of an artifact. A branch's [`name`] and a `/` follow.
+    pub fn branches(&self, artifact: &str) -> String {
+        format!("{}/builds/{}/", self.prefix, name(artifact))
+    }
+
+    /// Returns the prefix of a branch's builds of an artifact, newest first.
+    pub fn branch(&self, artifact: &str, branch: &str) -> String {
+        format!("{}{}/", self.branches(artifact), name(branch))
+    }
+
+    /// Returns the key of a build's record on its branch: what `latest` looks up.
+    pub fn build(&self, artifact: &str, branch: &str, order: Order, leaf: &Leaf) -> String {
+        format!("{}{}/{}", self.branch(artifact, branch), newest_first(order.run), leaf.name())
+    }
+
+    /// Returns the prefix of all builds of an artifact by number, highest first.
+    pub fn numbers(&self, artifact: &str) -> String {
+        format!("{}/numbers/{}/", self.prefix, name(artifact))
+    }
+
+    /// Returns the prefix of the builds that have a number.
+    pub fn number(&self, artifact: &str, number: u64) -> String {
+        format!("{}{}/", self.numbers(artifact), newest_first(number))
+    }
+
+    /// Returns the prefix of the commits that begin with `commit`, of at least four hex digits. Two times two digits
+    /// are names of their own, so that no listing grows long.
+    pub fn commits(&self, artifact: &str, commit: &str) -> String {
+        let (first, rest) = commit.split_at_checked(2).unwrap_or((commit, ""));
+        let (second, rest) = rest.split_at_checked(2).unwrap_or((rest, ""));
+        format!("{}/commits/{}/{first}/{second}/{rest}", self.prefix, name(artifact))
+    }
+
+    /// Returns the prefix of the builds of a tag.
+    pub fn tag(&self, artifact: &str, tag: &str) -> String {
+        format!("{}/tags/{}/{}/", self.prefix, name(artifact), name(tag))
+    }
+
+    /// Returns the prefix of a workspace's layers.
+    pub fn workspace(&self, workspace: &str) -> String {
+        format!("{}/workspaces/{}/", self.prefix, name(workspace))
+    }
+
+    /// Returns the prefix under which a rerun of a workflow names its workspace.
+    pub fn workflow(&self, workflow: &str) -> String {
+        format!("{}/workflows/{}/", self.prefix, name(workflow))
+    }
+}
+
+/// Returns the last name of a look-up key: newest first by the whole order.
+pub fn look_up(order: Order, leaf: &Leaf) -> String {
+    format!("{}-{}", inverted(order.run), leaf.name())
+}
+
+/// Returns the leaf at the end of a build's key, of either form.
+pub fn leaf(key: &str) -> Option<Leaf> {
+    let last = key.rsplit('/').next()?;
+    Leaf::parse(last).or_else(|| Leaf::parse(last.split_once('-')?.1))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::order::Node;
+
+    #[test]
+    fn keys_are_as_the_format_says() {
+        let project = Project::new("gh/acme/shop");
+        let order = Order { run: 1234, attempt: 5 };
+        let leaf = Leaf::new(5, Some("w"), Some("build"), Node::ONLY);
+        insta::assert_snapshot!(
+            [
+                project.build("dist", "feature/x", order, &leaf),
+                format!("{}{}", project.number("dist", 1234), look_up(order, &leaf)),
+                project.commits("dist", "abc123"),
+                project.tag("dist", "v1.2"),
+                project.workspace(".hidden"),
+            ]
+            .join("\n"),
+            @r"
+        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/6/fb/2d/fffffffffffffffa-5f4c2cb2-0000-0001
+        v1/projects/gh~2Facme~2Fshop/numbers/dist/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-5f4c2cb2-0000-0001
+        v1/projects/gh~2Facme~2Fshop/commits/dist/ab/c1/23
+        v1/projects/gh~2Facme~2Fshop/tags/dist/v1.2/
+        v1/projects/gh~2Facme~2Fshop/workspaces/~2Ehidden/
+        "
+        );
+    }
+
+    #[test]
+    fn a_leaf_is_found_in_either_form() {
+        let leaf_in = Leaf::new(5, None, None, Node { index: 1, total: 2 });
+        let order = Order { run: 9, attempt: 5 };
+        assert_eq!(leaf(&format!("x/{}", leaf_in.name())).unwrap(), leaf_in);
+        assert_eq!(leaf(&format!("x/{}", look_up(order, &leaf_in))).unwrap(), leaf_in);
+        assert_eq!(leaf("x/y"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_valid_and_distinct(a in ".{1,300}", b in ".{1,300}") {
+            let encoded = name(&a);
+            prop_assert!(encoded.len() <= 200 && !encoded.starts_with('.'));
+            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte)));
+            prop_assert_eq!(name(&a) == name(&b), a == b);
+            if encoded.len() <= NAME_BYTES_MAX && !encoded.contains("~-") {
+                prop_assert_eq!(text(&encoded).unwrap(), a);
+            }
+        }
+    }
+}

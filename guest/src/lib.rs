@@ -1,0 +1,32 @@
+//! All logic of baton: what is stored, under which names, in which order, and what a selector means.
+//!
+//! The same code runs as a WASI component inside the host and natively under `cargo test`. It reaches the world only
+//! through the traits in [`ports`]; `component/` implements those over the WIT imports, [`memory`] for tests. Nothing
+//! here knows a path outside the granted directory, an environment variable, or a secret.
+
+pub mod attach;
+pub mod context;
+pub mod error;
+pub mod frame;
+pub mod glob;
+pub mod id;
+pub mod keys;
+pub mod lookup;
+#[cfg(not(target_family = "wasm"))]
+pub mod memory;
+pub mod order;
+pub mod pack;
+pub mod path;
+pub mod persist;
+pub mod ports;
+pub mod record;
+pub mod selector;
+pub mod store_format;
+pub mod tree;
+pub mod wire;
+pub mod workspace;
+
+#[cfg(target_family = "wasm")]
+mod component;
+
+pub use error::{Error, Result};

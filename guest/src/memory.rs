@@ -1,0 +1,348 @@
+//! The ports in memory, for tests: a store and a directory that behave as the real ones do, and count what is asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::path;
+use crate::ports::{
+    Change, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Store, Time,
+};
+
+/// Objects in memory. What is `pub` is there for tests to look at and to damage.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    /// All objects.
+    pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// How many calls were made.
+    pub calls: Cell<u64>,
+}
+
+impl MemoryStore {
+    fn called(&self) {
+        self.calls.set(self.calls.get() + 1);
+    }
+
+    /// Returns the keys that begin with `prefix`.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        self.objects.borrow().keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+    }
+}
+
+impl Store for MemoryStore {
+    fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Option<Vec<u8>>> {
+        self.called();
+        let objects = self.objects.borrow();
+        let Some(bytes) = objects.get(key) else { return Ok(None) };
+        let Some((offset, length)) = range else { return Ok(Some(bytes.clone())) };
+        let start = bytes.len().min(offset as usize);
+        let end = bytes.len().min((offset + length) as usize);
+        Ok(Some(bytes.get(start..end).unwrap_or_default().to_vec()))
+    }
+
+    fn head(&self, key: &str) -> Result<Option<u64>> {
+        self.called();
+        Ok(self.objects.borrow().get(key).map(|bytes| bytes.len() as u64))
+    }
+
+    fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome> {
+        self.called();
+        let mut objects = self.objects.borrow_mut();
+        if mode == PutMode::Create && objects.contains_key(key) {
+            return Ok(PutOutcome::AlreadyExists);
+        }
+        objects.insert(key.to_owned(), bytes.to_vec());
+        Ok(PutOutcome::Stored)
+    }
+
+    fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        self.called();
+        let behind = |key: &&String| start_after.is_none_or(|after| key.as_str() > after);
+        let objects = self.objects.borrow();
+        let found = objects.keys().filter(|key| key.starts_with(prefix)).filter(behind);
+        Ok(found.take(limit as usize).cloned().collect())
+    }
+}
+
+/// The new content of a file, by its path, if one is to change.
+pub type Scheduled = Rc<RefCell<Option<(String, Vec<u8>)>>>;
+
+#[derive(Debug, Clone)]
+enum Node {
+    Directory,
+    Symlink(String),
+    File(Rc<RefCell<Vec<u8>>>),
+    Special(&'static str),
+}
+
+#[derive(Debug, Clone)]
+struct Inode {
+    node: Node,
+    bits: u16,
+    modified: Time,
+    changed: Rc<Cell<i64>>,
+}
+
+/// A directory in memory. Symlinks are never followed: a path through one fails.
+#[derive(Debug, Default)]
+pub struct MemoryFiles {
+    inodes: RefCell<BTreeMap<String, Inode>>,
+    clock: Rc<Cell<i64>>,
+    /// Writing fails as on a full disk once this many bytes were written.
+    pub room_bytes: Cell<Option<u64>>,
+    /// Runs once, after the next file was read: for files that change under the reader.
+    pub after_read: Scheduled,
+}
+
+fn failed(code: &'static str, path: &str) -> Error {
+    Error::Files(crate::error::warning(code, format!("{code} in memory"), path))
+}
+
+impl MemoryFiles {
+    fn now(&self) -> i64 {
+        self.clock.set(self.clock.get() + 1);
+        self.clock.get()
+    }
+
+    fn add(&self, path: &str, node: Node, bits: u16) {
+        let changed = Rc::new(Cell::new(self.now()));
+        let modified = Time { seconds: changed.get(), nanoseconds: 5 };
+        self.inodes.borrow_mut().insert(path.to_owned(), Inode { node, bits, modified, changed });
+    }
+
+    fn add_parents(&self, path: &str) {
+        let parent = path::parent(path);
+        if !parent.is_empty() && !self.inodes.borrow().contains_key(parent) {
+            self.add_parents(parent);
+            self.add(parent, Node::Directory, 0o755);
+        }
+    }
+
+    /// Adds a file and the directories above it.
+    pub fn file(&self, path: &str, content: impl Into<Vec<u8>>, bits: u16) {
+        self.add_parents(path);
+        self.add(path, Node::File(Rc::new(RefCell::new(content.into()))), bits);
+    }
+
+    /// Adds a directory and those above it.
+    pub fn directory(&self, path: &str, bits: u16) {
+        self.add_parents(path);
+        self.add(path, Node::Directory, bits);
+    }
+
+    /// Adds a symlink.
+    pub fn symlink(&self, path: &str, target: &str) {
+        self.add_parents(path);
+        self.add(path, Node::Symlink(target.to_owned()), 0o777);
+    }
+
+    /// Adds what baton does not move.
+    pub fn special(&self, path: &str, what: &'static str) {
+        self.add_parents(path);
+        self.add(path, Node::Special(what), 0o644);
+    }
+
+    /// Returns all there is, a line an entry: path, kind, bits, time, content. What two equal directories have in common.
+    pub fn listing(&self) -> Vec<String> {
+        let shown = |(path, inode): (&String, &Inode)| {
+            let Inode { node, bits, modified, .. } = inode;
+            let time = format!("{}.{}", modified.seconds, modified.nanoseconds);
+            match node {
+                Node::Directory => format!("{path}/ {bits:o} {time}"),
+                Node::Symlink(target) => format!("{path} -> {target} {time}"),
+                Node::File(content) => {
+                    format!("{path} {bits:o} {time} {}", crate::id::Digest::of(&content.borrow()))
+                }
+                Node::Special(what) => format!("{path} {what}"),
+            }
+        };
+        self.inodes.borrow().iter().map(shown).collect()
+    }
+
+    /// Returns the content of a file.
+    pub fn content(&self, path: &str) -> Option<Vec<u8>> {
+        match &self.inodes.borrow().get(path)?.node {
+            Node::File(content) => Some(content.borrow().clone()),
+            _ => None,
+        }
+    }
+
+    /// Checks that every name above `path` is a directory.
+    fn reach(&self, path: &str) -> Result<()> {
+        let parent = path::parent(path);
+        if parent.is_empty() {
+            return Ok(());
+        }
+        match self.inodes.borrow().get(parent).map(|inode| &inode.node) {
+            Some(Node::Directory) => self.reach(parent),
+            Some(_) => Err(failed("not-a-directory", path)),
+            None => Err(failed("not-found", path)),
+        }
+    }
+}
+
+impl Files for MemoryFiles {
+    type File = MemoryFile;
+
+    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
+        self.reach(&path::join(dir, "x"))?;
+        let inodes = self.inodes.borrow();
+        let inside = inodes.iter().filter(|(path, _)| path::parent(path) == dir);
+        Ok(inside
+            .map(|(path, inode)| {
+                let (kind, size, target) = match &inode.node {
+                    Node::Directory => (Kind::Directory, 0, Vec::new()),
+                    Node::Symlink(target) => (Kind::Symlink, 0, target.as_bytes().to_vec()),
+                    Node::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
+                    Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
+                };
+                let changed = Time { seconds: inode.changed.get(), nanoseconds: 0 };
+                let name = path::file_name(path).as_bytes().to_vec();
+                DirEntry { name, kind, bits: inode.bits, size, modified: inode.modified, changed, target }
+            })
+            .collect())
+    }
+
+    fn open(&self, path: &str, how: Open) -> Result<MemoryFile> {
+        self.reach(path)?;
+        let there = self.inodes.borrow().get(path).cloned();
+        match (there, how) {
+            (None, Open::Create) => self.file(path, Vec::new(), 0o644),
+            (None, _) => return Err(failed("not-found", path)),
+            (Some(_), Open::Create) => return Err(failed("exists", path)),
+            (Some(_), _) => {}
+        }
+        let inodes = self.inodes.borrow();
+        let inode = inodes.get(path).ok_or_else(|| failed("not-found", path))?;
+        let Node::File(content) = &inode.node else { return Err(failed("not-a-file", path)) };
+        Ok(MemoryFile {
+            path: path.to_owned(),
+            content: Rc::clone(content),
+            changed: Rc::clone(&inode.changed),
+            clock: Rc::clone(&self.clock),
+            room_bytes: self.room_bytes.get(),
+            after_read: Rc::clone(&self.after_read),
+        })
+    }
+
+    fn edit(&self, edit: Edit<'_>) -> Result<()> {
+        let (Edit::MakeDirectory(path)
+        | Edit::Rename(path, _)
+        | Edit::RemoveFile(path)
+        | Edit::RemoveDirectory(path)) = edit;
+        self.reach(path)?;
+        let there = self.inodes.borrow().get(path).map(|inode| matches!(inode.node, Node::Directory));
+        match (edit, there) {
+            (Edit::MakeDirectory(path), None) => self.add(path, Node::Directory, 0o755),
+            (Edit::MakeDirectory(path), Some(_)) => return Err(failed("exists", path)),
+            (_, None) => return Err(failed("not-found", path)),
+            (Edit::RemoveFile(path), Some(true)) => return Err(failed("is-a-directory", path)),
+            (Edit::RemoveDirectory(path), Some(false)) => return Err(failed("not-a-directory", path)),
+            (Edit::RemoveDirectory(path), Some(true)) if !self.entries(path)?.is_empty() => {
+                return Err(failed("not-empty", path));
+            }
+            (Edit::RemoveFile(path) | Edit::RemoveDirectory(path), Some(_)) => {
+                self.inodes.borrow_mut().remove(path);
+            }
+            (Edit::Rename(from, to), Some(is_directory)) => {
+                self.reach(to)?;
+                let mut inodes = self.inodes.borrow_mut();
+                let in_the_way = inodes.get(to).map(|inode| matches!(inode.node, Node::Directory));
+                if in_the_way.is_some_and(|other| other || is_directory) {
+                    return Err(failed("exists", to));
+                }
+                let moved: Vec<String> =
+                    inodes.keys().filter(|path| *path == from || path::is_below(path, from)).cloned().collect();
+                for path in moved {
+                    if let (Some(inode), Some(rest)) = (inodes.remove(&path), path.strip_prefix(from)) {
+                        inodes.insert(format!("{to}{rest}"), inode);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self, changes: &[Change]) -> Result<()> {
+        for change in changes {
+            self.reach(&change.path)?;
+            let now = self.now();
+            let mut inodes = self.inodes.borrow_mut();
+            let inode = inodes.get_mut(&change.path).ok_or_else(|| failed("not-found", &change.path))?;
+            inode.bits = change.bits.unwrap_or(inode.bits);
+            inode.modified = change.modified;
+            inode.changed.set(now);
+        }
+        Ok(())
+    }
+
+    fn link(&self, links: &[Link]) -> Result<()> {
+        for link in links {
+            self.reach(&link.path)?;
+            if self.inodes.borrow().contains_key(&link.path) {
+                return Err(failed("exists", &link.path));
+            }
+            self.symlink(&link.path, &link.target);
+            if let Some(inode) = self.inodes.borrow_mut().get_mut(&link.path) {
+                inode.modified = link.modified;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An open file in memory.
+#[derive(Debug)]
+pub struct MemoryFile {
+    path: String,
+    content: Rc<RefCell<Vec<u8>>>,
+    changed: Rc<Cell<i64>>,
+    clock: Rc<Cell<i64>>,
+    room_bytes: Option<u64>,
+    after_read: Scheduled,
+}
+
+impl MemoryFile {
+    fn touch(&self) {
+        self.clock.set(self.clock.get() + 1);
+        self.changed.set(self.clock.get());
+    }
+}
+
+impl File for MemoryFile {
+    fn read(&self, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<usize> {
+        let read = {
+            let content = self.content.borrow();
+            let start = content.len().min(offset as usize);
+            let end = content.len().min(start + length);
+            buffer.extend_from_slice(content.get(start..end).unwrap_or_default());
+            end - start
+        };
+        let due = self.after_read.borrow().as_ref().is_some_and(|(path, _)| *path == self.path);
+        if due && let Some((_, content)) = self.after_read.borrow_mut().take() {
+            *self.content.borrow_mut() = content;
+            self.touch();
+        }
+        Ok(read)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let end = offset as usize + bytes.len();
+        if self.room_bytes.is_some_and(|room| end as u64 > room) {
+            return Err(failed("no-space", &self.path));
+        }
+        let mut content = self.content.borrow_mut();
+        if content.len() < end {
+            content.resize(end, 0);
+        }
+        content.splice(offset as usize..end, bytes.iter().copied());
+        drop(content);
+        self.touch();
+        Ok(())
+    }
+
+    fn seen(&self) -> Result<(u64, Time)> {
+        Ok((self.content.borrow().len() as u64, Time { seconds: self.changed.get(), nanoseconds: 0 }))
+    }
+}

@@ -1,0 +1,141 @@
+//! The order of builds, and its form in keys, where the newest comes first.
+//!
+//! A listing of keys is ascending, so numbers are stored inverted. A run number is spread over several names of two
+//! hex digits each, so that no directory of a store has more than 256 entries however many builds there are; the first
+//! name says how many there are, and sorts longer numbers first. All names that are compared with each other are of
+//! equal length, since stores disagree on how `/` sorts (docs/format.md, "Order").
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Digest;
+
+/// Where a build stands among the builds of its branch: compared by run, then by attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Order {
+    /// The pipeline or run number, else the build's own, else the start time in milliseconds.
+    pub run: u64,
+    /// The job number or attempt.
+    pub attempt: u64,
+}
+
+/// One node of a job that runs as several in parallel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Node {
+    /// From 0.
+    pub index: u32,
+    /// At least 1.
+    pub total: u32,
+}
+
+impl Node {
+    /// A job that is not parallel.
+    pub const ONLY: Node = Node { index: 0, total: 1 };
+}
+
+/// The last name of a build's keys: tells the parts of one run apart, and puts later attempts first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The job number or attempt.
+    pub attempt: u64,
+    /// Eight hex digits made from workflow and job: two jobs of a run that share a number do not collide.
+    pub job: String,
+    /// Which node.
+    pub node: Node,
+}
+
+impl Leaf {
+    /// Returns the leaf of a job run.
+    pub fn new(attempt: u64, workflow: Option<&str>, job: Option<&str>, node: Node) -> Leaf {
+        // NUL is in neither name, so no two pairs give the same text.
+        let identity = format!("{}\0{}", workflow.unwrap_or_default(), job.unwrap_or_default());
+        let job = Digest::of(identity.as_bytes()).to_string().chars().take(8).collect();
+        Leaf { attempt, job, node }
+    }
+
+    /// Whether the other leaf of the same run is a node of the same job run.
+    pub fn same_job(&self, other: &Leaf) -> bool {
+        self.attempt == other.attempt && self.job == other.job && self.node.total == other.node.total
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> String {
+        format!("{:016x}-{}-{:04x}-{:04x}", !self.attempt, self.job, self.node.index, self.node.total)
+    }
+
+    /// Returns the leaf that a name says.
+    pub fn parse(name: &str) -> Option<Leaf> {
+        let mut parts = name.split('-');
+        let attempt = hex(parts.next()?, 16)?;
+        let job = parts.next().filter(|job| hex(job, 8).is_some())?.to_owned();
+        let index = u32::try_from(hex(parts.next()?, 4)?).ok()?;
+        let total = u32::try_from(hex(parts.next()?, 4)?).ok()?;
+        let whole = parts.next().is_none() && index < total;
+        whole.then_some(Leaf { attempt: !attempt, job, node: Node { index, total } })
+    }
+}
+
+fn hex(text: &str, digits: usize) -> Option<u64> {
+    let plain = text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    plain.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// Returns a number as names whose ascending order is the number's descending order: `6/fb/2d` for 1234.
+pub fn newest_first(number: u64) -> String {
+    let bytes = number.to_be_bytes();
+    let unused = (number.leading_zeros() / 8).min(7);
+    let mut name = unused.to_string();
+    for byte in bytes.iter().skip(unused as usize) {
+        name.push_str(&format!("/{:02x}", !byte));
+    }
+    name
+}
+
+/// Returns a number as one name, inverted: for where few are compared.
+pub fn inverted(number: u64) -> String {
+    format!("{:016x}", !number)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_spread_over_names() {
+        assert_eq!(newest_first(0), "7/ff");
+        assert_eq!(newest_first(1234), "6/fb/2d");
+        assert_eq!(newest_first(u64::MAX), "0/00/00/00/00/00/00/00/00");
+    }
+
+    proptest! {
+        #[test]
+        fn newer_sorts_first(a: u64, b: u64, shift_a in 0u32..64, shift_b in 0u32..64) {
+            let (a, b) = (a >> shift_a, b >> shift_b);
+            prop_assert_eq!(newest_first(a).cmp(&newest_first(b)), b.cmp(&a));
+            prop_assert_eq!(inverted(a).cmp(&inverted(b)), b.cmp(&a));
+        }
+
+        #[test]
+        fn compared_names_are_of_equal_length(a: u64, b: u64, shift in 0u32..64) {
+            let (a, b) = (newest_first(a), newest_first(b >> shift));
+            let differing = a.split('/').zip(b.split('/')).find(|(a, b)| a != b);
+            prop_assert!(differing.is_none_or(|(a, b)| a.len() == b.len()));
+        }
+
+        #[test]
+        fn leaf_names_round_trip(attempt: u64, job in ".{0,9}", index in 0u32..9, more in 1u32..9) {
+            let leaf = Leaf::new(attempt, Some("w"), Some(&job), Node { index, total: index + more });
+            prop_assert_eq!(Leaf::parse(&leaf.name()).unwrap(), leaf);
+        }
+    }
+
+    #[test]
+    fn wrong_leaf_names_are_refused() {
+        let name = Leaf::new(1, None, None, Node::ONLY).name();
+        for wrong in ["", "x", &name.to_uppercase(), &format!("{name}-"), &name.replace("-0000-", "-0001-")] {
+            assert_eq!(Leaf::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Persist: files of a directory become packs, a tree, and the record of a build.
+//!
+//! `plan` walks and cuts the work into tasks, `worker` reads, hashes, deduplicates and compresses, `finish` puts the
+//! tree together and commits. The base, what the store already has of this artifact, is in `base`.
+
+mod base;
+mod finish;
+mod plan;
+mod worker;
+
+use serde::{Deserialize, Serialize};
+
+pub use finish::{Persisted, finish};
+pub use plan::{IfNoFiles, Persist, Planned, Task, plan};
+pub(crate) use plan::{STAGING, glob_error};
+pub use worker::Worker;
+
+use crate::id::Digest;
+use crate::pack::Packs;
+use crate::ports::Time;
+use crate::record::Record;
+
+/// A file above this size is cut into slices; the others go into bundles.
+pub(crate) const SMALL_BYTES_MAX: u64 = 1 << 20;
+/// A bundle is closed by the file that makes it this large.
+pub(crate) const BUNDLE_BYTES: usize = 512 << 10;
+
+/// One entry on its way into a tree, or one segment of a large file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    pub path: String,
+    pub bits: u16,
+    pub modified: Time,
+    pub kind: ItemKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ItemKind {
+    Directory,
+    Symlink(String),
+    /// A file of at most [`SMALL_BYTES_MAX`].
+    Small { seen: Seen },
+    /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order.
+    Segment { seen: Seen, offset: u64, length: u64 },
+}
+
+/// What a file looked like when it was planned: what shows that it has changed since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub size: u64,
+    pub changed: Time,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Done {
+    /// Nothing had to be stored: a directory, a symlink, an empty file.
+    Plain,
+    Small { digest: Digest, at: At },
+    Segment { slices: Vec<Slice> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slice {
+    pub digest: Digest,
+    pub length: u32,
+    pub at: At,
+}
+
+/// Where a small file or a slice lies. Chunks are numbered by each writer, and in the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum At {
+    Base { chunk: u32, offset: u32 },
+    New { writer: u32, chunk: u32, offset: u32 },
+}
+
+/// What a worker reports: of a task, or, when it is closed, of itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Task(Vec<(Item, Done)>),
+    Closed { writer: u32, packs: Packs, stored_bytes: u64 },
+}
+
+/// What `finish` needs besides the outcomes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    pub record: Record,
+    pub base: base::Chunks,
+    pub base_record: Option<Record>,
+    pub check_conflicts: bool,
+}

@@ -1,0 +1,163 @@
+//! What the logic needs from outside, as small traits: the store and the granted directory. `component/` implements
+//! them over the WIT imports, `memory` for tests.
+
+use crate::error::Result;
+
+/// What becomes of an object that is already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutMode {
+    /// It stays: of racing creators exactly one wins.
+    Create,
+    /// It is replaced, as a whole.
+    Overwrite,
+}
+
+/// How a put ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The object is there, with these bytes.
+    Stored,
+    /// Another one was there before, and stays.
+    AlreadyExists,
+}
+
+/// Bytes under keys. The implementation retries what is transient, so a caller never does.
+pub trait Store {
+    /// Returns an object, or the part `(offset, length)` of it, or `None` where there is none. A range behind the end
+    /// gives what there is: callers check the length.
+    fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Option<Vec<u8>>>;
+
+    /// Returns an object's size in bytes.
+    fn head(&self, key: &str) -> Result<Option<u64>>;
+
+    /// Stores an object. Atomic, and idempotent for content-named keys. A `Create` survives a crash of the machine only
+    /// together with every put before it.
+    fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome>;
+
+    /// Returns at most `limit` keys (1 to 1,000) that begin with `prefix` and come behind `start_after`. Ascending as
+    /// far as compared names are of equal length.
+    fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>>;
+}
+
+/// A time as file systems have it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
+pub struct Time {
+    /// Whole seconds since 1970, negative before.
+    pub seconds: i64,
+    /// Below 1,000,000,000.
+    pub nanoseconds: u32,
+}
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A device, socket or FIFO, by its name: nothing that baton moves.
+    Special(&'static str),
+}
+
+/// One entry of a directory. Sizes in bytes.
+#[derive(Debug, Clone)]
+pub struct DirEntry {
+    /// Any bytes but `/` and NUL.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits with setuid, setgid and sticky.
+    pub bits: u16,
+    /// 0 for what is not a file.
+    pub size: u64,
+    /// When contents last changed. Can be set.
+    pub modified: Time,
+    /// When contents or attributes last changed. Cannot be set.
+    pub changed: Time,
+    /// Where a symlink points.
+    pub target: Vec<u8>,
+}
+
+/// Attributes to give to a file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Relative to the granted directory.
+    pub path: String,
+    /// The nine permission bits, or `None` to leave them.
+    pub bits: Option<u16>,
+    /// When contents last changed.
+    pub modified: Time,
+}
+
+/// A symlink to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Relative to the granted directory. Must not exist.
+    pub path: String,
+    /// Any text without NUL.
+    pub target: String,
+    /// When it was made.
+    pub modified: Time,
+}
+
+/// How a file is opened. A symlink is never followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// To read.
+    Read,
+    /// To write, and it must not exist.
+    Create,
+    /// To write anywhere in a file that exists.
+    Write,
+}
+
+/// A change of the directory's structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// Makes a directory whose parent exists. An existing one is an error.
+    MakeDirectory(&'a str),
+    /// Gives a file, symlink or directory another name; a file or symlink of that name is replaced in one step.
+    Rename(&'a str, &'a str),
+    /// Removes a file or symlink.
+    RemoveFile(&'a str),
+    /// Removes an empty directory.
+    RemoveDirectory(&'a str),
+}
+
+/// The granted directory. A path has names with `/` between them; the directory itself is the empty string.
+/// Nothing leaves the directory, whatever links it holds.
+pub trait Files {
+    /// An open file. Closed when dropped.
+    type File: File;
+
+    /// Returns the entries of a directory, in no order.
+    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>>;
+
+    /// Opens a file.
+    fn open(&self, path: &str, how: Open) -> Result<Self::File>;
+
+    /// Changes the structure by one step.
+    fn edit(&self, edit: Edit<'_>) -> Result<()>;
+
+    /// Sets bits and times, in order. Stops at the first failure.
+    fn apply(&self, changes: &[Change]) -> Result<()>;
+
+    /// Makes symlinks, in order. Stops at the first failure.
+    fn link(&self, links: &[Link]) -> Result<()>;
+}
+
+/// An open file. Offsets and lengths in bytes.
+pub trait File {
+    /// Appends at most `length` bytes from `offset` to `buffer`. Returns how many there were: fewer only at the end.
+    fn read(&self, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<usize>;
+
+    /// Writes all of `bytes` at `offset`.
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Returns the size, and when contents or attributes last changed: as a directory entry has them.
+    fn seen(&self) -> Result<(u64, Time)>;
+}

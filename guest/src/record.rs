@@ -1,0 +1,270 @@
+//! The record of a build: one small object, written once, under each key by which the build can be found.
+//!
+//! It is two lines of JSON: a header with the digest of the second line, and the record itself. So a flipped bit shows,
+//! and a person can read it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::id::{Digest, TreeId};
+use crate::keys;
+use crate::order::{Leaf, Node, Order};
+
+/// The version of the format that this code writes, and the latest that it reads.
+pub const VERSION: u32 = 1;
+
+/// Objects with a header are small; a larger one is not one of ours.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// One job run that persisted an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The artifact's name.
+    pub artifact: String,
+    /// The project's name, for example `gh/acme/shop`.
+    pub project: String,
+    /// Absent on a tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Absent on a branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The number that people and `build:N` use.
+    pub number: u64,
+    /// Where it stands among the builds of its branch.
+    pub order: Order,
+    /// This run of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// The same for a workflow and its reruns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// The job's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// Which of its parallel nodes.
+    pub node: Node,
+    /// The number of the pull request that it was built for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<String>,
+    /// Whether the commit comes from a fork.
+    pub fork: bool,
+    /// The CI system.
+    pub runner: String,
+    /// Where people see the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Who started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// When it was persisted, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// Its files.
+    pub tree: TreeId,
+    /// How many there are.
+    pub files: u64,
+    /// The sum of their sizes in bytes.
+    pub bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    baton: String,
+    version: u32,
+    digest: Digest,
+}
+
+impl Record {
+    /// Whether it can be the latest of its branch. What a fork or a pull request built never is: anyone may open one.
+    pub fn eligible(&self) -> bool {
+        self.branch.is_some() && !self.fork && self.pull_request.is_none()
+    }
+
+    /// Returns the end of its keys.
+    pub fn leaf(&self) -> Leaf {
+        Leaf::new(self.order.attempt, self.workflow.as_deref(), self.job.as_deref(), self.node)
+    }
+
+    /// How messages name the job that made it.
+    pub fn job_name(&self) -> String {
+        let job = self.job.as_deref().unwrap_or("(no job)");
+        match self.node {
+            Node { total: 1, .. } => format!("{job} (build {})", self.number),
+            Node { index, total } => format!("{job} node {index} of {total} (build {})", self.number),
+        }
+    }
+
+    /// Returns the keys under which it is written, in the order of writing. The branch's comes last: until it is there,
+    /// `latest` gives the old answer, and from then on every way of finding the build works.
+    pub fn keys(&self) -> Vec<String> {
+        let project = keys::Project::new(&self.project);
+        let leaf = self.leaf();
+        let look_up = keys::look_up(self.order, &leaf);
+        let mut all = vec![format!("{}{look_up}", project.number(&self.artifact, self.number))];
+        if let Some(commit) = &self.commit {
+            all.push(format!("{}/{look_up}", project.commits(&self.artifact, commit)));
+        }
+        if let Some(tag) = &self.tag {
+            all.push(format!("{}{look_up}", project.tag(&self.artifact, tag)));
+        }
+        if let (Some(branch), true) = (&self.branch, self.eligible()) {
+            all.push(project.build(&self.artifact, branch, self.order, &leaf));
+        }
+        all
+    }
+
+    /// Returns the key of its layer in its workspace, if it has one. The time lets a job that is run again under the
+    /// same number replace its layer.
+    pub fn layer_key(&self) -> Option<String> {
+        let project = keys::Project::new(&self.project);
+        Some(format!(
+            "{}{}-{:011x}",
+            layer_prefix(&project.workspace(self.workspace.as_deref()?), self),
+            keys::look_up(self.order, &self.leaf()),
+            // Inverted in 44 bits: enough for the milliseconds of five hundred years.
+            !self.created_ms & 0xfff_ffff_ffff,
+        ))
+    }
+
+    /// Whether both were made by the same job and node for the same artifact, so that the newer replaces the older.
+    pub fn same_layer(&self, other: &Record) -> bool {
+        (&self.artifact, &self.job, self.node) == (&other.artifact, &other.job, other.node)
+    }
+
+    /// Returns the stored form.
+    pub fn seal(&self) -> Result<Vec<u8>> {
+        seal("record", self)
+    }
+
+    /// Reads the stored form of the object `key`.
+    pub fn open(key: &str, bytes: &[u8]) -> Result<Record> {
+        let record: Record = open("record", key, bytes)?;
+        // A record under a key that it does not name was put there by somebody else, or by accident.
+        let own = record.keys().iter().any(|own| own == key) || record.layer_key().is_some_and(|own| own == key);
+        if !own {
+            let message = format!("this record is of {} {}, and does not belong here", record.artifact, record.number);
+            return Err(Error::damaged(key, message));
+        }
+        Ok(record)
+    }
+}
+
+/// Returns what the keys of one job's layers of one artifact begin with.
+fn layer_prefix(workspace: &str, record: &Record) -> String {
+    let job = keys::name(record.job.as_deref().unwrap_or("-"));
+    format!("{workspace}{}/{job}/{:04x}/", keys::name(&record.artifact), record.node.index)
+}
+
+/// Returns a value as two lines: a header with the digest of the second, and the value as JSON.
+pub fn seal<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>> {
+    let failed = |error: serde_json::Error| Error::internal(format!("a {what} could not be written")).because(error);
+    let mut body = serde_json::to_vec(value).map_err(failed)?;
+    body.push(b'\n');
+    let header = Header { baton: what.to_owned(), version: VERSION, digest: Digest::of(&body) };
+    let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
+    bytes.push(b'\n');
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+/// Reads what [`seal`] wrote under `key`.
+pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -> Result<T> {
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(Error::damaged(key, format!("{} bytes are too many for a {what}", bytes.len())));
+    }
+    let border = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+    let (head, body) = bytes.split_at(border);
+    let header: Header = serde_json::from_slice(head)
+        .map_err(|error| Error::damaged(key, format!("its first line is not the header of a {what}: {error}")))?;
+    if header.baton != what {
+        return Err(Error::damaged(key, format!("it is a {}, not a {what}", crate::error::escaped(&header.baton))));
+    }
+    if header.version > VERSION {
+        let message = format!("this {what} has format version {}, and this baton reads up to {VERSION}", header.version);
+        return Err(Error::unsupported(message, key));
+    }
+    if header.version == 0 {
+        return Err(Error::damaged(key, "its first line has no format version"));
+    }
+    let found = Digest::of(body);
+    if found != header.digest {
+        let message = format!("the {what} was altered or cut short");
+        return Err(Error::damaged_digest(key, message, header.digest.to_string(), found.to_string()));
+    }
+    serde_json::from_slice(body).map_err(|error| Error::damaged(key, format!("it is not a {what}: {error}")))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    pub(crate) fn example() -> Record {
+        Record {
+            artifact: "dist".into(),
+            project: "gh/acme/shop".into(),
+            branch: Some("main".into()),
+            tag: None,
+            commit: Some("abc1234".into()),
+            number: 7,
+            order: Order { run: 3, attempt: 7 },
+            workflow: Some("w1".into()),
+            workspace: Some("w1".into()),
+            job: Some("build".into()),
+            node: Node::ONLY,
+            pull_request: None,
+            fork: false,
+            runner: "circleci".into(),
+            url: None,
+            actor: None,
+            created_ms: 1_700_000_000_000,
+            tree: TreeId::of(b""),
+            files: 1,
+            bytes: 2,
+        }
+    }
+
+    #[test]
+    fn a_record_opens_only_whole_and_under_its_own_keys() {
+        let record = example();
+        let bytes = record.seal().unwrap();
+        for key in record.keys().into_iter().chain(record.layer_key()) {
+            assert_eq!(Record::open(&key, &bytes).unwrap(), record);
+        }
+        let swapped = Record { number: 8, ..example() }.keys().remove(0);
+        assert!(matches!(Record::open(&swapped, &bytes), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_shows() {
+        let record = example();
+        let (key, bytes) = (record.keys().remove(0), record.seal().unwrap());
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            *flipped.get_mut(at).unwrap() ^= 1;
+            assert!(Record::open(&key, &flipped).is_err(), "byte {at}");
+            assert!(Record::open(&key, bytes.get(..at).unwrap()).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_later_version_is_not_damage() {
+        let bytes = example().seal().unwrap();
+        let later = String::from_utf8(bytes).unwrap().replace("\"version\":1", "\"version\":2");
+        let error = Record::open(&example().keys().remove(0), later.as_bytes()).unwrap_err();
+        assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+    }
+
+    #[test]
+    fn forks_and_pull_requests_have_no_key_on_a_branch() {
+        let fork = Record { fork: true, ..example() };
+        let pull = Record { pull_request: Some("12".into()), ..example() };
+        for record in [fork, pull] {
+            assert!(record.keys().iter().all(|key| !key.contains("/builds/")));
+        }
+        assert!(example().keys().last().unwrap().contains("/builds/"));
+    }
+}

@@ -1,0 +1,705 @@
+//! The selectors that name what to attach: one grammar for the command line, the files and the WIT.
+//!
+//! | selector | names |
+//! |---|---|
+//! | `latest` | the newest build on the branch that the command works for |
+//! | `latest@BRANCH` | the newest build on a branch |
+//! | `build:NUMBER` | the build with this number |
+//! | `sha:COMMIT` | the build of a commit: 4 to 64 hexadecimal digits, of which the first are enough |
+//! | `tag:NAME` | the build of a tag |
+//! | `workspace` | the layers of this workflow |
+//! | `workflow:ID` | the layers of another workflow |
+//! | `tree:ID` | one tree, by its 64 hexadecimal digits |
+//!
+//! This module reads and writes the text, and says what was probably meant where it cannot; what a selector resolves
+//! to is decided elsewhere.
+
+use std::fmt;
+use std::iter;
+use std::mem;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::glob::shown;
+
+/// Each kind, with the form that it is written in.
+const KINDS: [(&str, &str); 7] = [
+    ("latest", "latest@BRANCH"),
+    ("build", "build:NUMBER"),
+    ("sha", "sha:COMMIT"),
+    ("tag", "tag:NAME"),
+    ("workspace", "workspace"),
+    ("workflow", "workflow:ID"),
+    ("tree", "tree:ID"),
+];
+
+/// Other words that people use for a kind.
+const SYNONYMS: [(&str, &str); 4] = [
+    ("branch", "latest"),
+    ("commit", "sha"),
+    ("number", "build"),
+    ("newest", "latest"),
+];
+
+/// Longest selector in bytes: git and the stores allow no name that is near it.
+const SELECTOR_BYTES_MAX: usize = 1024;
+
+/// Fewest digits of a commit: what git takes at least.
+const COMMIT_DIGITS_MIN: usize = 4;
+
+/// Fewest digits that look like a commit on their own: what git shows of one.
+const BARE_COMMIT_DIGITS_MIN: usize = 7;
+
+/// The digits of a BLAKE3 digest, and of the longest commit id of git.
+const DIGEST_DIGITS: usize = 64;
+
+/// Longest name, in characters, whose edit distance is computed: the work is the product of two lengths.
+const COMPARED_MAX: usize = 256;
+
+/// Fewest characters in common by which two names are near without being similar.
+const SHARED_MIN: usize = 3;
+
+/// What to attach, or to ask about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// The newest build on a branch.
+    Latest {
+        /// The branch; with none, the one that the command works for.
+        branch: Option<String>,
+    },
+    /// The build with this number.
+    Build(u64),
+    /// The build of a commit, by the first digits of its id or all of them, in lower case.
+    Commit(String),
+    /// The build of a tag.
+    Tag(String),
+    /// The layers of this workflow.
+    Workspace,
+    /// The layers of the workflow with this id.
+    Workflow(String),
+    /// The tree with this id, in lower case.
+    Tree(String),
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest { branch: None } => formatter.write_str("latest"),
+            Self::Latest { branch: Some(branch) } => write!(formatter, "latest@{branch}"),
+            Self::Build(number) => write!(formatter, "build:{number}"),
+            Self::Commit(prefix) => write!(formatter, "sha:{prefix}"),
+            Self::Tag(name) => write!(formatter, "tag:{name}"),
+            Self::Workspace => formatter.write_str("workspace"),
+            Self::Workflow(id) => write!(formatter, "workflow:{id}"),
+            Self::Tree(id) => write!(formatter, "tree:{id}"),
+        }
+    }
+}
+
+/// Why a text is no selector. `text` is fit for a message: one line, and cut when it is long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectorError {
+    /// The text is empty.
+    #[error("a selector is empty; known are {}", known())]
+    Empty,
+    /// The text is longer than any name.
+    #[error("selector `{text}` is {length_bytes} bytes long, more than {SELECTOR_BYTES_MAX}")]
+    TooLong {
+        /// Its start.
+        text: String,
+        /// Its whole length.
+        length_bytes: usize,
+    },
+    /// The text starts with no known kind.
+    #[error("unknown selector kind in `{text}`; known are {}{}", known(), did_you_mean(.suggestion))]
+    UnknownKind {
+        /// What was given.
+        text: String,
+        /// What was probably meant.
+        suggestion: Option<String>,
+    },
+    /// The kind is known, but what follows does not fit it.
+    #[error("selector `{text}` is not valid: {reason}{}", did_you_mean(.suggestion))]
+    Malformed {
+        /// What was given.
+        text: String,
+        /// What does not fit.
+        reason: &'static str,
+        /// What was probably meant, or the form of the kind.
+        suggestion: Option<String>,
+    },
+}
+
+fn did_you_mean(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map_or_else(String::new, |suggestion| {
+        format!("; did you mean `{suggestion}`?")
+    })
+}
+
+fn known() -> String {
+    KINDS
+        .iter()
+        .fold("latest".to_owned(), |known, (_, form)| known + ", " + form)
+}
+
+impl FromStr for Selector {
+    type Err = SelectorError;
+
+    fn from_str(text: &str) -> Result<Self, SelectorError> {
+        if text.is_empty() {
+            return Err(SelectorError::Empty);
+        }
+        if text.len() > SELECTOR_BYTES_MAX {
+            return Err(SelectorError::TooLong {
+                text: shown(text),
+                length_bytes: text.len(),
+            });
+        }
+        parse(text).map_err(|reason| {
+            let suggestion = suggest(text).filter(|suggestion| shown(suggestion) == *suggestion);
+            match reason {
+                None => SelectorError::UnknownKind {
+                    text: shown(text),
+                    suggestion,
+                },
+                Some(reason) => SelectorError::Malformed {
+                    text: shown(text),
+                    reason,
+                    suggestion,
+                },
+            }
+        })
+    }
+}
+
+/// Why a text is not parsed; none when its kind is unknown.
+type Reason = Option<&'static str>;
+
+fn parse(text: &str) -> Result<Selector, Reason> {
+    let (kind, rest) = text.split_at(text.find([':', '@']).unwrap_or(text.len()));
+    match (kind, rest.split_at_checked(1)) {
+        ("latest", None) => Ok(Selector::Latest { branch: None }),
+        ("latest", Some(("@", branch))) => Ok(Selector::Latest {
+            branch: Some(name(branch)?),
+        }),
+        ("latest", _) => Err(Some("a branch follows `@`")),
+        ("build", Some((":", number))) => Ok(Selector::Build(build_number(number)?)),
+        ("sha", Some((":", prefix))) => match hexadecimal(prefix, COMMIT_DIGITS_MIN..=DIGEST_DIGITS) {
+            Some(prefix) => Ok(Selector::Commit(prefix)),
+            None => Err(Some("a commit is 4 to 64 hexadecimal digits")),
+        },
+        ("tag", Some((":", tag))) => Ok(Selector::Tag(name(tag)?)),
+        ("workspace", None) => Ok(Selector::Workspace),
+        ("workspace", _) => Err(Some("this workflow's workspace takes no value")),
+        ("workflow", Some((":", id))) => Ok(Selector::Workflow(name(id)?)),
+        ("tree", Some((":", id))) => match hexadecimal(id, DIGEST_DIGITS..=DIGEST_DIGITS) {
+            Some(id) => Ok(Selector::Tree(id)),
+            None => Err(Some("a tree id is 64 hexadecimal digits")),
+        },
+        _ if KINDS.iter().any(|(known, _)| *known == kind) => Err(Some("a value follows `:`")),
+        _ => Err(None),
+    }
+}
+
+/// Reads the name of a branch or a tag, or the id of a workflow, all of which other systems choose.
+fn name(text: &str) -> Result<String, Reason> {
+    if text.is_empty() {
+        return Err(Some("a name is missing"));
+    }
+    if text.trim() != text || text.contains(char::is_control) {
+        return Err(Some(
+            "a name has no space at either end, and no control characters",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn build_number(text: &str) -> Result<u64, Reason> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Some("a build number is decimal digits"));
+    }
+    text.parse()
+        .map_err(|_| Some("a build number is at most 18446744073709551615"))
+}
+
+/// Returns the digits in lower case, if they are so many.
+fn hexadecimal(text: &str, allowed: RangeInclusive<usize>) -> Option<String> {
+    let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hexadecimal && allowed.contains(&text.len())).then(|| text.to_ascii_lowercase())
+}
+
+/// Returns the selector that was probably meant, else the form of the kind that was.
+fn suggest(text: &str) -> Option<String> {
+    let text = text.trim();
+    if let Some(selector) = complete(text.trim_start_matches('#')) {
+        return Some(selector.to_string());
+    }
+    let (head, rest) = text.split_at(text.find([':', '@', '=', '#']).unwrap_or(text.len()));
+    let value = rest.get(1..).unwrap_or_default().trim();
+    let head = head.trim().to_lowercase();
+    let kind = match SYNONYMS.iter().find(|(synonym, _)| *synonym == head) {
+        Some((_, kind)) => *kind,
+        None => *nearest(&head, KINDS.iter().map(|(kind, _)| *kind), 1).first()?,
+    };
+    let meant = match (kind, value) {
+        ("latest" | "workspace", "") => kind.to_owned(),
+        ("latest", branch) => format!("latest@{branch}"),
+        // Another workflow's workspace is named by the workflow.
+        ("workspace", id) => format!("workflow:{id}"),
+        (kind, value) => format!("{kind}:{value}"),
+    };
+    match parse(&meant) {
+        Ok(selector) => Some(selector.to_string()),
+        Err(_) => KINDS
+            .iter()
+            .find(|(known, _)| *known == kind)
+            .map(|(_, form)| (*form).to_owned()),
+    }
+}
+
+/// Returns what a value is that stands without a kind: all that baton and git print has a length of its own.
+fn complete(value: &str) -> Option<Selector> {
+    if let Ok(number) = build_number(value) {
+        return Some(Selector::Build(number));
+    }
+    match hexadecimal(value, BARE_COMMIT_DIGITS_MIN..=DIGEST_DIGITS)? {
+        id if id.len() == DIGEST_DIGITS => Some(Selector::Tree(id)),
+        prefix => Some(Selector::Commit(prefix)),
+    }
+}
+
+/// Returns up to `most` of the `known` names that are near a mistyped one, the nearest first.
+///
+/// Near is, without regard to case and in this order: at most a third of the longer one's characters away, where an
+/// edit adds, drops, replaces or swaps; one name within the other; a common start of at least half of `wanted`.
+/// Names that are equally near are in alphabetical order.
+pub fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let near = known.filter_map(|name| Some((closeness(&wanted, &name.to_lowercase())?, name)));
+    let mut near: Vec<_> = near.collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().take(most).map(|(_, name)| name).collect()
+}
+
+/// How near two names are: the smaller, the nearer.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Closeness {
+    /// So many edits apart.
+    Edits(usize),
+    /// One is within the other, which is longer by so many characters.
+    Within(usize),
+    /// They start alike, and so many characters of the wanted name are left.
+    Start(usize),
+}
+
+fn closeness(wanted: &str, name: &str) -> Option<Closeness> {
+    let wanted_chars: Vec<char> = wanted.chars().collect();
+    let name_chars: Vec<char> = name.chars().collect();
+    let (wanted_length, name_length) = (wanted_chars.len(), name_chars.len());
+    let (longest, apart) = (
+        wanted_length.max(name_length),
+        wanted_length.abs_diff(name_length),
+    );
+    if apart <= longest / 3 && longest <= COMPARED_MAX {
+        let edits = distance(&wanted_chars, &name_chars);
+        if edits <= longest / 3 {
+            return Some(Closeness::Edits(edits));
+        }
+    }
+    // Part of a name is often all that is remembered of it; a known name within the wanted one is often chance.
+    if (name.contains(wanted) && wanted_length >= SHARED_MIN)
+        || (wanted.contains(name) && name_length >= SHARED_MIN.max(wanted_length.div_ceil(2)))
+    {
+        return Some(Closeness::Within(apart));
+    }
+    let shared = wanted_chars
+        .iter()
+        .zip(&name_chars)
+        .take_while(|(wanted, name)| wanted == name)
+        .count();
+    (shared >= SHARED_MIN.max(wanted_length.div_ceil(2))).then(|| Closeness::Start(wanted_length - shared))
+}
+
+/// Returns the Damerau-Levenshtein distance in its common form: what was swapped is not edited again.
+fn distance(from: &[char], to: &[char]) -> usize {
+    // The row above, and the one above that, which the first row does not look at.
+    let mut above: Vec<usize> = (0..=to.len()).collect();
+    let mut before = vec![0; above.len()];
+    let mut previous_source = None;
+    for (source, row_index) in from.iter().zip(1..) {
+        let mut left = row_index;
+        let mut row = vec![left];
+        let mut previous_target = None;
+        let cells = above
+            .iter()
+            .zip(above.iter().skip(1))
+            .zip(iter::once(&0).chain(&before));
+        for (target, ((diagonal, up), swapped)) in to.iter().zip(cells) {
+            left = (left + 1)
+                .min(up + 1)
+                .min(diagonal + usize::from(source != target));
+            if previous_source == Some(target) && previous_target == Some(source) {
+                left = left.min(swapped + 1);
+            }
+            row.push(left);
+            previous_target = Some(target);
+        }
+        before = mem::replace(&mut above, row);
+        previous_source = Some(source);
+    }
+    above.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn latest(branch: &str) -> Selector {
+        Selector::Latest {
+            branch: Some(branch.to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_form_is_read_and_written() {
+        let tree = format!("tree:{DIGEST}");
+        let commit = format!("sha:{DIGEST}");
+        for (text, selector) in [
+            ("latest", Selector::Latest { branch: None }),
+            ("latest@main", latest("main")),
+            ("latest@feature/a@2:b", latest("feature/a@2:b")),
+            ("latest@@", latest("@")),
+            ("build:1234", Selector::Build(1234)),
+            ("build:0", Selector::Build(0)),
+            ("build:18446744073709551615", Selector::Build(u64::MAX)),
+            ("sha:abc1", Selector::Commit("abc1".to_owned())),
+            (&commit, Selector::Commit(DIGEST.to_owned())),
+            ("tag:v1.2", Selector::Tag("v1.2".to_owned())),
+            (
+                "tag:release/2026 é:1",
+                Selector::Tag("release/2026 é:1".to_owned()),
+            ),
+            ("workspace", Selector::Workspace),
+            ("workflow:6a1f-22", Selector::Workflow("6a1f-22".to_owned())),
+            (&tree, Selector::Tree(DIGEST.to_owned())),
+        ] {
+            assert_eq!(text.parse(), Ok(selector.clone()));
+            assert_eq!(selector.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn digits_are_normalised() {
+        assert_eq!("sha:ABCdef0".parse(), Ok(Selector::Commit("abcdef0".to_owned())));
+        assert_eq!("build:007".parse(), Ok(Selector::Build(7)));
+        let tree = format!("tree:{}", DIGEST.to_uppercase());
+        assert_eq!(tree.parse(), Ok(Selector::Tree(DIGEST.to_owned())));
+    }
+
+    #[test]
+    fn what_was_meant_is_suggested() {
+        let bare_tree = format!("tree:{DIGEST}");
+        let long = format!("latest:{}", "b".repeat(300));
+        let bare_commit = format!("sha:{}", &"abcdef".repeat(10));
+        #[rustfmt::skip]
+        let cases = [
+            // Mistyped kinds.
+            ("lastest", Some("latest")),
+            ("lates", Some("latest")),
+            ("Latest", Some("latest")),
+            ("LATEST@Main", Some("latest@Main")),
+            ("latst@a/b", Some("latest@a/b")),
+            ("biuld:7", Some("build:7")),
+            ("BUILD:7", Some("build:7")),
+            ("builds:7", Some("build:7")),
+            ("shaw:abcd", Some("sha:abcd")),
+            ("tga:v1", Some("tag:v1")),
+            ("wrokspace", Some("workspace")),
+            ("workflw:x", Some("workflow:x")),
+            // Other words, and other separators.
+            ("commit:ABCD", Some("sha:abcd")),
+            ("branch:main", Some("latest@main")),
+            ("newest", Some("latest")),
+            ("number=7", Some("build:7")),
+            ("latest:main", Some("latest@main")),
+            ("latest@", Some("latest")),
+            ("latest@ main", Some("latest@main")),
+            ("build@7", Some("build:7")),
+            ("build#7", Some("build:7")),
+            ("build: 7", Some("build:7")),
+            ("commit : abcd", Some("sha:abcd")),
+            (" latest\n", Some("latest")),
+            ("workspace:x", Some("workflow:x")),
+            ("workspace:", Some("workspace")),
+            // Values without a kind.
+            ("1234", Some("build:1234")),
+            ("#1234", Some("build:1234")),
+            (" 1234\n", Some("build:1234")),
+            ("1234567", Some("build:1234567")),
+            ("12345678901234567890123", Some("sha:12345678901234567890123")),
+            ("abcdef1", Some("sha:abcdef1")),
+            ("ABCDEF1", Some("sha:abcdef1")),
+            (bare_commit.trim_start_matches("sha:"), Some(bare_commit.as_str())),
+            (bare_tree.trim_start_matches("tree:"), Some(bare_tree.as_str())),
+            // The value does not fit, so only the form can be told.
+            ("build", Some("build:NUMBER")),
+            ("build:", Some("build:NUMBER")),
+            ("build:x", Some("build:NUMBER")),
+            ("build:+7", Some("build:NUMBER")),
+            ("build:-7", Some("build:NUMBER")),
+            ("build:18446744073709551616", Some("build:NUMBER")),
+            ("sha:abc", Some("sha:COMMIT")),
+            ("sha:abcg", Some("sha:COMMIT")),
+            ("sha:é123", Some("sha:COMMIT")),
+            ("tag:", Some("tag:NAME")),
+            ("tag:a\nb", Some("tag:NAME")),
+            ("workflow", Some("workflow:ID")),
+            ("tree:abcdef0", Some("tree:ID")),
+            // Nothing is near, or it is too long to be repeated.
+            (&long, None),
+            ("channel:production", None),
+            ("abcdef", None),
+            ("main", None),
+            ("vintage", None),
+            (":7x", None),
+            ("@", None),
+            ("é", None),
+        ];
+        for (text, meant) in cases {
+            let suggestion = match text.parse::<Selector>() {
+                Err(
+                    SelectorError::UnknownKind { suggestion, .. }
+                    | SelectorError::Malformed { suggestion, .. },
+                ) => suggestion,
+                other => Some(format!("{other:?}")),
+            };
+            assert_eq!(suggestion.as_deref(), meant, "for `{text}`");
+        }
+    }
+
+    #[test]
+    fn messages_name_the_text_the_reason_and_what_was_meant() {
+        const KNOWN: &str =
+            "latest, latest@BRANCH, build:NUMBER, sha:COMMIT, tag:NAME, workspace, workflow:ID, tree:ID";
+        let long = "x".repeat(1025);
+        #[rustfmt::skip]
+        let cases = [
+            ("", format!("a selector is empty; known are {KNOWN}")),
+            ("channel:production", format!("unknown selector kind in `channel:production`; known are {KNOWN}")),
+            ("1234", format!("unknown selector kind in `1234`; known are {KNOWN}; did you mean `build:1234`?")),
+            ("latest:", "selector `latest:` is not valid: a branch follows `@`; did you mean `latest`?".to_owned()),
+            ("tag", "selector `tag` is not valid: a value follows `:`; did you mean `tag:NAME`?".to_owned()),
+            ("tag:", "selector `tag:` is not valid: a name is missing; did you mean `tag:NAME`?".to_owned()),
+            (
+                "tag:v1\n",
+                "selector `tag:v1\u{fffd}` is not valid: a name has no space at either end, and no control characters; \
+                 did you mean `tag:v1`?".to_owned(),
+            ),
+            (
+                "build:x",
+                "selector `build:x` is not valid: a build number is decimal digits; did you mean `build:NUMBER`?".to_owned(),
+            ),
+            (
+                "build:18446744073709551616",
+                "selector `build:18446744073709551616` is not valid: a build number is at most 18446744073709551615; \
+                 did you mean `build:NUMBER`?".to_owned(),
+            ),
+            (
+                "sha:abc",
+                "selector `sha:abc` is not valid: a commit is 4 to 64 hexadecimal digits; did you mean `sha:COMMIT`?".to_owned(),
+            ),
+            (
+                "tree:abc",
+                "selector `tree:abc` is not valid: a tree id is 64 hexadecimal digits; did you mean `tree:ID`?".to_owned(),
+            ),
+            (
+                "workspace:x",
+                "selector `workspace:x` is not valid: this workflow's workspace takes no value; \
+                 did you mean `workflow:x`?".to_owned(),
+            ),
+            (&long, format!("selector `{}…` is 1025 bytes long, more than 1024", "x".repeat(200))),
+        ];
+        assert!(
+            "x".repeat(1024)
+                .parse::<Selector>()
+                .is_err_and(|error| error.to_string().starts_with("unknown"))
+        );
+        for (text, message) in cases {
+            assert_eq!(
+                text.parse::<Selector>().map_err(|error| error.to_string()),
+                Err(message)
+            );
+        }
+    }
+
+    #[test]
+    fn the_module_lists_every_form() {
+        let header = include_str!("selector.rs");
+        for form in known().split(", ") {
+            assert!(
+                header.contains(&format!("//! | `{form}` |")),
+                "`{form}` is not in the table"
+            );
+        }
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (from, to, edits) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "abc", 0),
+            ("abc", "abd", 1),
+            ("abc", "ab", 1),
+            ("abc", "xabc", 1),
+            ("abc", "acb", 1),
+            ("biuld", "build", 1),
+            ("lastest", "latest", 1),
+            ("kitten", "sitting", 3),
+            // What was swapped is not edited again: with that, it would be 2.
+            ("ca", "abc", 3),
+            ("ab", "ba", 1),
+            ("abcd", "badc", 2),
+            ("naïve", "naive", 1),
+        ] {
+            let [from_chars, to_chars] = [from, to].map(|text| text.chars().collect::<Vec<_>>());
+            assert_eq!(distance(&from_chars, &to_chars), edits, "{from} to {to}");
+            assert_eq!(distance(&to_chars, &from_chars), edits, "{to} to {from}");
+        }
+    }
+
+    #[test]
+    fn near_names_come_best_first() {
+        let branches = [
+            "main",
+            "mian",
+            "maintenance",
+            "feature/login-form",
+            "feature/logout",
+            "release/1",
+            "dev",
+        ];
+        #[rustfmt::skip]
+        let cases: &[(&str, &[&str])] = &[
+            ("main", &["main", "mian", "maintenance"]),
+            ("MAIN", &["main", "mian", "maintenance"]),
+            ("mina", &["mian"]),
+            ("login", &["feature/login-form"]),
+            ("feature/login", &["feature/logout", "feature/login-form"]),
+            ("feature/logn-form", &["feature/login-form", "feature/logout"]),
+            ("release/2", &["release/1"]),
+            ("release/1-hotfix-of-something", &[]),
+            ("release/1-hotfix", &["release/1"]),
+            ("feature/other-things-altogether", &[]),
+            ("de", &["dev"]),
+            ("d", &[]),
+            ("", &[]),
+            ("x", &[]),
+        ];
+        for (wanted, near) in cases {
+            assert_eq!(nearest(wanted, branches.into_iter(), 3), *near, "near `{wanted}`");
+        }
+        assert_eq!(nearest("main", branches.into_iter(), 1), ["main"]);
+        assert_eq!(nearest("main", branches.into_iter(), 0), [""; 0]);
+        assert_eq!(
+            nearest("ab1", ["ab3", "ab2", "ab3"].into_iter(), 9),
+            ["ab2", "ab3"]
+        );
+        assert_eq!(nearest("dev", ["DEV", "other"].into_iter(), 9), ["DEV"]);
+        // Too long to be compared, but one still starts the other.
+        let (long, longer) = ("x".repeat(300), "x".repeat(301));
+        assert_eq!(
+            nearest(&long, [longer.as_str()].into_iter(), 1),
+            [longer.as_str()]
+        );
+        assert_eq!(
+            nearest(&format!("y{long}"), [format!("z{long}").as_str()].into_iter(), 1),
+            [""; 0]
+        );
+    }
+
+    /// The definition, read from the ends.
+    fn naive_distance(from: &[char], to: &[char]) -> usize {
+        let ([from_start @ .., from_last], [to_start @ .., to_last]) = (from, to) else {
+            return from.len().max(to.len());
+        };
+        let edited = (naive_distance(from_start, to) + 1)
+            .min(naive_distance(from, to_start) + 1)
+            .min(naive_distance(from_start, to_start) + usize::from(from_last != to_last));
+        match (from_start, to_start) {
+            ([from_rest @ .., from_other], [to_rest @ .., to_other])
+                if from_last == to_other && from_other == to_last =>
+            {
+                edited.min(naive_distance(from_rest, to_rest) + 1)
+            }
+            _ => edited,
+        }
+    }
+
+    fn selectors() -> impl Strategy<Value = Selector> {
+        let name = || "[^\\s\\p{Cc}]([^\\p{Cc}]{0,12}[^\\s\\p{Cc}])?";
+        prop_oneof![
+            Just(Selector::Latest { branch: None }),
+            name().prop_map(|branch| Selector::Latest { branch: Some(branch) }),
+            any::<u64>().prop_map(Selector::Build),
+            "[0-9a-f]{4,64}".prop_map(Selector::Commit),
+            name().prop_map(Selector::Tag),
+            Just(Selector::Workspace),
+            name().prop_map(Selector::Workflow),
+            "[0-9a-f]{64}".prop_map(Selector::Tree),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn selectors_survive_writing_and_reading(selector in selectors()) {
+            prop_assert_eq!(selector.to_string().parse(), Ok(selector));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_with_something_valid(
+            text in "\\PC{0,12}|\\s{0,1}(latest|build|sha|tag|tree|work[a-z]{0,5}|[a-z]{0,6})[:@=# ]{0,2}[a-f0-9\\s]{0,9}",
+        ) {
+            match text.parse::<Selector>() {
+                Ok(selector) => prop_assert_eq!(selector.to_string().parse(), Ok(selector)),
+                Err(SelectorError::UnknownKind { suggestion, .. } | SelectorError::Malformed { suggestion, .. }) => {
+                    let is_valid = |text: &String| {
+                        KINDS.iter().any(|(_, form)| form == text) || text.parse::<Selector>().is_ok()
+                    };
+                    prop_assert!(suggestion.iter().all(is_valid), "`{:?}` for `{}`", suggestion, text);
+                    prop_assert_ne!(suggestion, Some(text));
+                }
+                Err(error) => prop_assert!(text.is_empty(), "{} for `{}`", error, text),
+            }
+        }
+
+        #[test]
+        fn distance_agrees_with_its_definition(from in "[abc]{0,5}", to in "[abc]{0,5}") {
+            let [from, to] = [from, to].map(|text| text.chars().collect::<Vec<_>>());
+            prop_assert_eq!(distance(&from, &to), naive_distance(&from, &to));
+        }
+
+        #[test]
+        fn nearest_returns_known_names_best_first(
+            wanted in "[ab/]{0,8}",
+            known in proptest::collection::vec("[ab/]{0,8}", 0..12),
+            most in 0_usize..5,
+        ) {
+            let near = nearest(&wanted, known.iter().map(String::as_str), most);
+            prop_assert!(near.len() <= most);
+            prop_assert!(near.iter().all(|name| known.iter().any(|known| known == name)));
+            let closeness: Vec<_> = near.iter().map(|name| closeness(&wanted, name)).collect();
+            prop_assert!(closeness.is_sorted() && closeness.iter().all(Option::is_some));
+            if most > 0 && known.contains(&wanted) && !wanted.is_empty() {
+                prop_assert_eq!(near.first().copied(), Some(wanted.as_str()));
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The contract in `wit/`, as Rust. Only what the rest of the crate or an embedder needs is re-exported.
+
+#[expect(missing_docs, reason = "the documentation is in wit/, and not carried over to every item")]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "plugin",
+        additional_derives: [Clone],
+    });
+}
+
+pub(crate) use generated::baton::plugin::{attributes, store, types};
+pub(crate) use generated::exports::baton::plugin::transfer::{Report, Request};
+pub(crate) use generated::{Plugin, PluginPre};
+
+pub use generated::baton::plugin::types::{
+    Build, BuildContext, Damage, Error as PluginError, Kind, Node, OnConflict, Problem, Scope, Timestamp,
+};
+pub use generated::exports::baton::plugin::builds::{Details, Query, TreeEntry};
+pub use generated::exports::baton::plugin::transfer::{
+    Action, AttachRequest, Attached, IfNoFiles, PersistRequest, Persisted, Planned, Step, Task,
+};

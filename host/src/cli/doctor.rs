@@ -1,0 +1,187 @@
+//! `baton doctor`: whether everything is there that a job needs, and what to mend.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use baton::context::{Context, Overrides};
+use baton::{DirectoryStore, Error, Key, ObjectStore, PluginError, PutMode, PutOutcome, StoreError};
+use serde_json::{Value, json};
+
+use super::args::Format;
+use super::failure::Failure;
+use super::hints;
+use super::output::{escaped, print, print_json};
+use super::settings::Settings;
+
+/// As many as race for a key when its atomicity is tried.
+const RACERS: usize = 8;
+
+/// One thing that was checked.
+struct Check {
+    what: &'static str,
+    /// What was found, or what is wrong.
+    found: Result<String, String>,
+    hint: String,
+}
+
+pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+    let context = settings.context(&Overrides::default());
+    let mut checks = vec![config(settings), component(settings)];
+    checks.push(match &context {
+        Ok(context) => Check::good("runner", context.runner.value.as_str()),
+        Err(failure) => Check::bad("runner", failure.shown().message, ""),
+    });
+    checks.extend(store(settings, context.as_ref().ok()));
+    let failed = checks.iter().any(|check| check.found.is_err());
+    match settings.format {
+        Format::Json => print_json(&json(&checks, context.as_ref().ok())),
+        Format::Text => text(&checks, context.as_ref().ok()),
+    }
+    if failed { Err(Failure::Reported(1)) } else { Ok(()) }
+}
+
+impl Check {
+    fn good(what: &'static str, found: impl Into<String>) -> Check {
+        Check { what, found: Ok(found.into()), hint: String::new() }
+    }
+
+    fn bad(what: &'static str, wrong: impl Into<String>, hint: &str) -> Check {
+        Check { what, found: Err(wrong.into()), hint: hint.to_owned() }
+    }
+}
+
+fn config(settings: &Settings) -> Check {
+    let file = settings.config_file.as_ref();
+    Check::good("settings", file.map_or_else(|| "no baton.toml".to_owned(), |file| file.display().to_string()))
+}
+
+fn component(settings: &Settings) -> Check {
+    let component = &settings.options.component;
+    let origin = component.path().map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
+    Check::good("component", format!("{origin}, {}", component.digest().get(..12).unwrap_or_default()))
+}
+
+/// Checks that the store is one, can be written to, and lets one of several creators win.
+fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
+    let place = settings.store.display().to_string();
+    let opened = match DirectoryStore::open(&settings.store) {
+        Ok(_) => DirectoryStore::create(&settings.store),
+        Err(StoreError::Missing(_)) => {
+            return vec![Check::good("store", format!("{place} is not there yet: the first persist makes it"))];
+        }
+        Err(error) => Err(error),
+    };
+    let store = match opened {
+        Ok(store) => Arc::new(store),
+        Err(error) => {
+            let code = if matches!(error, StoreError::Io { .. }) { "permission-denied" } else { "store-not-a-directory" };
+            return vec![Check::bad("store", error.to_string(), hints::of(code).unwrap_or_default())];
+        }
+    };
+    let mut checks = vec![format_check(settings, &store, context, place)];
+    checks.push(match probe(&*store) {
+        Ok(()) => Check::good("create", format!("atomic: of {RACERS} racing creators one wins")),
+        Err(wrong) => Check::bad("create", wrong, "use another file system: records are safe only where create is atomic"),
+    });
+    checks
+}
+
+/// Whether the component takes the store for one of its own: it asks for the newest build.
+fn format_check(settings: &Settings, store: &Arc<DirectoryStore>, context: Option<&Context>, place: String) -> Check {
+    let mut who: baton::BuildContext = match context {
+        Some(context) => context.clone().into(),
+        None => baton::request::context("local"),
+    };
+    who.project.get_or_insert_with(|| "local/unknown".to_owned());
+    let store: Arc<dyn ObjectStore> = Arc::<DirectoryStore>::clone(store);
+    let listed = baton::Baton::new(store, settings.options.clone())
+        .and_then(|baton| baton.list(&baton::Query { limit: 1, ..baton::request::query(who) }));
+    match listed {
+        Ok(builds) => {
+            let newest = builds.first().map(|build| format!(", newest {}", build.selector)).unwrap_or_default();
+            Check::good("store", format!("{place}{newest}"))
+        }
+        Err(Error::Plugin(PluginError::NothingMatched(_))) => Check::good("store", format!("{place}, empty")),
+        Err(error) => {
+            let shown = Failure::Run(error).shown();
+            let hint = hints::of(&shown.code).unwrap_or_default();
+            Check::bad("store", format!("{place}: {} {}", shown.message, shown.subject), hint)
+        }
+    }
+}
+
+/// Creates one key from several threads at once, and counts who won.
+fn probe(store: &dyn ObjectStore) -> Result<(), String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let name = format!("v1/doctor/{}-{now}", std::process::id());
+    let key = Key::parse(&name).map_err(|error| error.to_string())?;
+    let (winners, losers) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let errors: Vec<String> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..RACERS)
+            .map(|racer| {
+                let (winners, losers) = (&winners, &losers);
+                scope.spawn(move || match store.put(key, racer.to_string().as_bytes(), PutMode::Create) {
+                    Ok(PutOutcome::Stored) => Ok(winners.fetch_add(1, Ordering::Relaxed)),
+                    Ok(PutOutcome::AlreadyExists) => Ok(losers.fetch_add(1, Ordering::Relaxed)),
+                    Err(error) => Err(described(&error)),
+                })
+            })
+            .collect();
+        racers.into_iter().filter_map(|racer| racer.join().ok().and_then(Result::err)).collect()
+    });
+    store.delete(key).map_err(|error| described(&error))?;
+    if let Some(error) = errors.first() {
+        return Err(error.clone());
+    }
+    match (winners.into_inner(), losers.into_inner()) {
+        (1, _) => Ok(()),
+        (winners, _) => Err(format!("not atomic: {winners} of {RACERS} racing creators won")),
+    }
+}
+
+fn described(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
+fn text(checks: &[Check], context: Option<&Context>) {
+    for Check { what, found, hint } in checks {
+        match found {
+            Ok(found) => print(&format!("ok       {what:15} {found}")),
+            Err(wrong) => print(&format!("PROBLEM  {what:15} {wrong}")),
+        }
+        if !hint.is_empty() {
+            print(&format!("         {:15} hint: {hint}", ""));
+        }
+    }
+    let Some(context) = context else { return };
+    print("");
+    for (field, value, source) in context.rows() {
+        match (value, source) {
+            (Some(value), Some(source)) => print(&format!("found    {field:15} {}  (from {source})", escaped(&value))),
+            (Some(value), None) => print(&format!("found    {field:15} {}", escaped(&value))),
+            (None, _) => {}
+        }
+    }
+    for missing in context.missing() {
+        print(&format!("missing  {:15} set {}: {}", missing.field, missing.variable, missing.hint));
+    }
+}
+
+fn json(checks: &[Check], context: Option<&Context>) -> Value {
+    let check = |it: &Check| {
+        let (ok, text) = match &it.found {
+            Ok(found) => (true, found),
+            Err(wrong) => (false, wrong),
+        };
+        json!({ "what": it.what, "ok": ok, "found": text, "hint": it.hint })
+    };
+    let found = |(field, value, source)| json!({ "field": field, "value": value, "source": source });
+    let missing = |it: baton::context::Missing| json!({ "field": it.field, "variable": it.variable, "hint": it.hint });
+    json!({
+        "checks": checks.iter().map(check).collect::<Value>(),
+        "context": context.map(|context| context.rows().into_iter().map(found).collect::<Value>()),
+        "missing": context.map(|context| context.missing().into_iter().map(missing).collect::<Value>()),
+    })
+}

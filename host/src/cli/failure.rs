@@ -1,0 +1,187 @@
+//! How a failure is shown, and with which code the process ends. The codes are listed in docs/errors.md.
+
+use std::error::Error as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+use baton::context::ContextError;
+use baton::{Error, PluginError, Problem, StoreError};
+use serde_json::json;
+
+use super::args::Format;
+use super::hints;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A run failed.
+    Run(Error),
+    /// The context is wrong.
+    Context(ContextError),
+    /// The command itself, before or after a run.
+    Command(anyhow::Error),
+    /// It was reported already.
+    Reported(u8),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Run(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Run(Error::Store(error))
+    }
+}
+
+impl From<ContextError> for Failure {
+    fn from(error: ContextError) -> Failure {
+        Failure::Context(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Failure {
+        Failure::Command(error)
+    }
+}
+
+/// The same for every failure: what there is to show.
+pub(crate) struct Shown {
+    pub(crate) kind: &'static str,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) subject: String,
+    pub(crate) causes: Vec<String>,
+}
+
+impl Failure {
+    /// Returns the process's exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        let code = match self {
+            Failure::Reported(code) => *code,
+            Failure::Run(Error::Plugin(PluginError::NothingMatched(_))) => 3,
+            Failure::Run(Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Engine(_)) => 70,
+            _ => 1,
+        };
+        ExitCode::from(code)
+    }
+
+    /// Prints it: on standard error for people, and as JSON on standard output for scripts that asked for JSON.
+    pub(crate) fn print(&self, format: Format) {
+        if matches!(self, Failure::Reported(_)) {
+            return;
+        }
+        let shown = self.shown();
+        let hint = hints::of(&shown.code);
+        if format == Format::Json {
+            let Shown { kind, code, message, subject, causes } = &shown;
+            let error = json!({"kind": kind, "code": code, "message": message, "subject": subject,
+                "causes": causes, "hint": hint});
+            super::output::print_json(&json!({ "error": error }));
+        }
+        // A closed standard error leaves nobody to tell.
+        let _ = std::io::stderr().lock().write_all(render(&shown, hint).as_bytes());
+    }
+
+    pub(crate) fn shown(&self) -> Shown {
+        match self {
+            Failure::Run(error) => shown_error(error),
+            Failure::Context(error) => Shown {
+                kind: "invalid",
+                code: "wrong-context".to_owned(),
+                message: error.to_string(),
+                subject: String::new(),
+                causes: error.source().map(ToString::to_string).into_iter().collect(),
+            },
+            Failure::Command(error) => Shown {
+                kind: "invalid",
+                code: "command".to_owned(),
+                message: error.to_string(),
+                subject: String::new(),
+                causes: error.chain().skip(1).map(ToString::to_string).collect(),
+            },
+            Failure::Reported(_) => Shown {
+                kind: "invalid",
+                code: String::new(),
+                message: String::new(),
+                subject: String::new(),
+                causes: Vec::new(),
+            },
+        }
+    }
+}
+
+fn shown_error(error: &Error) -> Shown {
+    let (kind, problem) = match error {
+        Error::Plugin(PluginError::Invalid(it)) => ("invalid", it),
+        Error::Plugin(PluginError::MissingContext(it)) => ("missing-context", it),
+        Error::Plugin(PluginError::NothingMatched(it)) => ("nothing-matched", it),
+        Error::Plugin(PluginError::Conflict(it)) => ("conflict", it),
+        Error::Plugin(PluginError::Unsupported(it)) => ("unsupported", it),
+        Error::Plugin(PluginError::Files(it)) => ("files", it),
+        Error::Plugin(PluginError::Store(it)) => ("store", it),
+        Error::Plugin(PluginError::Limit(it)) => ("limit", it),
+        Error::Plugin(PluginError::Internal(it)) => ("internal", it),
+        Error::Plugin(PluginError::Damaged(damage)) => {
+            let mut causes = Vec::new();
+            if !damage.expected.is_empty() {
+                causes.push(format!("expected {}", damage.expected));
+            }
+            if !damage.found.is_empty() {
+                causes.push(format!("found    {}", damage.found));
+            }
+            let (message, subject) = (damage.message.clone(), damage.key.clone());
+            return Shown { kind: "damaged", code: "damaged".to_owned(), message, subject, causes };
+        }
+        other => return shown_host(other),
+    };
+    let Problem { code, message, subject, causes } = problem.clone();
+    Shown { kind, code, message, subject, causes }
+}
+
+/// What failed on this side of the component.
+fn shown_host(error: &Error) -> Shown {
+    let (kind, code) = match error {
+        Error::Trap { .. } => ("internal", "component-failed"),
+        Error::Engine(_) => ("internal", "engine"),
+        Error::Memory { .. } => ("limit", "memory-limit"),
+        Error::Timeout { .. } => ("limit", "time-limit"),
+        Error::Interrupted => ("interrupted", "interrupted"),
+        Error::ComponentFile { .. } | Error::ComponentInvalid { .. } => ("invalid", "wrong-component"),
+        Error::Directory { what: "root", source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            ("invalid", "root-missing")
+        }
+        Error::Directory { what: "root", .. } => ("invalid", "root-unusable"),
+        Error::Directory { .. } => ("files", "target-unusable"),
+        Error::Store(StoreError::Missing(_)) => ("store", "store-missing"),
+        Error::Store(StoreError::NotADirectory(_)) => ("store", "store-not-a-directory"),
+        Error::Store(StoreError::Unknown(_)) => ("store", "store-unknown"),
+        _ => ("store", "store"),
+    };
+    let mut causes = Vec::new();
+    if let Error::Trap { report, .. } = error {
+        causes.extend(report.lines().map(str::to_owned));
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    Shown { kind, code: code.to_owned(), message: error.to_string(), subject: String::new(), causes }
+}
+
+/// Returns the text for people: what and where, why, and what to do.
+fn render(shown: &Shown, hint: Option<&str>) -> String {
+    let place = if shown.subject.is_empty() { String::new() } else { format!(": {}", shown.subject) };
+    let mut text = format!("error: {}{place}\n", shown.message);
+    for cause in &shown.causes {
+        text.push_str(&format!("  caused by: {cause}\n"));
+    }
+    if let Some(hint) = hint {
+        text.push_str(&format!("\nhint: {hint}\n"));
+    }
+    text
+}

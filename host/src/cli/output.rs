@@ -1,0 +1,218 @@
+//! What is printed: data on standard output, talk on standard error. docs/json.md describes the JSON.
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use baton::{Attached, Build, Kind, Persisted, Problem, Step, TreeEntry};
+use serde_json::{Value, json};
+
+/// Prints one line of data. A reader that has gone away is not an error of ours.
+pub(crate) fn print(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Prints one JSON value.
+pub(crate) fn print_json(value: &Value) {
+    print(&format!("{value:#}"));
+}
+
+/// Says something.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Says what a person should know. A great many of one kind are summed up.
+pub(crate) fn warn(warnings: &[Problem]) {
+    const SHOWN: usize = 10;
+    for warning in warnings.iter().take(SHOWN) {
+        say(&format!("warning: {}: {}", warning.message, warning.subject));
+    }
+    if let Some(more) = warnings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        say(&format!("warning: and {} more like these", counted(more as u64)));
+    }
+}
+
+/// Returns a build as JSON.
+pub(crate) fn build_json(build: &Build) -> Value {
+    json!({
+        "selector": build.selector,
+        "artifact": build.artifact,
+        "project": build.project,
+        "branch": build.branch,
+        "tag": build.tag,
+        "commit": build.commit,
+        "number": build.number,
+        "order": { "run": build.run, "attempt": build.attempt },
+        "workflow": build.workflow,
+        "workspace": build.workspace,
+        "job": build.job,
+        "node": build.node.map(|node| json!({ "index": node.index, "total": node.total })),
+        "pull_request": build.pull_request,
+        "fork": build.fork,
+        "eligible": build.eligible,
+        "runner": build.runner,
+        "url": build.url,
+        "actor": build.actor,
+        "created_ms": build.created_ms,
+        "tree": build.tree,
+        "files": build.files,
+        "bytes": build.bytes,
+    })
+}
+
+pub(crate) fn builds_json(builds: &[Build]) -> Value {
+    builds.iter().map(build_json).collect()
+}
+
+pub(crate) fn warnings_json(warnings: &[Problem]) -> Value {
+    let shown = |it: &Problem| json!({ "code": it.code, "message": it.message, "subject": it.subject });
+    warnings.iter().map(shown).collect()
+}
+
+pub(crate) fn entry_json(entry: &TreeEntry) -> Value {
+    let mut value = json!({
+        "path": entry.path,
+        "kind": kind_name(entry.kind),
+        "modified": { "seconds": entry.modified.seconds, "nanoseconds": entry.modified.nanoseconds },
+    });
+    let more = match entry.kind {
+        Kind::File => json!({ "mode": format!("{:03o}", entry.bits), "size": entry.size, "digest": entry.digest }),
+        Kind::Symlink => json!({ "target": entry.target }),
+        _ => json!({ "mode": format!("{:03o}", entry.bits) }),
+    };
+    if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
+        value.extend(more);
+    }
+    value
+}
+
+pub(crate) fn step_json(step: &Step) -> Value {
+    json!({ "action": action_name(step), "path": step.path, "bytes": step.bytes })
+}
+
+pub(crate) fn action_name(step: &Step) -> &'static str {
+    match step.action {
+        baton::Action::Create => "create",
+        baton::Action::Replace => "replace",
+        baton::Action::Compare => "compare",
+        baton::Action::Remove => "remove",
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Symlink => "symlink",
+        Kind::Fifo | Kind::Socket | Kind::CharacterDevice | Kind::BlockDevice => "special",
+    }
+}
+
+pub(crate) fn persisted_json(report: &Persisted, warnings: &[Problem], took: Duration) -> Value {
+    json!({
+        "build": build_json(&report.build),
+        "files": report.files,
+        "directories": report.directories,
+        "symlinks": report.symlinks,
+        "bytes": report.bytes,
+        "new_files": report.new_files,
+        "new_bytes": report.new_bytes,
+        "stored_bytes": report.stored_bytes,
+        "base": report.base.as_ref().map(build_json),
+        "repeated": report.repeated,
+        "seconds": took.as_secs_f64(),
+        "warnings": warnings_json(warnings),
+    })
+}
+
+pub(crate) fn attached_json(report: &Attached, warnings: &[Problem], took: Duration) -> Value {
+    json!({
+        "builds": builds_json(&report.builds),
+        "files": report.files,
+        "directories": report.directories,
+        "symlinks": report.symlinks,
+        "bytes": report.bytes,
+        "new_files": report.new_files,
+        "new_bytes": report.new_bytes,
+        "fetched_bytes": report.fetched_bytes,
+        "removed": report.removed,
+        "seconds": took.as_secs_f64(),
+        "warnings": warnings_json(warnings),
+    })
+}
+
+/// Returns how people name a build: number, branch or tag, commit.
+pub(crate) fn named(build: &Build) -> String {
+    let place = build.branch.as_ref().or(build.tag.as_ref());
+    let commit = build.commit.as_ref().map(|commit| commit.get(..7).unwrap_or(commit).to_owned());
+    let details: Vec<String> = place.cloned().into_iter().chain(commit).collect();
+    match details.is_empty() {
+        true => build.selector.clone(),
+        false => escaped(&format!("{} ({})", build.selector, details.join(", "))),
+    }
+}
+
+/// Returns a number with its thousands apart.
+pub(crate) fn counted(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns `3 files` or `1 file`.
+pub(crate) fn files(number: u64) -> String {
+    format!("{} {}", counted(number), if number == 1 { "file" } else { "files" })
+}
+
+/// Returns a size in decimal units.
+pub(crate) fn sized(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    let mut size = bytes as f64;
+    let mut shown = format!("{bytes} B");
+    for unit in UNITS {
+        if size < 1000.0 {
+            break;
+        }
+        size /= 1000.0;
+        shown = format!("{size:.1} {unit}");
+    }
+    shown
+}
+
+/// Returns how long ago a time in milliseconds since 1970 was.
+pub(crate) fn age(created_ms: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let seconds = now.saturating_sub(created_ms) / 1000;
+    match seconds {
+        0..60 => "just now".to_owned(),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+/// Makes a text from the store safe to show on a terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(counted).each_ref().map(String::as_str));
+        assert_eq!(sized(999), "999 B");
+        assert_eq!(sized(1_500), "1.5 kB");
+        assert_eq!(sized(734_003_200), "734.0 MB");
+        assert_eq!(files(1), "1 file");
+    }
+}

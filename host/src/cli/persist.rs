@@ -1,0 +1,69 @@
+//! `baton persist`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use baton::{DirectoryStore, PersistRequest, StoreError};
+use serde_json::json;
+
+use super::args::{Format, Persist};
+use super::failure::Failure;
+use super::output::{counted, files, named, persisted_json, print, print_json, say, sized, warnings_json};
+use super::progress::Talk;
+use super::settings::Settings;
+
+pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
+    let Persist { paths, name, root, if_no_files, on_conflict, dry_run, build } = *args;
+    let context = settings.context(&build.into())?.into();
+    let request = PersistRequest {
+        name,
+        paths,
+        if_no_files: if_no_files.into(),
+        on_conflict: on_conflict.into(),
+        context,
+        dry_run,
+    };
+    let baton = if dry_run { dry_store(settings)? } else { settings.writer()? };
+    let started = Instant::now();
+    let mut talk = Talk::new("persisting", dry_run);
+    let report = baton.persist(&root, request, &mut talk);
+    talk.end();
+    let took = started.elapsed();
+    match (report?, settings.format) {
+        (None, Format::Text) => {
+            say(&format!("would persist {}, {}", files(talk.planned_files), sized(talk.planned_bytes)));
+        }
+        (None, Format::Json) => print_json(&json!({
+            "dry_run": true,
+            "files": talk.planned_files,
+            "bytes": talk.planned_bytes,
+            "warnings": warnings_json(&talk.warnings),
+        })),
+        (Some(report), Format::Json) => print_json(&persisted_json(&report, &talk.warnings, took)),
+        (Some(report), Format::Text) => {
+            let repeated = if report.repeated { " (it was there already)" } else { "" };
+            say(&format!(
+                "persisted {} as {}{repeated}: {}, {}; {} new with {}, {} stored; {:.1} s",
+                report.build.artifact,
+                named(&report.build),
+                files(report.files),
+                sized(report.bytes),
+                counted(report.new_files),
+                sized(report.new_bytes),
+                sized(report.stored_bytes),
+                took.as_secs_f64()
+            ));
+            print(&report.build.selector);
+        }
+    }
+    Ok(())
+}
+
+/// A dry run changes nothing, so it makes no directory either: one that is missing is as good as an empty one.
+fn dry_store(settings: &Settings) -> Result<baton::Baton, Failure> {
+    let store = match DirectoryStore::open(&settings.store) {
+        Err(StoreError::Missing(_)) => DirectoryStore::absent(&settings.store),
+        other => other?,
+    };
+    settings.baton(Arc::new(store))
+}

@@ -1,0 +1,75 @@
+//! `baton policy`: what a command would be granted.
+
+use clap::Parser;
+use serde_json::json;
+
+use super::args::{Cli, Command, Format, Policy};
+use super::failure::Failure;
+use super::output::{print, print_json};
+use super::settings::Settings;
+
+/// What the component gets of one kind.
+struct Grant {
+    what: &'static str,
+    access: &'static str,
+    place: String,
+}
+
+pub(crate) fn run(settings: &Settings, args: &Policy) -> Result<(), Failure> {
+    let words = std::iter::once("baton").chain(args.command.iter().map(String::as_str));
+    // A usage error of the command is a usage error of this one.
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| error.exit());
+    let settings = match cli.global.store.is_some() {
+        true => &Settings::read(&cli.global)?,
+        false => settings,
+    };
+    let grants = grants(settings, &cli.command);
+    let limits = &settings.options;
+    match settings.format {
+        Format::Json => {
+            let shown = |it: &Grant| json!({ "what": it.what, "access": it.access, "place": it.place });
+            print_json(&json!({
+                "grants": grants.iter().map(shown).collect::<serde_json::Value>(),
+                "limits": {
+                    "workers": limits.workers,
+                    "memory_bytes_max": limits.memory_bytes_max,
+                    "call_seconds_max": limits.call_time_max.as_secs(),
+                    "handles_max": limits.handles_max,
+                },
+            }));
+        }
+        Format::Text => {
+            for Grant { what, access, place } in grants {
+                print(&format!("{what:12} {access:10} {place}"));
+            }
+            let (memory_mib, seconds) = (limits.memory_bytes_max >> 20, limits.call_time_max.as_secs());
+            print(&format!(
+                "limits       {} workers, each {memory_mib} MiB of memory, {} open files, {seconds} s a step",
+                limits.workers, limits.handles_max
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
+    let directory = |access, place: &std::path::Path| Grant {
+        what: "directory",
+        access,
+        place: std::path::absolute(place).unwrap_or_else(|_| place.to_owned()).display().to_string(),
+    };
+    let none = |what| Grant { what, access: "none", place: String::new() };
+    let store = |access| Grant { what: "store", access, place: settings.store.display().to_string() };
+    let mut grants = match command {
+        Command::Persist(args) if args.dry_run => vec![directory("read", &args.root), store("read")],
+        Command::Persist(args) => vec![directory("read", &args.root), store("read, add")],
+        Command::Attach(args) if args.dry_run => vec![directory("read", &args.at), store("read")],
+        Command::Attach(args) => vec![directory("read, write", &args.at), store("read")],
+        Command::Latest(_) | Command::Builds(_) | Command::Show(_) | Command::Doctor => {
+            vec![none("directory"), store("read")]
+        }
+        Command::Policy(_) | Command::Component => vec![none("directory"), none("store")],
+    };
+    grants.extend(["network", "environment", "secrets"].map(none));
+    grants
+}

@@ -1,0 +1,81 @@
+//! How a transfer shows that it goes on: a bar on a terminal, a line a phase in a log.
+
+use std::io::IsTerminal;
+
+use baton::{Planned, Problem, Progress, Step, Task};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{files, say, sized, warn};
+
+/// Talks about one transfer.
+pub(crate) struct Talk {
+    verb: &'static str,
+    dry_run: bool,
+    bar: Option<ProgressBar>,
+    files: u64,
+    /// What the plan warned of.
+    pub(crate) warnings: Vec<Problem>,
+    /// What a dry run would do.
+    pub(crate) steps: Vec<Step>,
+    /// What the plan counted.
+    pub(crate) planned_files: u64,
+    pub(crate) planned_bytes: u64,
+}
+
+impl Talk {
+    pub(crate) fn new(verb: &'static str, dry_run: bool) -> Talk {
+        Talk {
+            verb,
+            dry_run,
+            bar: None,
+            files: 0,
+            warnings: Vec::new(),
+            steps: Vec::new(),
+            planned_files: 0,
+            planned_bytes: 0,
+        }
+    }
+
+    /// Takes the bar away, so that the last line stands alone.
+    pub(crate) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Talk {
+    fn waiting(&mut self) {
+        say("waiting: another attach is running in this directory");
+    }
+
+    fn planned(&mut self, plan: &Planned) -> bool {
+        warn(&plan.warnings);
+        self.warnings.clone_from(&plan.warnings);
+        self.steps.clone_from(&plan.steps);
+        (self.planned_files, self.planned_bytes) = (plan.files, plan.bytes);
+        if self.dry_run {
+            return false;
+        }
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(plan.bytes);
+            let template = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_message(self.verb);
+            self.bar = Some(bar);
+        } else {
+            say(&format!("{}: {}, {}", self.verb, files(plan.files), sized(plan.bytes)));
+        }
+        true
+    }
+
+    fn done(&mut self, task: &Task) {
+        self.files += task.files;
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} {}", self.verb, files(self.files)));
+            bar.inc(task.bytes);
+        }
+    }
+}

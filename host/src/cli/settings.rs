@@ -1,0 +1,169 @@
+//! What holds for every command: flags, then `BATON_*`, then `baton.toml`, then the defaults. Clap has merged the first
+//! two.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use baton::context::{Context, Git, Overrides, Surroundings};
+use baton::{Baton, BuildContext, Component, DirectoryStore, Interrupt, ObjectStore, Options, Scope, StoreError};
+use etcetera::BaseStrategy;
+use serde::Deserialize;
+
+use super::args::{Format, Global, LookUpArgs};
+use super::failure::Failure;
+
+const CONFIG_NAME: &str = "baton.toml";
+
+/// The file with defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Config {
+    store: Option<String>,
+    component: Option<PathBuf>,
+    workers: Option<usize>,
+    memory_mib: Option<usize>,
+    timeout_seconds: Option<u64>,
+    project: Option<String>,
+    default_branch: Option<String>,
+}
+
+/// What holds for this run.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) format: Format,
+    /// The directory of the store.
+    pub(crate) store: PathBuf,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) options: Options,
+    project: Option<String>,
+    default_branch: Option<String>,
+}
+
+impl Settings {
+    pub(crate) fn read(global: &Global) -> Result<Settings, Failure> {
+        let (config_file, config) = read_config(global.config.as_deref())?;
+        let beside = config_file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let store = match (&global.store, &config.store) {
+            (Some(store), _) => store_path(store, Path::new(""))?,
+            (None, Some(store)) => store_path(store, beside)?,
+            (None, None) => default_store()?,
+        };
+        let mut options = Options::default();
+        if let Some(file) = global.component.clone().or_else(|| config.component.map(|file| beside.join(file))) {
+            options.component = Component::from_file(&file)?;
+        }
+        options.workers = at_least_one("workers", global.workers.or(config.workers), options.workers)?;
+        let memory_mib = global.memory_mib.or(config.memory_mib);
+        options.memory_bytes_max =
+            at_least_one("memory-mib", memory_mib, options.memory_bytes_max >> 20)?.saturating_mul(1 << 20);
+        if let Some(seconds) = global.timeout_seconds.or(config.timeout_seconds) {
+            options.call_time_max = Duration::from_secs(seconds);
+        }
+        Ok(Settings {
+            format: global.format,
+            store,
+            config_file,
+            options,
+            project: config.project,
+            default_branch: config.default_branch,
+        })
+    }
+
+    /// Opens the store to read from it, and loads the component.
+    pub(crate) fn reader(&self) -> Result<Baton, Failure> {
+        self.baton(Arc::new(DirectoryStore::open(&self.store)?))
+    }
+
+    /// Opens the store to write to it, made if it is not there, and loads the component.
+    pub(crate) fn writer(&self) -> Result<Baton, Failure> {
+        self.baton(Arc::new(DirectoryStore::create(&self.store)?))
+    }
+
+    /// Loads the component on a store, and lets Ctrl-C and the runner's signal end it in order.
+    pub(crate) fn baton(&self, store: Arc<dyn ObjectStore>) -> Result<Baton, Failure> {
+        let interrupt = Interrupt::default();
+        let on_signal = interrupt.clone();
+        ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
+        Ok(Baton::new(store, Options { interrupt, ..self.options.clone() })?)
+    }
+
+    /// Finds which build this is.
+    pub(crate) fn context(&self, overrides: &Overrides) -> Result<Context, Failure> {
+        let mut variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        // The file's values stand where a variable could, but below it.
+        for (name, value) in [("BATON_PROJECT", &self.project), ("BATON_DEFAULT_BRANCH", &self.default_branch)] {
+            if let Some(value) = value {
+                variables.entry(name.to_owned()).or_insert_with(|| value.clone());
+            }
+        }
+        let event = variables.get("GITHUB_EVENT_PATH").and_then(|path| std::fs::read_to_string(path).ok());
+        let surroundings = Surroundings { variables, event, git: Git::none() };
+        // Asking git takes longer than all the rest, so it is asked only for what nobody else knows.
+        let without_git = Context::detect(&surroundings, overrides)?;
+        let known = without_git.project.is_some() && (without_git.branch.is_some() || without_git.tag.is_some());
+        if known && without_git.commit.is_some() {
+            return Ok(without_git);
+        }
+        let git = Git::read(Path::new("."));
+        Ok(Context::detect(&Surroundings { git, ..surroundings }, overrides)?)
+    }
+
+    /// Returns the scope of a look-up.
+    pub(crate) fn scope(&self, selector: String, args: LookUpArgs) -> Result<Scope, Failure> {
+        let LookUpArgs { name, job, project, branch, workspace } = args;
+        let overrides = Overrides { project, branch, workspace, ..Overrides::default() };
+        Ok(Scope { selector, name, jobs: job, context: self.look_up_context(&overrides)? })
+    }
+
+    /// Returns the context of a look-up. What the flags say suffices for most, and then nobody else is asked.
+    pub(crate) fn look_up_context(&self, overrides: &Overrides) -> Result<BuildContext, Failure> {
+        Ok(self.context(overrides)?.into())
+    }
+}
+
+fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), Failure> {
+    let found = match named {
+        Some(file) => Some(file.to_owned()),
+        None => {
+            let here = std::env::current_dir().context("the current directory cannot be found")?;
+            here.ancestors().map(|dir| dir.join(CONFIG_NAME)).find(|file| file.is_file())
+        }
+    };
+    let Some(file) = found else { return Ok((None, Config::default())) };
+    let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let config = toml::from_str(&text).with_context(|| format!("{} is not as it should be", file.display()))?;
+    Ok((Some(file), config))
+}
+
+/// Returns the directory that a store's name means.
+fn store_path(store: &str, beside: &Path) -> Result<PathBuf, Failure> {
+    let path = store.strip_prefix("file://").or_else(|| store.strip_prefix("file:")).unwrap_or(store);
+    let scheme = path.split_once(':').map(|(scheme, _)| scheme);
+    let is_url = scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_lowercase()));
+    if is_url && path == store {
+        return Err(baton::Error::Store(StoreError::Unknown(store.to_owned())).into());
+    }
+    if path.is_empty() {
+        return Err(anyhow!("the store's name is empty").into());
+    }
+    Ok(beside.join(path))
+}
+
+fn default_store() -> Result<PathBuf, Failure> {
+    let strategy = etcetera::choose_base_strategy()
+        .context("the home directory is unknown, so there is no default store: name one with --store")?;
+    Ok(strategy.data_dir().join("baton").join("store"))
+}
+
+fn at_least_one(name: &str, value: Option<usize>, default: usize) -> Result<usize, Failure> {
+    match value {
+        Some(0) => Err(anyhow!("{name} must be at least 1").into()),
+        Some(value) => Ok(value),
+        None => Ok(default),
+    }
+}

@@ -1,0 +1,188 @@
+//! What git says of the working directory.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::remote::Remote;
+
+pub(super) const BRANCH: &str = "git symbolic-ref HEAD";
+pub(super) const COMMIT: &str = "git rev-parse HEAD";
+pub(super) const DEFAULT_BRANCH: &str = "git symbolic-ref refs/remotes/origin/HEAD";
+pub(super) const REMOTE: &str = "git config remote.origin.url";
+pub(super) const TOP_LEVEL: &str = "git rev-parse --show-toplevel";
+pub(super) const USER: &str = "git config user.name";
+
+/// What git says of a working directory. Each value is absent where git does not know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Git {
+    /// The branch that is checked out. Absent on a detached HEAD.
+    pub branch: Option<String>,
+    /// The commit that is checked out.
+    pub commit: Option<String>,
+    /// The branch that the remote `origin` checks out.
+    pub default_branch: Option<String>,
+    /// Where the remote `origin` is.
+    pub remote: Option<Remote>,
+    /// The name of the top-level directory, without its parents.
+    pub top_level: Option<String>,
+    /// The name that commits are made under.
+    pub user: Option<String>,
+}
+
+impl Git {
+    /// Returns what is known where there is no git.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Asks git about a directory.
+    ///
+    /// Nothing here fails: without git, without a repository, or in a repository that git does not trust
+    /// (`safe.directory`) the values are absent. The questions run side by side, so that the answer takes as
+    /// long as one process.
+    #[must_use]
+    pub fn read(directory: &Path) -> Self {
+        let branch = ask(directory, &["symbolic-ref", "--quiet", "HEAD"]);
+        let commit = ask(directory, &["rev-parse", "--verify", "--quiet", "HEAD"]);
+        let default_branch = ask(
+            directory,
+            &["symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"],
+        );
+        let remote = ask(directory, &["config", "--get", "remote.origin.url"]);
+        let top_level = ask(directory, &["rev-parse", "--show-toplevel"]);
+        let user = ask(directory, &["config", "--get", "user.name"]);
+        Self {
+            // The full name of the reference: the short one changes where a tag has the same name.
+            branch: below(answer(branch), "refs/heads/"),
+            commit: answer(commit),
+            default_branch: below(answer(default_branch), "refs/remotes/origin/"),
+            remote: answer(remote).and_then(|url| Remote::parse(&url)),
+            top_level: answer(top_level)
+                .and_then(|path| Some(Path::new(&path).file_name()?.to_str()?.to_owned())),
+            user: answer(user),
+        }
+    }
+}
+
+fn ask(directory: &Path, arguments: &[&str]) -> Option<Child> {
+    Command::new("git")
+        .current_dir(directory)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()
+}
+
+fn answer(child: Option<Child>) -> Option<String> {
+    let output = child?.wait_with_output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    let text = String::from_utf8(output.stdout).ok()?;
+    let line = text.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+fn below(reference: Option<String>, prefix: &str) -> Option<String> {
+    reference?.strip_prefix(prefix).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// Runs git apart from the configuration of whoever runs the tests.
+    fn git(directory: &Path, arguments: &[&str]) {
+        let status = Command::new("git")
+            .current_dir(directory)
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "git {arguments:?}");
+    }
+
+    fn repository(directory: &Path) {
+        git(directory, &["init", "--quiet"]);
+        git(directory, &["symbolic-ref", "HEAD", "refs/heads/feature/login"]);
+        git(directory, &["config", "user.name", "Jane Doe"]);
+        git(directory, &["config", "user.email", "jane@example.com"]);
+        git(directory, &["config", "commit.gpgsign", "false"]);
+    }
+
+    #[test]
+    fn outside_of_a_repository_nothing_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut read = Git::read(directory.path());
+        // Whoever runs the tests may have a name.
+        read.user = None;
+        assert_eq!(read, Git::none());
+        let mut missing = Git::read(&directory.path().join("missing"));
+        missing.user = None;
+        assert_eq!(missing, Git::none());
+    }
+
+    #[test]
+    fn a_repository_answers_as_far_as_it_knows() {
+        let directory = tempfile::tempdir().unwrap();
+        let shop = directory.path().join("shop");
+        std::fs::create_dir_all(shop.join("src")).unwrap();
+        repository(&shop);
+
+        let unborn = Git::read(&shop);
+        assert_eq!(unborn.branch.as_deref(), Some("feature/login"));
+        assert_eq!(unborn.commit, None);
+        assert_eq!(unborn.top_level.as_deref(), Some("shop"));
+        assert_eq!(unborn.user.as_deref(), Some("Jane Doe"));
+        assert_eq!(unborn.remote, None);
+
+        git(
+            &shop,
+            &["commit", "--quiet", "--allow-empty", "--message", "first"],
+        );
+        // A tag of the branch's name must not change the branch's name.
+        git(&shop, &["tag", "feature/login"]);
+        git(
+            &shop,
+            &[
+                "remote",
+                "add",
+                "origin",
+                "https://jane:t0ken@github.com/acme/shop.git",
+            ],
+        );
+        git(&shop, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        git(
+            &shop,
+            &[
+                "symbolic-ref",
+                "refs/remotes/origin/HEAD",
+                "refs/remotes/origin/main",
+            ],
+        );
+
+        let read = Git::read(&shop.join("src"));
+        assert_eq!(read.branch.as_deref(), Some("feature/login"));
+        assert_eq!(read.commit.as_deref().map(str::len), Some(40));
+        assert_eq!(read.default_branch.as_deref(), Some("main"));
+        assert_eq!(
+            read.remote.as_ref().map(Remote::project).as_deref(),
+            Some("gh/acme/shop")
+        );
+        assert_eq!(read.top_level.as_deref(), Some("shop"));
+        assert!(!format!("{read:?}").contains("t0ken"));
+
+        git(&shop, &["checkout", "--quiet", "--detach"]);
+        let detached = Git::read(&shop);
+        assert_eq!(detached.branch, None);
+        assert_eq!(detached.commit, read.commit);
+    }
+}

@@ -1,0 +1,372 @@
+//! GitHub Actions: <https://docs.github.com/actions/reference/workflows-and-actions/variables>.
+
+use super::error::ContextError;
+use super::github_event::{Change, Event};
+use super::reading::{Reading, Text, Variables};
+
+/// Reads the variables and the event file of GitHub Actions.
+///
+/// `GITHUB_RUN_NUMBER` counts the runs of one workflow file, and a rerun keeps its number with a greater
+/// attempt. No variable tells the jobs of a matrix apart, so there is no node.
+///
+/// # Errors
+///
+/// Fails where the event file is not JSON.
+pub(super) fn read(variables: Variables<'_>, event: Option<&str>) -> Result<Reading, ContextError> {
+    let event = Event::parse(event)?;
+    let change = change(variables, &event);
+    let number = variables.text("GITHUB_RUN_NUMBER");
+    let run = variables.text("GITHUB_RUN_ID");
+    let mut reading = Reading {
+        project: variables
+            .text("GITHUB_REPOSITORY")
+            .map(|name| name.map(|name| format!("gh/{name}"))),
+        default_branch: event.default_branch(),
+        run: number.clone(),
+        number,
+        attempt: variables.text("GITHUB_RUN_ATTEMPT"),
+        workflow: run.clone(),
+        workspace: run,
+        job: variables.text("GITHUB_JOB"),
+        url: url(variables),
+        // The first of the two started this attempt; the second started the first one.
+        actor: variables.first(&["GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"]),
+        ..Reading::default()
+    };
+    match change {
+        Some(change) => {
+            reading.branch = variables.text("GITHUB_HEAD_REF").or(change.branch);
+            reading.commit = if names_another_commit(variables) {
+                change.commit
+            } else {
+                commit(variables)
+            };
+            reading.pull_request = pull_number(variables).or(change.number);
+            reading.fork = change.fork;
+        }
+        None => {
+            reading.commit = commit(variables);
+            match reference_kind(variables) {
+                Some("branch") => reading.branch = reference_name(variables),
+                Some("tag") => reading.tag = reference_name(variables),
+                _ => {}
+            }
+        }
+    }
+    Ok(reading)
+}
+
+/// The events that run on the base or default branch, whatever they are about.
+const ON_ANOTHER_BRANCH: [&str; 3] = ["pull_request_target", "issue_comment", "workflow_run"];
+
+/// Whether `GITHUB_SHA` is a commit of the base or default branch, and not the one that the event is about.
+fn names_another_commit(variables: Variables<'_>) -> bool {
+    variables
+        .value("GITHUB_EVENT_NAME")
+        .is_some_and(|name| ON_ANOTHER_BRANCH.contains(&name))
+}
+
+/// Returns the change that is built. What looks like one without an event that describes it counts as a
+/// fork's.
+fn change(variables: Variables<'_>, event: &Event) -> Option<Change> {
+    if let Some(change) = event.change(variables.value("GITHUB_REPOSITORY")) {
+        return Some(change);
+    }
+    let name = variables.text("GITHUB_EVENT_NAME").filter(|name| {
+        name.value.starts_with("pull_request")
+            || event.is_absent() && ON_ANOTHER_BRANCH.contains(&name.value.as_str())
+    });
+    let sign = variables
+        .text("GITHUB_HEAD_REF")
+        .or_else(|| pull_number(variables))
+        .or(name)?;
+    Some(Change {
+        fork: Some(sign.map(|_| true)),
+        ..Change::default()
+    })
+}
+
+/// The number in `refs/pull/N/merge`.
+fn pull_number(variables: Variables<'_>) -> Text {
+    let reference = variables.text("GITHUB_REF")?;
+    reference.and_then(|reference| {
+        let number = reference.strip_prefix("refs/pull/")?.split('/').next()?;
+        (!number.is_empty()).then(|| number.to_owned())
+    })
+}
+
+fn commit(variables: Variables<'_>) -> Text {
+    variables.text("GITHUB_SHA")
+}
+
+/// `GITHUB_REF_TYPE`, which GitHub Enterprise Server has since 3.2; before, the reference tells.
+fn reference_kind(variables: Variables<'_>) -> Option<&str> {
+    variables.value("GITHUB_REF_TYPE").or_else(|| {
+        let reference = variables.value("GITHUB_REF")?;
+        [("refs/heads/", "branch"), ("refs/tags/", "tag")]
+            .into_iter()
+            .find_map(|(prefix, kind)| reference.starts_with(prefix).then_some(kind))
+    })
+}
+
+fn reference_name(variables: Variables<'_>) -> Text {
+    variables.text("GITHUB_REF_NAME").or_else(|| {
+        let reference = variables.text("GITHUB_REF")?;
+        reference.and_then(|reference| {
+            let name = reference
+                .strip_prefix("refs/heads/")
+                .or_else(|| reference.strip_prefix("refs/tags/"))?;
+            Some(name.to_owned())
+        })
+    })
+}
+
+/// The page of this attempt. No variable holds the number that the page of a job has.
+fn url(variables: Variables<'_>) -> Text {
+    let server = variables
+        .value("GITHUB_SERVER_URL")
+        .unwrap_or("https://github.com");
+    let repository = variables.value("GITHUB_REPOSITORY")?;
+    let run = variables.text("GITHUB_RUN_ID")?;
+    Some(run.map(|run| {
+        let page = format!("{server}/{repository}/actions/runs/{run}");
+        match variables.value("GITHUB_RUN_ATTEMPT") {
+            Some(attempt) => format!("{page}/attempts/{attempt}"),
+            None => page,
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::super::testing::{detect_with, field, git, shown};
+    use super::super::{Context, Git};
+
+    const PUSH: &str = "
+        CI=true
+        GITHUB_ACTIONS=true
+        GITHUB_ACTOR=jane
+        GITHUB_API_URL=https://api.github.com
+        GITHUB_BASE_REF=
+        GITHUB_EVENT_NAME=push
+        GITHUB_EVENT_PATH=/home/runner/work/_temp/_github_workflow/event.json
+        GITHUB_HEAD_REF=
+        GITHUB_JOB=build
+        GITHUB_REF=refs/heads/feature/login
+        GITHUB_REF_NAME=feature/login
+        GITHUB_REF_PROTECTED=false
+        GITHUB_REF_TYPE=branch
+        GITHUB_REPOSITORY=acme/shop
+        GITHUB_REPOSITORY_OWNER=acme
+        GITHUB_RUN_ATTEMPT=1
+        GITHUB_RUN_ID=1658821493
+        GITHUB_RUN_NUMBER=204
+        GITHUB_SERVER_URL=https://github.com
+        GITHUB_SHA=ffac537e6cbbf934b08745a378932722df287a53
+        GITHUB_TRIGGERING_ACTOR=jane
+        GITHUB_WORKFLOW=CI
+        RUNNER_OS=Linux";
+
+    const PUSH_EVENT: &str = r#"{ "ref": "refs/heads/feature/login",
+        "repository": { "full_name": "acme/shop", "default_branch": "main", "fork": false } }"#;
+
+    const PULL_REQUEST: &str = "
+        GITHUB_BASE_REF=main
+        GITHUB_EVENT_NAME=pull_request
+        GITHUB_HEAD_REF=feature/login
+        GITHUB_REF=refs/pull/41/merge
+        GITHUB_REF_NAME=41/merge";
+
+    const TARGET: &str = "
+        GITHUB_BASE_REF=main
+        GITHUB_EVENT_NAME=pull_request_target
+        GITHUB_HEAD_REF=main
+        GITHUB_REF=refs/heads/main
+        GITHUB_REF_NAME=main";
+
+    const ON_MAIN: &str = "GITHUB_REF=refs/heads/main\nGITHUB_REF_NAME=main";
+
+    fn pull_request_event(head_repository: &str) -> String {
+        format!(
+            r#"{{ "number": 41, "repository": {{ "full_name": "acme/shop", "default_branch": "main" }},
+            "pull_request": {{ "number": 41, "head": {{ "ref": "main",
+                "sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "repo": {head_repository} }} }} }}"#
+        )
+    }
+
+    const OURS: &str = r#"{ "full_name": "acme/shop", "fork": false }"#;
+    const THEIRS: &str = r#"{ "full_name": "mallory/shop", "fork": true }"#;
+
+    fn detect(changes: &[&str], event: &str) -> Context {
+        let environments: Vec<&str> = [PUSH].iter().chain(changes).copied().collect();
+        detect_with(&environments, Some(event), Git::none()).unwrap()
+    }
+
+    #[test]
+    fn a_push() {
+        assert_eq!(
+            shown(&detect(&[], PUSH_EVENT)),
+            [
+                "runner: github-actions (GITHUB_ACTIONS)",
+                "project: gh/acme/shop (GITHUB_REPOSITORY)",
+                "branch: feature/login (GITHUB_REF_NAME)",
+                "default-branch: main (GITHUB_EVENT_PATH)",
+                "commit: ffac537e6cbbf934b08745a378932722df287a53 (GITHUB_SHA)",
+                "run: 204 (GITHUB_RUN_NUMBER)",
+                "number: 204 (GITHUB_RUN_NUMBER)",
+                "attempt: 1 (GITHUB_RUN_ATTEMPT)",
+                "workflow: 1658821493 (GITHUB_RUN_ID)",
+                "workspace: 1658821493 (GITHUB_RUN_ID)",
+                "job: build (GITHUB_JOB)",
+                "fork: false (default)",
+                "url: https://github.com/acme/shop/actions/runs/1658821493/attempts/1 (GITHUB_RUN_ID)",
+                "actor: jane (GITHUB_TRIGGERING_ACTOR)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_tag_has_no_branch_not_even_from_git() {
+        let tag = "GITHUB_REF=refs/tags/v1.2.0\nGITHUB_REF_NAME=v1.2.0\nGITHUB_REF_TYPE=tag";
+        let context = detect_with(&[PUSH, tag], Some(PUSH_EVENT), git()).unwrap();
+        assert_eq!(field(&context, "tag").unwrap(), "v1.2.0 (GITHUB_REF_NAME)");
+        assert_eq!(field(&context, "branch"), None);
+    }
+
+    #[test]
+    fn an_old_server_gives_only_the_whole_reference() {
+        let old = "GITHUB_REF_NAME=\nGITHUB_REF_TYPE=\nGITHUB_TRIGGERING_ACTOR=\nGITHUB_RUN_ATTEMPT=";
+        let branch = detect(&[old], PUSH_EVENT);
+        assert_eq!(field(&branch, "branch").unwrap(), "feature/login (GITHUB_REF)");
+        assert_eq!(field(&branch, "actor").unwrap(), "jane (GITHUB_ACTOR)");
+        assert_eq!(
+            field(&branch, "url").unwrap(),
+            "https://github.com/acme/shop/actions/runs/1658821493 (GITHUB_RUN_ID)"
+        );
+        let tag = detect(&[old, "GITHUB_REF=refs/tags/v1.2.0"], PUSH_EVENT);
+        assert_eq!(field(&tag, "tag").unwrap(), "v1.2.0 (GITHUB_REF)");
+        assert_eq!(field(&tag, "branch"), None);
+    }
+
+    #[test]
+    fn a_rerun_is_a_greater_attempt_of_the_same_run() {
+        let context = detect(&["GITHUB_RUN_ATTEMPT=3\nGITHUB_TRIGGERING_ACTOR=joe"], PUSH_EVENT);
+        assert_eq!(field(&context, "run").unwrap(), "204 (GITHUB_RUN_NUMBER)");
+        assert_eq!(field(&context, "attempt").unwrap(), "3 (GITHUB_RUN_ATTEMPT)");
+        assert_eq!(
+            field(&context, "workspace").unwrap(),
+            "1658821493 (GITHUB_RUN_ID)"
+        );
+        assert_eq!(field(&context, "actor").unwrap(), "joe (GITHUB_TRIGGERING_ACTOR)");
+    }
+
+    #[test]
+    fn a_job_of_a_matrix_is_told_apart_by_hand() {
+        let context = detect(&["BATON_NODE=1/3\nBATON_JOB=test-windows"], PUSH_EVENT);
+        assert_eq!(field(&context, "node").unwrap(), "1/3 (BATON_NODE)");
+        assert_eq!(field(&context, "job").unwrap(), "test-windows (BATON_JOB)");
+        assert_eq!(field(&detect(&[], PUSH_EVENT), "node"), None);
+    }
+
+    #[test]
+    fn a_pull_request() {
+        assert_eq!(
+            shown(&detect(&[PULL_REQUEST], &pull_request_event(OURS))),
+            [
+                "runner: github-actions (GITHUB_ACTIONS)",
+                "project: gh/acme/shop (GITHUB_REPOSITORY)",
+                "branch: feature/login (GITHUB_HEAD_REF)",
+                "default-branch: main (GITHUB_EVENT_PATH)",
+                "commit: ffac537e6cbbf934b08745a378932722df287a53 (GITHUB_SHA)",
+                "run: 204 (GITHUB_RUN_NUMBER)",
+                "number: 204 (GITHUB_RUN_NUMBER)",
+                "attempt: 1 (GITHUB_RUN_ATTEMPT)",
+                "workflow: 1658821493 (GITHUB_RUN_ID)",
+                "workspace: 1658821493 (GITHUB_RUN_ID)",
+                "job: build (GITHUB_JOB)",
+                "pull-request: 41 (GITHUB_REF)",
+                "fork: false (GITHUB_EVENT_PATH)",
+                "url: https://github.com/acme/shop/actions/runs/1658821493/attempts/1 (GITHUB_RUN_ID)",
+                "actor: jane (GITHUB_TRIGGERING_ACTOR)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pull_request_from_a_fork() {
+        let fork = |event: &str| field(&detect(&[PULL_REQUEST], event), "fork").unwrap();
+        assert_eq!(fork(&pull_request_event(THEIRS)), "true (GITHUB_EVENT_PATH)");
+        assert_eq!(
+            fork(&pull_request_event("null")),
+            "true (GITHUB_EVENT_PATH)",
+            "a deleted fork"
+        );
+        assert_eq!(
+            fork(&pull_request_event(r#"{ "fork": true }"#)),
+            "true (GITHUB_EVENT_PATH)"
+        );
+        assert_eq!(
+            fork(&pull_request_event(r#"{ "fork": false }"#)),
+            "false (GITHUB_EVENT_PATH)"
+        );
+        let of_a_fork = r#"{ "full_name": "Acme/Shop", "fork": true }"#;
+        assert_eq!(
+            fork(&pull_request_event(of_a_fork)),
+            "false (GITHUB_EVENT_PATH)",
+            "acme/shop is a fork"
+        );
+    }
+
+    #[test]
+    fn a_pull_request_without_its_event_counts_as_a_forks() {
+        for event in [None, Some(""), Some("{}")] {
+            let context = detect_with(&[PUSH, PULL_REQUEST], event, git()).unwrap();
+            assert_eq!(field(&context, "fork").unwrap(), "true (GITHUB_HEAD_REF)");
+            assert_eq!(field(&context, "pull-request").unwrap(), "41 (GITHUB_REF)");
+            assert_eq!(
+                field(&context, "branch").unwrap(),
+                "feature/login (GITHUB_HEAD_REF)"
+            );
+        }
+        for name in ["pull_request_review", "issue_comment", "workflow_run"] {
+            let event = format!("GITHUB_EVENT_NAME={name}");
+            let context = detect_with(&[PUSH, ON_MAIN, &event], None, git()).unwrap();
+            assert_eq!(
+                field(&context, "fork").unwrap(),
+                "true (GITHUB_EVENT_NAME)",
+                "{name}"
+            );
+            assert_eq!(field(&context, "branch"), None, "{name}");
+        }
+    }
+
+    /// GitHub's own variables name the base branch, which here even has the name of the fork's.
+    #[test]
+    fn pull_request_target_is_for_the_pull_request() {
+        let context = detect(&[TARGET], &pull_request_event(THEIRS));
+        assert_eq!(field(&context, "pull-request").unwrap(), "41 (GITHUB_EVENT_PATH)");
+        assert_eq!(field(&context, "branch").unwrap(), "main (GITHUB_HEAD_REF)");
+        assert_eq!(field(&context, "fork").unwrap(), "true (GITHUB_EVENT_PATH)");
+        let head = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa (GITHUB_EVENT_PATH)";
+        assert_eq!(field(&context, "commit").unwrap(), head);
+    }
+
+    #[test]
+    fn a_review_is_for_the_pull_request() {
+        let review = "GITHUB_EVENT_NAME=pull_request_review\nGITHUB_HEAD_REF=";
+        let context = detect(&[PULL_REQUEST, review], &pull_request_event(OURS));
+        assert_eq!(field(&context, "branch").unwrap(), "main (GITHUB_EVENT_PATH)");
+        assert_eq!(field(&context, "pull-request").unwrap(), "41 (GITHUB_REF)");
+    }
+
+    #[test]
+    fn a_variable_of_the_wrong_form_is_named() {
+        let error = detect_with(&[PUSH, "GITHUB_RUN_NUMBER=x"], None, Git::none()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "GITHUB_RUN_NUMBER is \"x\", but must be a whole number in decimal digits"
+        );
+    }
+}

@@ -1,0 +1,282 @@
+//! Runs the component: one instance for a question, several on threads of their own for a transfer.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Linker, ResourceAny};
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::{Planned, Plugin, PluginError, PluginPre, Report, Request, Task};
+use crate::component::Component;
+use crate::error::Error;
+use crate::grants::{Grants, HasGrants};
+
+/// How often a running component is looked at: how long an interruption takes at most.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Asks a run to end. Cloned freely; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Ends the run that was given this, soon and with [`Error::Interrupted`].
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The component, ready to be instantiated any number of times.
+pub(crate) struct Engine {
+    engine: wasmtime::Engine,
+    plugin: PluginPre<Grants>,
+    interrupt: Interrupt,
+}
+
+impl Engine {
+    pub(crate) fn new(component: &Component, interrupt: Interrupt) -> Result<Engine, Error> {
+        let wrong = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
+        let engine = wasmtime::Engine::new(&crate::tunables::config()).map_err(wrong)?;
+        let loaded = component.load(&engine)?;
+        let mut linker: Linker<Grants> = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
+        Plugin::add_to_linker::<Grants, HasGrants>(&mut linker, |grants| grants).map_err(wrong)?;
+        // What is missing here is what the component wants and nobody offers.
+        let invalid = |error: wasmtime::Error| Error::ComponentInvalid {
+            name: component.path().map_or_else(|| "the component".to_owned(), |path| path.display().to_string()),
+            reason: format!("{error:#}"),
+        };
+        let plugin = linker.instantiate_pre(&loaded).and_then(PluginPre::new).map_err(invalid)?;
+        start_ticking(&engine);
+        Ok(Engine { engine, plugin, interrupt })
+    }
+
+    /// Makes an instance with its grants.
+    pub(crate) fn instance(&self, grants: Grants) -> Result<Instance, Error> {
+        let mut store = Store::new(&self.engine, grants);
+        store.limiter(|grants| &mut grants.limits);
+        let deadline = Arc::new(Mutex::new(Instant::now()));
+        let (shared, interrupt) = (Arc::clone(&deadline), self.interrupt.clone());
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            if interrupt.is_set() {
+                return Err(Ended::Interrupted.into());
+            }
+            if Instant::now() >= *shared.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Err(Ended::TimedOut.into());
+            }
+            Ok(UpdateDeadline::Continue(1))
+        });
+        start_clock(&store, &deadline);
+        let plugin = self.plugin.instantiate(&mut store).map_err(|error| ended("instantiate", &store, &error))?;
+        Ok(Instance { store, deadline, plugin })
+    }
+
+    /// Plans a transfer and runs it: `grants` gives each instance its own. `progress` hears of every task that is done;
+    /// `proceed` sees the plan, and ends the run by returning `false`.
+    pub(crate) fn transfer(
+        &self,
+        request: &Request,
+        workers: usize,
+        grants: &(dyn Fn() -> Result<Grants, Error> + Sync),
+        proceed: &mut dyn FnMut(&Planned) -> bool,
+        progress: &mut dyn FnMut(&Task),
+    ) -> Result<Option<Report>, Error> {
+        let planned = {
+            // An instance's memory never shrinks, so the one that planned ends before the workers start.
+            let mut planner = self.instance(grants()?)?;
+            planner.call("plan", |store, plugin| plugin.baton_plugin_transfer().call_plan(store, request))?
+        };
+        if !proceed(&planned) {
+            return Ok(None);
+        }
+        let Planned { tasks, shared, rest, .. } = planned;
+        let run = self.run_tasks(tasks, &shared, workers, grants, progress);
+        drop(shared);
+        let finished = run.and_then(|outcomes| {
+            let mut finisher = self.instance(grants()?)?;
+            finisher.call("finish", |store, plugin| {
+                plugin.baton_plugin_transfer().call_finish(store, &rest, &outcomes)
+            })
+        });
+        if finished.is_err() {
+            self.abandon(&rest, grants);
+        }
+        finished.map(Some)
+    }
+
+    /// Takes back what a failed run left. Its own failure would only hide the one that led here, and the next run takes
+    /// back what this could not.
+    fn abandon(&self, rest: &[u8], grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
+        self.interrupt.0.store(false, Ordering::Relaxed);
+        let abandoned = grants().and_then(|grants| self.instance(grants)).and_then(|mut instance| {
+            instance.call("abandon", |store, plugin| plugin.baton_plugin_transfer().call_abandon(store, rest))
+        });
+        drop(abandoned);
+    }
+
+    /// Runs all tasks. Returns their outcomes in order, and behind them those of the workers.
+    fn run_tasks(
+        &self,
+        tasks: Vec<Task>,
+        shared: &[u8],
+        workers: usize,
+        grants: &(dyn Fn() -> Result<Grants, Error> + Sync),
+        progress: &mut dyn FnMut(&Task),
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let workers = workers.min(tasks.len()).max(1);
+        let next = AtomicUsize::new(0);
+        let failed = AtomicBool::new(false);
+        let (sender, done) = mpsc::channel();
+        let mut outcomes: Vec<Option<Vec<u8>>> = vec![None; tasks.len() + workers];
+        let mut first_error = None;
+        thread::scope(|scope| {
+            for index in 0..workers {
+                let (sender, tasks, next, failed) = (sender.clone(), &tasks, &next, &failed);
+                scope.spawn(move || {
+                    let work = || {
+                        let mut instance = self.instance(grants()?)?;
+                        let worker = Worker::new(&mut instance, index as u32, shared)?;
+                        loop {
+                            let number = next.fetch_add(1, Ordering::Relaxed);
+                            // After a failure nobody needs the rest.
+                            let Some(task) = tasks.get(number).filter(|_| !failed.load(Ordering::Relaxed)) else { break };
+                            let outcome = worker.run(&mut instance, &task.payload)?;
+                            // The receiver outlives every worker.
+                            let _ = sender.send(Ok((number, outcome)));
+                        }
+                        if failed.load(Ordering::Relaxed) {
+                            return Ok(());
+                        }
+                        let outcome = worker.close(&mut instance)?;
+                        let _ = sender.send(Ok((tasks.len() + index, outcome)));
+                        Ok(())
+                    };
+                    if let Err(error) = work() {
+                        failed.store(true, Ordering::Relaxed);
+                        let _ = sender.send(Err(error));
+                    }
+                });
+            }
+            drop(sender);
+            for message in done {
+                match message {
+                    Ok((number, outcome)) => {
+                        if let Some(task) = tasks.get(number) {
+                            progress(task);
+                        }
+                        if let Some(place) = outcomes.get_mut(number) {
+                            *place = Some(outcome);
+                        }
+                    }
+                    Err(error) => {
+                        first_error.get_or_insert(error);
+                    }
+                }
+            }
+        });
+        match first_error {
+            Some(error) => Err(error),
+            None => outcomes
+                .into_iter()
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(|| Error::Engine("a worker ended without an outcome".to_owned())),
+        }
+    }
+}
+
+/// One instance of the component, with its grants.
+pub(crate) struct Instance {
+    store: Store<Grants>,
+    deadline: Arc<Mutex<Instant>>,
+    plugin: Plugin,
+}
+
+impl Instance {
+    /// Calls an export, under the limits.
+    pub(crate) fn call<T>(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, PluginError>>,
+    ) -> Result<T, Error> {
+        start_clock(&self.store, &self.deadline);
+        match call(&mut self.store, &self.plugin) {
+            Ok(outcome) => outcome.map_err(Error::Plugin),
+            Err(error) => Err(ended(name, &self.store, &error)),
+        }
+    }
+}
+
+/// One worker of a transfer, in an instance of its own.
+struct Worker {
+    handle: ResourceAny,
+}
+
+impl Worker {
+    fn new(instance: &mut Instance, index: u32, shared: &[u8]) -> Result<Worker, Error> {
+        let handle = instance.call("worker", |store, plugin| {
+            plugin.baton_plugin_transfer().worker().call_constructor(store, index, shared).map(Ok)
+        })?;
+        Ok(Worker { handle })
+    }
+
+    fn run(&self, instance: &mut Instance, task: &[u8]) -> Result<Vec<u8>, Error> {
+        instance.call("worker.run", |store, plugin| {
+            plugin.baton_plugin_transfer().worker().call_run(store, self.handle, task)
+        })
+    }
+
+    fn close(&self, instance: &mut Instance) -> Result<Vec<u8>, Error> {
+        instance.call("worker.close", |store, plugin| {
+            plugin.baton_plugin_transfer().worker().call_close(store, self.handle)
+        })
+    }
+}
+
+fn start_clock(store: &Store<Grants>, deadline: &Mutex<Instant>) {
+    let limit = store.data().limits.call_time_max;
+    *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + limit;
+}
+
+/// Says why a call did not return.
+fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> Error {
+    let grants = store.data();
+    match error.downcast_ref::<Ended>() {
+        Some(Ended::Interrupted) => Error::Interrupted,
+        Some(Ended::TimedOut) => Error::Timeout { call, limit: grants.limits.call_time_max },
+        None if grants.limits.memory_refused => {
+            Error::Memory { call, limit_mib: (grants.limits.memory_bytes_max >> 20) as u64 }
+        }
+        None => {
+            let (stderr, trace) = (grants.stderr(), format!("{error:#}"));
+            let report = if stderr.is_empty() { trace } else { format!("{stderr}\n{trace}") };
+            Error::Trap { call, report }
+        }
+    }
+}
+
+/// Why the host ended a call.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("interrupted")]
+    Interrupted,
+    #[error("timed out")]
+    TimedOut,
+}
+
+/// Makes running components look up, until the engine is gone.
+fn start_ticking(engine: &wasmtime::Engine) {
+    let engine = engine.weak();
+    thread::spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    });
+}

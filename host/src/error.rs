@@ -1,0 +1,89 @@
+//! What can go wrong on the host's side. What the component reports comes along as it is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::bindings::PluginError;
+
+/// A failure of a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The component says what failed.
+    #[error("{}", summary(.0))]
+    Plugin(PluginError),
+    /// The component ended itself: a defect, or an enemy.
+    #[error("the component failed in `{call}`")]
+    Trap {
+        /// Which export was running.
+        call: &'static str,
+        /// What it wrote to its standard error, and where it ended.
+        report: String,
+    },
+    /// The component used more memory than it may.
+    #[error("the component needs more than {limit_mib} MiB of memory in `{call}`")]
+    Memory {
+        /// Which export was running.
+        call: &'static str,
+        /// The limit in MiB.
+        limit_mib: u64,
+    },
+    /// A call took longer than it may.
+    #[error("`{call}` was ended after {} s", .limit.as_secs())]
+    Timeout {
+        /// Which export was running.
+        call: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Somebody asked for the end.
+    #[error("interrupted")]
+    Interrupted,
+    /// A component's file cannot be read.
+    #[error("the component {} cannot be read", .path.display())]
+    ComponentFile {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What should be a component of this world is none.
+    #[error("{name} is not a component that this baton can run: {reason}")]
+    ComponentInvalid {
+        /// Which one.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The directory that a run needs cannot be used.
+    #[error("the {what} {} cannot be used", .path.display())]
+    Directory {
+        /// `root` or `target`.
+        what: &'static str,
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The engine cannot be set up.
+    #[error("the WebAssembly engine cannot be started: {0}")]
+    Engine(String),
+}
+
+/// Returns the one sentence that says what the component reported.
+fn summary(error: &PluginError) -> String {
+    match error {
+        PluginError::Damaged(damage) => damage.message.clone(),
+        PluginError::Invalid(it)
+        | PluginError::MissingContext(it)
+        | PluginError::NothingMatched(it)
+        | PluginError::Conflict(it)
+        | PluginError::Unsupported(it)
+        | PluginError::Files(it)
+        | PluginError::Store(it)
+        | PluginError::Limit(it)
+        | PluginError::Internal(it) => it.message.clone(),
+    }
+}

@@ -1,0 +1,114 @@
+//! The one directory that a run is granted, and how a path is resolved in it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
+
+use super::Access;
+use crate::error::Error;
+
+/// The granted directory, open. What happens to its path later is of no concern.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    file: File,
+    access: Access,
+}
+
+impl Directory {
+    /// Opens a directory to read from it.
+    pub(crate) fn read(path: &Path) -> Result<Directory, Error> {
+        Directory::open("root", path, Access::Read)
+    }
+
+    /// Opens a directory to change it, makes it if it is not there, and waits until no other run holds it: two that
+    /// attach to one directory at once would undo each other's work. `waiting` is called if that takes time.
+    pub(crate) fn write(path: &Path, waiting: &mut dyn FnMut()) -> Result<Directory, Error> {
+        let failed = |source: io::Error| Error::Directory { what: "target", path: path.to_owned(), source };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let directory = Directory::open("target", path, Access::Write)?;
+        // The lock ends with the process, however it ends.
+        match flock(&directory.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                waiting();
+                flock(&directory.file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+            }
+            // Some network file systems have no locks; one attach at a time is then the user's concern.
+            Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        Ok(directory)
+    }
+
+    fn open(what: &'static str, path: &Path, access: Access) -> Result<Directory, Error> {
+        let failed = |source: io::Error| Error::Directory { what, path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_dir() {
+            return Err(failed(io::ErrorKind::NotADirectory.into()));
+        }
+        Ok(Directory { path: path.to_owned(), file, access })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Opens a directory below this one. Every name is opened in the one before, none of them through a link, so no
+    /// path leads out, whatever anybody does to the directory meanwhile.
+    pub(crate) fn open_below(&self, path: &str) -> io::Result<OwnedFd> {
+        let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut dir = openat(&self.file, ".", flags, Mode::empty())?;
+        if path.is_empty() {
+            return Ok(dir);
+        }
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            check_name(name)?;
+            // On the way a directory need not be readable, only passable.
+            #[cfg(target_os = "linux")]
+            flags.set(OFlags::PATH, names.peek().is_some());
+            dir = openat(&dir, name, flags, Mode::empty())?;
+        }
+        Ok(dir)
+    }
+}
+
+/// Refuses what is not a name in a directory.
+pub(super) fn check_name(name: &str) -> io::Result<()> {
+    if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a name within the directory"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn no_path_leads_out() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("root");
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        std::fs::create_dir(place.path().join("outside")).unwrap();
+        std::os::unix::fs::symlink("../outside", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("a", root.join("inner")).unwrap();
+        let directory = Directory::read(&root).unwrap();
+        for inside in ["", "a", "a/b"] {
+            assert!(directory.open_below(inside).is_ok(), "{inside}");
+        }
+        for outside in ["..", "a/..", "a/../../outside", "/", "/etc", "link", "inner", "inner/b", "a//b", "./a", "a/"] {
+            assert!(directory.open_below(outside).is_err(), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a run is granted: the component reaches nothing else. A file an import.
+
+mod attributes;
+mod directory;
+mod limits;
+mod store;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, ResourceTable};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+pub(crate) use directory::Directory;
+pub(crate) use limits::Limits;
+
+use crate::error::Error;
+use crate::store::ObjectStore;
+
+/// How much of what a component writes to its standard error is kept for the report of a crash.
+const STDERR_BYTES_MAX: usize = 16 << 10;
+
+/// What a directory may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only looked at.
+    Read,
+    /// Changed, too.
+    Write,
+}
+
+/// What one instance of the component is granted.
+pub(crate) struct Grants {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// Whether it may put objects.
+    pub(crate) store_access: Access,
+    pub(crate) directory: Option<Arc<Directory>>,
+    pub(crate) limits: Limits,
+    stderr: MemoryOutputPipe,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+/// Gives the generated code what it needs of the state.
+pub(crate) struct HasGrants;
+
+impl HasData for HasGrants {
+    type Data<'a> = &'a mut Grants;
+}
+
+impl crate::bindings::types::Host for Grants {}
+
+impl Grants {
+    /// Makes the state of one instance: no environment, no arguments, no sockets, and one directory if any.
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        store_access: Access,
+        directory: Option<Arc<Directory>>,
+        limits: Limits,
+    ) -> Result<Grants, Error> {
+        let stderr = MemoryOutputPipe::new(STDERR_BYTES_MAX);
+        let mut wasi = WasiCtxBuilder::new();
+        // Before the directory: a blocking call then stays on its thread, which makes walks and reads of small files
+        // several times faster. Each instance has a thread of its own.
+        wasi.allow_blocking_current_thread(true);
+        wasi.stderr(stderr.clone());
+        if let Some(directory) = &directory {
+            let permissions = match directory.access() {
+                Access::Read => FsPerms::ReadOnly,
+                Access::Write => FsPerms::ReadWrite,
+            };
+            wasi.preopened_dir(directory.path(), ".", permissions)
+                .map_err(|error| Error::Engine(format!("the directory cannot be granted: {error:#}")))?;
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles_max);
+        Ok(Grants { store, store_access, directory, limits, stderr, wasi: wasi.build(), table })
+    }
+
+    /// Returns what the component wrote to its standard error.
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.contents()).trim_end().to_owned()
+    }
+}
+
+impl WasiView for Grants {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

@@ -1,0 +1,68 @@
+//! From the host's errors to the WIT `error`. The codes are listed in docs/errors.md.
+
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
+
+use crate::bindings::{PluginError, Problem};
+use crate::store::StoreError;
+
+/// Returns the code and the reason of a failed system call.
+pub(crate) fn io_code(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => "permission-denied",
+        ErrorKind::NotFound => "not-found",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "no-space",
+        ErrorKind::ReadOnlyFilesystem => "read-only",
+        ErrorKind::AlreadyExists => "exists",
+        ErrorKind::NotADirectory => "not-a-directory",
+        ErrorKind::FileTooLarge => "file-too-large",
+        _ => match rustix::io::Errno::from_io_error(error) {
+            Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "too-many-open-files",
+            Some(rustix::io::Errno::LOOP) => "not-a-directory",
+            _ => "file-system",
+        },
+    }
+}
+
+/// Returns the WIT error of a failed system call in the granted directory.
+pub(crate) fn files(message: &str, path: &str, error: &io::Error) -> PluginError {
+    PluginError::Files(Problem {
+        code: io_code(error).to_owned(),
+        message: message.to_owned(),
+        subject: escaped(path),
+        causes: vec![error.to_string()],
+    })
+}
+
+/// Returns the WIT error of a failed store.
+pub(crate) fn store(error: &StoreError) -> PluginError {
+    let (code, subject) = match error {
+        StoreError::Key(_) => return internal(error.to_string(), ""),
+        StoreError::Missing(path) => ("store-missing", path.display().to_string()),
+        StoreError::NotADirectory(path) => ("store-not-a-directory", path.display().to_string()),
+        StoreError::Unknown(location) => ("store-unknown", location.clone()),
+        StoreError::TooLarge { key, .. } => ("object-too-large", key.clone()),
+        StoreError::Io { source, key, .. } => (io_code(source), key.clone()),
+    };
+    PluginError::Store(Problem {
+        code: code.to_owned(),
+        message: error.to_string(),
+        subject: escaped(&subject),
+        causes: error.source().map(ToString::to_string).into_iter().collect(),
+    })
+}
+
+/// Returns the WIT error for what an honest component never does.
+pub(crate) fn internal(message: String, subject: &str) -> PluginError {
+    PluginError::Internal(Problem {
+        code: "internal".to_owned(),
+        message,
+        subject: escaped(subject),
+        causes: Vec::new(),
+    })
+}
+
+/// Makes a text safe to show on a terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
