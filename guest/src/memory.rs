@@ -80,8 +80,7 @@ enum Node {
 struct Inode {
     node: Node,
     bits: u16,
-    modified: Time,
-    changed: Rc<Cell<i64>>,
+    modified: Rc<Cell<Time>>,
 }
 
 /// A directory in memory. Symlinks are never followed: a path through one fails.
@@ -106,9 +105,8 @@ impl MemoryFiles {
     }
 
     fn add(&self, path: &str, node: Node, bits: u16) {
-        let changed = Rc::new(Cell::new(self.now()));
-        let modified = Time { seconds: changed.get(), nanoseconds: 5 };
-        self.inodes.borrow_mut().insert(path.to_owned(), Inode { node, bits, modified, changed });
+        let modified = Rc::new(Cell::new(Time { seconds: self.now(), nanoseconds: 5 }));
+        self.inodes.borrow_mut().insert(path.to_owned(), Inode { node, bits, modified });
     }
 
     fn add_parents(&self, path: &str) {
@@ -147,7 +145,7 @@ impl MemoryFiles {
     pub fn listing(&self) -> Vec<String> {
         let shown = |(path, inode): (&String, &Inode)| {
             let Inode { node, bits, modified, .. } = inode;
-            let time = format!("{}.{}", modified.seconds, modified.nanoseconds);
+            let time = format!("{}.{}", modified.get().seconds, modified.get().nanoseconds);
             match node {
                 Node::Directory => format!("{path}/ {bits:o} {time}"),
                 Node::Symlink(target) => format!("{path} -> {target} {time}"),
@@ -197,9 +195,8 @@ impl Files for MemoryFiles {
                     Node::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
                     Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
                 };
-                let changed = Time { seconds: inode.changed.get(), nanoseconds: 0 };
                 let name = path::file_name(path).as_bytes().to_vec();
-                DirEntry { name, kind, bits: inode.bits, size, modified: inode.modified, changed, target }
+                DirEntry { name, kind, bits: inode.bits, size, modified: inode.modified.get(), target }
             })
             .collect())
     }
@@ -219,7 +216,7 @@ impl Files for MemoryFiles {
         Ok(MemoryFile {
             path: path.to_owned(),
             content: Rc::clone(content),
-            changed: Rc::clone(&inode.changed),
+            modified: Rc::clone(&inode.modified),
             clock: Rc::clone(&self.clock),
             room_bytes: self.room_bytes.get(),
             after_read: Rc::clone(&self.after_read),
@@ -267,12 +264,10 @@ impl Files for MemoryFiles {
     fn apply(&self, changes: &[Change]) -> Result<()> {
         for change in changes {
             self.reach(&change.path)?;
-            let now = self.now();
             let mut inodes = self.inodes.borrow_mut();
             let inode = inodes.get_mut(&change.path).ok_or_else(|| failed("not-found", &change.path))?;
             inode.bits = change.bits.unwrap_or(inode.bits);
-            inode.modified = change.modified;
-            inode.changed.set(now);
+            inode.modified.set(change.modified);
         }
         Ok(())
     }
@@ -284,8 +279,8 @@ impl Files for MemoryFiles {
                 return Err(failed("exists", &link.path));
             }
             self.symlink(&link.path, &link.target);
-            if let Some(inode) = self.inodes.borrow_mut().get_mut(&link.path) {
-                inode.modified = link.modified;
+            if let Some(inode) = self.inodes.borrow().get(&link.path) {
+                inode.modified.set(link.modified);
             }
         }
         Ok(())
@@ -297,7 +292,7 @@ impl Files for MemoryFiles {
 pub struct MemoryFile {
     path: String,
     content: Rc<RefCell<Vec<u8>>>,
-    changed: Rc<Cell<i64>>,
+    modified: Rc<Cell<Time>>,
     clock: Rc<Cell<i64>>,
     room_bytes: Option<u64>,
     after_read: Scheduled,
@@ -306,7 +301,7 @@ pub struct MemoryFile {
 impl MemoryFile {
     fn touch(&self) {
         self.clock.set(self.clock.get() + 1);
-        self.changed.set(self.clock.get());
+        self.modified.set(Time { seconds: self.clock.get(), nanoseconds: 0 });
     }
 }
 
@@ -343,6 +338,6 @@ impl File for MemoryFile {
     }
 
     fn seen(&self) -> Result<(u64, Time)> {
-        Ok((self.content.borrow().len() as u64, Time { seconds: self.changed.get(), nanoseconds: 0 }))
+        Ok((self.content.borrow().len() as u64, self.modified.get()))
     }
 }

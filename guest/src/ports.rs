@@ -76,8 +76,6 @@ pub struct DirEntry {
     pub size: u64,
     /// When contents last changed. Can be set.
     pub modified: Time,
-    /// When contents or attributes last changed. Cannot be set.
-    pub changed: Time,
     /// Where a symlink points.
     pub target: Vec<u8>,
 }
@@ -158,6 +156,6 @@ pub trait File {
     /// Writes all of `bytes` at `offset`.
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()>;
 
-    /// Returns the size, and when contents or attributes last changed: as a directory entry has them.
+    /// Returns the size, and when contents last changed: as a directory entry has them.
     fn seen(&self) -> Result<(u64, Time)>;
 }

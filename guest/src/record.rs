@@ -24,41 +24,41 @@ pub struct Record {
     /// The project's name, for example `gh/acme/shop`.
     pub project: String,
     /// Absent on a tag.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub branch: Option<String>,
     /// Absent on a branch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub tag: Option<String>,
     /// Lower-case hex.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub commit: Option<String>,
     /// The number that people and `build:N` use.
     pub number: u64,
     /// Where it stands among the builds of its branch.
     pub order: Order,
     /// This run of the workflow.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub workflow: Option<String>,
     /// The same for a workflow and its reruns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub workspace: Option<String>,
     /// The job's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub job: Option<String>,
     /// Which of its parallel nodes.
     pub node: Node,
     /// The number of the pull request that it was built for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub pull_request: Option<String>,
     /// Whether the commit comes from a fork.
     pub fork: bool,
     /// The CI system.
     pub runner: String,
     /// Where people see the job.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub url: Option<String>,
     /// Who started it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub actor: Option<String>,
     /// When it was persisted, in milliseconds since 1970.
     pub created_ms: u64,

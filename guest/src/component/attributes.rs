@@ -175,11 +175,12 @@ impl File for OpenFile {
 
     fn seen(&self) -> Result<(u64, Time)> {
         let stat = self.descriptor.stat().map_err(|code| failed("looked at", &self.path, code))?;
-        let changed = stat.status_change_timestamp.map(|at| Time {
+        // Unsigned in WASI: a time before 1970 arrives as its two's complement.
+        let modified = stat.data_modification_timestamp.map(|at| Time {
             seconds: at.seconds as i64,
             nanoseconds: at.nanoseconds,
         });
-        Ok((stat.size, changed.unwrap_or_default()))
+        Ok((stat.size, modified.unwrap_or_default()))
     }
 }
 
@@ -198,7 +199,6 @@ fn entry(entry: attributes::Entry) -> DirEntry {
         bits: entry.bits,
         size: entry.size,
         modified: time(entry.modified),
-        changed: time(entry.changed),
         target: entry.target,
     }
 }

@@ -140,10 +140,10 @@ fn unfit_chunks(store: &impl Store, base: &Chunks, items: &[(Item, Done)]) -> Re
     let mut used: HashMap<u32, u64> = HashMap::new();
     for (item, done) in items {
         match (done, &item.kind) {
-            (Done::Small { at: At::Base { chunk, offset }, .. }, ItemKind::Small { seen })
+            (Done::Small { at: At::Base { chunk, offset }, .. }, ItemKind::Small { size })
                 if places.insert((*chunk, *offset)) =>
             {
-                *used.entry(*chunk).or_default() += seen.size;
+                *used.entry(*chunk).or_default() += size;
             }
             (Done::Segment { slices }, _) => {
                 for slice in slices {
@@ -301,13 +301,13 @@ fn assemble(
             (ItemKind::Small { .. }, Done::Plain) => {
                 Content::File { size: 0, digest: Digest::of(b""), place: Place::Empty }
             }
-            (ItemKind::Small { seen }, Done::Small { digest, at }) => {
-                new_bytes += new_bytes_at(at, seen.size);
+            (ItemKind::Small { size }, Done::Small { digest, at }) => {
+                new_bytes += new_bytes_at(at, size);
                 let (At::Base { offset, .. } | At::New { offset, .. }) = at;
                 let place = Place::Bundle { chunk: numbering.number(at)?, offset };
-                Content::File { size: seen.size, digest, place }
+                Content::File { size, digest, place }
             }
-            (ItemKind::Segment { seen, .. }, Done::Segment { mut slices }) => {
+            (ItemKind::Segment { size, .. }, Done::Segment { mut slices }) => {
                 let same_file = |(next, _): &(Item, Done)| {
                     matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == path
                 };
@@ -322,7 +322,7 @@ fn assemble(
                     new_bytes += new_bytes_at(slice.at, u64::from(slice.length));
                     numbers.push((numbering.number(slice.at)?, 1));
                 }
-                Content::File { size: seen.size, digest, place: Place::Slices(numbers) }
+                Content::File { size, digest, place: Place::Slices(numbers) }
             }
             _ => return Err(Error::internal("a worker's outcome does not fit its task")),
         };

@@ -39,16 +39,9 @@ pub(crate) enum ItemKind {
     Directory,
     Symlink(String),
     /// A file of at most [`SMALL_BYTES_MAX`].
-    Small { seen: Seen },
+    Small { size: u64 },
     /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order.
-    Segment { seen: Seen, offset: u64, length: u64 },
-}
-
-/// What a file looked like when it was planned: what shows that it has changed since.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
-    pub size: u64,
-    pub changed: Time,
+    Segment { size: u64, offset: u64, length: u64 },
 }
 
 /// What became of an item.

@@ -1,7 +1,7 @@
 //! What a persist will do: the entries that were selected, cut into tasks.
 
 use super::base;
-use super::{Item, ItemKind, Rest, SMALL_BYTES_MAX, Seen};
+use super::{Item, ItemKind, Rest, SMALL_BYTES_MAX};
 use crate::context::Context;
 use crate::error::{Error, Problem, Result, escaped_bytes, warning};
 use crate::glob::{Selection, Verdict};
@@ -188,15 +188,15 @@ impl<F: Files> Walk<'_, F> {
     }
 
     fn file(&mut self, path: String, bits: u16, entry: &DirEntry) {
-        let seen = Seen { size: entry.size, changed: entry.changed };
-        if entry.size <= SMALL_BYTES_MAX {
-            self.push(path, bits, entry, ItemKind::Small { seen });
+        let size = entry.size;
+        if size <= SMALL_BYTES_MAX {
+            self.push(path, bits, entry, ItemKind::Small { size });
             return;
         }
         let mut offset = 0;
-        while offset < entry.size {
-            let length = SEGMENT_BYTES.min(entry.size - offset);
-            self.push(path.clone(), bits, entry, ItemKind::Segment { seen: seen.clone(), offset, length });
+        while offset < size {
+            let length = SEGMENT_BYTES.min(size - offset);
+            self.push(path.clone(), bits, entry, ItemKind::Segment { size, offset, length });
             offset += length;
         }
     }
@@ -214,10 +214,10 @@ fn tasks(items: Vec<Item>) -> Result<Vec<Task>> {
     let mut items = items.into_iter().peekable();
     while let Some(item) = items.next() {
         match &item.kind {
-            ItemKind::Small { seen } => (files, bytes) = (files + 1, bytes + seen.size),
+            ItemKind::Small { size } => (files, bytes) = (files + 1, bytes + size),
             // The last segment counts the file.
-            ItemKind::Segment { seen, offset, length } => {
-                (files, bytes) = (files + u64::from(offset + length == seen.size), bytes + length);
+            ItemKind::Segment { size, offset, length } => {
+                (files, bytes) = (files + u64::from(offset + length == *size), bytes + length);
             }
             ItemKind::Directory | ItemKind::Symlink(_) => {}
         }

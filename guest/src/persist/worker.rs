@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use fastcdc::v2020::FastCDC;
 
 use super::base::Index;
-use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Outcome, Seen, Slice};
+use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Outcome, Slice};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::pack::PackWriter;
@@ -81,12 +81,12 @@ impl Worker {
         for (number, item) in items.iter().enumerate() {
             match &item.kind {
                 ItemKind::Directory | ItemKind::Symlink(_) => {}
-                ItemKind::Small { seen } if seen.size == 0 => {}
-                ItemKind::Small { seen } => self.small(store, files, number, item, seen, &mut done)?,
-                ItemKind::Segment { seen, offset, length } => {
+                ItemKind::Small { size: 0 } => {}
+                ItemKind::Small { size } => self.small(store, files, number, item, *size, &mut done)?,
+                ItemKind::Segment { size, offset, length } => {
                     let file = files.open(&item.path, Open::Read)?;
                     let slices = self.segment(store, &file, &item.path, *offset, *length)?;
-                    check_unchanged(&file, &item.path, seen)?;
+                    check_unchanged(&file, item, *size)?;
                     set(&mut done, number, Done::Segment { slices });
                 }
             }
@@ -103,18 +103,18 @@ impl Worker {
         files: &impl Files,
         number: usize,
         item: &Item,
-        seen: &Seen,
+        size: u64,
         done: &mut [Done],
     ) -> Result<()> {
         let start = self.bundle.len();
         // One byte more than there should be shows a file that grows.
-        let wanted = seen.size as usize + 1;
+        let wanted = size as usize + 1;
         let file = files.open(&item.path, Open::Read)?;
         let read = file.read(0, wanted, &mut self.bundle)?;
-        if read as u64 != seen.size {
+        if read as u64 != size {
             return Err(changed(&item.path));
         }
-        check_unchanged(&file, &item.path, seen)?;
+        check_unchanged(&file, item, size)?;
         let digest = Digest::of(self.bundle.get(start..).unwrap_or_default());
         let known = self.base.file(&digest).or_else(|| self.stored_files.get(&digest).copied());
         if let Some(at) = known {
@@ -213,8 +213,7 @@ pub(super) fn changed(path: &str) -> Error {
     Error::invalid("file-changed", "a file changed while it was read", path)
 }
 
-/// Compares a file that was read with what it was when it was planned. The time of the last change cannot be set, so it
-/// also shows a change that kept the size and restored the other time.
-fn check_unchanged(file: &impl File, path: &str, seen: &Seen) -> Result<()> {
-    if file.seen()? == (seen.size, seen.changed) { Ok(()) } else { Err(changed(path)) }
+/// Compares a file that was read with what it was when it was planned.
+fn check_unchanged(file: &impl File, item: &Item, size: u64) -> Result<()> {
+    if file.seen()? == (size, item.modified) { Ok(()) } else { Err(changed(&item.path)) }
 }

@@ -36,6 +36,17 @@ impl Costs {
         Ok(())
     }
 
+    /// Runs baton once, where there is no peer.
+    pub(crate) fn measure_alone(
+        &mut self,
+        baton: impl FnOnce() -> Result<Cost, Box<dyn Error>>,
+    ) -> Result<(), Box<dyn Error>> {
+        let cost = baton()?;
+        eprintln!("  baton {:.2} s", cost.wall);
+        self.baton.push(cost);
+        Ok(())
+    }
+
     /// Adds the rows of this measurement.
     pub(crate) fn report(&self, what: &str, time_limit: Limit, rows: &mut Vec<Row>) {
         let figures = |costs: &[Cost], figure: fn(&Cost) -> Option<f64>| {
@@ -44,7 +55,7 @@ impl Costs {
         let mut row = |name: &str, unit: Unit, figure: fn(&Cost) -> Option<f64>, limit: Limit| {
             // CPU time and memory are known on Linux only.
             if let Some(baton) = figures(&self.baton, figure) {
-                let peer = figures(&self.peer, figure);
+                let peer = figures(&self.peer, figure).filter(|_| !self.peer.is_empty());
                 rows.push(Row {
                     what: format!("{what}: {name}"),
                     unit,

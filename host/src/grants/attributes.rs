@@ -101,7 +101,6 @@ fn entries(dir: &OwnedFd) -> io::Result<Vec<Entry>> {
             bits: (RawMode::from(stat.st_mode) & 0o7777) as u16,
             size: if kind == Kind::File { stat.st_size as u64 } else { 0 },
             modified: Timestamp { seconds: stat.st_mtime, nanoseconds: stat.st_mtime_nsec as u32 },
-            changed: Timestamp { seconds: stat.st_ctime, nanoseconds: stat.st_ctime_nsec as u32 },
             target,
         });
     }
