@@ -86,7 +86,7 @@ pub enum Place {
 }
 
 /// One frame of a pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// Index into [`Tree::packs`].
     pub pack: u32,

@@ -69,10 +69,12 @@ impl Component {
 
     /// Makes it ready to run.
     pub(crate) fn load(&self, engine: &Engine) -> Result<wasmtime::component::Component, Error> {
-        let loaded = match self.path {
-            None => deserialize(engine),
-            Some(_) => wasmtime::component::Component::new(engine, &self.bytes),
+        let compiled_ahead = match self.path {
+            None => deserialize(engine).ok(),
+            Some(_) => None,
         };
+        // Compiled now: another component, or the built-in one on a processor that its code is not for.
+        let loaded = compiled_ahead.map_or_else(|| wasmtime::component::Component::new(engine, &self.bytes), Ok);
         loaded.map_err(|error| Error::ComponentInvalid { name: self.name(), reason: format!("{error:#}") })
     }
 }

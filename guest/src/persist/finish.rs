@@ -155,19 +155,20 @@ fn unfit_chunks(store: &impl Store, base: &Chunks, items: &[(Item, Done)]) -> Re
             _ => {}
         }
     }
-    let mut gone: HashMap<u32, bool> = HashMap::new();
+    let mut sizes: HashMap<u32, u64> = HashMap::new();
     let mut unfit = HashSet::new();
     for (number, used) in used {
         let chunk = base_chunk(base, number)?;
-        let gone = match gone.get(&chunk.pack) {
-            Some(gone) => *gone,
+        let size = match sizes.get(&chunk.pack) {
+            Some(size) => *size,
             None => {
                 let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
-                let now = store.head(&keys::pack(id))?.is_none();
-                gone.insert(chunk.pack, now);
-                now
+                let size = store.head(&keys::pack(id))?.unwrap_or_default();
+                sizes.insert(chunk.pack, size);
+                size
             }
         };
+        let gone = size < chunk.offset + u64::from(chunk.length);
         if gone || used * 2 < u64::from(chunk.raw_length) {
             unfit.insert(number);
         }
@@ -175,7 +176,7 @@ fn unfit_chunks(store: &impl Store, base: &Chunks, items: &[(Item, Done)]) -> Re
     Ok(unfit)
 }
 
-fn base_chunk(base: &Chunks, number: u32) -> Result<&super::base::BaseChunk> {
+fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
     base.chunks.get(number as usize).ok_or_else(no_chunk)
 }
 
@@ -223,8 +224,7 @@ impl<'a> Numbering<'a> {
             (None, number) => {
                 let chunk = base_chunk(self.base, number)?;
                 let pack = self.base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
-                let super::base::BaseChunk { offset, length, raw_length, digest, .. } = *chunk;
-                (*pack, Chunk { pack: 0, offset, length, raw_length, digest })
+                (*pack, chunk.clone())
             }
             (Some(writer), number) => self.written(writer, number)?,
         };

@@ -49,13 +49,14 @@ impl Costs {
 
     /// Adds the rows of this measurement.
     pub(crate) fn report(&self, what: &str, time_limit: Limit, rows: &mut Vec<Row>) {
-        let figures = |costs: &[Cost], figure: fn(&Cost) -> Option<f64>| {
-            costs.iter().map(figure).collect::<Option<Vec<f64>>>().map(Series)
+        // CPU time and memory are known on Linux only, and memory not of a process that ended at once.
+        let known = |costs: &[Cost], figure: fn(&Cost) -> Option<f64>| {
+            let figures: Vec<f64> = costs.iter().filter_map(figure).collect();
+            (!figures.is_empty()).then_some(Series(figures))
         };
         let mut row = |name: &str, unit: Unit, figure: fn(&Cost) -> Option<f64>, limit: Limit| {
-            // CPU time and memory are known on Linux only.
-            if let Some(baton) = figures(&self.baton, figure) {
-                let peer = figures(&self.peer, figure).filter(|_| !self.peer.is_empty());
+            if let Some(baton) = known(&self.baton, figure) {
+                let peer = known(&self.peer, figure);
                 rows.push(Row {
                     what: format!("{what}: {name}"),
                     unit,

@@ -1,13 +1,8 @@
 //! Brings the machine to rest before a timed run, so that no run pays for what another left behind.
 //!
-//! With the same command on both sides, one took up to five times as long as the other, for two reasons:
-//!
-//! - A removed directory costs later: a file system that is mounted with `discard` tells the disk about every
-//!   file that has gone, in the background, for seconds. `sync` does not wait for that, hence the look at the
-//!   disks' counters.
-//! - Some virtual machines hand free memory back to their host. The first touch of each page then costs 10
-//!   us, 2 s for 700 MB of files, and whoever runs next finds the pages in place. Hence memory is touched
-//!   beforehand.
+//! What a run wrote reaches the disk later, and so does what was removed: a file system that is mounted with
+//! `discard` tells the disk about every file that has gone, in the background, for seconds. `sync` does not wait
+//! for that, hence the look at the disks' counters. What this module cannot undo: see `Case::keep_attached`.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -22,9 +17,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// A log is written now and then on any machine; this many operations in an interval still count as rest.
 const OPERATIONS_MAX: u64 = 16;
 
-/// Reads `inputs` into the page cache, writes back what is dirty, waits until the disks are idle, and makes
-/// sure of the memory for `output_bytes`.
-pub(crate) fn settle(inputs: &[&Path], output_bytes: u64) -> Result<(), Box<dyn Error>> {
+/// Reads `inputs` into the page cache, writes back what is dirty, and waits until the disks are idle.
+pub(crate) fn settle(inputs: &[&Path]) -> Result<(), Box<dyn Error>> {
     // Before the sync, because reading makes access times dirty.
     let mut block = vec![0; 1 << 20];
     for input in inputs {
@@ -32,7 +26,6 @@ pub(crate) fn settle(inputs: &[&Path], output_bytes: u64) -> Result<(), Box<dyn 
     }
     rustix::fs::sync();
     wait_for_disks();
-    touch_memory(output_bytes);
     Ok(())
 }
 
@@ -48,18 +41,6 @@ fn wait_for_disks() {
         before = now;
     }
     eprintln!("  the disks are still busy after {} s", WAIT_MAX.as_secs());
-}
-
-/// Takes free memory and gives it back. Never more than is free: that would push the inputs out of the cache.
-fn touch_memory(bytes: u64) {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let free = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
-    let free_kib: u64 = free
-        .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
-        .unwrap_or_default();
-    let size = bytes.min((free_kib << 10) / 10 * 9);
-    // Not zero, which the kernel would promise and not deliver.
-    std::hint::black_box(vec![1_u8; size as usize]);
 }
 
 fn read_all(path: &Path, block: &mut [u8]) -> Result<(), std::io::Error> {

@@ -1,0 +1,390 @@
+//! A store whose bytes are not what they were: every harm is seen and named, and nothing comes of it at the target.
+
+use std::fs;
+
+use crate::files::{Listing, assert_same, assert_same_listing, listing, noise, seen, text, write, write_all};
+use crate::place::{Job, Place, Ran};
+use crate::stored::{Stored, id};
+
+/// Two builds of different trees, and a target that has something of its own.
+struct Scene {
+    _place: Place,
+    job: Job,
+    store: Stored,
+    /// The objects of the second build.
+    pack: String,
+    tree: String,
+    target: Listing,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let place = Place::new();
+        let (job, store) = (place.job("work"), place.store());
+        let persist = |seed: u64| {
+            let (packs, trees) = (store.packs(), store.trees());
+            write(&job.path("tree/small"), noise(seed, 30_000));
+            write(&job.path("tree/dir/large"), noise(seed, 2 << 20));
+            job.baton(&format!("persist . --root tree --number {seed}")).succeeds();
+            let new = |now: Vec<String>, before: Vec<String>| now.into_iter().find(|key| !before.contains(key)).unwrap();
+            (new(store.packs(), packs), new(store.trees(), trees))
+        };
+        persist(1);
+        let (pack, tree) = persist(2);
+        write_all(&job.path("out"), &[("small", "old"), ("mine", "mine")]);
+        write(&job.path("out/dir/large"), noise(1, 2 << 20));
+        let target = listing(&job.path("out"));
+        Scene { _place: place, job, store, pack, tree, target }
+    }
+
+    /// Puts other bytes in an object's place, or none, lets `check` look, and mends it.
+    fn with(&self, key: &str, bytes: Option<&[u8]>, check: impl FnOnce()) {
+        let original = self.store.get(key);
+        match bytes {
+            Some(bytes) => self.store.put(key, bytes),
+            None => self.store.remove(key),
+        }
+        check();
+        self.store.put(key, original);
+    }
+
+    /// Attaches what the selector means, which must fail and leave the target as it was.
+    #[track_caller]
+    fn refused(&self, selector: &str, code: i32) -> Ran {
+        let ran = self.job.run(["attach", selector, "--at", "out"]).ends(code).tells("error: ").tells("hint: ");
+        assert_same_listing(&listing(&self.job.path("out")), &self.target);
+        ran
+    }
+
+    /// As [`Scene::refused`], and both digests are shown: what the object is called, and what its bytes are.
+    #[track_caller]
+    fn refused_with_digests(&self, selector: &str, key: &str, bytes: &[u8]) {
+        let found = blake3::hash(bytes).to_hex();
+        self.refused(selector, 1).tells(key).tells(&format!("expected {}", id(key))).tells(&format!("found    {found}"));
+    }
+
+    /// What was mended is whole again.
+    #[track_caller]
+    fn attaches(&self) {
+        self.job.baton("attach build:2 --at whole").succeeds();
+        assert_same(&self.job.path("tree"), &self.job.path("whole"));
+    }
+}
+
+fn flipped(bytes: &[u8], at: usize, bit: u8) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at] ^= 1 << bit;
+    bytes
+}
+
+#[test]
+fn a_truncated_pack_or_tree_is_named_with_both_digests() {
+    let scene = Scene::new();
+    for key in [&scene.pack, &scene.tree] {
+        let whole = scene.store.get(key);
+        for length in [0, 1, whole.len() / 2, whole.len() - 1] {
+            let cut = &whole[..length];
+            scene.with(key, Some(cut), || scene.refused_with_digests("build:2", key, cut));
+        }
+    }
+    scene.attaches();
+}
+
+#[test]
+fn a_flipped_bit_in_a_pack_or_tree_is_named_with_both_digests() {
+    let scene = Scene::new();
+    for key in [&scene.pack, &scene.tree] {
+        let whole = scene.store.get(key);
+        for part in 1..8 {
+            let bytes = flipped(&whole, whole.len() * part / 8 + part, part as u8 % 8);
+            scene.with(key, Some(&bytes), || scene.refused_with_digests("build:2", key, &bytes));
+        }
+    }
+    // A frame has bits without a meaning. Whatever becomes of them, no wrong byte arrives.
+    let whole = scene.store.get(&scene.pack);
+    for at in 0..12 {
+        let bytes = flipped(&whole, at, (at % 8) as u8);
+        scene.with(&scene.pack, Some(&bytes), || {
+            let ran = scene.job.baton("attach build:2 --at whole");
+            match ran.code {
+                Some(0) => assert_same(&scene.job.path("tree"), &scene.job.path("whole")),
+                _ => drop(ran.ends(1).tells(&scene.pack)),
+            }
+            fs::remove_dir_all(scene.job.path("whole")).unwrap();
+        });
+    }
+    scene.attaches();
+}
+
+#[test]
+fn a_swapped_pack_or_tree_is_named_with_both_digests() {
+    let scene = Scene::new();
+    let other = |keys: Vec<String>, not: &String| keys.into_iter().find(|key| key != not).unwrap();
+    let swaps = [
+        (&scene.pack, other(scene.store.packs(), &scene.pack)),
+        (&scene.tree, other(scene.store.trees(), &scene.tree)),
+        (&scene.pack, scene.tree.clone()),
+        (&scene.tree, scene.pack.clone()),
+    ];
+    for (key, other) in swaps {
+        let bytes = scene.store.get(&other);
+        scene.with(key, Some(&bytes), || scene.refused_with_digests("build:2", key, &bytes));
+    }
+    scene.attaches();
+}
+
+#[test]
+fn a_missing_pack_or_tree_is_named() {
+    let scene = Scene::new();
+    for (key, tells) in [(&scene.pack, "the pack is missing"), (&scene.tree, "the tree is missing")] {
+        scene.with(key, None, || {
+            let _ = scene.refused("build:2", 1).tells(tells).tells(key).tells(&format!("expected {}", id(key)));
+        });
+    }
+    scene.attaches();
+}
+
+#[test]
+fn a_damaged_pack_leaves_no_target_behind_that_was_not_there() {
+    let scene = Scene::new();
+    scene.with(&scene.pack, Some(b"nothing of the kind"), || {
+        scene.job.baton("attach build:2 --at new").ends(1).tells(&scene.pack);
+        assert!(!scene.job.path("new").exists() || listing(&scene.job.path("new")).is_empty());
+    });
+}
+
+/// Selectors, each with the kind of look-up key that answers it.
+const WAYS: [(&str, &str); 3] = [("latest", "builds"), ("build:2", "numbers"), ("sha:c0ffee1", "commits")];
+
+/// Returns the key under which the second build is found.
+fn record(scene: &Scene, kind: &str) -> String {
+    let is_second = |key: &String| String::from_utf8(scene.store.get(key)).unwrap().contains("\"number\":2,");
+    scene.store.records(kind).into_iter().find(is_second).unwrap()
+}
+
+#[test]
+fn a_truncated_record_is_named() {
+    let scene = Scene::new();
+    for (selector, kind) in WAYS {
+        let key = record(&scene, kind);
+        let whole = scene.store.get(&key);
+        for length in [0, 1, 60, whole.len() / 2, whole.len() - 1] {
+            scene.with(&key, Some(&whole[..length]), || drop(scene.refused(selector, 1).tells(&key)));
+        }
+        let cut = &whole[..whole.len() - 7];
+        let body = &cut[cut.iter().position(|byte| *byte == b'\n').unwrap() + 1..];
+        let found = format!("found    {}", blake3::hash(body).to_hex());
+        scene.with(&key, Some(cut), || drop(scene.refused(selector, 1).tells("expected ").tells(&found)));
+    }
+    scene.attaches();
+}
+
+#[test]
+fn a_flipped_bit_in_a_record_is_named() {
+    let scene = Scene::new();
+    for (selector, kind) in WAYS {
+        let key = record(&scene, kind);
+        let whole = scene.store.get(&key);
+        let body = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        for at in (0..whole.len()).step_by(29) {
+            let bytes = flipped(&whole, at, (at % 8) as u8);
+            scene.with(&key, Some(&bytes), || {
+                let ran = scene.refused(selector, 1).tells(&key);
+                if at >= body {
+                    let _ = ran.tells("the record was altered").tells("expected ").tells("found    ");
+                }
+            });
+        }
+    }
+    scene.attaches();
+}
+
+#[test]
+fn a_swapped_record_is_named() {
+    let scene = Scene::new();
+    for (selector, kind) in WAYS {
+        let key = record(&scene, kind);
+        let other = scene.store.records(kind).into_iter().find(|other| *other != key).unwrap();
+        let bytes = scene.store.get(&other);
+        scene.with(&key, Some(&bytes), || {
+            drop(scene.refused(selector, 1).tells("this record is of default 1, and does not belong here").tells(&key));
+        });
+    }
+    let tree = scene.store.get(&scene.tree);
+    let key = record(&scene, "builds");
+    scene.with(&key, Some(&tree), || drop(scene.refused("latest", 1).tells(&key)));
+}
+
+#[test]
+fn a_missing_record_is_as_if_the_build_had_never_been() {
+    let scene = Scene::new();
+    scene.with(&record(&scene, "numbers"), None, || {
+        drop(scene.refused("build:2", 3).tells("the newest are build:1"));
+    });
+    scene.with(&record(&scene, "builds"), None, || {
+        scene.job.baton("latest").succeeds().prints(["build:1"]);
+    });
+    scene.attaches();
+}
+
+#[test]
+fn a_damaged_layer_of_a_workspace_is_named() {
+    let place = Place::new();
+    let build = place.circle("build", 1);
+    write(&build.path("file"), "content");
+    build.baton("persist file").succeeds();
+    let key = place.store().records("workspaces").remove(0);
+    let whole = place.store().get(&key);
+    place.store().put(&key, flipped(&whole, whole.len() - 9, 0));
+    let deploy = place.circle("deploy", 2);
+    deploy.baton("attach --at ws").ends(1).tells("the record was altered").tells(&key).tells("found    ");
+}
+
+#[test]
+fn damage_of_the_base_is_no_obstacle_to_a_persist() {
+    let scene = Scene::new();
+    for key in [record(&scene, "builds"), scene.tree.clone(), scene.pack.clone()] {
+        let bytes = flipped(&scene.store.get(&key), 40, 1);
+        scene.with(&key, Some(&bytes), || {
+            write(&scene.job.path("tree/more"), &key);
+            scene.job.baton("persist . --root tree --number 3 --name another").succeeds();
+            scene.job.baton("persist . --root tree --branch new --number 4 --default-branch main").succeeds();
+        });
+        for record in [scene.store.records("numbers"), scene.store.records("builds"), scene.store.records("commits")] {
+            for key in record.iter().filter(|key| !["/1", "/2"].contains(&key.as_str())) {
+                let text = String::from_utf8(scene.store.get(key)).unwrap();
+                if !text.contains("\"number\":1,") && !text.contains("\"number\":2,") {
+                    scene.store.remove(key);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_later_version_wrote_asks_for_an_update() {
+    let scene = Scene::new();
+    let later = |key: &str| {
+        let text = String::from_utf8(scene.store.get(key)).unwrap();
+        text.replacen("\"version\":1", "\"version\":2", 1).into_bytes()
+    };
+    for (selector, kind) in WAYS {
+        let key = record(&scene, kind);
+        scene.with(&key, Some(&later(&key)), || {
+            drop(scene.refused(selector, 1).tells("has format version 2, and this baton reads up to 1").tells("update"));
+        });
+    }
+    scene.with("v1/store", Some(&later("v1/store")), || {
+        scene.job.baton("persist . --root tree --number 9").ends(1).tells("format version 2").tells("update baton");
+    });
+    let header = serde_json::json!({ "baton": "tree", "version": 2, "entries": 0, "packs": 0, "new": true });
+    let tree = scene.store.put_tree(&[header]);
+    scene.refused(&format!("tree:{tree}"), 1).tells("this tree has format version 2").omits("damaged");
+    let key = record(&scene, "numbers");
+    let whole = scene.store.get(&key);
+    scene.store.forge_record(&key, |record| record["tree"] = tree.into());
+    scene.refused("build:2", 1).tells("this tree has format version 2").omits("damaged");
+    scene.store.put(&key, whole);
+    scene.attaches();
+}
+
+#[test]
+fn a_record_may_say_more_than_this_version_knows() {
+    let scene = Scene::new();
+    scene.store.forge_record(&record(&scene, "builds"), |record| record["mood"] = "good".into());
+    scene.job.baton("latest").succeeds().prints(["build:2"]);
+}
+
+#[test]
+fn what_is_in_a_record_cannot_move_the_cursor() {
+    let scene = Scene::new();
+    scene.store.forge_record(&record(&scene, "builds"), |record| record["actor"] = "\u{1b}[2J\n\u{7}".into());
+    let shown = scene.job.baton("show latest").succeeds();
+    assert!(!shown.out.contains(['\u{1b}', '\u{7}']) && shown.out.contains(r"\u{1b}[2J\n\u{7}"), "{}", shown.out);
+}
+
+/// What is wrong with a store as a whole, with the exit code.
+#[test]
+fn what_is_no_store_is_refused_and_left_alone() {
+    let place = Place::new();
+    let job = place.job("work");
+    write(&job.path("file"), "x");
+    write_all(&place.path("foreign"), &[("src/main.rs", "fn main() {}"), ("README.md", "hello")]);
+    write_all(&place.path("odd"), &[("with a space", "x"), (".git/config", "x")]);
+    write(&place.path("a-file"), "x");
+    fs::create_dir(place.path("empty")).unwrap();
+    for (store, words, code, tells) in [
+        ("foreign", "persist file", 1, "this is not a baton store: it has other things in it, and no v1/store"),
+        ("foreign", "latest", 1, "this is not a baton store"),
+        ("foreign", "attach latest --at out", 1, "this is not a baton store"),
+        ("odd", "persist file", 1, "this is not a baton store"),
+        ("odd", "latest", 1, "this is not a baton store"),
+        ("a-file", "persist file", 1, "a-file is not a directory"),
+        ("a-file", "latest", 1, "a-file is not a directory"),
+        ("a-file/below", "persist file", 1, "a-file/below is not a directory"),
+        ("empty", "latest", 3, "the store is empty"),
+        ("empty", "attach latest --at out", 3, "the store is empty"),
+        ("empty", "builds", 3, "the store is empty"),
+        ("missing", "latest", 1, "there is no store at"),
+        ("missing", "attach latest --at out", 1, "there is no store at"),
+        ("missing", "persist file --dry-run", 0, "would persist 1 file"),
+    ] {
+        let before = (listing(&place.path("foreign")), listing(&place.path("odd")), listing(&place.path("empty")));
+        job.clone().store(&place.path(store)).baton(words).ends(code).tells(tells);
+        let after = (listing(&place.path("foreign")), listing(&place.path("odd")), listing(&place.path("empty")));
+        assert_eq!(after, before, "{words} in {store}");
+        assert!(!place.path("missing").exists(), "{words} in {store}");
+    }
+    assert_eq!(seen(&place.path("a-file")).what, seen(&job.path("file")).what);
+    for url in ["s3://bucket/prefix", "gs://bucket", "http://example.com"] {
+        let job = job.clone().set("BATON_STORE", url);
+        job.baton("persist file").ends(1).tells("this version knows only directories as stores").tells(url);
+    }
+    // A URL of a directory is one.
+    let url = format!("file://{}", place.path("by-url").display());
+    job.clone().set("BATON_STORE", url).baton("persist file --number 1").succeeds();
+    job.store(&place.path("by-url")).baton("latest").succeeds().prints(["build:1"]);
+}
+
+#[test]
+fn a_store_that_may_not_be_written_to_is_refused_and_one_that_may_be_read_is_read() {
+    let place = Place::new();
+    let job = place.job("work");
+    write(&job.path("file"), "x");
+    job.baton("persist file --number 1").succeeds();
+    let Some(job) = place.without_privileges(job) else { return };
+    let closed = |bits: u32| {
+        for path in listing(place.store().root()).keys() {
+            let path = place.store().root().join(path);
+            if path.is_dir() {
+                crate::files::set_bits(&path, bits);
+            }
+        }
+        crate::files::set_bits(place.store().root(), bits);
+    };
+    closed(0o555);
+    let before = place.store().all();
+    job.baton("persist file --number 2").ends(1).tells("error: ").tells("Permission denied");
+    job.baton("doctor").ends(1);
+    assert_eq!(place.store().all(), before);
+    job.baton("latest").succeeds().prints(["build:1"]);
+    job.baton("attach latest --at out").succeeds();
+    closed(0o755);
+    crate::files::set_bits(place.store().root(), 0);
+    job.baton("latest").ends(1).tells("error: ").tells("Permission denied");
+    crate::files::set_bits(place.store().root(), 0o755);
+}
+
+#[test]
+fn a_pack_is_readable_without_baton() {
+    let place = Place::new();
+    let job = place.job("work");
+    let content = text(1, 100_000);
+    write(&job.path("file"), &content);
+    job.baton("persist file").succeeds();
+    let pack = place.store().path(&place.store().packs()[0]);
+    match std::process::Command::new("zstd").arg("-dc").arg(pack).output() {
+        Ok(output) if output.status.success() => assert_eq!(output.stdout, content),
+        other => println!("skipped: zstd cannot be run: {other:?}"),
+    }
+}

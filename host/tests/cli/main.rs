@@ -1,0 +1,25 @@
+//! End to end: the real command, the real component, real directories. A file a subject; `place` is where a test works,
+//! `files` makes and compares trees, `stored` looks into a store and harms it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+mod attaching;
+mod bad_input;
+mod crashes;
+mod damage;
+mod deduplication;
+mod docs;
+mod files;
+mod full_disk;
+mod help;
+mod hostile_trees;
+mod invariants;
+mod json;
+mod limits;
+mod many_builds;
+mod pipelines;
+mod place;
+mod repeated;
+mod round_trip;
+mod selectors;
+mod stored;
+mod workspaces;

@@ -1,0 +1,241 @@
+//! Where a test works: a directory with a store, a home, and the directories of any number of jobs.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::files;
+use crate::stored::Stored;
+
+/// The command under test.
+const BATON: &str = env!("CARGO_BIN_EXE_baton");
+/// The user `nobody` of Linux: what a test that runs as root becomes where root may do too much.
+const NOBODY: u32 = 65534;
+
+/// A directory of its own for each test, removed when the test ends.
+pub(crate) struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        let dir = tempfile::Builder::new().prefix("baton-test-").tempdir().unwrap();
+        fs::create_dir(dir.path().join("home")).unwrap();
+        Place { dir }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn store(&self) -> Stored {
+        Stored::at(&self.path("store"))
+    }
+
+    /// Returns a job on no CI system that works in the directory `dir`, on the commit `c0ffee1` of `main`.
+    pub(crate) fn job(&self, dir: &str) -> Job {
+        let job = self.bare(dir);
+        job.set("BATON_PROJECT", "gh/acme/shop").set("BATON_BRANCH", "main").set("BATON_COMMIT", "c0ffee1")
+    }
+
+    /// Returns the job `name` of the workflow `w1` on CircleCI: build `number` of `main`, in a directory of its own.
+    pub(crate) fn circle(&self, name: &str, number: u64) -> Job {
+        self.bare(&format!("{name}-{number}"))
+            .set("CIRCLECI", "true")
+            .set("CIRCLE_REPOSITORY_URL", "git@github.com:acme/shop.git")
+            .set("CIRCLE_BRANCH", "main")
+            .set("CIRCLE_SHA1", format!("{number:040x}"))
+            .set("CIRCLE_BUILD_NUM", number.to_string())
+            .set("CIRCLE_JOB", name)
+            .set("CIRCLE_NODE_INDEX", "0")
+            .set("CIRCLE_NODE_TOTAL", "1")
+            .workflow("w1")
+    }
+
+    /// Returns a job of which nothing is known.
+    pub(crate) fn bare(&self, dir: &str) -> Job {
+        let dir = self.path(dir);
+        fs::create_dir_all(&dir).unwrap();
+        let beside = Path::new(BATON).parent().unwrap().as_os_str();
+        let path = [beside, OsStr::new(":"), &std::env::var_os("PATH").unwrap_or_default()].concat();
+        let job = Job { dir, variables: BTreeMap::new(), user: None };
+        job.set("PATH", path)
+            .set("HOME", self.path("home"))
+            .set("XDG_DATA_HOME", self.path("home/data"))
+            // No repository that happens to lie above the temporary directory is this job's.
+            .set("GIT_CEILING_DIRECTORIES", self.path(""))
+            .set("BATON_STORE", self.path("store"))
+    }
+
+    /// Makes jobs run as a user for whom permission bits count, and gives them all that is here. Returns nothing, and
+    /// says so, where that cannot be.
+    pub(crate) fn without_privileges(&self, job: Job) -> Option<Job> {
+        if !rustix::process::geteuid().is_root() {
+            return Some(job);
+        }
+        files::give(self.dir.path(), NOBODY);
+        let job = Job { user: Some(NOBODY), ..job };
+        match job.command(["--version"]).output() {
+            Ok(output) if output.status.success() => Some(job),
+            other => {
+                println!("skipped: baton cannot be run as the user {NOBODY}: {other:?}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What a test without privileges made read-only could not be removed.
+        files::open_up(self.dir.path());
+    }
+}
+
+/// One job: a directory, and an environment with nothing in it but what a test puts there.
+#[derive(Clone)]
+pub(crate) struct Job {
+    dir: PathBuf,
+    variables: BTreeMap<&'static str, OsString>,
+    user: Option<u32>,
+}
+
+impl Job {
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    pub(crate) fn set(mut self, variable: &'static str, value: impl Into<OsString>) -> Job {
+        self.variables.insert(variable, value.into());
+        self
+    }
+
+    pub(crate) fn without(mut self, variable: &str) -> Job {
+        self.variables.remove(variable);
+        self
+    }
+
+    pub(crate) fn variable(&self, variable: &str) -> String {
+        self.variables[variable].clone().into_string().unwrap()
+    }
+
+    pub(crate) fn number(self, number: u64) -> Job {
+        self.set("BATON_NUMBER", number.to_string())
+    }
+
+    pub(crate) fn branch(self, branch: &str) -> Job {
+        self.set("BATON_BRANCH", branch)
+    }
+
+    /// Puts a job on CircleCI into another workflow.
+    pub(crate) fn workflow(self, id: &str) -> Job {
+        self.set("CIRCLE_WORKFLOW_ID", id).set("CIRCLE_WORKFLOW_WORKSPACE_ID", id)
+    }
+
+    pub(crate) fn store(self, place: &Path) -> Job {
+        self.set("BATON_STORE", place)
+    }
+
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        self.prepared(Command::new(BATON), arguments)
+    }
+
+    fn prepared<A: AsRef<OsStr>>(&self, mut command: Command, arguments: impl IntoIterator<Item = A>) -> Command {
+        command.args(arguments).current_dir(&self.dir).env_clear().envs(&self.variables).stdin(Stdio::null());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+
+    /// Runs baton with these words as its arguments.
+    pub(crate) fn baton(&self, words: &str) -> Ran {
+        self.run(words.split_whitespace())
+    }
+
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
+        Ran::of(self.command(arguments))
+    }
+
+    /// Runs a script, as a CI system would.
+    pub(crate) fn bash(&self, script: &str) -> Ran {
+        Ran::of(self.prepared(Command::new("bash"), ["-euo", "pipefail", "-c", script]))
+    }
+
+    /// Runs baton for its JSON, which must be all that it prints.
+    #[track_caller]
+    pub(crate) fn json(&self, words: &str) -> Value {
+        let ran = self.run(words.split_whitespace().chain(["--format", "json"])).succeeds();
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    /// Starts baton, and lets it run.
+    pub(crate) fn start(&self, words: &str) -> Child {
+        let mut command = self.command(words.split_whitespace());
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// How a command ended.
+#[must_use]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+    what: String,
+}
+
+impl Ran {
+    fn of(mut command: Command) -> Ran {
+        let output = command.output().unwrap();
+        Ran {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            what: format!("{:?}", command.get_args().collect::<Vec<_>>()),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Ran {
+        self.ends(0)
+    }
+
+    #[track_caller]
+    pub(crate) fn ends(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "{}\n{}{}", self.what, self.out, self.err);
+        self
+    }
+
+    /// Checks that something is said.
+    #[track_caller]
+    pub(crate) fn tells(self, text: &str) -> Ran {
+        assert!(self.err.contains(text), "{} does not tell {text:?}:\n{}", self.what, self.err);
+        self
+    }
+
+    /// Checks that something is not said.
+    #[track_caller]
+    pub(crate) fn omits(self, text: &str) -> Ran {
+        assert!(!self.err.contains(text), "{} tells {text:?}:\n{}", self.what, self.err);
+        self
+    }
+
+    /// Checks what is printed, line by line.
+    #[track_caller]
+    pub(crate) fn prints<L: AsRef<str>>(self, lines: impl AsRef<[L]>) -> Ran {
+        let wanted: Vec<&str> = lines.as_ref().iter().map(AsRef::as_ref).collect();
+        assert_eq!(self.out.lines().collect::<Vec<_>>(), wanted, "{}\n{}", self.what, self.err);
+        self
+    }
+}

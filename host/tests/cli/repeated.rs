@@ -1,0 +1,112 @@
+//! A build has one tree: a step that runs again completes it, and does not change it.
+
+use crate::files::{assert_same, noise, text, write, write_all, write_many};
+use crate::place::{Job, Place};
+
+#[track_caller]
+fn repeats(job: &Job) {
+    let report = job.json("persist tree --number 1");
+    assert_eq!(report["repeated"], true, "{report:#}");
+    job.baton("persist tree --number 1").succeeds().tells("(it was there already)").prints(["build:1"]);
+    job.baton("latest").succeeds().prints(["build:1"]);
+    let _ = std::fs::remove_dir_all(job.path("out"));
+    job.baton("attach build:1 --at out").succeeds();
+    assert_same(&job.path("tree"), &job.path("out/tree"));
+}
+
+#[test]
+fn the_same_files_again_are_fine() {
+    let place = Place::new();
+    let job = place.job("work");
+    write_many(&job.path("tree"), 1, 50);
+    write(&job.path("tree/large"), noise(1, 3 << 20));
+    job.baton("persist tree --number 1").succeeds();
+    repeats(&job);
+}
+
+#[test]
+fn the_same_files_again_are_fine_where_two_of_them_are_equal() {
+    let place = Place::new();
+    let job = place.job("work");
+    write_all(&job.path("tree"), &[("a/licence", "the same"), ("b/licence", "the same"), ("c", "another")]);
+    write(&job.path("tree/large-1"), text(1, 2 << 20));
+    write(&job.path("tree/large-2"), text(1, 2 << 20));
+    job.baton("persist tree --number 1").succeeds();
+    repeats(&job);
+}
+
+#[test]
+fn the_same_files_again_are_fine_with_any_number_of_workers() {
+    let place = Place::new();
+    let job = place.job("work");
+    for number in 0..20 {
+        write(&job.path(&format!("tree/{number}")), noise(number, 3 << 20));
+        write(&job.path(&format!("tree/small/{number}")), noise(number, 900_000));
+    }
+    job.baton("persist tree --number 1 --workers 1").succeeds();
+    // As a crash leaves it that came just before the end.
+    for key in place.store().records("builds") {
+        place.store().remove(&key);
+    }
+    job.baton("latest").ends(3);
+    job.baton("persist tree --number 1 --workers 4").succeeds();
+    repeats(&job);
+}
+
+#[test]
+fn a_repeated_persist_completes_what_a_crash_left_incomplete() {
+    let place = Place::new();
+    let job = place.job("work").set("BATON_WORKSPACE", "w1").set("BATON_WORKFLOW", "w1-again");
+    write_many(&job.path("tree"), 1, 50);
+    job.baton("persist tree --number 1").succeeds();
+    let all = place.store().records("");
+    // Keys become visible one by one, so a crash leaves any beginning of them.
+    for kind in ["builds", "commits", "numbers", "workflows", "workspaces"] {
+        for key in place.store().records(kind) {
+            place.store().remove(&key);
+        }
+        job.baton("persist tree --number 1").succeeds().prints(["build:1"]);
+        let kinds = |keys: &[String]| keys.iter().map(|key| key.split('/').nth(3).unwrap().to_owned()).collect::<Vec<_>>();
+        let mut now = kinds(&place.store().records(""));
+        now.dedup();
+        assert_eq!(now, kinds(&all), "{kind}");
+        repeats(&job);
+    }
+}
+
+#[test]
+fn other_files_in_the_same_build_are_refused() {
+    let place = Place::new();
+    let job = place.job("work").set("BATON_WORKSPACE", "w1");
+    write_all(&job.path("tree"), &[("a", "a")]);
+    job.baton("persist tree --number 1").succeeds();
+    write_all(&job.path("tree"), &[("b", "b")]);
+    let before = place.store().records("");
+    job.baton("persist tree --number 1").ends(1).tells("has already persisted other files as default").tells("--name");
+    assert_eq!(place.store().records(""), before);
+    // Under another name they are another artifact.
+    job.baton("persist tree --number 1 --name more").succeeds();
+    std::fs::remove_file(job.path("tree/b")).unwrap();
+    job.baton("attach build:1 --at out").succeeds();
+    assert!(!job.path("out/tree/b").exists());
+}
+
+#[test]
+fn of_two_that_persist_one_build_at_once_both_succeed_with_the_same_files_and_one_with_others() {
+    let place = Place::new();
+    let job = place.job("work");
+    write_all(job.dir(), &[("one/tree/file", "same"), ("two/tree/file", "same"), ("three/tree/file", "other")]);
+    for dir in ["one", "two"] {
+        crate::files::set_time(&job.path(dir).join("tree/file"), 1, 1);
+        crate::files::set_time(&job.path(dir).join("tree"), 1, 1);
+    }
+    for number in 1..=8 {
+        let start = |dir| job.start(&format!("persist tree --root {dir} --number {number}"));
+        let ended = |runs: [std::process::Child; 2]| runs.map(|mut run| run.wait().unwrap().code().unwrap());
+        assert_eq!(ended([start("one"), start("two")]), [0, 0]);
+        let start = |dir| job.start(&format!("persist tree --root {dir} --number {number} --name raced"));
+        let mut codes = ended([start("one"), start("three")]);
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1]);
+    }
+}

@@ -1,0 +1,133 @@
+//! What lies in a directory store, by the layout that docs/format.md documents: to look at, to harm, and to forge.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::files;
+
+/// The objects of a store.
+pub(crate) struct Stored {
+    root: PathBuf,
+}
+
+impl Stored {
+    pub(crate) fn at(root: &Path) -> Stored {
+        Stored { root: root.to_owned() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    /// Returns the keys that begin with `prefix`, sorted.
+    pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
+        let is_file = |path: &PathBuf| self.root.join(path).is_file();
+        let paths = files::listing(&self.root).into_keys().filter(is_file);
+        let keys = paths.map(|path| path.into_os_string().into_string().unwrap());
+        keys.filter(|key| key.starts_with(prefix) && !key.starts_with(".tmp/")).collect()
+    }
+
+    pub(crate) fn packs(&self) -> Vec<String> {
+        self.keys("v1/packs/")
+    }
+
+    pub(crate) fn trees(&self) -> Vec<String> {
+        self.keys("v1/trees/")
+    }
+
+    /// Returns the keys of one kind of look-up, for example `builds` or `numbers`, of the project of these tests.
+    pub(crate) fn records(&self, kind: &str) -> Vec<String> {
+        self.keys(&format!("v1/projects/gh~2Facme~2Fshop/{kind}/"))
+    }
+
+    /// Returns all objects with the digests of their bytes, to see what changed.
+    pub(crate) fn all(&self) -> BTreeMap<String, blake3::Hash> {
+        self.keys("").into_iter().map(|key| (key.clone(), blake3::hash(&self.get(&key)))).collect()
+    }
+
+    pub(crate) fn bytes(&self, prefix: &str) -> u64 {
+        self.keys(prefix).iter().map(|key| fs::metadata(self.path(key)).unwrap().len()).sum()
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Vec<u8> {
+        fs::read(self.path(key)).unwrap()
+    }
+
+    pub(crate) fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+        files::write(&self.path(key), bytes);
+    }
+
+    pub(crate) fn remove(&self, key: &str) {
+        fs::remove_file(self.path(key)).unwrap();
+    }
+
+    /// Stores a tree that is made of these lines. Returns its id.
+    pub(crate) fn put_tree(&self, lines: &[Value]) -> String {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.put_named("trees", &raw_frame(text.as_bytes()))
+    }
+
+    /// Stores an object under the digest of its bytes, which is returned.
+    pub(crate) fn put_named(&self, kind: &str, bytes: &[u8]) -> String {
+        let id = blake3::hash(bytes).to_hex().to_string();
+        self.put(&format!("v1/{kind}/{}/{id}", &id[..2]), bytes);
+        id
+    }
+
+    /// Changes what a record says, and gives it the digest that goes with it.
+    pub(crate) fn forge_record(&self, key: &str, change: impl FnOnce(&mut Value)) {
+        let bytes = self.get(key);
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let mut header: Value = serde_json::from_slice(lines.next().unwrap()).unwrap();
+        let mut record: Value = serde_json::from_slice(lines.next().unwrap()).unwrap();
+        change(&mut record);
+        let body = format!("{record}\n");
+        header["digest"] = blake3::hash(body.as_bytes()).to_hex().to_string().into();
+        self.put(key, format!("{header}\n{body}"));
+    }
+}
+
+/// Returns the id at the end of a key.
+pub(crate) fn id(key: &str) -> &str {
+    key.rsplit('/').next().unwrap()
+}
+
+/// Returns bytes as a zstd frame of raw blocks (RFC 8878, 3.1.1): one segment, the size in four bytes, no checksum.
+pub(crate) fn raw_frame(content: &[u8]) -> Vec<u8> {
+    let mut frame = frame_header(content.len() as u32);
+    let mut blocks = content.chunks(128 << 10).peekable();
+    while let Some(block) = blocks.next() {
+        push_block_header(&mut frame, 0, block.len(), blocks.peek().is_none());
+        frame.extend_from_slice(block);
+    }
+    frame
+}
+
+/// Returns a frame that says it holds `claimed` bytes and holds `blocks` times 128 KiB of zeros.
+pub(crate) fn frame_that_lies(claimed: u32, blocks: usize) -> Vec<u8> {
+    let mut frame = frame_header(claimed);
+    for block in 1..=blocks {
+        push_block_header(&mut frame, 1, 128 << 10, block == blocks);
+        frame.push(0);
+    }
+    frame
+}
+
+fn frame_header(size: u32) -> Vec<u8> {
+    let mut frame = 0xfd2f_b528_u32.to_le_bytes().to_vec();
+    frame.push(0b1010_0000);
+    frame.extend(size.to_le_bytes());
+    frame
+}
+
+fn push_block_header(frame: &mut Vec<u8>, kind: u32, size: usize, last: bool) {
+    let header = (size as u32) << 3 | kind << 1 | u32::from(last);
+    frame.extend(&header.to_le_bytes()[..3]);
+}
