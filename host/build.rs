@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes = std::fs::read(&wasm).map_err(|error| format!("{} cannot be read: {error}", wasm.display()))?;
     std::fs::write(out.join("plugin.wasm"), &bytes)?;
 
-    let mut config = tunables::config();
+    let mut config = tunables::config(false);
     // Naming the target keeps the builder's own processor out of it.
     config.target(&env::var("TARGET")?)?;
     if env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64" {

@@ -89,16 +89,17 @@ impl Context {
             return Err(Error::invalid("wrong-node", "a parallel node's index must be below the total", &shown));
         }
         if let Some(commit) = &self.commit
-            && !(4..=64).contains(&commit.len())
+            && (!(7..=64).contains(&commit.len()) || commit.bytes().any(|byte| !byte.is_ascii_hexdigit()))
         {
-            return Err(Error::invalid("wrong-commit", "a commit has 4 to 64 hex digits", commit));
+            return Err(Error::invalid("wrong-commit", "a commit has 7 to 64 hex digits", commit));
         }
         Ok(Record {
             artifact: artifact.to_owned(),
             project: self.project()?.to_owned(),
             branch: self.branch.clone(),
             tag: self.tag.clone(),
-            commit: self.commit.clone(),
+            // As `sha:` looks for it.
+            commit: self.commit.as_ref().map(|commit| commit.to_ascii_lowercase()),
             number: self.number(),
             order: self.order(),
             workflow: self.workflow.clone(),

@@ -67,7 +67,9 @@ pub enum Error {
 }
 
 fn problem(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
-    Problem { code: code.into(), message: message.into(), subject: escaped(subject), causes: Vec::new() }
+    // Names from a store or a file system get into messages too.
+    let (message, subject) = (escaped(&message.into()), escaped(subject));
+    Problem { code: code.into(), message, subject, causes: Vec::new() }
 }
 
 impl Error {
@@ -114,14 +116,14 @@ impl Error {
 
     /// Stored bytes whose digest is not the one that was expected.
     pub fn damaged_digest(key: &str, message: impl Into<String>, expected: String, found: String) -> Error {
-        Error::Damaged(Damage { key: key.to_owned(), message: message.into(), expected, found })
+        Error::Damaged(Damage { key: escaped(key), message: escaped(&message.into()), expected, found })
     }
 
     /// Adds what led to it.
     #[must_use]
     pub fn because(mut self, cause: impl ToString) -> Error {
         if let Some(problem) = self.problem_mut() {
-            problem.causes.push(cause.to_string());
+            problem.causes.push(escaped(&cause.to_string()));
         }
         self
     }

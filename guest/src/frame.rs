@@ -29,19 +29,22 @@ const SAMPLES: usize = 4;
 pub struct Compressor {
     zstd: FrameCompressor,
     scratch: Vec<u8>,
+    /// Whether the last chunk shrank: then the next one, its neighbour, is not sampled first.
+    shrank: bool,
 }
 
 impl Default for Compressor {
     fn default() -> Self {
-        Compressor { zstd: FrameCompressor::new(CompressionLevel::from_level(LEVEL)), scratch: Vec::new() }
+        Compressor { zstd: FrameCompressor::new(CompressionLevel::from_level(LEVEL)), scratch: Vec::new(), shrank: false }
     }
 }
 
 impl Compressor {
     /// Appends `content` as one frame to `out`. At most [`CHUNK_BYTES_MAX`] bytes.
     pub fn append(&mut self, content: &[u8], out: &mut Vec<u8>) {
-        if self.compresses(content) {
+        if self.shrank || self.compresses(content) {
             self.zstd.compress_independent_frame_into(content, &mut self.scratch);
+            self.shrank = self.scratch.len() < content.len() - content.len() / 16;
             if self.scratch.len() < HEADER_BYTES + content.len() {
                 out.extend_from_slice(&self.scratch);
                 return;

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod glob;
 pub mod id;
 pub mod keys;
+mod lines;
 pub mod lookup;
 #[cfg(not(target_family = "wasm"))]
 pub mod memory;
@@ -18,6 +19,7 @@ pub mod order;
 pub mod pack;
 pub mod path;
 pub mod persist;
+pub mod plan;
 pub mod ports;
 pub mod record;
 pub mod selector;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::TreeId;
 use crate::keys::{self, Project};
 use crate::order::Leaf;
-use crate::ports::{PutMode, Store};
+use crate::ports::{PutMode, PutOutcome, Store};
 use crate::record::{Record, open, seal};
 use crate::selector::{Selector, nearest};
 use crate::store_format;
@@ -82,16 +82,21 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Vec<Layer>> {
         Selector::Latest { branch } => {
             let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
             let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
-            newest(store, &prefix, scope)?
+            newest(store, &prefix, scope, SEARCHED_MAX)?
         }
         Selector::Build(number) => {
-            newest(store, &scope.context.keys()?.number(scope.artifact(), *number), scope)?
+            newest(store, &scope.context.keys()?.number(scope.artifact(), *number), scope, SEARCHED_MAX)?
         }
-        Selector::Tag(tag) => newest(store, &scope.context.keys()?.tag(scope.artifact(), tag), scope)?,
+        Selector::Tag(tag) => {
+            newest(store, &scope.context.keys()?.tag(scope.artifact(), tag), scope, SEARCHED_MAX)?
+        }
         Selector::Commit(prefix) => {
             let keys = scope.context.keys()?;
             match only_commit(store, &keys, scope.artifact(), prefix)? {
-                Some(commit) => newest(store, &format!("{}/", keys.commits(scope.artifact(), &commit)), scope)?,
+                Some(commit) => {
+                    let prefix = format!("{}/", keys.commits(scope.artifact(), &commit));
+                    newest(store, &prefix, scope, SEARCHED_MAX)?
+                }
                 None => Vec::new(),
             }
         }
@@ -107,15 +112,19 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Vec<Layer>> {
 }
 
 /// Returns the builds that could save a persist of `record` from storing again: the latest of the branch, else of the
-/// default branch, and the workspace's layers of the same artifact. A damaged record is no base, and no obstacle.
+/// default branch, and the workspace's layers of the same artifact. Where several jobs persist one artifact, a job's own
+/// build comes first. A damaged record is no base, and no obstacle.
 pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) -> Result<Vec<Record>> {
     let keys = Project::new(&record.project);
-    let scope = Scope { selector: "latest".to_owned(), ..Scope::default() };
+    let own = Scope { jobs: record.job.iter().cloned().collect(), ..Scope::default() };
+    let mut branches: Vec<&str> =
+        [record.branch.as_deref(), default_branch, Some("main")].into_iter().flatten().collect();
+    branches.dedup();
     let mut found = Vec::new();
-    for branch in [record.branch.as_deref(), default_branch, Some("main")].into_iter().flatten() {
-        found = sound(newest(store, &keys.branch(&record.artifact, branch), &scope))?;
-        if !found.is_empty() {
-            break;
+    for (scope, branch) in [&own, &Scope::default()].iter().flat_map(|scope| branches.iter().map(move |b| (scope, b))) {
+        if found.is_empty() {
+            let prefix = keys.branch(&record.artifact, branch);
+            found = sound(newest(store, &prefix, scope, PAGE as usize))?;
         }
     }
     if let Some(workspace) = &record.workspace {
@@ -125,25 +134,27 @@ pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) 
     Ok(found)
 }
 
-fn sound(found: Result<Vec<Record>>) -> Result<Vec<Record>> {
+/// Takes what is not there, damaged or larger than it may be for nothing: where it would only help.
+pub(crate) fn sound<T: Default>(found: Result<T>) -> Result<T> {
     match found {
-        Err(Error::Damaged(_) | Error::NothingMatched(_) | Error::Conflict(_)) => Ok(Vec::new()),
+        Err(Error::Damaged(_) | Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => Ok(T::default()),
         other => other,
     }
 }
 
-/// Returns the records of the newest complete build below a prefix: one, or one for each parallel node.
-fn newest(store: &impl Store, prefix: &str, scope: &Scope) -> Result<Vec<Record>> {
+/// Returns the records of the newest complete build below a prefix: one, or one for each parallel node. Looks at about
+/// `most` keys.
+fn newest(store: &impl Store, prefix: &str, scope: &Scope, most: usize) -> Result<Vec<Record>> {
     let mut incomplete = None;
-    let mut groups = Groups::new(store, prefix);
+    let mut groups = Groups::new(store, prefix, most);
     while let Some(group) = groups.next()? {
         let Some((first, leaf)) = group.first() else { continue };
-        if group.len() < leaf.node.total as usize {
-            incomplete.get_or_insert((read(store, first)?, group.len()));
-            continue;
-        }
         let record = read(store, first)?;
         if !scope.wants(&record) {
+            continue;
+        }
+        if group.len() < leaf.node.total as usize {
+            incomplete.get_or_insert((record, group.len()));
             continue;
         }
         // Two jobs of one run that share a number (GitHub's do) leave nothing to prefer one by.
@@ -201,21 +212,22 @@ struct Groups<'a, S> {
     keys: std::collections::VecDeque<(String, Leaf)>,
     last: Option<String>,
     ended: bool,
-    searched: usize,
+    /// How many more keys are asked for.
+    left: usize,
     peeked: Option<Vec<(String, Leaf)>>,
 }
 
 impl<'a, S: Store> Groups<'a, S> {
-    fn new(store: &'a S, prefix: &'a str) -> Self {
+    fn new(store: &'a S, prefix: &'a str, left: usize) -> Self {
         let keys = std::collections::VecDeque::new();
-        Groups { store, prefix, keys, last: None, ended: false, searched: 0, peeked: None }
+        Groups { store, prefix, keys, last: None, ended: false, left, peeked: None }
     }
 
     fn key(&mut self) -> Result<Option<&(String, Leaf)>> {
-        if self.keys.is_empty() && !self.ended && self.searched < SEARCHED_MAX {
+        if self.keys.is_empty() && !self.ended && self.left > 0 {
             let page = self.store.list(self.prefix, self.last.as_deref(), PAGE)?;
             self.ended = page.len() < PAGE as usize;
-            self.searched += page.len();
+            self.left = self.left.saturating_sub(page.len());
             self.last = page.last().cloned();
             for key in page {
                 // A key that no baton wrote is nobody's build.
@@ -239,10 +251,10 @@ impl<'a, S: Store> Groups<'a, S> {
                 (Some((key, leaf)), Some((first, of))) => same_run(first, key) && leaf.same_job(of),
                 _ => false,
             };
-            match self.keys.pop_front().filter(|_| same) {
-                Some(key) => group.push(key),
-                None => return Ok(Some(group)),
+            if !same {
+                return Ok(Some(group));
             }
+            group.extend(self.keys.pop_front());
         }
     }
 
@@ -324,15 +336,18 @@ struct WorkflowName {
     workspace: String,
 }
 
-/// Lets `workflow:ID` find the workspace of a rerun, whose own ID is not the workspace's.
-pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<()> {
+/// Lets `workflow:ID` find the workspace of a rerun, whose own ID is not the workspace's. Returns the bytes written.
+pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<u64> {
     if let (Some(workflow), Some(workspace)) = (&record.workflow, &record.workspace)
         && workflow != workspace
     {
         let key = format!("{}{}", Project::new(&record.project).workflow(workflow), keys::name(workspace));
-        store.put(&key, &seal("workflow", &WorkflowName { workspace: workspace.clone() })?, PutMode::Create)?;
+        let bytes = seal("workflow", &WorkflowName { workspace: workspace.clone() })?;
+        if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::Stored {
+            return Ok(bytes.len() as u64);
+        }
     }
-    Ok(())
+    Ok(0)
 }
 
 fn workflow_layers(store: &impl Store, keys: &Project, workflow: &str) -> Result<Vec<Record>> {
@@ -430,10 +445,13 @@ pub fn list(store: &impl Store, query: &Query) -> Result<Vec<Record>> {
         (None, None, None) => keys.numbers(artifact),
     };
     let mut found = Vec::new();
+    let mut searched = 0;
     let mut after: Option<String> = None;
-    while found.len() < query.limit {
+    // A filter that hardly matches must not read the whole history.
+    while found.len() < query.limit && searched < SEARCHED_MAX {
         let page = store.list(&prefix, after.as_deref(), 100)?;
         let last = page.len() < 100;
+        searched += page.len();
         for key in &page {
             if keys::leaf(key).is_none() {
                 continue;

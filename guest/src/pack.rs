@@ -6,10 +6,12 @@ use crate::error::{Error, Result};
 use crate::frame::Compressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{PutMode, Store};
+use crate::ports::{Store, put_named};
 
 /// A pack is closed by the chunk that makes it this large.
 const PACK_BYTES: usize = 8 << 20;
+/// Nor does it hold more chunks than this, so that its line of the tree stays below 8 MiB.
+const PACK_CHUNKS_MAX: usize = 1 << 16;
 
 /// One chunk of a pack that was written. Lengths in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ impl PackWriter {
         });
         let number = self.next;
         self.next += 1;
-        if self.pack.len() >= PACK_BYTES {
+        if self.pack.len() >= PACK_BYTES || self.chunks.len() >= PACK_CHUNKS_MAX {
             self.flush(store)?;
         }
         Ok(number)
@@ -63,9 +65,7 @@ impl PackWriter {
             return Ok(());
         }
         let id = PackId::of(&self.pack);
-        // One that is already there has the same bytes: its name says so.
-        store.put(&keys::pack(&id), &self.pack, PutMode::Create)?;
-        self.stored_bytes += self.pack.len() as u64;
+        self.stored_bytes += put_named(store, &keys::pack(&id), &self.pack)?;
         self.packs.push((id, std::mem::take(&mut self.chunks)));
         self.pack.clear();
         Ok(())

@@ -39,6 +39,21 @@ pub trait Store {
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>>;
 }
 
+/// Stores an object that is named by its content. Returns how many bytes were written: none where it is there already,
+/// since its name says that it has the same bytes. But one that lost some of them, to a full disk or a crash, must not
+/// stand in the way of its repair.
+pub fn put_named(store: &impl Store, key: &str, bytes: &[u8]) -> Result<u64> {
+    let length = bytes.len() as u64;
+    if store.put(key, bytes, PutMode::Create)? == PutOutcome::Stored {
+        return Ok(length);
+    }
+    if store.head(key)? == Some(length) {
+        return Ok(0);
+    }
+    store.put(key, bytes, PutMode::Overwrite)?;
+    Ok(length)
+}
+
 /// A time as file systems have it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,

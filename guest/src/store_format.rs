@@ -19,7 +19,8 @@ pub fn prepare(store: &impl Store, dry_run: bool) -> Result<()> {
         return Ok(());
     }
     if let Some(key) = store.list("", None, 1)?.first() {
-        return Err(foreign(key));
+        // Of two first runs the other one may have made it a store since.
+        return if check_marker(store)? { Ok(()) } else { Err(foreign(key)) };
     }
     if dry_run {
         return Ok(());

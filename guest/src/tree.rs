@@ -3,29 +3,24 @@
 //! A header, the entries in path order, then the chunk table, a line a pack. docs/format.md gives the grammar. Reading
 //! trusts nothing: an enemy may have written every byte.
 
-use std::io::{BufRead, BufReader, Read, Write};
-
 use serde::{Deserialize, Serialize};
-use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
-use structured_zstd::encoding::{CompressionLevel, StreamingEncoder};
 
 use crate::error::{Error, Result, escaped};
 use crate::frame::CHUNK_BYTES_MAX;
 use crate::id::{Digest, PackId, TreeId};
+use crate::lines::{Reader, Writer};
 use crate::path;
-use crate::ports::{PutMode, Store, Time};
+use crate::ports::{PutMode, PutOutcome, Store, Time};
 use crate::record::VERSION;
 
 /// More entries than this are refused: a tree is held in memory, at some 200 bytes an entry.
 pub const ENTRIES_MAX: usize = 2_000_000;
-/// The longest line: the chunk table of one pack, or the slices of one file.
-const LINE_BYTES_MAX: u64 = 16 << 20;
+/// More chunks, or more slices of all files, than this are refused: a terabyte's worth, at some 60 bytes a chunk.
+pub const CHUNKS_MAX: usize = 4_000_000;
 /// The largest stored tree.
 const STORED_BYTES_MAX: usize = 256 << 20;
 /// No pack is larger, so no chunk lies further behind.
 const PACK_BYTES_MAX: u64 = 256 << 20;
-/// Digests do not compress, paths and attributes do: a higher level gains nothing.
-const LEVEL: i32 = 3;
 
 /// The entries of an artifact, and where their bytes are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,9 +167,16 @@ impl Tree {
 
     /// Writes the tree. Returns its id and the bytes stored.
     pub fn save(&self, store: &impl Store) -> Result<(TreeId, u64)> {
-        let bytes = self.to_bytes().map_err(|error| Error::internal("the tree could not be written").because(error))?;
+        let bytes = self.to_bytes()?;
         let id = TreeId::of(&bytes);
-        store.put(&crate::keys::tree(&id), &bytes, PutMode::Create)?;
+        let key = crate::keys::tree(&id);
+        if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::AlreadyExists {
+            // One that was damaged since must not stand in the way of its repair.
+            if store.get(&key, None)?.is_some_and(|found| found == bytes) {
+                return Ok((id, 0));
+            }
+            store.put(&key, &bytes, PutMode::Overwrite)?;
+        }
         Ok((id, bytes.len() as u64))
     }
 
@@ -193,17 +195,22 @@ impl Tree {
     }
 
     /// Returns the stored form.
-    pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
-        let mut out = StreamingEncoder::new(Vec::new(), CompressionLevel::from_level(LEVEL));
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let slices = self.entries.iter().map(|entry| match &entry.content {
+            Content::File { place: Place::Slices(runs), .. } => runs.iter().map(|(_, count)| *count as usize).sum(),
+            _ => 0,
+        });
+        check_size(self.entries.len() as u64, self.chunks.len().max(slices.sum()) as u64, "")?;
+        let mut lines = Writer::new();
         let header = Header {
             baton: "tree".to_owned(),
             version: VERSION,
             entries: self.entries.len() as u64,
             packs: self.packs.len() as u64,
         };
-        write_line(&mut out, &header)?;
+        lines.line(&header)?;
         for entry in &self.entries {
-            write_line(&mut out, &EntryLine::from(entry))?;
+            lines.line(&EntryLine::from(entry))?;
         }
         let mut chunks = self.chunks.iter().peekable();
         for (index, pack) in self.packs.iter().enumerate() {
@@ -214,9 +221,9 @@ impl Tree {
                     None => ChunkCell::Bundle(chunk.offset, chunk.length, chunk.raw_length),
                 });
             }
-            write_line(&mut out, &PackLine { pack: *pack, chunks: cells })?;
+            lines.line(&PackLine { pack: *pack, chunks: cells })?;
         }
-        out.finish()
+        lines.finish()
     }
 
     /// Reads the stored form of the object `key`, and refuses whatever [`Tree::to_bytes`] would not have written.
@@ -224,12 +231,7 @@ impl Tree {
         if bytes.len() > STORED_BYTES_MAX {
             return Err(Error::limit("tree-too-large", format!("a tree of {} bytes is too large", bytes.len()), key));
         }
-        let mut decoder = FrameDecoder::new();
-        decoder
-            .set_max_window_size(16 << 20)
-            .map_err(|error| Error::internal("the decoder refuses its limit").because(error))?;
-        let decoder = StreamingDecoder::new_with_decoder(bytes, decoder);
-        let mut lines = Lines { key, reader: BufReader::with_capacity(64 << 10, decoder), line: Vec::new() };
+        let mut lines = Reader::new(key, bytes)?;
         let header: Header = lines.next("the header")?;
         if header.baton != "tree" || header.version == 0 {
             return Err(Error::damaged(key, "it is not a tree"));
@@ -239,10 +241,8 @@ impl Tree {
                 format!("this tree has format version {}, and this baton reads up to {VERSION}", header.version);
             return Err(Error::unsupported(message, key));
         }
-        if header.entries > ENTRIES_MAX as u64 {
-            let message = format!("a tree of {} entries is too large: {ENTRIES_MAX} are the most", header.entries);
-            return Err(Error::limit("tree-too-large", message, key));
-        }
+        // Every pack has a chunk.
+        check_size(header.entries, header.packs, key)?;
         let mut tree = Tree::default();
         let mut above: Vec<String> = Vec::new();
         for _ in 0..header.entries {
@@ -255,13 +255,17 @@ impl Tree {
             let line: PackLine = lines.next("a pack's chunks")?;
             let pack = u32::try_from(index).map_err(|_| Error::damaged(key, "it has too many packs"))?;
             tree.packs.push(line.pack);
+            check_size(header.entries, (tree.chunks.len() + line.chunks.len()) as u64, key)?;
             for cell in line.chunks {
                 tree.chunks.push(cell.chunk(pack).map_err(|why| Error::damaged(key, why))?);
             }
         }
         lines.end()?;
+        let mut slices = 0;
         for entry in &tree.entries {
-            tree.check_place(entry).map_err(|why| Error::damaged(key, format!("{why}: {}", escaped(&entry.path))))?;
+            let wrong = |why| Error::damaged(key, format!("{why}: {}", escaped(&entry.path)));
+            slices += tree.check_place(entry).map_err(wrong)?;
+            check_size(header.entries, slices, key)?;
         }
         Ok(tree)
     }
@@ -287,36 +291,44 @@ impl Tree {
         Ok(())
     }
 
-    /// Checks that a file's bytes can be where the tree says, and are as many.
-    fn check_place(&self, entry: &Entry) -> Result<(), &'static str> {
-        let Content::File { size, digest, place } = &entry.content else { return Ok(()) };
+    /// Checks that a file's bytes can be where the tree says, and are as many. Returns the number of its slices.
+    fn check_place(&self, entry: &Entry) -> Result<u64, &'static str> {
+        let Content::File { size, digest, place } = &entry.content else { return Ok(0) };
         let chunk = |number: u32| self.chunks.get(number as usize).ok_or("a chunk is not in the table");
         match place {
-            Place::Empty if *size == 0 && *digest == Digest::of(b"") => Ok(()),
+            Place::Empty if *size == 0 && *digest == Digest::of(b"") => Ok(0),
             Place::Empty => Err("a file that is not empty has no place"),
             Place::Bundle { chunk: number, offset } => {
                 let end = u64::from(*offset).checked_add(*size);
                 let fits = end.is_some_and(|end| *size > 0 && chunk(*number).is_ok_and(|c| end <= c.raw_length.into()));
-                if fits { Ok(()) } else { Err("a file does not fit into its bundle") }
+                if fits { Ok(0) } else { Err("a file does not fit into its bundle") }
             }
             Place::Slices(runs) => {
-                let mut total = 0;
-                let mut parts = Vec::new();
+                let (mut total, mut count) = (0, 0);
                 for number in Tree::slices(runs) {
                     let slice = chunk(number)?;
-                    parts.push((slice.digest.as_ref().ok_or("a slice has no digest")?, u64::from(slice.raw_length)));
+                    slice.digest.ok_or("a slice has no digest")?;
                     total += u64::from(slice.raw_length);
+                    count += 1;
+                    // A few bytes of runs can stand for billions of slices.
+                    if count > CHUNKS_MAX as u64 {
+                        return Ok(count);
+                    }
                     if total > *size {
-                        return Err("a file's slices are not as long as the file");
+                        break;
                     }
                 }
                 if total != *size {
                     return Err("a file's slices are not as long as the file");
                 }
-                if Digest::of_slices(parts) != *digest {
+                let part = |number| {
+                    let slice: &Chunk = self.chunks.get(number as usize)?;
+                    Some((slice.digest.as_ref()?, u64::from(slice.raw_length)))
+                };
+                if Digest::of_slices(Tree::slices(runs).filter_map(part)) != *digest {
                     return Err("a file's digest is not that of its slices");
                 }
-                Ok(())
+                Ok(count)
             }
         }
     }
@@ -365,9 +377,9 @@ impl TryFrom<EntryLine> for Entry {
         let bits = match (line.kind, line.mode.as_str()) {
             (KindWord::Symlink, "") => 0,
             (KindWord::Symlink, _) => return Err(wrong("a symlink has permission bits")),
-            (_, mode) => u16::from_str_radix(mode, 8)
-                .ok()
-                .filter(|bits| mode.len() == 3 && *bits <= 0o777)
+            (_, mode) => Some(mode)
+                .filter(|mode| mode.len() == 3 && mode.bytes().all(|digit| matches!(digit, b'0'..=b'7')))
+                .and_then(|mode| u16::from_str_radix(mode, 8).ok())
                 .ok_or_else(|| wrong("the permission bits are not three octal digits"))?,
         };
         let modified = Time { seconds: line.modified.0, nanoseconds: line.modified.1 };
@@ -413,37 +425,11 @@ impl ChunkCell {
     }
 }
 
-/// Reads JSON lines of bounded length.
-struct Lines<'a, R: Read> {
-    key: &'a str,
-    reader: BufReader<R>,
-    line: Vec<u8>,
-}
-
-impl<R: Read> Lines<'_, R> {
-    fn next<T: for<'de> Deserialize<'de>>(&mut self, what: &str) -> Result<T> {
-        self.line.clear();
-        let damaged = |error: &dyn std::fmt::Display| Error::damaged(self.key, format!("{what} cannot be read: {error}"));
-        (&mut self.reader)
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut self.line)
-            .map_err(|error| damaged(&error))?;
-        if self.line.last() != Some(&b'\n') {
-            return Err(damaged(&"the line has no end"));
-        }
-        serde_json::from_slice(&self.line).map_err(|error| damaged(&error))
+/// Refuses what would not fit into memory.
+fn check_size(entries: u64, chunks: u64, key: &str) -> Result<()> {
+    if entries <= ENTRIES_MAX as u64 && chunks <= CHUNKS_MAX as u64 {
+        return Ok(());
     }
-
-    fn end(mut self) -> Result<()> {
-        match self.reader.fill_buf() {
-            Ok([]) => Ok(()),
-            Ok(_) => Err(Error::damaged(self.key, "it goes on behind its end")),
-            Err(error) => Err(Error::damaged(self.key, format!("it cannot be read to its end: {error}"))),
-        }
-    }
-}
-
-fn write_line(out: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
+    let message = format!("a tree has {ENTRIES_MAX} entries and {CHUNKS_MAX} chunks at most");
+    Err(Error::limit("tree-too-large", message, key))
 }

@@ -38,34 +38,46 @@ pub fn merge(layers: &[(Layer, Tree)], on_conflict: OnConflict) -> Result<Vec<Me
         all.sort_by(|(_, a), (_, b)| path::compare(&a.path, &b.path));
     }
     let mut merged: Vec<Merged> = Vec::with_capacity(all.len());
-    // What lies below a path where a file or symlink won over a directory goes with the directory.
-    let mut hidden: Option<String> = None;
+    // Directories that a file or symlink of a later layer replaced, and the number of that layer: what earlier layers have
+    // below goes with the directory.
+    let mut hidden: Vec<(&str, usize)> = Vec::new();
+    let record = |layer: usize| layers.get(layer).and_then(|(layer, _)| layer.record.as_ref());
     let mut all = all.into_iter().peekable();
     while let Some((layer, entry)) = all.next() {
-        if hidden.as_ref().is_some_and(|dir| path::is_below(&entry.path, dir)) {
-            continue;
-        }
-        let mut winner = (layer, entry);
-        let mut is_hiding = false;
+        while hidden.pop_if(|(dir, _)| !path::is_below(&entry.path, dir)).is_some() {}
+        let is_hidden = |layer: usize| hidden.iter().any(|(_, by)| layer < *by);
+        let mut winner = (!is_hidden(layer)).then_some((layer, entry));
+        let mut hidden_by = (entry.content != Content::Directory).then_some(layer);
+        // The latest of another job than the winner's. All jobs agree so far, so no more need be remembered.
+        let mut other = None;
         while let Some(next) = all.next_if(|(_, next)| next.path == entry.path) {
-            if on_conflict == OnConflict::Fail
-                && let (Some((a, _)), Some((b, _))) = (layers.get(winner.0), layers.get(next.0))
-                && let (Some(a), Some(b)) = (&a.record, &b.record)
-            {
-                check_entry((a, winner.1), (b, next.1))?;
+            if is_hidden(next.0) {
+                continue;
             }
-            is_hiding |= winner.1.content == Content::Directory || next.1.content == Content::Directory;
-            winner = next;
+            if let Some(before) = winner
+                && let (Some(a), Some(b)) = (record(before.0), record(next.0))
+            {
+                if (&a.job, a.node) != (&b.job, b.node) {
+                    other = Some((a, before.1));
+                }
+                if let (OnConflict::Fail, Some(other)) = (on_conflict, other) {
+                    check_entry(other, (b, next.1))?;
+                }
+            }
+            if next.1.content != Content::Directory {
+                hidden_by = Some(next.0);
+            }
+            winner = Some(next);
         }
-        if is_hiding && winner.1.content != Content::Directory {
-            hidden = Some(entry.path.clone());
+        if let Some(by) = hidden_by {
+            hidden.push((&entry.path, by));
         }
-        merged.push(Merged { entry: winner.1.clone(), layer: winner.0 });
+        merged.extend(winner.map(|(layer, entry)| Merged { entry: entry.clone(), layer }));
     }
     Ok(merged)
 }
 
-/// Checks that two layers agree wherever both have a path.
+/// Checks that the layers of two jobs agree wherever both have a path.
 pub fn check_pair(a: (&Record, &Tree), b: (&Record, &Tree)) -> Result<()> {
     let (mut left, mut right) = (a.1.entries.iter().peekable(), b.1.entries.iter().peekable());
     while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
@@ -82,10 +94,8 @@ pub fn check_pair(a: (&Record, &Tree), b: (&Record, &Tree)) -> Result<()> {
     Ok(())
 }
 
-/// Layers of one job and node follow each other, so only those of different ones can conflict.
 fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
-    let same_job = (&a.0.job, a.0.node) == (&b.0.job, b.0.node);
-    if same_job || same_bytes(&a.1.content, &b.1.content) {
+    if same_bytes(&a.1.content, &b.1.content) {
         return Ok(());
     }
     let message = format!(
@@ -99,6 +109,14 @@ fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
         b.0.job_name()
     );
     Err(Error::conflict("path-conflict", message, &a.1.path))
+}
+
+/// Whether two trees hold the same files with the same attributes, wherever their bytes are stored.
+pub(crate) fn same_files(a: &Tree, b: &Tree) -> bool {
+    let same = |(a, b): (&Entry, &Entry)| {
+        (&a.path, a.bits, a.modified) == (&b.path, b.bits, b.modified) && same_bytes(&a.content, &b.content)
+    };
+    a.entries.len() == b.entries.len() && a.entries.iter().zip(&b.entries).all(same)
 }
 
 fn same_bytes(a: &Content, b: &Content) -> bool {

@@ -28,7 +28,8 @@ pub struct Options {
     /// The most memory of one instance of the component, in bytes. Default: 512 MiB, enough for a tree of a million
     /// entries; a worker needs 25.
     pub memory_bytes_max: usize,
-    /// The longest that one call into the component may take: one task, or the plan of a transfer. Default: 15 minutes.
+    /// The longest that one call into the component may take: one task, or the plan of a transfer. Default: 15 minutes. A
+    /// component from a file is ended anywhere, the built-in one when it next asks for something.
     pub call_time_max: Duration,
     /// The most directories and files that one instance may hold open. Default: 256.
     pub handles_max: usize,
@@ -125,7 +126,7 @@ impl Baton {
         request: PersistRequest,
         progress: &mut dyn Progress,
     ) -> Result<Option<Persisted>, Error> {
-        let directory = Arc::new(Directory::read(root)?);
+        let directory = Arc::new(Directory::read("root", root)?);
         let access = if request.dry_run { Access::Read } else { Access::Write };
         match self.transfer(&Request::Persist(request), &directory, access, progress)? {
             None => Ok(None),
@@ -142,14 +143,22 @@ impl Baton {
         request: AttachRequest,
         progress: &mut dyn Progress,
     ) -> Result<Option<Attached>, Error> {
+        let is_new = !target.exists();
         let directory = match request.dry_run {
-            true => Directory::read(target)?,
+            true => Directory::read("target", target)?,
             false => Directory::write(target, &mut || progress.waiting())?,
         };
-        match self.transfer(&Request::Attach(request), &Arc::new(directory), Access::Read, progress)? {
-            None => Ok(None),
-            Some(Report::Attached(report)) => Ok(Some(report)),
-            Some(Report::Persisted(_)) => Err(wrong_report()),
+        match self.transfer(&Request::Attach(request), &Arc::new(directory), Access::Read, progress) {
+            Ok(None) => Ok(None),
+            Ok(Some(Report::Attached(report))) => Ok(Some(report)),
+            Ok(Some(Report::Persisted(_))) => Err(wrong_report()),
+            Err(error) => {
+                if is_new {
+                    // Only goes if it is empty, and then nobody misses it.
+                    let _ = std::fs::remove_dir(target);
+                }
+                Err(error)
+            }
         }
     }
 

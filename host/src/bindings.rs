@@ -5,6 +5,7 @@ mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "plugin",
+        imports: { default: trappable },
         additional_derives: [Clone],
     });
 }

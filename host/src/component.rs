@@ -34,6 +34,11 @@ impl Component {
         self.path.as_deref()
     }
 
+    /// Whether it is the one that was built and reviewed with this host.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.path.is_none()
+    }
+
     /// Returns its BLAKE3 in hex.
     pub fn digest(&self) -> String {
         blake3::hash(&self.bytes).to_hex().to_string()

@@ -1,9 +1,9 @@
 //! Runs the component: one instance for a question, several on threads of their own for a transfer.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::component::{Linker, ResourceAny};
 use wasmtime::{Store, UpdateDeadline};
@@ -11,7 +11,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::{Planned, Plugin, PluginError, PluginPre, Report, Request, Task};
 use crate::component::Component;
 use crate::error::Error;
-use crate::grants::{Grants, HasGrants};
+use crate::grants::{Ended, Grants, HasGrants};
 
 /// How often a running component is looked at: how long an interruption takes at most.
 const TICK: Duration = Duration::from_millis(20);
@@ -26,7 +26,7 @@ impl Interrupt {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -35,13 +35,15 @@ impl Interrupt {
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
     plugin: PluginPre<Grants>,
+    /// Whether compiled loops look up. Otherwise the grants do, at every call.
+    interruptible: bool,
     interrupt: Interrupt,
 }
 
 impl Engine {
     pub(crate) fn new(component: &Component, interrupt: Interrupt) -> Result<Engine, Error> {
         let wrong = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-        let engine = wasmtime::Engine::new(&crate::tunables::config()).map_err(wrong)?;
+        let engine = wasmtime::Engine::new(&crate::tunables::config(!component.is_built_in())).map_err(wrong)?;
         let loaded = component.load(&engine)?;
         let mut linker: Linker<Grants> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
@@ -52,29 +54,27 @@ impl Engine {
             reason: format!("{error:#}"),
         };
         let plugin = linker.instantiate_pre(&loaded).and_then(PluginPre::new).map_err(invalid)?;
-        start_ticking(&engine);
-        Ok(Engine { engine, plugin, interrupt })
+        let interruptible = !component.is_built_in();
+        if interruptible {
+            start_ticking(&engine);
+        }
+        Ok(Engine { engine, plugin, interruptible, interrupt })
     }
 
     /// Makes an instance with its grants.
     pub(crate) fn instance(&self, grants: Grants) -> Result<Instance, Error> {
         let mut store = Store::new(&self.engine, grants);
         store.limiter(|grants| &mut grants.limits);
-        let deadline = Arc::new(Mutex::new(Instant::now()));
-        let (shared, interrupt) = (Arc::clone(&deadline), self.interrupt.clone());
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| {
-            if interrupt.is_set() {
-                return Err(Ended::Interrupted.into());
-            }
-            if Instant::now() >= *shared.lock().unwrap_or_else(PoisonError::into_inner) {
-                return Err(Ended::TimedOut.into());
-            }
-            Ok(UpdateDeadline::Continue(1))
-        });
-        start_clock(&store, &deadline);
+        store.data_mut().watch.start(&self.interrupt);
+        if self.interruptible {
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_callback(|store| {
+                store.data().watch.check()?;
+                Ok(UpdateDeadline::Continue(1))
+            });
+        }
         let plugin = self.plugin.instantiate(&mut store).map_err(|error| ended("instantiate", &store, &error))?;
-        Ok(Instance { store, deadline, plugin })
+        Ok(Instance { store, plugin })
     }
 
     /// Plans a transfer and runs it: `grants` gives each instance its own. `progress` hears of every task that is done;
@@ -113,6 +113,7 @@ impl Engine {
     /// Takes back what a failed run left. Its own failure would only hide the one that led here, and the next run takes
     /// back what this could not.
     fn abandon(&self, rest: &[u8], grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
+        // Whoever interrupted the run wants this, too.
         self.interrupt.0.store(false, Ordering::Relaxed);
         let abandoned = grants().and_then(|grants| self.instance(grants)).and_then(|mut instance| {
             instance.call("abandon", |store, plugin| plugin.baton_plugin_transfer().call_abandon(store, rest))
@@ -193,7 +194,6 @@ impl Engine {
 /// One instance of the component, with its grants.
 pub(crate) struct Instance {
     store: Store<Grants>,
-    deadline: Arc<Mutex<Instant>>,
     plugin: Plugin,
 }
 
@@ -204,7 +204,7 @@ impl Instance {
         name: &'static str,
         call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, PluginError>>,
     ) -> Result<T, Error> {
-        start_clock(&self.store, &self.deadline);
+        self.store.data_mut().watch.restart()?;
         match call(&mut self.store, &self.plugin) {
             Ok(outcome) => outcome.map_err(Error::Plugin),
             Err(error) => Err(ended(name, &self.store, &error)),
@@ -238,11 +238,6 @@ impl Worker {
     }
 }
 
-fn start_clock(store: &Store<Grants>, deadline: &Mutex<Instant>) {
-    let limit = store.data().limits.call_time_max;
-    *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + limit;
-}
-
 /// Says why a call did not return.
 fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> Error {
     let grants = store.data();
@@ -258,15 +253,6 @@ fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> 
             Error::Trap { call, report }
         }
     }
-}
-
-/// Why the host ended a call.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("interrupted")]
-    Interrupted,
-    #[error("timed out")]
-    TimedOut,
 }
 
 /// Makes running components look up, until the engine is gone.

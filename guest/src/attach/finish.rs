@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Commit, Kept, Outcome, Rest, staging};
 use crate::error::{Error, Result};
 use crate::id::Digest;
+use crate::path;
 use crate::persist::STAGING;
 use crate::ports::{Change, Edit, File, Files, Link, Open};
 use crate::record::Record;
@@ -28,7 +29,7 @@ pub struct Attached {
     pub new_bytes: u64,
     /// Bytes that were read from the store.
     pub fetched_bytes: u64,
-    /// Entries that `clean` removed.
+    /// Entries that `clean` removed, and those that stood in the way.
     pub removed: u64,
 }
 
@@ -71,6 +72,8 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         modified: *modified,
     };
     files.link(&rest.links.iter().map(link).collect::<Vec<_>>())?;
+    let renamed = (0..).zip(&rest.commits).filter(|(number, commit)| !stays(*number, commit));
+    open_closed(files, &rest, renamed.filter_map(|(_, commit)| commit.path.as_ref()))?;
     for path in &rest.in_the_way {
         report.removed += staging::remove(files, path)?;
     }
@@ -101,6 +104,20 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
     files.apply(&rest.directories_apply.iter().rev().map(change).collect::<Vec<_>>())?;
     report.builds = rest.builds;
     Ok(report)
+}
+
+/// Lets names be changed in directories that may not be written. They get their bits back at the end, with all others.
+fn open_closed<'a>(files: &impl Files, rest: &'a Rest, renamed: impl Iterator<Item = &'a String>) -> Result<()> {
+    let moved = rest.moves.iter().map(|(_, path)| path);
+    let changed: HashSet<&str> =
+        renamed.chain(moved).chain(&rest.in_the_way).chain(&rest.clean).map(|path| path::parent(path)).collect();
+    let closed = rest.closed.iter().filter(|(path, ..)| changed.contains(path.as_str()));
+    let open = |(path, bits, modified): &(String, u16, _)| Change {
+        path: path.clone(),
+        bits: Some(bits | 0o300),
+        modified: *modified,
+    };
+    files.apply(&closed.map(open).collect::<Vec<_>>())
 }
 
 /// Copies what a large file's predecessor has already, and nobody fetched.

@@ -12,7 +12,7 @@ mod worker;
 use serde::{Deserialize, Serialize};
 
 pub use finish::{Attached, finish};
-pub use plan::{Action, Attach, Planned, Step, plan};
+pub use plan::{Attach, plan};
 pub use staging::abandon;
 pub use worker::Worker;
 
@@ -97,6 +97,8 @@ pub(crate) struct Rest {
     pub commits: Vec<Commit>,
     /// Symlinks, under their staged names.
     pub links: Vec<(String, String, Time)>,
+    /// Directories that are there and may not be written, with their bits and times.
+    pub closed: Vec<(String, u16, Time)>,
     /// What stands in the way of another kind of thing.
     pub in_the_way: Vec<String>,
     /// New directories and symlinks: from their staged names to their own.

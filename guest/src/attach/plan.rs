@@ -1,13 +1,14 @@
 //! What an attach will do: the merged tree, compared with what is there, cut into tasks by pack.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{ChunkIn, Commit, Compare, Piece, PieceTarget, Rest, TaskIn, staging};
-use crate::error::{Error, Problem, Result, escaped};
+use crate::error::{Error, Result, escaped};
 use crate::glob::Selection;
 use crate::id::PackId;
 use crate::lookup::{self, Scope};
 use crate::path;
+use crate::plan::{Action, Planned, Step, Task};
 use crate::persist::STAGING;
 use crate::ports::{DirEntry, Edit, Files, Kind, Open, Store};
 use crate::tree::{Content, Entry, Place, Tree};
@@ -33,47 +34,6 @@ pub struct Attach {
     pub dry_run: bool,
 }
 
-/// What would be done to one path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing is there.
-    Create,
-    /// Something else is there.
-    Replace,
-    /// Something of the same size is there.
-    Compare,
-    /// `clean` takes it away.
-    Remove,
-}
-
-/// One step, for a dry run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// What.
-    pub action: Action,
-    /// Where.
-    pub path: String,
-    /// The size of a file.
-    pub bytes: u64,
-}
-
-/// A plan, ready to be run.
-#[derive(Debug, Default)]
-pub struct Planned {
-    /// By pack.
-    pub tasks: Vec<crate::persist::Task>,
-    /// For `finish`.
-    pub rest: Vec<u8>,
-    /// For a dry run, in path order.
-    pub steps: Vec<Step>,
-    /// Files and bytes of the tree.
-    pub files: u64,
-    /// See above.
-    pub bytes: u64,
-    /// What a person should know.
-    pub warnings: Vec<Problem>,
-}
-
 /// Compares a tree with the directory, and decides what each worker will do.
 pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<Planned> {
     let only = match request.only.as_slice() {
@@ -86,7 +46,11 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         layers.push((layer, tree));
     }
     let mut merged = workspace::merge(&layers, request.on_conflict)?;
+    let mut spared = HashSet::new();
     if let Some(only) = &only {
+        if request.clean {
+            spared = merged.iter().map(|merged| merged.entry.path.clone()).collect();
+        }
         merged = workspace::only(merged, only);
         if merged.is_empty() {
             let message = "no file of the tree matches";
@@ -106,6 +70,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         packs: Vec::new(),
         empty: Vec::new(),
         steps: Vec::new(),
+        spared,
         staged: 0,
         rest: Rest::default(),
     };
@@ -118,7 +83,12 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
     while !comparing.open.is_empty() {
         comparing.leave();
     }
-    comparing.finish(&merged)
+    let planned = comparing.finish(&merged);
+    if planned.is_err() && !request.dry_run {
+        // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
+        drop(staging::abandon(files));
+    }
+    planned
 }
 
 /// A directory of the tree while its entries are compared.
@@ -154,6 +124,8 @@ struct Comparing<'a, F> {
     packs: Vec<PackId>,
     empty: Vec<Piece>,
     steps: Vec<Step>,
+    /// What the artifact has, where only some of it is wanted: `clean` leaves it alone.
+    spared: HashSet<String>,
     staged: u32,
     rest: Rest,
 }
@@ -188,6 +160,9 @@ impl<F: Files> Comparing<'_, F> {
             // What is not UTF-8 cannot be named to the file system here; it stays, as everything stays without `clean`.
             if let Ok(name) = String::from_utf8(entry.name) {
                 let path = path::join(&dir, &name);
+                if self.spared.contains(&path) {
+                    continue;
+                }
                 self.step(Action::Remove, &path, entry.size);
                 self.rest.clean.push(path);
             }
@@ -232,7 +207,10 @@ impl<F: Files> Comparing<'_, F> {
     fn directory(&mut self, entry: &Entry, there: Option<DirEntry>, inside: Option<String>) -> Result<()> {
         self.rest.directories += 1;
         self.rest.directories_apply.push((entry.path.clone(), entry.bits, entry.modified));
-        if there.as_ref().is_some_and(|there| there.kind == Kind::Directory) {
+        if let Some(there) = there.as_ref().filter(|there| there.kind == Kind::Directory) {
+            if there.bits & 0o300 != 0o300 {
+                self.rest.closed.push((entry.path.clone(), there.bits & 0o777, there.modified));
+            }
             return self.enter(entry.path.clone(), Standing::Existing(&entry.path));
         }
         self.step(if there.is_some() { Action::Replace } else { Action::Create }, &entry.path, 0);
@@ -279,7 +257,7 @@ impl<F: Files> Comparing<'_, F> {
         Ok(())
     }
 
-    /// A directory with files in it does not silently give way to a file.
+    /// A directory does not silently give way to a file.
     fn make_way(&mut self, entry: &Entry, there: Option<&DirEntry>) -> Result<()> {
         if there.is_none_or(|there| there.kind != Kind::Directory) {
             return Ok(());
@@ -402,7 +380,7 @@ impl<F: Files> Comparing<'_, F> {
             let chunk = ChunkIn { offset: 0, length: 0, raw_length: 0, pieces: self.empty };
             let files = chunk.pieces.len() as u64;
             let payload = crate::wire::write(&TaskIn { pack: None, chunks: vec![chunk] })?;
-            planned.tasks.push(crate::persist::Task { payload, files, bytes: 0 });
+            planned.tasks.push(Task { payload, files, bytes: 0 });
         }
         planned.tasks.extend(tasks(self.chunks, &self.packs)?);
         planned.rest = crate::wire::write(&self.rest)?;
@@ -411,7 +389,7 @@ impl<F: Files> Comparing<'_, F> {
 }
 
 /// Cuts the chunks into tasks: each of one pack, each of some MiB.
-fn tasks(chunks: BTreeMap<ChunkKey, ChunkIn>, packs: &[PackId]) -> Result<Vec<crate::persist::Task>> {
+fn tasks(chunks: BTreeMap<ChunkKey, ChunkIn>, packs: &[PackId]) -> Result<Vec<Task>> {
     let mut tasks = Vec::new();
     let mut open = Vec::new();
     let (mut files, mut bytes) = (0, 0);
@@ -428,7 +406,7 @@ fn tasks(chunks: BTreeMap<ChunkKey, ChunkIn>, packs: &[PackId]) -> Result<Vec<cr
         if ends || bytes >= TASK_BYTES || files >= TASK_FILES {
             let pack = packs.get(pack as usize).copied();
             let payload = crate::wire::write(&TaskIn { pack, chunks: std::mem::take(&mut open) })?;
-            tasks.push(crate::persist::Task { payload, files, bytes });
+            tasks.push(Task { payload, files, bytes });
             (files, bytes) = (0, 0);
         }
     }
@@ -437,7 +415,7 @@ fn tasks(chunks: BTreeMap<ChunkKey, ChunkIn>, packs: &[PackId]) -> Result<Vec<cr
 
 /// On a file system that does not tell upper from lower case, two names of a tree may be one: neither may be lost.
 fn check_names_differ(merged: &[Merged]) -> Result<()> {
-    let mut seen: HashMap<String, &str> = HashMap::new();
+    let mut seen = HashMap::from([(STAGING.to_owned(), STAGING)]);
     for Merged { entry, .. } in merged {
         if let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) {
             let message = format!("this file system does not tell it from {}", escaped(other));

@@ -40,29 +40,40 @@ pub(super) fn remove(files: &impl Files, path: &str) -> Result<u64> {
         files.edit(Edit::RemoveFile(path))?;
         return Ok(1);
     }
-    remove_directory(files, path, entry.bits)
+    remove_directory(files, path.to_owned(), entry.bits)
 }
 
-fn remove_directory(files: &impl Files, dir: &str, bits: u16) -> Result<u64> {
-    if bits & 0o700 != 0o700 {
-        // A directory without write permission keeps its entries from being removed.
-        let open = Change { path: dir.to_owned(), bits: Some(bits & 0o777 | 0o700), modified: Time::default() };
-        files.apply(&[open])?;
-    }
-    let mut removed = 1;
-    for entry in files.entries(dir)? {
-        let Ok(name) = std::str::from_utf8(&entry.name) else {
-            let shown = path::join(dir, &crate::error::escaped_bytes(&entry.name));
-            return Err(crate::Error::invalid("name-not-utf8", "a name is not UTF-8, so it cannot be removed", &shown));
-        };
-        let below = path::join(dir, name);
-        if entry.kind == Kind::Directory {
-            removed += remove_directory(files, &below, entry.bits)?;
-        } else {
-            files.edit(Edit::RemoveFile(&below))?;
-            removed += 1;
+/// Does not recurse: a path has room for 2,000 names, and a component's stack has not.
+fn remove_directory(files: &impl Files, dir: String, bits: u16) -> Result<u64> {
+    let mut removed = 0;
+    let mut found = vec![(dir, bits)];
+    // Directories whose files are gone, each behind the one that it is in.
+    let mut emptied = Vec::new();
+    while let Some((dir, bits)) = found.pop() {
+        if bits & 0o700 != 0o700 {
+            // A directory without write permission keeps its entries from being removed.
+            let open = Change { path: dir.clone(), bits: Some(bits & 0o777 | 0o700), modified: Time::default() };
+            files.apply(&[open])?;
         }
+        for entry in files.entries(&dir)? {
+            let Ok(name) = std::str::from_utf8(&entry.name) else {
+                let shown = path::join(&dir, &crate::error::escaped_bytes(&entry.name));
+                let message = "a name is not UTF-8, so it cannot be removed";
+                return Err(crate::Error::invalid("name-not-utf8", message, &shown));
+            };
+            let below = path::join(&dir, name);
+            if entry.kind == Kind::Directory {
+                found.push((below, entry.bits));
+            } else {
+                files.edit(Edit::RemoveFile(&below))?;
+                removed += 1;
+            }
+        }
+        emptied.push(dir);
     }
-    files.edit(Edit::RemoveDirectory(dir))?;
+    for dir in emptied.iter().rev() {
+        files.edit(Edit::RemoveDirectory(dir))?;
+        removed += 1;
+    }
     Ok(removed)
 }

@@ -7,6 +7,7 @@ use super::convert::{build, builds, context, on_conflict, scope, to_wit_error, w
 use super::exports::transfer as wit;
 use super::store::Granted as GrantedStore;
 use crate::error::{Error, Result};
+use crate::plan::{Action, Planned, Step, Task};
 use crate::{attach, persist};
 
 /// What `shared` and `rest` of a plan begin with: which of the two it is.
@@ -116,16 +117,7 @@ fn plan_persist(request: wit::PersistRequest) -> Result<wit::Planned> {
         context: context(request.context),
         dry_run: request.dry_run,
     };
-    let planned = persist::plan(&GrantedStore, &GrantedFiles::new()?, &request)?;
-    Ok(wit::Planned {
-        files: planned.tasks.iter().map(|task| task.files).sum(),
-        bytes: planned.tasks.iter().map(|task| task.bytes).sum(),
-        tasks: planned.tasks.into_iter().map(task).collect(),
-        shared: marked(PERSIST, planned.shared),
-        rest: marked(PERSIST, planned.rest),
-        steps: Vec::new(),
-        warnings: wit_problems(planned.warnings),
-    })
+    persist::plan(&GrantedStore, &GrantedFiles::new()?, &request).map(|planned| wit_planned(PERSIST, planned))
 }
 
 fn plan_attach(request: wit::AttachRequest) -> Result<wit::Planned> {
@@ -136,29 +128,33 @@ fn plan_attach(request: wit::AttachRequest) -> Result<wit::Planned> {
         on_conflict: on_conflict(request.on_conflict),
         dry_run: request.dry_run,
     };
-    let planned = attach::plan(&GrantedStore, &GrantedFiles::new()?, &request)?;
-    Ok(wit::Planned {
+    attach::plan(&GrantedStore, &GrantedFiles::new()?, &request).map(|planned| wit_planned(ATTACH, planned))
+}
+
+fn wit_planned(mark: u8, planned: Planned) -> wit::Planned {
+    wit::Planned {
         tasks: planned.tasks.into_iter().map(task).collect(),
-        shared: vec![ATTACH],
-        rest: marked(ATTACH, planned.rest),
+        shared: marked(mark, planned.shared),
+        rest: marked(mark, planned.rest),
         files: planned.files,
         bytes: planned.bytes,
         steps: planned.steps.into_iter().map(step).collect(),
         warnings: wit_problems(planned.warnings),
-    })
+    }
 }
 
-fn task(task: persist::Task) -> wit::Task {
-    let persist::Task { payload, files, bytes } = task;
+fn task(task: Task) -> wit::Task {
+    let Task { payload, files, bytes } = task;
     wit::Task { payload, files, bytes }
 }
 
-fn step(step: attach::Step) -> wit::Step {
+fn step(step: Step) -> wit::Step {
     let action = match step.action {
-        attach::Action::Create => wit::Action::Create,
-        attach::Action::Replace => wit::Action::Replace,
-        attach::Action::Compare => wit::Action::Compare,
-        attach::Action::Remove => wit::Action::Remove,
+        Action::Store => wit::Action::Store,
+        Action::Create => wit::Action::Create,
+        Action::Replace => wit::Action::Replace,
+        Action::Compare => wit::Action::Compare,
+        Action::Remove => wit::Action::Remove,
     };
     wit::Step { action, path: step.path, bytes: step.bytes }
 }

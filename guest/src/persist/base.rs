@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::At;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{Digest, PackId};
+use crate::lookup;
 use crate::ports::Store;
 use crate::record::Record;
 use crate::tree::{Chunk, Content, Place, Tree};
@@ -34,11 +35,8 @@ pub(crate) fn load(store: &impl Store, records: &[Record]) -> Result<(Chunks, In
     let mut packs = HashMap::new();
     let mut seen = HashSet::new();
     for record in records.iter().filter(|record| seen.insert(record.tree)) {
-        match Tree::load(store, &record.tree) {
-            Ok(tree) => add(&tree, &mut packs, &mut chunks, &mut index),
-            Err(Error::Damaged(_)) => {}
-            Err(error) => return Err(error),
-        }
+        let tree = lookup::sound(Tree::load(store, &record.tree))?;
+        add(&tree, &mut packs, &mut chunks, &mut index);
     }
     index.files.sort_unstable();
     index.files.dedup_by_key(|(digest, ..)| *digest);

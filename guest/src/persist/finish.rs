@@ -66,7 +66,7 @@ pub fn finish(store: &impl Store, files: &impl Files, rest: &[u8], outcomes: &[V
     let (id, tree_bytes) = tree.save(store)?;
     record.tree = id;
     report.stored_bytes += tree_bytes;
-    let (record, repeated, record_bytes) = commit(store, record)?;
+    let (record, repeated, record_bytes) = commit(store, record, &tree)?;
     report.stored_bytes += record_bytes;
     (report.record, report.repeated) = (Some(record), repeated);
     Ok(report)
@@ -352,12 +352,13 @@ fn assemble(
     Ok(Tree { entries, chunks, packs })
 }
 
-/// Finds, before anything becomes visible, a path that another job of the workspace persisted with other bytes.
+/// Finds, before anything becomes visible, a path that another job of the workspace persisted with other bytes. What is
+/// damaged there is for attach to report: it must not keep a job from replacing its own layer.
 fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<()> {
     let Some(workspace) = &record.workspace else { return Ok(()) };
-    for layer in lookup::layers(store, &keys::Project::new(&record.project), workspace)? {
+    for layer in lookup::sound(lookup::layers(store, &keys::Project::new(&record.project), workspace))? {
         if layer.job != record.job || layer.node != record.node {
-            let other = Tree::load(store, &layer.tree)?;
+            let other = lookup::sound(Tree::load(store, &layer.tree))?;
             workspace::check_pair((&layer, &other), (record, tree))?;
         }
     }
@@ -366,30 +367,25 @@ fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<
 
 /// Makes the build visible: the layer, then the keys by which it is found, the branch's last. Returns the record that
 /// stands, whether it stood before, and the bytes written.
-fn commit(store: &impl Store, record: Record) -> Result<(Record, bool, u64)> {
-    let mut record = record;
-    let mut keys = record.keys().into_iter();
-    let first = keys.next().ok_or_else(|| Error::internal("a record has no key"))?;
+fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bool, u64)> {
+    let first = record.keys().into_iter().next().ok_or_else(|| Error::internal("a record has no key"))?;
+    let (record, repeated) = match store.get(&first, None)? {
+        None => (record, false),
+        // A build has one tree. The same step run again completes what an earlier run may have left incomplete.
+        Some(found) => (same_build(store, Record::open(&first, &found)?, &record, tree)?, true),
+    };
     let bytes = record.seal()?;
     let mut written = 0;
-    let repeated = match store.get(&first, None)? {
-        None => false,
-        Some(found) => {
-            // A build has one tree. The same step run again completes what an earlier run may have left incomplete.
-            record = check_same(Record::open(&first, &found)?, record)?;
-            true
-        }
-    };
-    let bytes = if repeated { record.seal()? } else { bytes };
     if let Some(key) = record.layer_key() {
-        store.put(&key, &bytes, PutMode::Create)?;
-        written += bytes.len() as u64;
-        lookup::remember_workflow(store, &record)?;
+        if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::Stored {
+            written += bytes.len() as u64;
+        }
+        written += lookup::remember_workflow(store, &record)?;
     }
-    for key in std::iter::once(first).chain(keys) {
+    for key in record.keys() {
         if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::AlreadyExists {
             let found = store.get(&key, None)?.unwrap_or_default();
-            check_same(Record::open(&key, &found)?, record.clone())?;
+            same_build(store, Record::open(&key, &found)?, &record, tree)?;
         } else {
             written += bytes.len() as u64;
         }
@@ -397,9 +393,12 @@ fn commit(store: &impl Store, record: Record) -> Result<(Record, bool, u64)> {
     Ok((record, repeated, written))
 }
 
-/// Returns `stands` if it has the same tree as `record`.
-fn check_same(stands: Record, record: Record) -> Result<Record> {
-    if stands.tree == record.tree {
+/// Returns `stands` if it has the same files as `record`. The trees need not be one: which worker stored what differs
+/// from run to run, and an earlier run that was killed is no base.
+fn same_build(store: &impl Store, stands: Record, record: &Record, tree: &Tree) -> Result<Record> {
+    if stands.tree == record.tree
+        || workspace::same_files(&lookup::sound(Tree::load(store, &stands.tree))?, tree)
+    {
         return Ok(stands);
     }
     let message = format!(

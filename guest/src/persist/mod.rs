@@ -11,7 +11,7 @@ mod worker;
 use serde::{Deserialize, Serialize};
 
 pub use finish::{Persisted, finish};
-pub use plan::{IfNoFiles, Persist, Planned, Task, plan};
+pub use plan::{IfNoFiles, Persist, plan};
 pub(crate) use plan::{STAGING, glob_error};
 pub use worker::Worker;
 

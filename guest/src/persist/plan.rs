@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Problem, Result, escaped_bytes, warning};
 use crate::glob::{Selection, Verdict};
 use crate::path;
+use crate::plan::{Action, Planned, Step, Task};
 use crate::ports::{DirEntry, Files, Kind, Store};
 use crate::tree::ENTRIES_MAX;
 use crate::{lookup, store_format};
@@ -48,30 +49,6 @@ pub enum IfNoFiles {
     Ignore,
 }
 
-/// Some MiB of work.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Task {
-    /// For the worker.
-    pub payload: Vec<u8>,
-    /// How many files it is about.
-    pub files: u64,
-    /// How many bytes.
-    pub bytes: u64,
-}
-
-/// A plan, ready to be run.
-#[derive(Debug, Default)]
-pub struct Planned {
-    /// In path order.
-    pub tasks: Vec<Task>,
-    /// For each worker.
-    pub shared: Vec<u8>,
-    /// For `finish`.
-    pub rest: Vec<u8>,
-    /// What a person should know.
-    pub warnings: Vec<Problem>,
-}
-
 /// Walks the directory, and decides what each worker will do.
 pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result<Planned> {
     let record = request.context.record(&request.name)?;
@@ -79,7 +56,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
     store_format::prepare(store, request.dry_run)?;
 
     let mut walk = Walk { files, selection, items: Vec::new(), warnings: Vec::new() };
-    walk.directory("", Verdict::Descend)?;
+    walk.all()?;
     let Walk { selection, items, mut warnings, .. } = walk;
     for pattern in selection.unmatched() {
         let message = "nothing matches this path below the root";
@@ -97,10 +74,15 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         base_record: bases.into_iter().next(),
         check_conflicts: request.check_conflicts,
     };
+    let steps = if request.dry_run { steps(&items) } else { Vec::new() };
+    let tasks = tasks(items)?;
     Ok(Planned {
-        tasks: tasks(items)?,
+        files: tasks.iter().map(|task| task.files).sum(),
+        bytes: tasks.iter().map(|task| task.bytes).sum(),
+        tasks,
         shared: crate::wire::write(&index)?,
         rest: crate::wire::write(&rest)?,
+        steps,
         warnings,
     })
 }
@@ -117,23 +99,51 @@ struct Walk<'a, F> {
     warnings: Vec<Problem>,
 }
 
+/// A directory on the way down.
+struct Level {
+    path: String,
+    verdict: Verdict,
+    /// What is left to look at.
+    entries: std::vec::IntoIter<DirEntry>,
+    /// The number of its own item. The root has none.
+    item: Option<usize>,
+}
+
 impl<F: Files> Walk<'_, F> {
-    /// Adds what is selected in and below a directory. Returns whether that was anything.
-    fn directory(&mut self, dir: &str, verdict: Verdict) -> Result<bool> {
-        let mut entries = self.files.entries(dir)?;
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let before = self.items.len();
-        for entry in entries {
-            self.entry(dir, verdict, &entry)?;
+    /// Adds what is selected below the root. Does not recurse: a path has room for 2,000 names, and a component's stack
+    /// has not.
+    fn all(&mut self) -> Result<()> {
+        let mut levels = vec![self.level(String::new(), Verdict::Descend, None)?];
+        while let Some(level) = levels.last_mut() {
+            if let Some(entry) = level.entries.next() {
+                let item = self.items.len();
+                if let Some((path, verdict)) = self.entry(&level.path, level.verdict, &entry)? {
+                    levels.push(self.level(path, verdict, Some(item))?);
+                }
+                continue;
+            }
+            // A directory that is only on the way to what is wanted comes along when something is.
+            let is_last = level.item.is_some_and(|item| self.items.len() == item + 1);
+            if level.verdict == Verdict::Descend && is_last {
+                self.items.pop();
+            }
+            levels.pop();
         }
-        Ok(self.items.len() > before)
+        Ok(())
     }
 
-    fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<()> {
+    fn level(&self, path: String, verdict: Verdict, item: Option<usize>) -> Result<Level> {
+        let mut entries = self.files.entries(&path)?;
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Level { path, verdict, entries: entries.into_iter(), item })
+    }
+
+    /// Adds an entry if it is selected. Returns it if it is a directory to go into.
+    fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<Option<(String, Verdict)>> {
         let Ok(name) = std::str::from_utf8(&entry.name) else {
             // What is not wanted is nobody's trouble. Such a name can only be wanted with its directory.
             if verdict != Verdict::Selected {
-                return Ok(());
+                return Ok(None);
             }
             let shown = path::join(&crate::error::escaped(dir), &escaped_bytes(&entry.name));
             return Err(Error::invalid("name-not-utf8", "a name is not UTF-8", &shown));
@@ -142,12 +152,12 @@ impl<F: Files> Walk<'_, F> {
         if path == STAGING {
             let message = "left out what an interrupted attach left behind";
             self.warnings.push(warning("leftover-skipped", message, &path));
-            return Ok(());
+            return Ok(None);
         }
         let is_directory = entry.kind == Kind::Directory;
         let verdict = self.selection.check(&path, is_directory, verdict);
         if verdict == Verdict::Skip || (verdict == Verdict::Descend && !is_directory) {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(fault) = path::fault(&path) {
             return Err(Error::limit("path-too-long", fault, &path));
@@ -164,13 +174,8 @@ impl<F: Files> Walk<'_, F> {
         let bits = if entry.kind == Kind::Symlink { 0 } else { entry.bits & 0o777 };
         match entry.kind {
             Kind::Directory => {
-                let at = self.items.len();
                 self.push(path.clone(), bits, entry, ItemKind::Directory);
-                let filled = self.directory(&path, verdict)?;
-                // A directory that is only on the way to what is wanted comes along when something is.
-                if !filled && verdict == Verdict::Descend {
-                    self.items.truncate(at);
-                }
+                return Ok(Some((path, verdict)));
             }
             Kind::Symlink => {
                 let target = String::from_utf8(entry.target.clone()).map_err(|_| {
@@ -184,7 +189,7 @@ impl<F: Files> Walk<'_, F> {
                 return Err(Error::invalid("special-file", format!("a {what} cannot be persisted"), &path));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn file(&mut self, path: String, bits: u16, entry: &DirEntry) {
@@ -204,6 +209,20 @@ impl<F: Files> Walk<'_, F> {
     fn push(&mut self, path: String, bits: u16, entry: &DirEntry, kind: ItemKind) {
         self.items.push(Item { path, bits, modified: entry.modified, kind });
     }
+}
+
+/// Returns a step an entry.
+fn steps(items: &[Item]) -> Vec<Step> {
+    let step = |item: &Item| {
+        let bytes = match item.kind {
+            ItemKind::Small { size } | ItemKind::Segment { size, offset: 0, .. } => size,
+            // The first segment stood for the file.
+            ItemKind::Segment { .. } => return None,
+            ItemKind::Directory | ItemKind::Symlink(_) => 0,
+        };
+        Some(Step { action: Action::Store, path: item.path.clone(), bytes })
+    };
+    items.iter().filter_map(step).collect()
 }
 
 /// Cuts the items into tasks, in order.

@@ -29,6 +29,8 @@ pub struct Worker {
     /// The bundle that is being filled. Its files wait in `waiting` until it has a number.
     bundle: Vec<u8>,
     waiting: Vec<Waiting>,
+    /// Where in the open bundle its files begin, so that each is in it once.
+    bundled_files: HashMap<Digest, u32>,
     stored_files: HashMap<Digest, At>,
     stored_slices: HashMap<Digest, At>,
 }
@@ -122,7 +124,11 @@ impl Worker {
             set(done, number, Done::Small { digest, at });
             return Ok(());
         }
-        self.waiting.push(Waiting { item: number, digest, offset: start as u32 });
+        let offset = *self.bundled_files.entry(digest).or_insert(start as u32);
+        if offset != start as u32 {
+            self.bundle.truncate(start);
+        }
+        self.waiting.push(Waiting { item: number, digest, offset });
         if self.bundle.len() >= BUNDLE_BYTES {
             self.close_bundle(store, done)?;
         }
@@ -135,6 +141,7 @@ impl Worker {
         }
         let chunk = self.packs.add(store, &self.bundle, None)?;
         self.bundle.clear();
+        self.bundled_files.clear();
         for Waiting { item, digest, offset } in self.waiting.drain(..) {
             let at = At::New { writer: self.writer, chunk, offset };
             if self.stored_files.len() < REMEMBERED_MAX {

@@ -232,8 +232,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// Attaches over what `attach` has kept. All is equal already, so nothing is to be done, and there is no
-    /// peer.
+    /// Attaches over what `attach` has kept. Nothing is to be done, so there is no peer.
     pub(crate) fn attach_again(&self, rows: &mut Vec<Row>) -> Result<(), Box<dyn Error>> {
         let mut costs = Costs::default();
         for run in 0..self.run_count {

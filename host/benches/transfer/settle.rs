@@ -1,8 +1,8 @@
 //! Brings the machine to rest before a timed run, so that no run pays for what another left behind.
 //!
 //! What a run wrote reaches the disk later, and so does what was removed: a file system that is mounted with
-//! `discard` tells the disk about every file that has gone, in the background, for seconds. `sync` does not wait
-//! for that, hence the look at the disks' counters. What this module cannot undo: see `Case::keep_attached`.
+//! `discard` tells the disk about every file that has gone, in the background, for seconds. `sync` does not
+//! wait for that, hence the look at the disks' counters. What this cannot undo: see `Case::keep_attached`.
 
 use std::error::Error;
 use std::fs::{self, File};

@@ -43,6 +43,21 @@ pub(crate) struct Global {
     pub(crate) timeout_seconds: Option<u64>,
 }
 
+impl Global {
+    /// Returns these options, and where they are silent the other ones.
+    pub(crate) fn or(self, other: Global) -> Global {
+        Global {
+            store: self.store.or(other.store),
+            format: if self.format == Format::default() { other.format } else { self.format },
+            config: self.config.or(other.config),
+            component: self.component.or(other.component),
+            workers: self.workers.or(other.workers),
+            memory_mib: self.memory_mib.or(other.memory_mib),
+            timeout_seconds: self.timeout_seconds.or(other.timeout_seconds),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
     /// For people

@@ -1,14 +1,16 @@
 //! `baton attach`.
 
+use std::path::Path;
 use std::time::Instant;
 
-use baton::AttachRequest;
+use anyhow::Context as _;
+use baton::{AttachRequest, Baton};
 use serde_json::{Value, json};
 
 use super::args::{Attach, Format};
 use super::failure::Failure;
 use super::output::{
-    action_name, attached_json, counted, escaped, files, named, print, print_json, say, sized, step_json, warnings_json,
+    attached_json, counted, files, named, print_json, say, sized, step_json, warnings_json,
 };
 use super::progress::Talk;
 use super::settings::Settings;
@@ -18,16 +20,26 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
     let scope = settings.scope(selector, look_up)?;
     let request = AttachRequest { scope, only, clean, on_conflict: on_conflict.into(), dry_run };
     let baton = settings.reader()?;
+    if dry_run && !at.exists() {
+        // An empty directory shows what would be done to one that is not there.
+        let stand_in = std::env::temp_dir().join(format!("baton-dry-run-{}", std::process::id()));
+        std::fs::create_dir(&stand_in).with_context(|| format!("{} cannot be made", stand_in.display()))?;
+        let shown = transfer(settings, &baton, &stand_in, request);
+        std::fs::remove_dir(&stand_in).with_context(|| format!("{} cannot be removed", stand_in.display()))?;
+        return shown;
+    }
+    transfer(settings, &baton, &at, request)
+}
+
+fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut talk = Talk::new("attaching", dry_run);
-    let report = baton.attach(&at, request, &mut talk);
+    let mut talk = Talk::new("attaching", request.dry_run);
+    let report = baton.attach(at, request, &mut talk);
     talk.end();
     let took = started.elapsed();
     match (report?, settings.format) {
         (None, Format::Text) => {
-            for step in &talk.steps {
-                print(&format!("{:8} {:>10} {}", action_name(step), sized(step.bytes), escaped(&step.path)));
-            }
+            talk.print_steps();
             say(&format!("would attach {}, {}", files(talk.planned_files), sized(talk.planned_bytes)));
         }
         (None, Format::Json) => print_json(&json!({

@@ -80,6 +80,9 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
         }
     };
     let mut checks = vec![format_check(settings, &store, context, place)];
+    if checks.iter().any(|check| check.found.is_err()) {
+        return checks;
+    }
     checks.push(match probe(&*store) {
         Ok(()) => Check::good("create", format!("atomic: of {RACERS} racing creators one wins")),
         Err(wrong) => Check::bad("create", wrong, "use another file system: records are safe only where create is atomic"),

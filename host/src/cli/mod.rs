@@ -43,7 +43,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Latest(args) => builds::latest(&settings, args),
         Command::Builds(args) => builds::list(&settings, args),
         Command::Show(args) => builds::show(&settings, args),
-        Command::Policy(args) => policy::run(&settings, &args),
+        Command::Policy(args) => policy::run(cli.global, &args),
         Command::Doctor => doctor::run(&settings),
         Command::Component => component::run(&settings),
     }

@@ -92,6 +92,7 @@ pub(crate) fn step_json(step: &Step) -> Value {
 
 pub(crate) fn action_name(step: &Step) -> &'static str {
     match step.action {
+        baton::Action::Store => "store",
         baton::Action::Create => "create",
         baton::Action::Replace => "replace",
         baton::Action::Compare => "compare",

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use baton::{DirectoryStore, PersistRequest, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
-use super::output::{counted, files, named, persisted_json, print, print_json, say, sized, warnings_json};
+use super::output::{counted, files, named, persisted_json, print, print_json, say, sized, step_json, warnings_json};
 use super::progress::Talk;
 use super::settings::Settings;
 
@@ -31,12 +31,14 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
     let took = started.elapsed();
     match (report?, settings.format) {
         (None, Format::Text) => {
+            talk.print_steps();
             say(&format!("would persist {}, {}", files(talk.planned_files), sized(talk.planned_bytes)));
         }
         (None, Format::Json) => print_json(&json!({
             "dry_run": true,
             "files": talk.planned_files,
             "bytes": talk.planned_bytes,
+            "steps": talk.steps.iter().map(step_json).collect::<Value>(),
             "warnings": warnings_json(&talk.warnings),
         })),
         (Some(report), Format::Json) => print_json(&persisted_json(&report, &talk.warnings, took)),

@@ -3,7 +3,7 @@
 use clap::Parser;
 use serde_json::json;
 
-use super::args::{Cli, Command, Format, Policy};
+use super::args::{Cli, Command, Format, Global, Policy};
 use super::failure::Failure;
 use super::output::{print, print_json};
 use super::settings::Settings;
@@ -15,14 +15,11 @@ struct Grant {
     place: String,
 }
 
-pub(crate) fn run(settings: &Settings, args: &Policy) -> Result<(), Failure> {
+pub(crate) fn run(outer: Global, args: &Policy) -> Result<(), Failure> {
     let words = std::iter::once("baton").chain(args.command.iter().map(String::as_str));
     // A usage error of the command is a usage error of this one.
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| error.exit());
-    let settings = match cli.global.store.is_some() {
-        true => &Settings::read(&cli.global)?,
-        false => settings,
-    };
+    let settings = &Settings::read(&cli.global.or(outer))?;
     let grants = grants(settings, &cli.command);
     let limits = &settings.options;
     match settings.format {
@@ -62,7 +59,7 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
     let store = |access| Grant { what: "store", access, place: settings.store.display().to_string() };
     let mut grants = match command {
         Command::Persist(args) if args.dry_run => vec![directory("read", &args.root), store("read")],
-        Command::Persist(args) => vec![directory("read", &args.root), store("read, add")],
+        Command::Persist(args) => vec![directory("read", &args.root), store("read, write")],
         Command::Attach(args) if args.dry_run => vec![directory("read", &args.at), store("read")],
         Command::Attach(args) => vec![directory("read, write", &args.at), store("read")],
         Command::Latest(_) | Command::Builds(_) | Command::Show(_) | Command::Doctor => {

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use baton::{Planned, Problem, Progress, Step, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{files, say, sized, warn};
+use super::output::{action_name, escaped, files, print, say, sized, warn};
 
 /// Talks about one transfer.
 pub(crate) struct Talk {
@@ -33,6 +33,13 @@ impl Talk {
             steps: Vec::new(),
             planned_files: 0,
             planned_bytes: 0,
+        }
+    }
+
+    /// Prints what a dry run would do.
+    pub(crate) fn print_steps(&self) {
+        for step in &self.steps {
+            print(&format!("{:8} {:>10} {}", action_name(step), sized(step.bytes), escaped(&step.path)));
         }
     }
 

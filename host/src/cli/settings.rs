@@ -59,9 +59,9 @@ impl Settings {
         let memory_mib = global.memory_mib.or(config.memory_mib);
         options.memory_bytes_max =
             at_least_one("memory-mib", memory_mib, options.memory_bytes_max >> 20)?.saturating_mul(1 << 20);
-        if let Some(seconds) = global.timeout_seconds.or(config.timeout_seconds) {
-            options.call_time_max = Duration::from_secs(seconds);
-        }
+        let seconds = global.timeout_seconds.or(config.timeout_seconds);
+        let seconds = at_least_one("timeout-seconds", seconds, options.call_time_max.as_secs())?;
+        options.call_time_max = Duration::from_secs(seconds);
         Ok(Settings {
             format: global.format,
             store,
@@ -90,8 +90,18 @@ impl Settings {
         Ok(Baton::new(store, Options { interrupt, ..self.options.clone() })?)
     }
 
-    /// Finds which build this is.
+    /// Finds which build this is, to persist it.
     pub(crate) fn context(&self, overrides: &Overrides) -> Result<Context, Failure> {
+        self.detect(overrides, |found| found.commit.is_some() && found.default_branch.is_some())
+    }
+
+    /// Finds which build asks, to look another one up.
+    pub(crate) fn look_up_context(&self, overrides: &Overrides) -> Result<BuildContext, Failure> {
+        Ok(self.detect(overrides, |_| true)?.into())
+    }
+
+    /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
+    fn detect(&self, overrides: &Overrides, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
         let mut variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -103,11 +113,10 @@ impl Settings {
         }
         let event = variables.get("GITHUB_EVENT_PATH").and_then(|path| std::fs::read_to_string(path).ok());
         let surroundings = Surroundings { variables, event, git: Git::none() };
-        // Asking git takes longer than all the rest, so it is asked only for what nobody else knows.
-        let without_git = Context::detect(&surroundings, overrides)?;
-        let known = without_git.project.is_some() && (without_git.branch.is_some() || without_git.tag.is_some());
-        if known && without_git.commit.is_some() {
-            return Ok(without_git);
+        let found = Context::detect(&surroundings, overrides)?;
+        let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
+        if known && suffices(&found) {
+            return Ok(found);
         }
         let git = Git::read(Path::new("."));
         Ok(Context::detect(&Surroundings { git, ..surroundings }, overrides)?)
@@ -118,11 +127,6 @@ impl Settings {
         let LookUpArgs { name, job, project, branch, workspace } = args;
         let overrides = Overrides { project, branch, workspace, ..Overrides::default() };
         Ok(Scope { selector, name, jobs: job, context: self.look_up_context(&overrides)? })
-    }
-
-    /// Returns the context of a look-up. What the flags say suffices for most, and then nobody else is asked.
-    pub(crate) fn look_up_context(&self, overrides: &Overrides) -> Result<BuildContext, Failure> {
-        Ok(self.context(overrides)?.into())
     }
 }
 
@@ -144,7 +148,7 @@ fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), Failur
 fn store_path(store: &str, beside: &Path) -> Result<PathBuf, Failure> {
     let path = store.strip_prefix("file://").or_else(|| store.strip_prefix("file:")).unwrap_or(store);
     let scheme = path.split_once(':').map(|(scheme, _)| scheme);
-    let is_url = scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let is_url = scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     if is_url && path == store {
         return Err(baton::Error::Store(StoreError::Unknown(store.to_owned())).into());
     }
@@ -160,9 +164,9 @@ fn default_store() -> Result<PathBuf, Failure> {
     Ok(strategy.data_dir().join("baton").join("store"))
 }
 
-fn at_least_one(name: &str, value: Option<usize>, default: usize) -> Result<usize, Failure> {
+fn at_least_one<N: PartialEq + From<u8>>(name: &str, value: Option<N>, default: N) -> Result<N, Failure> {
     match value {
-        Some(0) => Err(anyhow!("{name} must be at least 1").into()),
+        Some(value) if value == N::from(0) => Err(anyhow!("{name} must be at least 1").into()),
         Some(value) => Ok(value),
         None => Ok(default),
     }

@@ -16,29 +16,36 @@ use crate::bindings::{Kind, PluginError, Timestamp};
 use crate::problem;
 
 impl Host for Grants {
-    fn entries(&mut self, dir: String) -> Result<Vec<Entry>, PluginError> {
-        let granted = self.granted(Access::Read)?;
-        let opened = granted.open_below(&dir).map_err(|error| failed("a directory could not be opened", &dir, error))?;
-        entries(&opened).map_err(|error| failed("a directory could not be read", &dir, error))
+    fn entries(&mut self, dir: String) -> wasmtime::Result<Result<Vec<Entry>, PluginError>> {
+        self.watched(|grants| {
+            let granted = grants.granted(Access::Read)?;
+            let opened =
+                granted.open_below(&dir).map_err(|error| failed("a directory could not be opened", &dir, error))?;
+            entries(&opened).map_err(|error| failed("a directory could not be read", &dir, error))
+        })
     }
 
-    fn apply(&mut self, changes: Vec<Change>) -> Result<(), PluginError> {
-        let mut parents = Parents::new(self.granted(Access::Write)?);
-        for change in &changes {
-            let (parent, name) = parents.of(&change.path)?;
-            apply(parent, name, change)
-                .map_err(|error| failed("bits and times could not be set", &change.path, error))?;
-        }
-        Ok(())
+    fn apply(&mut self, changes: Vec<Change>) -> wasmtime::Result<Result<(), PluginError>> {
+        self.watched(|grants| {
+            let mut parents = Parents::new(grants.granted(Access::Write)?);
+            for change in &changes {
+                let (parent, name) = parents.of(&change.path)?;
+                apply(parent, name, change)
+                    .map_err(|error| failed("bits and times could not be set", &change.path, error))?;
+            }
+            Ok(())
+        })
     }
 
-    fn symlinks(&mut self, links: Vec<Symlink>) -> Result<(), PluginError> {
-        let mut parents = Parents::new(self.granted(Access::Write)?);
-        for link in &links {
-            let (parent, name) = parents.of(&link.path)?;
-            symlink(parent, name, link).map_err(|error| failed("a symlink could not be made", &link.path, error))?;
-        }
-        Ok(())
+    fn symlinks(&mut self, links: Vec<Symlink>) -> wasmtime::Result<Result<(), PluginError>> {
+        self.watched(|grants| {
+            let mut parents = Parents::new(grants.granted(Access::Write)?);
+            for link in &links {
+                let (parent, name) = parents.of(&link.path)?;
+                symlink(parent, name, link).map_err(|error| failed("a symlink could not be made", &link.path, error))?;
+            }
+            Ok(())
+        })
     }
 }
 

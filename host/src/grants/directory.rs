@@ -20,9 +20,9 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory to read from it.
-    pub(crate) fn read(path: &Path) -> Result<Directory, Error> {
-        Directory::open("root", path, Access::Read)
+    /// Opens a directory to read from it. `what` is what an error calls it.
+    pub(crate) fn read(what: &'static str, path: &Path) -> Result<Directory, Error> {
+        Directory::open(what, path, Access::Read)
     }
 
     /// Opens a directory to change it, makes it if it is not there, and waits until no other run holds it: two that
@@ -103,7 +103,7 @@ mod tests {
         std::fs::create_dir(place.path().join("outside")).unwrap();
         std::os::unix::fs::symlink("../outside", root.join("link")).unwrap();
         std::os::unix::fs::symlink("a", root.join("inner")).unwrap();
-        let directory = Directory::read(&root).unwrap();
+        let directory = Directory::read("root", &root).unwrap();
         for inside in ["", "a", "a/b"] {
             assert!(directory.open_below(inside).is_ok(), "{inside}");
         }

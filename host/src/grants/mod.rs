@@ -4,6 +4,7 @@ mod attributes;
 mod directory;
 mod limits;
 mod store;
+mod watch;
 
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 pub(crate) use directory::Directory;
 pub(crate) use limits::Limits;
+pub(crate) use watch::{Ended, Watch};
 
+use crate::bindings::PluginError;
 use crate::error::Error;
 use crate::store::ObjectStore;
 
@@ -36,6 +39,7 @@ pub(crate) struct Grants {
     pub(crate) store_access: Access,
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) limits: Limits,
+    pub(crate) watch: Watch,
     stderr: MemoryOutputPipe,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -74,7 +78,17 @@ impl Grants {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
-        Ok(Grants { store, store_access, directory, limits, stderr, wasi: wasi.build(), table })
+        let watch = Watch::new(limits.call_time_max);
+        Ok(Grants { store, store_access, directory, limits, watch, stderr, wasi: wasi.build(), table })
+    }
+
+    /// Serves a call, unless the call that led here must end.
+    fn watched<T>(
+        &mut self,
+        serve: impl FnOnce(&mut Grants) -> Result<T, PluginError>,
+    ) -> wasmtime::Result<Result<T, PluginError>> {
+        self.watch.check()?;
+        Ok(serve(self))
     }
 
     /// Returns what the component wrote to its standard error.

@@ -1,7 +1,7 @@
 //! A directory as a store: an object is a file, a key its path.
 //!
-//! An object is written under a temporary name, made durable, and then linked to its own: `link` fails where something
-//! is, so of any number of creators one wins, on every POSIX file system, NFS included. A crash leaves at most temporary
+//! An object is written under a temporary name, made durable (a large one in the background), and then linked to its own:
+//! `link` fails where something is, so of any number of creators one wins, on every POSIX file system, NFS included. A crash leaves at most temporary
 //! files, in `.tmp`, where no key can point.
 
 use std::fs::{self, File};
@@ -11,11 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::settling::Settling;
 use super::{
     ByteRange, Key, OBJECT_BYTES_MAX, ObjectStore, PutMode, PutOutcome, RANGE_BYTES_MAX, StoreError, check_prefix,
 };
 
 const TEMPORARY: &str = ".tmp";
+/// From this size on an object is made durable in the background. Packs are; records are not.
+const LARGE_BYTES: usize = 1 << 20;
 /// A temporary file that nobody has touched for so long was left by a crash.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -25,6 +28,7 @@ pub struct DirectoryStore {
     root: PathBuf,
     /// Tells this process's temporary files apart.
     written: AtomicU64,
+    settling: Settling,
 }
 
 impl DirectoryStore {
@@ -61,7 +65,7 @@ impl DirectoryStore {
     }
 
     fn at(root: &Path) -> DirectoryStore {
-        DirectoryStore { root: root.to_owned(), written: AtomicU64::new(0) }
+        DirectoryStore { root: root.to_owned(), written: AtomicU64::new(0), settling: Settling::default() }
     }
 
     fn path(&self, key: Key<'_>) -> PathBuf {
@@ -84,8 +88,8 @@ impl DirectoryStore {
         }
     }
 
-    /// Writes a temporary file, and makes its contents durable.
-    fn write_temporary(&self, bytes: &[u8]) -> io::Result<Temporary> {
+    /// Writes a temporary file. Its contents are not durable yet.
+    fn write_temporary(&self, bytes: &[u8]) -> io::Result<(Temporary, File)> {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         // Machines that share the disk may share process ids, so the time is part of the name.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -93,39 +97,28 @@ impl DirectoryStore {
         let mut file = File::options().write(true).create_new(true).open(&path)?;
         let temporary = Temporary(path);
         file.write_all(bytes)?;
-        file.sync_data()?;
-        Ok(temporary)
-    }
-
-    /// Gives a temporary file its name. `Create` makes a second name, which fails where there is one.
-    fn name(&self, temporary: &Path, path: &Path, mode: PutMode) -> io::Result<PutOutcome> {
-        match mode {
-            PutMode::Overwrite => fs::rename(temporary, path)?,
-            PutMode::Create => match fs::hard_link(temporary, path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(PutOutcome::AlreadyExists),
-                other => other?,
-            },
-        }
-        Ok(PutOutcome::Stored)
+        Ok((temporary, file))
     }
 
     fn try_put(&self, path: &Path, bytes: &[u8], mode: PutMode) -> io::Result<PutOutcome> {
+        let large = bytes.len() >= LARGE_BYTES;
+        if !large {
+            self.settling.settle()?;
+        }
         if mode == PutMode::Create && path.exists() {
             return Ok(PutOutcome::AlreadyExists);
         }
-        let temporary = self.write_temporary(bytes)?;
-        let dir = path.parent().unwrap_or(&self.root);
-        let outcome = match self.name(&temporary.0, path, mode) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.make_dirs(dir)?;
-                self.name(&temporary.0, path, mode)?
-            }
-            other => other?,
-        };
-        drop(temporary);
-        // The name is durable once its directory is.
-        File::open(dir)?.sync_all()?;
-        Ok(outcome)
+        let dir = path.parent().unwrap_or(&self.root).to_owned();
+        self.make_dirs(&dir)?;
+        let (temporary, file) = self.write_temporary(bytes)?;
+        if large {
+            // Who creates it at the same time creates it with the same bytes: only what is named by its content is
+            // large. So nobody needs to hear who won.
+            let path = path.to_owned();
+            self.settling.start(Box::new(move || publish(&temporary, &file, &dir, &path, mode).map(drop)))?;
+            return Ok(PutOutcome::Stored);
+        }
+        publish(&temporary, &file, &dir, path, mode)
     }
 
     /// Makes a directory and those above it, each durable in the one above.
@@ -179,6 +172,21 @@ impl DirectoryStore {
     }
 }
 
+/// Makes a temporary file durable, and gives it its name. `Create` makes a second name, which fails where there is one.
+fn publish(temporary: &Temporary, file: &File, dir: &Path, path: &Path, mode: PutMode) -> io::Result<PutOutcome> {
+    file.sync_data()?;
+    match mode {
+        PutMode::Overwrite => fs::rename(&temporary.0, path)?,
+        PutMode::Create => match fs::hard_link(&temporary.0, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(PutOutcome::AlreadyExists),
+            other => other?,
+        },
+    }
+    // The name is durable once its directory is.
+    File::open(dir)?.sync_all()?;
+    Ok(PutOutcome::Stored)
+}
+
 /// A file that is removed when it has served.
 struct Temporary(PathBuf);
 
@@ -196,6 +204,7 @@ fn io_error(what: &'static str, key: &str, store: &Path, source: io::Error) -> S
 impl ObjectStore for DirectoryStore {
     fn get(&self, key: Key<'_>, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, StoreError> {
         let failed = |source| self.failed("read", key.as_str(), source);
+        self.settling.settle().map_err(failed)?;
         let file = match File::open(self.path(key)) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
             other => other.map_err(failed)?,
@@ -219,6 +228,7 @@ impl ObjectStore for DirectoryStore {
     }
 
     fn head(&self, key: Key<'_>) -> Result<Option<u64>, StoreError> {
+        self.settling.settle().map_err(|source| self.failed("read", key.as_str(), source))?;
         match fs::metadata(self.path(key)) {
             Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -246,12 +256,14 @@ impl ObjectStore for DirectoryStore {
                 None => return Ok(Vec::new()),
             },
         };
+        self.settling.settle().map_err(|source| self.failed("listed", prefix, source))?;
         let mut keys = Vec::new();
         self.walk(dir, name, after, limit, &mut keys).map_err(|source| self.failed("listed", prefix, source))?;
         Ok(keys)
     }
 
     fn delete(&self, key: Key<'_>) -> Result<(), StoreError> {
+        self.settling.settle().map_err(|source| self.failed("removed", key.as_str(), source))?;
         match fs::remove_file(self.path(key)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed("removed", key.as_str(), error)),
             _ => Ok(()),

@@ -1,6 +1,7 @@
 //! Stores: bytes under keys, behind one small trait. The component sees it as the import `store`.
 
 mod directory;
+mod settling;
 
 use std::fmt;
 use std::path::PathBuf;

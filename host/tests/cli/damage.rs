@@ -240,25 +240,38 @@ fn a_damaged_layer_of_a_workspace_is_named() {
     deploy.baton("attach --at ws").ends(1).tells("the record was altered").tells(&key).tells("found    ");
 }
 
-#[test]
-fn damage_of_the_base_is_no_obstacle_to_a_persist() {
+/// Harms one object of the newest build, persists what `work/tree` then holds, and checks that it arrives.
+#[track_caller]
+fn repaired(harm: impl FnOnce(&Scene)) {
     let scene = Scene::new();
-    for key in [record(&scene, "builds"), scene.tree.clone(), scene.pack.clone()] {
-        let bytes = flipped(&scene.store.get(&key), 40, 1);
-        scene.with(&key, Some(&bytes), || {
-            write(&scene.job.path("tree/more"), &key);
-            scene.job.baton("persist . --root tree --number 3 --name another").succeeds();
-            scene.job.baton("persist . --root tree --branch new --number 4 --default-branch main").succeeds();
-        });
-        for record in [scene.store.records("numbers"), scene.store.records("builds"), scene.store.records("commits")] {
-            for key in record.iter().filter(|key| !["/1", "/2"].contains(&key.as_str())) {
-                let text = String::from_utf8(scene.store.get(key)).unwrap();
-                if !text.contains("\"number\":1,") && !text.contains("\"number\":2,") {
-                    scene.store.remove(key);
-                }
-            }
-        }
-    }
+    harm(&scene);
+    scene.job.baton("persist . --root tree --number 3").succeeds();
+    scene.job.baton("attach build:3 --at whole").succeeds();
+    assert_same(&scene.job.path("tree"), &scene.job.path("whole"));
+}
+
+#[test]
+fn a_damaged_record_is_no_obstacle_to_a_persist() {
+    repaired(|scene| {
+        let key = record(scene, "builds");
+        scene.store.put(&key, flipped(&scene.store.get(&key), 300, 1));
+    });
+}
+
+#[test]
+fn persisting_again_stores_a_damaged_tree_again() {
+    repaired(|scene| scene.store.put(&scene.tree, "not a tree"));
+    repaired(|scene| scene.store.remove(&scene.tree));
+}
+
+#[test]
+fn persisting_again_stores_a_pack_again_that_is_lost_or_cut_short() {
+    repaired(|scene| scene.store.remove(&scene.pack));
+    repaired(|scene| {
+        let whole = scene.store.get(&scene.pack);
+        scene.store.put(&scene.pack, &whole[..whole.len() / 2]);
+    });
+    repaired(|scene| scene.store.put(&scene.pack, ""));
 }
 
 #[test]
@@ -303,7 +316,6 @@ fn what_is_in_a_record_cannot_move_the_cursor() {
     assert!(!shown.out.contains(['\u{1b}', '\u{7}']) && shown.out.contains(r"\u{1b}[2J\n\u{7}"), "{}", shown.out);
 }
 
-/// What is wrong with a store as a whole, with the exit code.
 #[test]
 fn what_is_no_store_is_refused_and_left_alone() {
     let place = Place::new();

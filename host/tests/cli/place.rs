@@ -62,8 +62,9 @@ impl Place {
     pub(crate) fn bare(&self, dir: &str) -> Job {
         let dir = self.path(dir);
         fs::create_dir_all(&dir).unwrap();
-        let beside = Path::new(BATON).parent().unwrap().as_os_str();
-        let path = [beside, OsStr::new(":"), &std::env::var_os("PATH").unwrap_or_default()].concat();
+        let beside = Path::new(BATON).parent().unwrap().to_owned();
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(beside).chain(std::env::split_paths(&others))).unwrap();
         let job = Job { dir, variables: BTreeMap::new(), user: None };
         job.set("PATH", path)
             .set("HOME", self.path("home"))

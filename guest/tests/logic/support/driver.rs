@@ -5,7 +5,8 @@ use baton_guest::context::Context;
 use baton_guest::error::Result;
 use baton_guest::lookup::{self, Layer, Scope};
 use baton_guest::memory::{MemoryFiles, MemoryStore};
-use baton_guest::persist::{self, IfNoFiles, Persist, Persisted, Planned};
+use baton_guest::persist::{self, IfNoFiles, Persist, Persisted};
+use baton_guest::plan::Planned;
 use baton_guest::ports::{Files, Store};
 use baton_guest::record::Record;
 use baton_guest::workspace::OnConflict;
@@ -101,7 +102,7 @@ pub(crate) fn attach(
 fn attach_tasks(
     store: &impl Store,
     files: &impl Files,
-    planned: &attach::Planned,
+    planned: &Planned,
     workers: usize,
 ) -> Result<Vec<Vec<u8>>> {
     let mut workers: Vec<attach::Worker> = (0..workers).map(|_| attach::Worker::default()).collect();

@@ -2,7 +2,7 @@
 
 pub(crate) mod driver;
 pub(crate) mod files;
-pub(crate) mod hostile;
+
 pub(crate) mod stores;
 pub(crate) mod trees;
 
@@ -10,6 +10,12 @@ use baton_guest::Error;
 use baton_guest::context::Context;
 use baton_guest::record::Record;
 use baton_guest::tree::Tree;
+use proptest::test_runner::Config as ProptestConfig;
+
+/// How often a property is tried. Nothing is remembered in files: a failure prints its seed.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// A build of the branch `main`: number, run and time all follow from `run`.
 pub(crate) fn build(run: u64) -> Context {

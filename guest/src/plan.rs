@@ -1,0 +1,59 @@
+//! A plan: what a transfer will do, before it does it. The same shape for persist and attach.
+
+use crate::error::Problem;
+
+/// Some MiB of work.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Task {
+    /// For the worker.
+    pub payload: Vec<u8>,
+    /// How many files it is about.
+    pub files: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// What would be done to one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Persist: it is read, and stored as far as the store does not have it.
+    Store,
+    /// Attach: nothing is there.
+    Create,
+    /// Attach: something else is there.
+    Replace,
+    /// Attach: something of the same size is there.
+    Compare,
+    /// Attach: `clean` takes it away.
+    Remove,
+}
+
+/// One step, for a dry run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What.
+    pub action: Action,
+    /// Where.
+    pub path: String,
+    /// The size of a file.
+    pub bytes: u64,
+}
+
+/// A plan, ready to be run.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// The work, in order.
+    pub tasks: Vec<Task>,
+    /// For each worker.
+    pub shared: Vec<u8>,
+    /// For `finish`.
+    pub rest: Vec<u8>,
+    /// How many files there are.
+    pub files: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+    /// For a dry run, in path order.
+    pub steps: Vec<Step>,
+    /// What a person should know.
+    pub warnings: Vec<Problem>,
+}

@@ -1,0 +1,13 @@
+//! The logic, driven as a host drives it, on a store and directories in memory.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod bundles;
+mod latest;
+mod order_of_writes;
+mod round_trip;
+mod selectors;
+mod slices;
+mod support;
+mod unsteady;
+mod workspaces;

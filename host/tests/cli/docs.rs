@@ -1,0 +1,101 @@
+//! What is listed in the documents is what is in the code.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::files::read;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn page(name: &str) -> String {
+    read(&repository().join("docs").join(name))
+}
+
+/// Returns the text of all Rust files below a directory of the repository, without their tests.
+fn code(dir: &str) -> String {
+    let mut text = String::new();
+    let mut dirs = vec![repository().join(dir)];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(read(&path).split("#[cfg(test)]").next().unwrap());
+            }
+        }
+    }
+    text
+}
+
+/// Returns what stands between backquotes in the first cells of a page's tables.
+fn first_cells(page: &str) -> BTreeSet<String> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    cells.map(str::to_owned).collect()
+}
+
+/// Returns the words that begin with `BATON_`.
+fn variables(text: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    let words = text.split(|c: char| !is_name(c));
+    words.filter(|word| word.len() > 6 && word.starts_with("BATON_") && !word.ends_with('_')).map(str::to_owned).collect()
+}
+
+/// Returns the codes of `hints.rs`, which has a pair a line.
+fn codes() -> BTreeSet<String> {
+    let hints = code("host/src/cli").split("HINTS:").nth(1).unwrap().to_owned();
+    let table = hints.split("];").next().unwrap();
+    table.lines().filter_map(|line| Some(line.trim().strip_prefix("(\"")?.split('"').next()?.to_owned())).collect()
+}
+
+#[test]
+fn every_error_code_is_documented_and_the_other_way_round() {
+    assert!(codes().len() > 40, "{:?}", codes());
+    assert_eq!(first_cells(&page("errors.md")).intersection(&codes()).cloned().collect::<BTreeSet<_>>(), codes());
+    let page = page("errors.md");
+    let table = page.split("| code |").nth(1).unwrap().split("\n\n").next().unwrap();
+    assert_eq!(first_cells(table), codes());
+}
+
+#[test]
+fn every_error_code_that_is_made_has_its_line_among_the_hints() {
+    let known = codes();
+    // Codes are the words in quotes behind these.
+    let makers = [
+        "Error::invalid(\"", "Error::nothing_matched(\"", "Error::conflict(\"", "Error::limit(\"", "warning(\"",
+        "problem(\"", "=> (\"", "=> \"",
+    ];
+    let text = code("guest/src") + &read(&repository().join("host/src/problem.rs"));
+    for maker in &makers[..6] {
+        for part in text.split(maker).skip(1) {
+            let made = part.split('"').next().unwrap();
+            assert!(known.contains(made), "{made} is not in hints.rs");
+        }
+    }
+}
+
+#[test]
+fn every_variable_is_documented_and_the_other_way_round() {
+    let used = variables(&(code("host/src") + &code("guest/src")));
+    assert!(used.contains("BATON_STORE") && used.contains("BATON_PROJECT"), "{used:?}");
+    let documented = variables(&(page("cli.md") + &page("runners.md")));
+    assert_eq!(documented, used);
+}
+
+#[test]
+fn every_command_and_every_option_is_documented() {
+    let page = page("cli.md");
+    let place = crate::place::Place::new();
+    let job = place.bare("work");
+    for command in ["persist", "attach", "latest", "builds", "show", "policy", "doctor", "component"] {
+        assert!(page.contains(&format!("baton {command}")), "{command}");
+        let help = job.baton(&format!("{command} --help")).succeeds().out;
+        for option in help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2) {
+            let option = option.trim_matches(|c: char| !c.is_ascii_lowercase() && c != '-');
+            assert!(page.contains(option), "{option} of {command}");
+        }
+    }
+}

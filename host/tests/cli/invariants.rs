@@ -1,0 +1,86 @@
+//! What the code must not contain: the lines that keep logic and sandbox apart (ARCHITECTURE.md).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::files::read;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Returns the files below a directory of the repository, except those below `but`.
+fn sources(dir: &str, but: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut dirs = vec![repository().join(dir)];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path == repository().join(but) {
+                continue;
+            }
+            if path.is_dir() { dirs.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+/// Checks that none of these words stands in the code of these files. Comments may speak of them.
+#[track_caller]
+fn absent(files: &[PathBuf], words: &[&str]) {
+    assert!(files.len() > 3, "{files:?}");
+    for path in files {
+        for (number, line) in read(path).lines().enumerate() {
+            let code = line.split("//").next().unwrap();
+            for word in words {
+                assert!(!code.contains(word), "{word} in {}:{}", path.display(), number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_folder_component_of_the_guest_names_wasi() {
+    let files = sources("guest/src", "guest/src/component");
+    absent(&files, &["wit_bindgen", "wasip2", "wasip1", "waki", "wasi::"]);
+    let lib = read(&repository().join("guest/src/lib.rs"));
+    assert!(lib.contains("#[cfg(target_family = \"wasm\")]\nmod component;"));
+}
+
+#[test]
+fn the_guest_reaches_nothing_but_through_its_ports() {
+    let files = sources("guest/src", "guest/src/component");
+    absent(&files, &["std::fs", "std::env", "std::net", "std::process", "SystemTime", "Instant::now", "println!"]);
+}
+
+#[test]
+fn the_library_touches_neither_terminal_nor_environment() {
+    let files: Vec<PathBuf> = sources("host/src", "host/src/cli").into_iter().filter(|it| !it.ends_with("main.rs")).collect();
+    let words = [
+        "std::env::", "env::var", "println!", "eprintln!", "print!(", "dbg!", "io::stdout", "io::stderr", "etcetera",
+        "indicatif", "clap::", "home_dir", "process::exit",
+    ];
+    absent(&files, &words);
+}
+
+#[test]
+fn the_host_never_parses_what_is_stored() {
+    let manifest = read(&repository().join("host/Cargo.toml"));
+    let normal = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    for absent in ["guest", "zstd", "postcard", "fastcdc"] {
+        assert!(!normal.contains(absent), "{absent} in host/Cargo.toml");
+    }
+    absent(&sources("host/src", ""), &["baton_guest", "v1/packs", "v1/trees", "v1/projects", "v1/store"]);
+}
+
+#[test]
+fn unsafe_code_is_one_line() {
+    let host = sources("host/src", "");
+    let lines: Vec<String> = host.iter().flat_map(|path| {
+        let text = read(path);
+        text.lines().filter(|line| line.contains("unsafe {")).map(str::to_owned).collect::<Vec<_>>()
+    }).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let guest = sources("guest/src", "guest/src/component");
+    absent(&guest, &["unsafe {", "unsafe_code"]);
+}
