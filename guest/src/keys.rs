@@ -155,8 +155,8 @@ mod tests {
             ]
             .join("\n"),
             @r"
-        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/6/fb/2d/fffffffffffffffa-5f4c2cb2-0000-0001
-        v1/projects/gh~2Facme~2Fshop/numbers/dist/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-5f4c2cb2-0000-0001
+        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/6/fb/2d/fffffffffffffffa-c8aeaf24-0000-0001
+        v1/projects/gh~2Facme~2Fshop/numbers/dist/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-c8aeaf24-0000-0001
         v1/projects/gh~2Facme~2Fshop/commits/dist/ab/c1/23
         v1/projects/gh~2Facme~2Fshop/tags/dist/v1.2/
         v1/projects/gh~2Facme~2Fshop/workspaces/~2Ehidden/

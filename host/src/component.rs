@@ -68,7 +68,8 @@ impl Component {
         Ok(printer.output.to_string())
     }
 
-    fn name(&self) -> String {
+    /// Returns what errors call it.
+    pub(crate) fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "the built-in component".to_owned(), |path| path.display().to_string())
     }
 

@@ -34,6 +34,8 @@ impl Interrupt {
 /// The component, ready to be instantiated any number of times.
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
+    /// What errors call the component.
+    name: String,
     plugin: PluginPre<Grants>,
     /// Whether compiled loops look up. Otherwise the grants do, at every call.
     interruptible: bool,
@@ -49,16 +51,15 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
         Plugin::add_to_linker::<Grants, HasGrants>(&mut linker, |grants| grants).map_err(wrong)?;
         // What is missing here is what the component wants and nobody offers.
-        let invalid = |error: wasmtime::Error| Error::ComponentInvalid {
-            name: component.path().map_or_else(|| "the component".to_owned(), |path| path.display().to_string()),
-            reason: format!("{error:#}"),
-        };
+        let name = component.name();
+        let invalid =
+            |error: wasmtime::Error| Error::ComponentInvalid { name: name.clone(), reason: format!("{error:#}") };
         let plugin = linker.instantiate_pre(&loaded).and_then(PluginPre::new).map_err(invalid)?;
         let interruptible = !component.is_built_in();
         if interruptible {
             start_ticking(&engine);
         }
-        Ok(Engine { engine, plugin, interruptible, interrupt })
+        Ok(Engine { engine, name, plugin, interruptible, interrupt })
     }
 
     /// Makes an instance with its grants.
@@ -73,7 +74,11 @@ impl Engine {
                 Ok(UpdateDeadline::Continue(1))
             });
         }
-        let plugin = self.plugin.instantiate(&mut store).map_err(|error| ended("instantiate", &store, &error))?;
+        let plugin = self.plugin.instantiate(&mut store).map_err(|error| match error.is::<wasmtime::Trap>() {
+            true => ended("instantiate", &store, &error),
+            // Its exports have these names, but other types.
+            false => Error::ComponentInvalid { name: self.name.clone(), reason: format!("{error:#}") },
+        })?;
         Ok(Instance { store, plugin })
     }
 

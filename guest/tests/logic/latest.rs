@@ -113,7 +113,7 @@ fn latest_costs_the_same_with_ten_builds_and_with_two_thousand() {
 #[test]
 fn a_parallel_job_is_latest_when_all_of_its_nodes_are_there() {
     let store = MemoryStore::default();
-    let mut persisted = |run, index, total| {
+    let persisted = |run, index, total| {
         let context = Context { node: Some(Node { index, total }), ..at(run, 1) };
         persisted_file(&store, context, &format!("{index}"), &format!("{run} {index}"));
         latest(&store)

@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod bundles;
+mod damage;
+mod golden;
+mod hostile_entries;
+mod hostile_places;
+mod hostile_streams;
 mod latest;
 mod order_of_writes;
 mod round_trip;

@@ -24,7 +24,7 @@ fn code(dir: &str) -> String {
             if path.is_dir() {
                 dirs.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text.push_str(read(&path).split("#[cfg(test)]").next().unwrap());
+                text.push_str(read(&path).split("#[cfg(test)]\nmod ").next().unwrap());
             }
         }
     }

@@ -94,8 +94,9 @@ pub(crate) fn open_up(path: &Path) {
 }
 
 fn walk(path: &Path, visit: &mut dyn FnMut(&Path)) {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return };
     visit(path);
-    if fs::symlink_metadata(path).unwrap().is_dir() {
+    if metadata.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             walk(&entry.unwrap().path(), visit);
         }
@@ -122,6 +123,7 @@ pub(crate) enum What {
 /// All that is below a directory, by its path in it.
 pub(crate) type Listing = BTreeMap<PathBuf, Seen>;
 
+/// Returns what is below a directory: nothing where there is none.
 pub(crate) fn listing(dir: &Path) -> Listing {
     let mut found = Listing::new();
     walk(dir, &mut |path| {

@@ -63,8 +63,12 @@ fn persist_reports_what_it_did() {
     let other = job.clone().set("CIRCLE_BUILD_NUM", "8");
     is_build(&other.json("persist tree")["base"]);
     let plan = other.json("persist tree --dry-run");
-    has(&plan, &["dry_run", "files", "bytes", "warnings"]);
+    has(&plan, &["dry_run", "files", "bytes", "steps", "warnings"]);
     assert_eq!(plan["dry_run"], true);
+    let steps = plan["steps"].as_array().unwrap();
+    steps.iter().for_each(|step| has(step, &["action", "path", "bytes"]));
+    let paths: Vec<&str> = steps.iter().map(|step| step["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["tree", "tree/dir", "tree/dir/file", "tree/link", "tree/setuid"]);
 }
 
 #[test]
@@ -153,7 +157,7 @@ fn policy_lists_grants_and_limits() {
         let all = all.into_iter().chain([("secrets", "none")]);
         all.map(|(what, access)| (what.to_owned(), access.to_owned())).collect::<Vec<_>>()
     };
-    assert_eq!(granted("persist tree"), expect("read", "read, add"));
+    assert_eq!(granted("persist tree"), expect("read", "read, write"));
     assert_eq!(granted("persist tree --dry-run"), expect("read", "read"));
     assert_eq!(granted("attach --at out"), expect("read, write", "read"));
     assert_eq!(granted("attach --at out --dry-run"), expect("read", "read"));

@@ -116,14 +116,14 @@ fn each_branch_has_a_latest_of_its_own() {
 #[test]
 fn the_store_is_in_the_users_data_directory_where_nobody_says_otherwise() {
     let place = Place::new();
-    let job = place.job("work").set("BATON_STORE", "");
+    let job = unset_store(&place);
     write(&job.path("file"), "content");
-    let by_default = place.path("home/data/baton/store");
-    for job in [job.clone(), unset_store(&place)] {
-        job.baton("persist file --number 1").succeeds();
-        assert!(by_default.join("v1/store").is_file());
-        std::fs::remove_dir_all(&by_default).unwrap();
-    }
+    job.baton("persist file --number 1").succeeds();
+    assert!(place.path("home/data/baton/store/v1/store").is_file());
+    let without_data_home = unset_store(&place).without("XDG_DATA_HOME");
+    without_data_home.baton("persist file --number 1").succeeds();
+    assert!(place.path("home/.local/share/baton/store/v1/store").is_file());
+    job.set("BATON_STORE", "").baton("persist file").ends(1).tells("the store's name is empty");
 }
 
 fn unset_store(place: &Place) -> Job {

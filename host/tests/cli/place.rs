@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -160,15 +160,18 @@ impl Job {
     }
 
     /// Runs baton with these words as its arguments.
+    #[must_use]
     pub(crate) fn baton(&self, words: &str) -> Ran {
         self.run(words.split_whitespace())
     }
 
+    #[must_use]
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
         Ran::of(self.command(arguments))
     }
 
     /// Runs a script, as a CI system would.
+    #[must_use]
     pub(crate) fn bash(&self, script: &str) -> Ran {
         Ran::of(self.prepared(Command::new("bash"), ["-euo", "pipefail", "-c", script]))
     }
@@ -188,7 +191,6 @@ impl Job {
 }
 
 /// How a command ended.
-#[must_use]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
@@ -199,6 +201,9 @@ pub(crate) struct Ran {
 impl Ran {
     fn of(mut command: Command) -> Ran {
         let output = command.output().unwrap();
+        if let Some(signal) = output.status.signal() {
+            panic!("{command:?} was ended by signal {signal}:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
         Ran {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),

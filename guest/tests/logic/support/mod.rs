@@ -2,7 +2,7 @@
 
 pub(crate) mod driver;
 pub(crate) mod files;
-
+pub(crate) mod hostile;
 pub(crate) mod stores;
 pub(crate) mod trees;
 
