@@ -12,12 +12,20 @@ const TARGET: &str = "wasm32-wasip2";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    for input in ["src/tunables.rs", "../wit", "../guest/src", "../guest/Cargo.toml", "../Cargo.toml", "../Cargo.lock"] {
+    for input in [
+        "src/tunables.rs",
+        "../wit",
+        "../guest/src",
+        "../guest/Cargo.toml",
+        "../Cargo.toml",
+        "../Cargo.lock",
+    ] {
         println!("cargo:rerun-if-changed={input}");
     }
     install_target()?;
     let wasm = build_guest(&out)?;
-    let bytes = std::fs::read(&wasm).map_err(|error| format!("{} cannot be read: {error}", wasm.display()))?;
+    let bytes =
+        std::fs::read(&wasm).map_err(|error| format!("{} cannot be read: {error}", wasm.display()))?;
     std::fs::write(out.join("plugin.wasm"), &bytes)?;
 
     let mut config = tunables::config(false);
@@ -36,8 +44,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[expect(unsafe_code, reason = "there is no safe way to name processor features")]
 fn allow_x86_64_v3(config: &mut wasmtime::Config) {
     const FEATURES: [&str; 11] = [
-        "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt", "has_avx", "has_avx2", "has_fma", "has_bmi1",
-        "has_bmi2", "has_lzcnt",
+        "has_sse3",
+        "has_ssse3",
+        "has_sse41",
+        "has_sse42",
+        "has_popcnt",
+        "has_avx",
+        "has_avx2",
+        "has_fma",
+        "has_bmi1",
+        "has_bmi2",
+        "has_lzcnt",
     ];
     for feature in FEATURES {
         // SAFETY: wrong features give code that its processor cannot run; wasmtime compares them with the processor when
@@ -52,7 +69,9 @@ fn allow_x86_64_v3(config: &mut wasmtime::Config) {
 /// installs what is listed there only if it may install by itself.
 fn install_target() -> Result<(), Box<dyn Error>> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let printed = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+    let printed = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()?;
     let libdir = String::from_utf8(printed.stdout)?;
     if printed.status.success() && Path::new(libdir.trim()).exists() {
         return Ok(());
@@ -73,7 +92,16 @@ fn build_guest(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     // A target directory of its own: the outer cargo holds the lock of the usual one.
     let target_dir = out.join("guest");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--locked", "--lib", "--package", "baton-guest", "--target", TARGET])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--lib",
+            "--package",
+            "baton-guest",
+            "--target",
+            TARGET,
+        ])
         .arg("--target-dir")
         .arg(&target_dir)
         .current_dir("..")

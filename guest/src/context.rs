@@ -57,22 +57,31 @@ impl Context {
 
     /// Returns the project's name.
     pub fn project(&self) -> Result<&str> {
-        self.project.as_deref().ok_or_else(|| Error::missing("project", "BATON_PROJECT"))
+        self.project
+            .as_deref()
+            .ok_or_else(|| Error::missing("project", "BATON_PROJECT"))
     }
 
     /// Returns the branch.
     pub fn branch(&self) -> Result<&str> {
-        self.branch.as_deref().ok_or_else(|| Error::missing("branch", "BATON_BRANCH"))
+        self.branch
+            .as_deref()
+            .ok_or_else(|| Error::missing("branch", "BATON_BRANCH"))
     }
 
     /// Returns the workspace's name.
     pub fn workspace(&self) -> Result<&str> {
-        self.workspace.as_deref().ok_or_else(|| Error::missing("workspace", "BATON_WORKSPACE"))
+        self.workspace
+            .as_deref()
+            .ok_or_else(|| Error::missing("workspace", "BATON_WORKSPACE"))
     }
 
     /// Returns where this build stands among the others. Without any number, the start time orders it.
     pub fn order(&self) -> Order {
-        Order { run: self.run.unwrap_or_else(|| self.number()), attempt: self.attempt.unwrap_or(0) }
+        Order {
+            run: self.run.unwrap_or_else(|| self.number()),
+            attempt: self.attempt.unwrap_or(0),
+        }
     }
 
     /// Returns the number that people use.
@@ -86,12 +95,20 @@ impl Context {
         let node = self.node.unwrap_or(Node::ONLY);
         if node.index >= node.total || node.total > u32::from(u16::MAX) {
             let shown = format!("{}/{}", node.index, node.total);
-            return Err(Error::invalid("wrong-node", "a parallel node's index must be below the total", &shown));
+            return Err(Error::invalid(
+                "wrong-node",
+                "a parallel node's index must be below the total",
+                &shown,
+            ));
         }
         if let Some(commit) = &self.commit
             && (!(7..=64).contains(&commit.len()) || commit.bytes().any(|byte| !byte.is_ascii_hexdigit()))
         {
-            return Err(Error::invalid("wrong-commit", "a commit has 7 to 64 hex digits", commit));
+            return Err(Error::invalid(
+                "wrong-commit",
+                "a commit has 7 to 64 hex digits",
+                commit,
+            ));
         }
         Ok(Record {
             artifact: artifact.to_owned(),

@@ -69,7 +69,12 @@ pub enum Error {
 fn problem(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
     // Names from a store or a file system get into messages too.
     let (message, subject) = (escaped(&message.into()), escaped(subject));
-    Problem { code: code.into(), message, subject, causes: Vec::new() }
+    Problem {
+        code: code.into(),
+        message,
+        subject,
+        causes: Vec::new(),
+    }
 }
 
 impl Error {
@@ -116,7 +121,12 @@ impl Error {
 
     /// Stored bytes whose digest is not the one that was expected.
     pub fn damaged_digest(key: &str, message: impl Into<String>, expected: String, found: String) -> Error {
-        Error::Damaged(Damage { key: escaped(key), message: escaped(&message.into()), expected, found })
+        Error::Damaged(Damage {
+            key: escaped(key),
+            message: escaped(&message.into()),
+            expected,
+            found,
+        })
     }
 
     /// Adds what led to it.

@@ -35,7 +35,11 @@ pub struct Compressor {
 
 impl Default for Compressor {
     fn default() -> Self {
-        Compressor { zstd: FrameCompressor::new(CompressionLevel::from_level(LEVEL)), scratch: Vec::new(), shrank: false }
+        Compressor {
+            zstd: FrameCompressor::new(CompressionLevel::from_level(LEVEL)),
+            scratch: Vec::new(),
+            shrank: false,
+        }
     }
 }
 
@@ -43,7 +47,8 @@ impl Compressor {
     /// Appends `content` as one frame to `out`. At most [`CHUNK_BYTES_MAX`] bytes.
     pub fn append(&mut self, content: &[u8], out: &mut Vec<u8>) {
         if self.shrank || self.compresses(content) {
-            self.zstd.compress_independent_frame_into(content, &mut self.scratch);
+            self.zstd
+                .compress_independent_frame_into(content, &mut self.scratch);
             self.shrank = self.scratch.len() < content.len() - content.len() / 16;
             if self.scratch.len() < HEADER_BYTES + content.len() {
                 out.extend_from_slice(&self.scratch);
@@ -62,7 +67,8 @@ impl Compressor {
         let mut shrunk = 0;
         for piece in content.chunks(content.len() / SAMPLES).take(SAMPLES) {
             let sample = piece.get(..SAMPLE_BYTES).unwrap_or(piece);
-            self.zstd.compress_independent_frame_into(sample, &mut self.scratch);
+            self.zstd
+                .compress_independent_frame_into(sample, &mut self.scratch);
             shrunk += self.scratch.len();
         }
         shrunk < SAMPLES * SAMPLE_BYTES * 15 / 16
@@ -99,12 +105,19 @@ impl Decompressor {
     pub fn open(&mut self, frame: &[u8], length: usize, content: &mut Vec<u8>) -> Result<(), String> {
         content.clear();
         if length > CHUNK_BYTES_MAX {
-            return Err(format!("a chunk of {length} bytes is larger than any that baton writes"));
+            return Err(format!(
+                "a chunk of {length} bytes is larger than any that baton writes"
+            ));
         }
         // The window buffer is the decoder's only other large allocation.
-        self.zstd.set_max_window_size(4 << 20).map_err(|error| error.to_string())?;
+        self.zstd
+            .set_max_window_size(4 << 20)
+            .map_err(|error| error.to_string())?;
         content.resize(length, 0);
-        let written = self.zstd.decode_all(frame, content).map_err(|error| error.to_string())?;
+        let written = self
+            .zstd
+            .decode_all(frame, content)
+            .map_err(|error| error.to_string())?;
         if written != length {
             return Err(format!("it holds {written} bytes where {length} were expected"));
         }
@@ -133,7 +146,9 @@ mod tests {
     fn round_trip(content: &[u8]) -> usize {
         let (mut frame, mut opened) = (Vec::new(), Vec::new());
         Compressor::default().append(content, &mut frame);
-        Decompressor::default().open(&frame, content.len(), &mut opened).unwrap();
+        Decompressor::default()
+            .open(&frame, content.len(), &mut opened)
+            .unwrap();
         assert!(opened == content);
         frame.len()
     }
@@ -142,7 +157,10 @@ mod tests {
     fn noise_costs_a_header_and_text_shrinks() {
         for length in [0, 1, 100, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 1, CHUNK_BYTES_MAX] {
             let blocks = length.div_ceil(BLOCK_BYTES_MAX).max(1);
-            assert!(round_trip(&noise(length)) <= length + HEADER_BYTES + 3 * blocks, "{length}");
+            assert!(
+                round_trip(&noise(length)) <= length + HEADER_BYTES + 3 * blocks,
+                "{length}"
+            );
         }
         assert!(round_trip(&b"let baton = pass(baton);\n".repeat(20_000)) < 5_000);
     }
@@ -153,7 +171,12 @@ mod tests {
         Compressor::default().append(&vec![7; 1 << 20], &mut frame);
         let mut content = Vec::new();
         for length in [0, 1, (1 << 20) - 1, (1 << 20) + 1, CHUNK_BYTES_MAX + 1] {
-            assert!(Decompressor::default().open(&frame, length, &mut content).is_err(), "{length}");
+            assert!(
+                Decompressor::default()
+                    .open(&frame, length, &mut content)
+                    .is_err(),
+                "{length}"
+            );
         }
     }
 

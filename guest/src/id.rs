@@ -56,14 +56,20 @@ impl FromStr for Digest {
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(IdError);
         }
-        blake3::Hash::from_hex(text).map(|hash| Digest(*hash.as_bytes())).map_err(|_| IdError)
+        blake3::Hash::from_hex(text)
+            .map(|hash| Digest(*hash.as_bytes()))
+            .map_err(|_| IdError)
     }
 }
 
 // Hex in JSON, bytes between guest calls.
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
@@ -132,7 +138,13 @@ mod tests {
         let id = TreeId::of(b"baton");
         assert_eq!(id.to_string().parse::<TreeId>().unwrap(), id);
         assert_eq!(id.short().len(), 12);
-        for wrong in ["", "abc", &id.to_string().to_uppercase(), &format!("{id}0"), &"g".repeat(64)] {
+        for wrong in [
+            "",
+            "abc",
+            &id.to_string().to_uppercase(),
+            &format!("{id}0"),
+            &"g".repeat(64),
+        ] {
             assert_eq!(wrong.parse::<TreeId>(), Err(IdError), "{wrong}");
         }
     }
@@ -140,7 +152,13 @@ mod tests {
     #[test]
     fn slices_with_other_borders_are_another_file() {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-        assert_ne!(Digest::of_slices([(&a, 1), (&b, 1)]), Digest::of_slices([(&a, 1), (&b, 2)]));
-        assert_ne!(Digest::of_slices([(&a, 1), (&b, 1)]), Digest::of_slices([(&b, 1), (&a, 1)]));
+        assert_ne!(
+            Digest::of_slices([(&a, 1), (&b, 1)]),
+            Digest::of_slices([(&a, 1), (&b, 2)])
+        );
+        assert_ne!(
+            Digest::of_slices([(&a, 1), (&b, 1)]),
+            Digest::of_slices([(&b, 1), (&a, 1)])
+        );
     }
 }

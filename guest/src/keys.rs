@@ -69,7 +69,9 @@ pub struct Project {
 impl Project {
     /// Returns the keys of the project of this name, for example `gh/acme/shop`.
     pub fn new(project: &str) -> Project {
-        Project { prefix: format!("v1/projects/{}", name(project)) }
+        Project {
+            prefix: format!("v1/projects/{}", name(project)),
+        }
     }
 
     /// Returns the prefix of the branches of an artifact. A branch's [`name`] and a `/` follow.
@@ -84,7 +86,12 @@ impl Project {
 
     /// Returns the key of a build's record on its branch: what `latest` looks up.
     pub fn build(&self, artifact: &str, branch: &str, order: Order, leaf: &Leaf) -> String {
-        format!("{}{}/{}", self.branch(artifact, branch), newest_first(order.run), leaf.name())
+        format!(
+            "{}{}/{}",
+            self.branch(artifact, branch),
+            newest_first(order.run),
+            leaf.name()
+        )
     }
 
     /// Returns the prefix of all builds of an artifact by number, highest first.
@@ -102,7 +109,11 @@ impl Project {
     pub fn commits(&self, artifact: &str, commit: &str) -> String {
         let (first, rest) = commit.split_at_checked(2).unwrap_or((commit, ""));
         let (second, rest) = rest.split_at_checked(2).unwrap_or((rest, ""));
-        format!("{}/commits/{}/{first}/{second}/{rest}", self.prefix, name(artifact))
+        format!(
+            "{}/commits/{}/{first}/{second}/{rest}",
+            self.prefix,
+            name(artifact)
+        )
     }
 
     /// Returns the prefix of the builds of a tag.
@@ -143,7 +154,10 @@ mod tests {
     #[test]
     fn keys_are_as_the_format_says() {
         let project = Project::new("gh/acme/shop");
-        let order = Order { run: 1234, attempt: 5 };
+        let order = Order {
+            run: 1234,
+            attempt: 5,
+        };
         let leaf = Leaf::new(5, Some("w"), Some("build"), Node::ONLY);
         insta::assert_snapshot!(
             [

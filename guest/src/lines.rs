@@ -36,14 +36,22 @@ impl<'a> Reader<'a> {
             .map_err(|error| Error::internal("the decoder refuses its limit").because(error))?;
         let decoder = StreamingDecoder::new_with_decoder(bytes, decoder);
         let reader = BufReader::with_capacity(64 << 10, decoder);
-        Ok(Reader { key, reader, line: Vec::new(), left_bytes: LINES_BYTES_MAX })
+        Ok(Reader {
+            key,
+            reader,
+            line: Vec::new(),
+            left_bytes: LINES_BYTES_MAX,
+        })
     }
 
     /// Reads the next line: `what` names it in the error.
     pub(crate) fn next<T: for<'de> Deserialize<'de>>(&mut self, what: &str) -> Result<T> {
         self.line.clear();
         let damaged = |error: &dyn Display| {
-            Error::damaged(self.key, format!("{what} cannot be read: {}", shown(&error.to_string())))
+            Error::damaged(
+                self.key,
+                format!("{what} cannot be read: {}", shown(&error.to_string())),
+            )
         };
         (&mut self.reader)
             .take(LINE_BYTES_MAX.min(self.left_bytes))
@@ -51,7 +59,11 @@ impl<'a> Reader<'a> {
             .map_err(|error| damaged(&error))?;
         self.left_bytes -= self.line.len() as u64;
         if self.line.last() != Some(&b'\n') {
-            return Err(if self.left_bytes == 0 { too_large(self.key) } else { damaged(&"the line has no end") });
+            return Err(if self.left_bytes == 0 {
+                too_large(self.key)
+            } else {
+                damaged(&"the line has no end")
+            });
         }
         serde_json::from_slice(&self.line).map_err(|error| damaged(&error))
     }
@@ -61,7 +73,10 @@ impl<'a> Reader<'a> {
         match self.reader.fill_buf() {
             Ok([]) => Ok(()),
             Ok(_) => Err(Error::damaged(self.key, "it goes on behind its end")),
-            Err(error) => Err(Error::damaged(self.key, format!("it cannot be read to its end: {error}"))),
+            Err(error) => Err(Error::damaged(
+                self.key,
+                format!("it cannot be read to its end: {error}"),
+            )),
         }
     }
 }
@@ -77,7 +92,11 @@ impl Writer {
     /// Begins with nothing.
     pub(crate) fn new() -> Writer {
         let out = StreamingEncoder::new(Vec::new(), CompressionLevel::from_level(LEVEL));
-        Writer { out, line: Vec::new(), left_bytes: LINES_BYTES_MAX }
+        Writer {
+            out,
+            line: Vec::new(),
+            left_bytes: LINES_BYTES_MAX,
+        }
     }
 
     /// Adds a line.
@@ -106,4 +125,66 @@ fn failed(error: &dyn Display) -> Error {
 fn too_large(key: &str) -> Error {
     let message = format!("a tree has lines of {LINE_BYTES_MAX} bytes and {LINES_BYTES_MAX} in all at most");
     Error::limit("tree-too-large", message, key)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn written(lines: &[&str]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        lines.iter().for_each(|line| writer.line(line).unwrap());
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn lines_come_back() {
+        let stored = written(&["a", "", "\n\"\u{1f980}"]);
+        let mut reader = Reader::new("key", &stored).unwrap();
+        for line in ["a", "", "\n\"\u{1f980}"] {
+            assert_eq!(reader.next::<String>("a line").unwrap(), line);
+        }
+        reader.end().unwrap();
+    }
+
+    #[test]
+    fn all_lines_together_have_a_limit_for_reading_and_for_writing() {
+        // Each line is short enough: 5 bytes.
+        let stored = written(&["ab"; 4]);
+        let mut reader = Reader {
+            left_bytes: 12,
+            ..Reader::new("key", &stored).unwrap()
+        };
+        assert_eq!(reader.next::<String>("a line").unwrap(), "ab");
+        assert_eq!(reader.next::<String>("a line").unwrap(), "ab");
+        assert!(matches!(reader.next::<String>("a line"), Err(Error::Limit(_))));
+        assert!(
+            matches!(reader.next::<String>("a line"), Err(Error::Limit(_))),
+            "and stays at its end"
+        );
+        let mut writer = Writer {
+            left_bytes: 12,
+            ..Writer::new()
+        };
+        writer.line(&"ab").unwrap();
+        writer.line(&"ab").unwrap();
+        assert!(matches!(writer.line(&"ab"), Err(Error::Limit(_))));
+    }
+
+    #[test]
+    fn one_line_has_a_limit() {
+        let mut writer = Writer::new();
+        let most = "x".repeat(LINE_BYTES_MAX as usize - 3);
+        writer.line(&most).unwrap();
+        assert!(matches!(writer.line(&(most.clone() + "x")), Err(Error::Limit(_))));
+        let stored = writer.finish().unwrap();
+        assert_eq!(
+            Reader::new("key", &stored)
+                .unwrap()
+                .next::<String>("a line")
+                .unwrap(),
+            most
+        );
+    }
 }

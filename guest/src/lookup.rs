@@ -49,7 +49,10 @@ pub struct Layer {
 
 impl From<Record> for Layer {
     fn from(record: Record) -> Layer {
-        Layer { tree: record.tree, record: Some(record) }
+        Layer {
+            tree: record.tree,
+            record: Some(record),
+        }
     }
 }
 
@@ -68,10 +71,14 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Vec<Layer>> {
     let selector: Selector = scope
         .selector
         .parse()
-        .map_err(|error: crate::selector::SelectorError| Error::invalid("wrong-selector", error.to_string(), ""))?;
+        .map_err(|error: crate::selector::SelectorError| {
+            Error::invalid("wrong-selector", error.to_string(), "")
+        })?;
     let found = match &selector {
         Selector::Tree(id) => {
-            let tree = id.parse().map_err(|error| Error::internal("a checked id").because(error))?;
+            let tree = id
+                .parse()
+                .map_err(|error| Error::internal("a checked id").because(error))?;
             return Ok(vec![Layer { record: None, tree }]);
         }
         Selector::Workspace => {
@@ -84,12 +91,18 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Vec<Layer>> {
             let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
             newest(store, &prefix, scope, SEARCHED_MAX)?
         }
-        Selector::Build(number) => {
-            newest(store, &scope.context.keys()?.number(scope.artifact(), *number), scope, SEARCHED_MAX)?
-        }
-        Selector::Tag(tag) => {
-            newest(store, &scope.context.keys()?.tag(scope.artifact(), tag), scope, SEARCHED_MAX)?
-        }
+        Selector::Build(number) => newest(
+            store,
+            &scope.context.keys()?.number(scope.artifact(), *number),
+            scope,
+            SEARCHED_MAX,
+        )?,
+        Selector::Tag(tag) => newest(
+            store,
+            &scope.context.keys()?.tag(scope.artifact(), tag),
+            scope,
+            SEARCHED_MAX,
+        )?,
         Selector::Commit(prefix) => {
             let keys = scope.context.keys()?;
             match only_commit(store, &keys, scope.artifact(), prefix)? {
@@ -108,7 +121,11 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Vec<Layer>> {
         .filter(|record| !several || scope.name.as_ref().is_none_or(|name| *name == record.artifact))
         .map(Layer::from)
         .collect();
-    if wanted.is_empty() { Err(nothing(store, scope, &selector)?) } else { Ok(wanted) }
+    if wanted.is_empty() {
+        Err(nothing(store, scope, &selector)?)
+    } else {
+        Ok(wanted)
+    }
 }
 
 /// Returns the builds that could save a persist of `record` from storing again: the latest of the branch, else of the
@@ -116,12 +133,20 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Vec<Layer>> {
 /// build comes first. A damaged record is no base, and no obstacle.
 pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) -> Result<Vec<Record>> {
     let keys = Project::new(&record.project);
-    let own = Scope { jobs: record.job.iter().cloned().collect(), ..Scope::default() };
-    let mut branches: Vec<&str> =
-        [record.branch.as_deref(), default_branch, Some("main")].into_iter().flatten().collect();
+    let own = Scope {
+        jobs: record.job.iter().cloned().collect(),
+        ..Scope::default()
+    };
+    let mut branches: Vec<&str> = [record.branch.as_deref(), default_branch, Some("main")]
+        .into_iter()
+        .flatten()
+        .collect();
     branches.dedup();
     let mut found = Vec::new();
-    for (scope, branch) in [&own, &Scope::default()].iter().flat_map(|scope| branches.iter().map(move |b| (scope, b))) {
+    for (scope, branch) in [&own, &Scope::default()]
+        .iter()
+        .flat_map(|scope| branches.iter().map(move |b| (scope, b)))
+    {
         if found.is_empty() {
             let prefix = keys.branch(&record.artifact, branch);
             found = sound(newest(store, &prefix, scope, PAGE as usize))?;
@@ -129,7 +154,11 @@ pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) 
     }
     if let Some(workspace) = &record.workspace {
         let layers = sound(layers(store, &keys, workspace))?;
-        found.extend(layers.into_iter().filter(|layer| layer.artifact == record.artifact));
+        found.extend(
+            layers
+                .into_iter()
+                .filter(|layer| layer.artifact == record.artifact),
+        );
     }
     Ok(found)
 }
@@ -137,7 +166,9 @@ pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) 
 /// Takes what is not there, damaged or larger than it may be for nothing: where it would only help.
 pub(crate) fn sound<T: Default>(found: Result<T>) -> Result<T> {
     match found {
-        Err(Error::Damaged(_) | Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => Ok(T::default()),
+        Err(Error::Damaged(_) | Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => {
+            Ok(T::default())
+        }
         other => other,
     }
 }
@@ -148,7 +179,9 @@ fn newest(store: &impl Store, prefix: &str, scope: &Scope, most: usize) -> Resul
     let mut incomplete = None;
     let mut groups = Groups::new(store, prefix, most);
     while let Some(group) = groups.next()? {
-        let Some((first, leaf)) = group.first() else { continue };
+        let Some((first, leaf)) = group.first() else {
+            continue;
+        };
         let record = read(store, first)?;
         if !scope.wants(&record) {
             continue;
@@ -160,7 +193,9 @@ fn newest(store: &impl Store, prefix: &str, scope: &Scope, most: usize) -> Resul
         // Two jobs of one run that share a number (GitHub's do) leave nothing to prefer one by.
         if scope.jobs.is_empty()
             && let Some(next) = groups.peek()?
-            && next.first().is_some_and(|(key, other)| same_run(first, key) && other.attempt == leaf.attempt)
+            && next
+                .first()
+                .is_some_and(|(key, other)| same_run(first, key) && other.attempt == leaf.attempt)
         {
             let other = next.first().map(|(key, _)| read(store, key)).transpose()?;
             return Err(ambiguous_jobs(scope, &record, other.as_ref()));
@@ -176,8 +211,15 @@ fn newest(store: &impl Store, prefix: &str, scope: &Scope, most: usize) -> Resul
         None => Ok(Vec::new()),
         Some((record, there)) => {
             let total = record.node.total;
-            let message = format!("only {there} of {total} parallel nodes of {} have persisted", record.job_name());
-            Err(Error::nothing_matched("incomplete-build", message, &scope.selector))
+            let message = format!(
+                "only {there} of {total} parallel nodes of {} have persisted",
+                record.job_name()
+            );
+            Err(Error::nothing_matched(
+                "incomplete-build",
+                message,
+                &scope.selector,
+            ))
         }
     }
 }
@@ -187,7 +229,11 @@ fn same_run(a: &str, b: &str) -> bool {
     let run = |key: &str| {
         let (dir, last) = key.rsplit_once('/')?;
         // A look-up key has the run in its last name, a branch's in the names before.
-        let run = if Leaf::parse(last).is_some() { "" } else { last.split_once('-')?.0 };
+        let run = if Leaf::parse(last).is_some() {
+            ""
+        } else {
+            last.split_once('-')?.0
+        };
         Some((dir.to_owned(), run.to_owned()))
     };
     run(a).is_some() && run(a) == run(b)
@@ -220,7 +266,15 @@ struct Groups<'a, S> {
 impl<'a, S: Store> Groups<'a, S> {
     fn new(store: &'a S, prefix: &'a str, left: usize) -> Self {
         let keys = std::collections::VecDeque::new();
-        Groups { store, prefix, keys, last: None, ended: false, left, peeked: None }
+        Groups {
+            store,
+            prefix,
+            keys,
+            last: None,
+            ended: false,
+            left,
+            peeked: None,
+        }
     }
 
     fn key(&mut self) -> Result<Option<&(String, Leaf)>> {
@@ -244,7 +298,9 @@ impl<'a, S: Store> Groups<'a, S> {
             return Ok(Some(peeked));
         }
         self.key()?;
-        let Some(first) = self.keys.pop_front() else { return Ok(None) };
+        let Some(first) = self.keys.pop_front() else {
+            return Ok(None);
+        };
         let mut group = vec![first];
         loop {
             let same = match (self.key()?, group.first()) {
@@ -268,7 +324,9 @@ impl<'a, S: Store> Groups<'a, S> {
 
 /// Reads the record under a key that a listing gave.
 pub fn read(store: &impl Store, key: &str) -> Result<Record> {
-    let bytes = store.get(key, None)?.ok_or_else(|| Error::damaged(key, "the record is missing"))?;
+    let bytes = store
+        .get(key, None)?
+        .ok_or_else(|| Error::damaged(key, "the record is missing"))?;
     Record::open(key, &bytes)
 }
 
@@ -278,8 +336,13 @@ fn only_commit(store: &impl Store, keys: &Project, artifact: &str, prefix: &str)
     let mut found: Vec<String> = Vec::new();
     let mut after = None;
     while found.len() <= SUGGESTED {
-        let Some(key) = store.list(&start, after.as_deref(), 1)?.pop() else { break };
-        let rest = key.strip_prefix(&start).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let Some(key) = store.list(&start, after.as_deref(), 1)?.pop() else {
+            break;
+        };
+        let rest = key
+            .strip_prefix(&start)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
         after = Some(format!("{start}{rest}/~~"));
         found.push(format!("{prefix}{rest}"));
     }
@@ -287,10 +350,18 @@ fn only_commit(store: &impl Store, keys: &Project, artifact: &str, prefix: &str)
         [] => Ok(None),
         [commit] => Ok(Some(commit.clone())),
         several => {
-            let more = if several.len() > SUGGESTED { " and more" } else { "" };
+            let more = if several.len() > SUGGESTED {
+                " and more"
+            } else {
+                ""
+            };
             let shown: Vec<&str> = several.iter().take(SUGGESTED).map(String::as_str).collect();
             let message = format!("several commits begin with {prefix}: {}{more}", shown.join(", "));
-            Err(Error::invalid("ambiguous-commit", message, &format!("sha:{prefix}")))
+            Err(Error::invalid(
+                "ambiguous-commit",
+                message,
+                &format!("sha:{prefix}"),
+            ))
         }
     }
 }
@@ -306,10 +377,16 @@ pub fn layers(store: &impl Store, keys: &Project, workspace: &str) -> Result<Vec
             newest.push(key);
         }
     }
-    let mut records = newest.iter().map(|key| read(store, key)).collect::<Result<Vec<_>>>()?;
+    let mut records = newest
+        .iter()
+        .map(|key| read(store, key))
+        .collect::<Result<Vec<_>>>()?;
     records.sort_by_key(|record| (record.order, record.created_ms, record.node));
     // A rerun with another number of nodes replaces them all.
-    let totals: HashMap<_, _> = records.iter().map(|r| ((r.artifact.clone(), r.job.clone()), r.node.total)).collect();
+    let totals: HashMap<_, _> = records
+        .iter()
+        .map(|r| ((r.artifact.clone(), r.job.clone()), r.node.total))
+        .collect();
     records.retain(|r| totals.get(&(r.artifact.clone(), r.job.clone())) == Some(&r.node.total));
     Ok(records)
 }
@@ -341,8 +418,17 @@ pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<u64> {
     if let (Some(workflow), Some(workspace)) = (&record.workflow, &record.workspace)
         && workflow != workspace
     {
-        let key = format!("{}{}", Project::new(&record.project).workflow(workflow), keys::name(workspace));
-        let bytes = seal("workflow", &WorkflowName { workspace: workspace.clone() })?;
+        let key = format!(
+            "{}{}",
+            Project::new(&record.project).workflow(workflow),
+            keys::name(workspace)
+        );
+        let bytes = seal(
+            "workflow",
+            &WorkflowName {
+                workspace: workspace.clone(),
+            },
+        )?;
         if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::Stored {
             return Ok(bytes.len() as u64);
         }
@@ -354,7 +440,9 @@ fn workflow_layers(store: &impl Store, keys: &Project, workflow: &str) -> Result
     let Some(key) = store.list(&keys.workflow(workflow), None, 1)?.pop() else {
         return layers(store, keys, workflow);
     };
-    let bytes = store.get(&key, None)?.ok_or_else(|| Error::damaged(&key, "the workflow's name is missing"))?;
+    let bytes = store
+        .get(&key, None)?
+        .ok_or_else(|| Error::damaged(&key, "the workflow's name is missing"))?;
     let WorkflowName { workspace } = open("workflow", &key, &bytes)?;
     layers(store, keys, &workspace)
 }
@@ -364,8 +452,13 @@ fn names_below(store: &impl Store, prefix: &str, most: usize) -> Result<Vec<Stri
     let mut names = Vec::new();
     let mut after = None;
     while names.len() < most {
-        let Some(key) = store.list(prefix, after.as_deref(), 1)?.pop() else { break };
-        let name = key.strip_prefix(prefix).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let Some(key) = store.list(prefix, after.as_deref(), 1)?.pop() else {
+            break;
+        };
+        let name = key
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
         after = Some(format!("{prefix}{name}/~~"));
         names.extend(keys::text(name));
     }
@@ -383,20 +476,39 @@ fn nothing(store: &impl Store, scope: &Scope, selector: &Selector) -> Result<Err
     };
     let message = match selector {
         Selector::Latest { branch } => {
-            let branch = branch.as_deref().or(scope.context.branch.as_deref()).unwrap_or_default();
+            let branch = branch
+                .as_deref()
+                .or(scope.context.branch.as_deref())
+                .unwrap_or_default();
             let known = names_below(store, &keys.branches(artifact), 50)?;
             let near = nearest(branch, known.iter().map(String::as_str), SUGGESTED);
-            let near = if near.is_empty() { known.iter().map(String::as_str).take(SUGGESTED).collect() } else { near };
-            let hint = if near.is_empty() { String::new() } else { format!("; it is on {}", near.join(", ")) };
+            let near = if near.is_empty() {
+                known.iter().map(String::as_str).take(SUGGESTED).collect()
+            } else {
+                near
+            };
+            let hint = if near.is_empty() {
+                String::new()
+            } else {
+                format!("; it is on {}", near.join(", "))
+            };
             format!("no build of {artifact}{of_jobs} is on branch {branch}{hint}")
         }
         Selector::Workspace | Selector::Workflow(_) => {
-            let named = scope.name.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+            let named = scope
+                .name
+                .as_ref()
+                .map(|name| format!(" of {name}"))
+                .unwrap_or_default();
             format!("nothing{named} was persisted to this workspace{of_jobs} yet")
         }
         _ => {
             let known = recent(store, &keys, artifact)?;
-            let hint = if known.is_empty() { String::new() } else { format!("; the newest are {}", known.join(", ")) };
+            let hint = if known.is_empty() {
+                String::new()
+            } else {
+                format!("; the newest are {}", known.join(", "))
+            };
             format!("no build of {artifact}{of_jobs} matches{hint}")
         }
     };
@@ -406,9 +518,16 @@ fn nothing(store: &impl Store, scope: &Scope, selector: &Selector) -> Result<Err
 /// Returns how the newest builds are named: number, and commit where there is one.
 fn recent(store: &impl Store, keys: &Project, artifact: &str) -> Result<Vec<String>> {
     let found = store.list(&keys.numbers(artifact), None, SUGGESTED as u32)?;
-    let records = found.iter().map(|key| read(store, key)).collect::<Result<Vec<_>>>()?;
+    let records = found
+        .iter()
+        .map(|key| read(store, key))
+        .collect::<Result<Vec<_>>>()?;
     let shown = |record: Record| match record.commit {
-        Some(commit) => format!("build:{} (sha:{})", record.number, commit.get(..7).unwrap_or(&commit)),
+        Some(commit) => format!(
+            "build:{} (sha:{})",
+            record.number,
+            commit.get(..7).unwrap_or(&commit)
+        ),
         None => format!("build:{}", record.number),
     };
     Ok(records.into_iter().map(shown).collect())
@@ -437,18 +556,24 @@ pub fn list(store: &impl Store, query: &Query) -> Result<Vec<Record>> {
     let commit = query.commit.as_ref().map(|commit| commit.to_lowercase());
     let prefix = match (&commit, &query.tag, &query.branch) {
         (Some(commit), ..) if commit.len() < 4 || commit.bytes().any(|byte| !byte.is_ascii_hexdigit()) => {
-            return Err(Error::invalid("wrong-commit", "a commit is named by 4 to 64 hex digits", commit));
+            return Err(Error::invalid(
+                "wrong-commit",
+                "a commit is named by 4 to 64 hex digits",
+                commit,
+            ));
         }
         (Some(commit), ..) => keys.commits(artifact, commit),
         (None, Some(tag), _) => keys.tag(artifact, tag),
         (None, None, Some(branch)) => keys.branch(artifact, branch),
         (None, None, None) => keys.numbers(artifact),
     };
+    // The keys of several commits come by commit: the newest are known when all are read.
+    let enough = if commit.is_some() { usize::MAX } else { query.limit };
     let mut found = Vec::new();
     let mut searched = 0;
     let mut after: Option<String> = None;
     // A filter that hardly matches must not read the whole history.
-    while found.len() < query.limit && searched < SEARCHED_MAX {
+    while found.len() < enough && searched < SEARCHED_MAX {
         let page = store.list(&prefix, after.as_deref(), 100)?;
         let last = page.len() < 100;
         searched += page.len();
@@ -458,10 +583,13 @@ pub fn list(store: &impl Store, query: &Query) -> Result<Vec<Record>> {
             }
             let record = read(store, key)?;
             let fits = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
-            if fits(&query.branch, &record.branch) && fits(&query.tag, &record.tag) && query.scope.wants(&record) {
+            if fits(&query.branch, &record.branch)
+                && fits(&query.tag, &record.tag)
+                && query.scope.wants(&record)
+            {
                 found.push(record);
             }
-            if found.len() == query.limit {
+            if found.len() == enough {
                 break;
             }
         }
@@ -470,9 +598,12 @@ pub fn list(store: &impl Store, query: &Query) -> Result<Vec<Record>> {
             break;
         }
     }
+    if commit.is_some() {
+        found.sort_by_key(|record| std::cmp::Reverse((record.number, record.order)));
+        found.truncate(query.limit);
+    }
     if found.is_empty() {
         store_format::explain_absence(store)?;
     }
     Ok(found)
 }
-

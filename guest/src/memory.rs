@@ -6,9 +6,7 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::path;
-use crate::ports::{
-    Change, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Store, Time,
-};
+use crate::ports::{Change, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Store, Time};
 
 /// Objects in memory. What is `pub` is there for tests to look at and to damage.
 #[derive(Debug, Default)]
@@ -26,7 +24,12 @@ impl MemoryStore {
 
     /// Returns the keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        self.objects.borrow().keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+        self.objects
+            .borrow()
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .cloned()
+            .collect()
     }
 }
 
@@ -34,8 +37,12 @@ impl Store for MemoryStore {
     fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Option<Vec<u8>>> {
         self.called();
         let objects = self.objects.borrow();
-        let Some(bytes) = objects.get(key) else { return Ok(None) };
-        let Some((offset, length)) = range else { return Ok(Some(bytes.clone())) };
+        let Some(bytes) = objects.get(key) else {
+            return Ok(None);
+        };
+        let Some((offset, length)) = range else {
+            return Ok(Some(bytes.clone()));
+        };
         let start = bytes.len().min(offset as usize);
         let end = bytes.len().min((offset + length) as usize);
         Ok(Some(bytes.get(start..end).unwrap_or_default().to_vec()))
@@ -60,7 +67,10 @@ impl Store for MemoryStore {
         self.called();
         let behind = |key: &&String| start_after.is_none_or(|after| key.as_str() > after);
         let objects = self.objects.borrow();
-        let found = objects.keys().filter(|key| key.starts_with(prefix)).filter(behind);
+        let found = objects
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .filter(behind);
         Ok(found.take(limit as usize).cloned().collect())
     }
 }
@@ -105,8 +115,13 @@ impl MemoryFiles {
     }
 
     fn add(&self, path: &str, node: Node, bits: u16) {
-        let modified = Rc::new(Cell::new(Time { seconds: self.now(), nanoseconds: 5 }));
-        self.inodes.borrow_mut().insert(path.to_owned(), Inode { node, bits, modified });
+        let modified = Rc::new(Cell::new(Time {
+            seconds: self.now(),
+            nanoseconds: 5,
+        }));
+        self.inodes
+            .borrow_mut()
+            .insert(path.to_owned(), Inode { node, bits, modified });
     }
 
     fn add_parents(&self, path: &str) {
@@ -144,13 +159,18 @@ impl MemoryFiles {
     /// Returns all there is, a line an entry: path, kind, bits, time, content. What two equal directories have in common.
     pub fn listing(&self) -> Vec<String> {
         let shown = |(path, inode): (&String, &Inode)| {
-            let Inode { node, bits, modified, .. } = inode;
+            let Inode {
+                node, bits, modified, ..
+            } = inode;
             let time = format!("{}.{}", modified.get().seconds, modified.get().nanoseconds);
             match node {
                 Node::Directory => format!("{path}/ {bits:o} {time}"),
                 Node::Symlink(target) => format!("{path} -> {target} {time}"),
                 Node::File(content) => {
-                    format!("{path} {bits:o} {time} {}", crate::id::Digest::of(&content.borrow()))
+                    format!(
+                        "{path} {bits:o} {time} {}",
+                        crate::id::Digest::of(&content.borrow())
+                    )
                 }
                 Node::Special(what) => format!("{path} {what}"),
             }
@@ -196,7 +216,14 @@ impl Files for MemoryFiles {
                     Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
                 };
                 let name = path::file_name(path).as_bytes().to_vec();
-                DirEntry { name, kind, bits: inode.bits, size, modified: inode.modified.get(), target }
+                DirEntry {
+                    name,
+                    kind,
+                    bits: inode.bits,
+                    size,
+                    modified: inode.modified.get(),
+                    target,
+                }
             })
             .collect())
     }
@@ -212,7 +239,9 @@ impl Files for MemoryFiles {
         }
         let inodes = self.inodes.borrow();
         let inode = inodes.get(path).ok_or_else(|| failed("not-found", path))?;
-        let Node::File(content) = &inode.node else { return Err(failed("not-a-file", path)) };
+        let Node::File(content) = &inode.node else {
+            return Err(failed("not-a-file", path));
+        };
         Ok(MemoryFile {
             path: path.to_owned(),
             content: Rc::clone(content),
@@ -229,7 +258,11 @@ impl Files for MemoryFiles {
         | Edit::RemoveFile(path)
         | Edit::RemoveDirectory(path)) = edit;
         self.reach(path)?;
-        let there = self.inodes.borrow().get(path).map(|inode| matches!(inode.node, Node::Directory));
+        let there = self
+            .inodes
+            .borrow()
+            .get(path)
+            .map(|inode| matches!(inode.node, Node::Directory));
         match (edit, there) {
             (Edit::MakeDirectory(path), None) => self.add(path, Node::Directory, 0o755),
             (Edit::MakeDirectory(path), Some(_)) => return Err(failed("exists", path)),
@@ -249,8 +282,11 @@ impl Files for MemoryFiles {
                 if in_the_way.is_some_and(|other| other || is_directory) {
                     return Err(failed("exists", to));
                 }
-                let moved: Vec<String> =
-                    inodes.keys().filter(|path| *path == from || path::is_below(path, from)).cloned().collect();
+                let moved: Vec<String> = inodes
+                    .keys()
+                    .filter(|path| *path == from || path::is_below(path, from))
+                    .cloned()
+                    .collect();
                 for path in moved {
                     if let (Some(inode), Some(rest)) = (inodes.remove(&path), path.strip_prefix(from)) {
                         inodes.insert(format!("{to}{rest}"), inode);
@@ -265,7 +301,9 @@ impl Files for MemoryFiles {
         for change in changes {
             self.reach(&change.path)?;
             let mut inodes = self.inodes.borrow_mut();
-            let inode = inodes.get_mut(&change.path).ok_or_else(|| failed("not-found", &change.path))?;
+            let inode = inodes
+                .get_mut(&change.path)
+                .ok_or_else(|| failed("not-found", &change.path))?;
             inode.bits = change.bits.unwrap_or(inode.bits);
             inode.modified.set(change.modified);
         }
@@ -301,7 +339,10 @@ pub struct MemoryFile {
 impl MemoryFile {
     fn touch(&self) {
         self.clock.set(self.clock.get() + 1);
-        self.modified.set(Time { seconds: self.clock.get(), nanoseconds: 0 });
+        self.modified.set(Time {
+            seconds: self.clock.get(),
+            nanoseconds: 0,
+        });
     }
 }
 
@@ -314,7 +355,11 @@ impl File for MemoryFile {
             buffer.extend_from_slice(content.get(start..end).unwrap_or_default());
             end - start
         };
-        let due = self.after_read.borrow().as_ref().is_some_and(|(path, _)| *path == self.path);
+        let due = self
+            .after_read
+            .borrow()
+            .as_ref()
+            .is_some_and(|(path, _)| *path == self.path);
         if due && let Some((_, content)) = self.after_read.borrow_mut().take() {
             *self.content.borrow_mut() = content;
             self.touch();

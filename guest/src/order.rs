@@ -48,7 +48,11 @@ impl Leaf {
     pub fn new(attempt: u64, workflow: Option<&str>, job: Option<&str>, node: Node) -> Leaf {
         // NUL is in neither name, so no two pairs give the same text.
         let identity = format!("{}\0{}", workflow.unwrap_or_default(), job.unwrap_or_default());
-        let job = Digest::of(identity.as_bytes()).to_string().chars().take(8).collect();
+        let job = Digest::of(identity.as_bytes())
+            .to_string()
+            .chars()
+            .take(8)
+            .collect();
         Leaf { attempt, job, node }
     }
 
@@ -59,7 +63,10 @@ impl Leaf {
 
     /// Returns the name.
     pub fn name(&self) -> String {
-        format!("{:016x}-{}-{:04x}-{:04x}", !self.attempt, self.job, self.node.index, self.node.total)
+        format!(
+            "{:016x}-{}-{:04x}-{:04x}",
+            !self.attempt, self.job, self.node.index, self.node.total
+        )
     }
 
     /// Returns the leaf that a name says.
@@ -70,7 +77,11 @@ impl Leaf {
         let index = u32::try_from(hex(parts.next()?, 4)?).ok()?;
         let total = u32::try_from(hex(parts.next()?, 4)?).ok()?;
         let whole = parts.next().is_none() && index < total;
-        whole.then_some(Leaf { attempt: !attempt, job, node: Node { index, total } })
+        whole.then_some(Leaf {
+            attempt: !attempt,
+            job,
+            node: Node { index, total },
+        })
     }
 }
 
@@ -134,7 +145,13 @@ mod tests {
     #[test]
     fn wrong_leaf_names_are_refused() {
         let name = Leaf::new(1, None, None, Node::ONLY).name();
-        for wrong in ["", "x", &name.to_uppercase(), &format!("{name}-"), &name.replace("-0000-", "-0001-")] {
+        for wrong in [
+            "",
+            "x",
+            &name.to_uppercase(),
+            &format!("{name}-"),
+            &name.replace("-0000-", "-0001-"),
+        ] {
             assert_eq!(Leaf::parse(wrong), None, "{wrong}");
         }
     }

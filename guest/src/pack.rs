@@ -45,7 +45,8 @@ impl PackWriter {
     pub fn add(&mut self, store: &impl Store, content: &[u8], digest: Option<Digest>) -> Result<u32> {
         let offset = self.pack.len();
         self.compressor.append(content, &mut self.pack);
-        let short = |length: usize| u32::try_from(length).map_err(|_| Error::internal("a pack outgrew its limit"));
+        let short =
+            |length: usize| u32::try_from(length).map_err(|_| Error::internal("a pack outgrew its limit"));
         self.chunks.push(Written {
             offset: short(offset)?,
             length: short(self.pack.len() - offset)?,

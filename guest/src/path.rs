@@ -17,7 +17,10 @@ pub fn fault(path: &str) -> Option<String> {
         return Some("the path is empty".to_owned());
     }
     if path.len() > PATH_BYTES_MAX {
-        return Some(format!("the path has {} bytes, and {PATH_BYTES_MAX} are the most", path.len()));
+        return Some(format!(
+            "the path has {} bytes, and {PATH_BYTES_MAX} are the most",
+            path.len()
+        ));
     }
     if path.starts_with('/') {
         return Some(format!("the path is absolute: {}", escaped(path)));
@@ -52,7 +55,11 @@ pub fn file_name(path: &str) -> &str {
 
 /// Returns `name` in the directory `dir`.
 pub fn join(dir: &str, name: &str) -> String {
-    if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }
+    if dir.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{dir}/{name}")
+    }
 }
 
 /// Whether `path` lies somewhere in the directory `dir`.
@@ -67,7 +74,19 @@ mod tests {
     #[test]
     fn what_an_enemy_would_write_is_refused() {
         let long = "a/".repeat(2100);
-        for wrong in ["", "/etc/passwd", "..", "a/../b", "a//b", "a/", ".", "./a", "a/.", "a\0b", &long] {
+        for wrong in [
+            "",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "a//b",
+            "a/",
+            ".",
+            "./a",
+            "a/.",
+            "a\0b",
+            &long,
+        ] {
             assert!(fault(wrong).is_some(), "{wrong:?}");
         }
         assert!(fault(&"x".repeat(256)).is_some());

@@ -85,7 +85,12 @@ impl Record {
 
     /// Returns the end of its keys.
     pub fn leaf(&self) -> Leaf {
-        Leaf::new(self.order.attempt, self.workflow.as_deref(), self.job.as_deref(), self.node)
+        Leaf::new(
+            self.order.attempt,
+            self.workflow.as_deref(),
+            self.job.as_deref(),
+            self.node,
+        )
     }
 
     /// How messages name the job that made it.
@@ -103,7 +108,10 @@ impl Record {
         let project = keys::Project::new(&self.project);
         let leaf = self.leaf();
         let look_up = keys::look_up(self.order, &leaf);
-        let mut all = vec![format!("{}{look_up}", project.number(&self.artifact, self.number))];
+        let mut all = vec![format!(
+            "{}{look_up}",
+            project.number(&self.artifact, self.number)
+        )];
         if let Some(commit) = &self.commit {
             all.push(format!("{}/{look_up}", project.commits(&self.artifact, commit)));
         }
@@ -143,9 +151,13 @@ impl Record {
     pub fn open(key: &str, bytes: &[u8]) -> Result<Record> {
         let record: Record = open("record", key, bytes)?;
         // A record under a key that it does not name was put there by somebody else, or by accident.
-        let own = record.keys().iter().any(|own| own == key) || record.layer_key().is_some_and(|own| own == key);
+        let own =
+            record.keys().iter().any(|own| own == key) || record.layer_key().is_some_and(|own| own == key);
         if !own {
-            let message = format!("this record is of {} {}, and does not belong here", record.artifact, record.number);
+            let message = format!(
+                "this record is of {} {}, and does not belong here",
+                record.artifact, record.number
+            );
             return Err(Error::damaged(key, message));
         }
         Ok(record)
@@ -155,15 +167,24 @@ impl Record {
 /// Returns what the keys of one job's layers of one artifact begin with.
 fn layer_prefix(workspace: &str, record: &Record) -> String {
     let job = keys::name(record.job.as_deref().unwrap_or("-"));
-    format!("{workspace}{}/{job}/{:04x}/", keys::name(&record.artifact), record.node.index)
+    format!(
+        "{workspace}{}/{job}/{:04x}/",
+        keys::name(&record.artifact),
+        record.node.index
+    )
 }
 
 /// Returns a value as two lines: a header with the digest of the second, and the value as JSON.
 pub fn seal<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>> {
-    let failed = |error: serde_json::Error| Error::internal(format!("a {what} could not be written")).because(error);
+    let failed =
+        |error: serde_json::Error| Error::internal(format!("a {what} could not be written")).because(error);
     let mut body = serde_json::to_vec(value).map_err(failed)?;
     body.push(b'\n');
-    let header = Header { baton: what.to_owned(), version: VERSION, digest: Digest::of(&body) };
+    let header = Header {
+        baton: what.to_owned(),
+        version: VERSION,
+        digest: Digest::of(&body),
+    };
     let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(&body);
@@ -173,17 +194,33 @@ pub fn seal<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>> {
 /// Reads what [`seal`] wrote under `key`.
 pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -> Result<T> {
     if bytes.len() > RECORD_BYTES_MAX {
-        return Err(Error::damaged(key, format!("{} bytes are too many for a {what}", bytes.len())));
+        return Err(Error::damaged(
+            key,
+            format!("{} bytes are too many for a {what}", bytes.len()),
+        ));
     }
-    let border = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+    let border = bytes
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(bytes.len(), |at| at + 1);
     let (head, body) = bytes.split_at(border);
-    let header: Header = serde_json::from_slice(head)
-        .map_err(|error| Error::damaged(key, format!("its first line is not the header of a {what}: {error}")))?;
+    let header: Header = serde_json::from_slice(head).map_err(|error| {
+        Error::damaged(
+            key,
+            format!("its first line is not the header of a {what}: {error}"),
+        )
+    })?;
     if header.baton != what {
-        return Err(Error::damaged(key, format!("it is a {}, not a {what}", crate::error::escaped(&header.baton))));
+        return Err(Error::damaged(
+            key,
+            format!("it is a {}, not a {what}", crate::error::escaped(&header.baton)),
+        ));
     }
     if header.version > VERSION {
-        let message = format!("this {what} has format version {}, and this baton reads up to {VERSION}", header.version);
+        let message = format!(
+            "this {what} has format version {}, and this baton reads up to {VERSION}",
+            header.version
+        );
         return Err(Error::unsupported(message, key));
     }
     if header.version == 0 {
@@ -192,7 +229,12 @@ pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -
     let found = Digest::of(body);
     if found != header.digest {
         let message = format!("the {what} was altered or cut short");
-        return Err(Error::damaged_digest(key, message, header.digest.to_string(), found.to_string()));
+        return Err(Error::damaged_digest(
+            key,
+            message,
+            header.digest.to_string(),
+            found.to_string(),
+        ));
     }
     serde_json::from_slice(body).map_err(|error| Error::damaged(key, format!("it is not a {what}: {error}")))
 }
@@ -234,7 +276,12 @@ pub(crate) mod tests {
         for key in record.keys().into_iter().chain(record.layer_key()) {
             assert_eq!(Record::open(&key, &bytes).unwrap(), record);
         }
-        let swapped = Record { number: 8, ..example() }.keys().remove(0);
+        let swapped = Record {
+            number: 8,
+            ..example()
+        }
+        .keys()
+        .remove(0);
         assert!(matches!(Record::open(&swapped, &bytes), Err(Error::Damaged(_))));
     }
 
@@ -246,22 +293,33 @@ pub(crate) mod tests {
             let mut flipped = bytes.clone();
             *flipped.get_mut(at).unwrap() ^= 1;
             assert!(Record::open(&key, &flipped).is_err(), "byte {at}");
-            assert!(Record::open(&key, bytes.get(..at).unwrap()).is_err(), "cut at {at}");
+            assert!(
+                Record::open(&key, bytes.get(..at).unwrap()).is_err(),
+                "cut at {at}"
+            );
         }
     }
 
     #[test]
     fn a_later_version_is_not_damage() {
         let bytes = example().seal().unwrap();
-        let later = String::from_utf8(bytes).unwrap().replace("\"version\":1", "\"version\":2");
+        let later = String::from_utf8(bytes)
+            .unwrap()
+            .replace("\"version\":1", "\"version\":2");
         let error = Record::open(&example().keys().remove(0), later.as_bytes()).unwrap_err();
         assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
     }
 
     #[test]
     fn forks_and_pull_requests_have_no_key_on_a_branch() {
-        let fork = Record { fork: true, ..example() };
-        let pull = Record { pull_request: Some("12".into()), ..example() };
+        let fork = Record {
+            fork: true,
+            ..example()
+        };
+        let pull = Record {
+            pull_request: Some("12".into()),
+            ..example()
+        };
         for record in [fork, pull] {
             assert!(record.keys().iter().all(|key| !key.contains("/builds/")));
         }

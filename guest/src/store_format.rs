@@ -20,12 +20,18 @@ pub fn prepare(store: &impl Store, dry_run: bool) -> Result<()> {
     }
     if let Some(key) = store.list("", None, 1)?.first() {
         // Of two first runs the other one may have made it a store since.
-        return if check_marker(store)? { Ok(()) } else { Err(foreign(key)) };
+        return if check_marker(store)? {
+            Ok(())
+        } else {
+            Err(foreign(key))
+        };
     }
     if dry_run {
         return Ok(());
     }
-    let marker = Marker { made_by: concat!("baton ", env!("CARGO_PKG_VERSION")).to_owned() };
+    let marker = Marker {
+        made_by: concat!("baton ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
     // Whoever wins this race wrote the same format.
     store.put(keys::STORE, &seal("store", &marker)?, PutMode::Create)?;
     Ok(())
@@ -39,14 +45,18 @@ pub fn explain_absence(store: &impl Store) -> Result<()> {
     }
     match store.list("", None, 1)?.first() {
         Some(key) => Err(foreign(key)),
-        None => {
-            Err(Error::nothing_matched("empty-store", "the store is empty: nothing was ever persisted to it", ""))
-        }
+        None => Err(Error::nothing_matched(
+            "empty-store",
+            "the store is empty: nothing was ever persisted to it",
+            "",
+        )),
     }
 }
 
 fn check_marker(store: &impl Store) -> Result<bool> {
-    let Some(bytes) = store.get(keys::STORE, None)? else { return Ok(false) };
+    let Some(bytes) = store.get(keys::STORE, None)? else {
+        return Ok(false);
+    };
     open::<Marker>("store", keys::STORE, &bytes).map(|_| true)
 }
 

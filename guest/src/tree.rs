@@ -157,12 +157,15 @@ impl Entry {
 impl Tree {
     /// Returns the numbers of a file's slices.
     pub fn slices(runs: &[(u32, u32)]) -> impl Iterator<Item = u32> {
-        runs.iter().flat_map(|(first, count)| *first..first.saturating_add(*count))
+        runs.iter()
+            .flat_map(|(first, count)| *first..first.saturating_add(*count))
     }
 
     /// Returns a chunk. The tree was checked, so there is one for every number in it.
     pub fn chunk(&self, number: u32) -> Result<&Chunk> {
-        self.chunks.get(number as usize).ok_or_else(|| Error::internal(format!("no chunk {number} in a checked tree")))
+        self.chunks
+            .get(number as usize)
+            .ok_or_else(|| Error::internal(format!("no chunk {number} in a checked tree")))
     }
 
     /// Writes the tree. Returns its id and the bytes stored.
@@ -189,7 +192,12 @@ impl Tree {
         let found = TreeId::of(&bytes);
         if found != *id {
             let message = "the tree was altered, cut short or swapped";
-            return Err(Error::damaged_digest(&key, message, id.to_string(), found.to_string()));
+            return Err(Error::damaged_digest(
+                &key,
+                message,
+                id.to_string(),
+                found.to_string(),
+            ));
         }
         Tree::from_bytes(&key, &bytes)
     }
@@ -197,10 +205,17 @@ impl Tree {
     /// Returns the stored form.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let slices = self.entries.iter().map(|entry| match &entry.content {
-            Content::File { place: Place::Slices(runs), .. } => runs.iter().map(|(_, count)| *count as usize).sum(),
+            Content::File {
+                place: Place::Slices(runs),
+                ..
+            } => runs.iter().map(|(_, count)| *count as usize).sum(),
             _ => 0,
         });
-        check_size(self.entries.len() as u64, self.chunks.len().max(slices.sum()) as u64, "")?;
+        check_size(
+            self.entries.len() as u64,
+            self.chunks.len().max(slices.sum()) as u64,
+            "",
+        )?;
         let mut lines = Writer::new();
         let header = Header {
             baton: "tree".to_owned(),
@@ -221,7 +236,10 @@ impl Tree {
                     None => ChunkCell::Bundle(chunk.offset, chunk.length, chunk.raw_length),
                 });
             }
-            lines.line(&PackLine { pack: *pack, chunks: cells })?;
+            lines.line(&PackLine {
+                pack: *pack,
+                chunks: cells,
+            })?;
         }
         lines.finish()
     }
@@ -229,7 +247,11 @@ impl Tree {
     /// Reads the stored form of the object `key`, and refuses whatever [`Tree::to_bytes`] would not have written.
     pub fn from_bytes(key: &str, bytes: &[u8]) -> Result<Tree> {
         if bytes.len() > STORED_BYTES_MAX {
-            return Err(Error::limit("tree-too-large", format!("a tree of {} bytes is too large", bytes.len()), key));
+            return Err(Error::limit(
+                "tree-too-large",
+                format!("a tree of {} bytes is too large", bytes.len()),
+                key,
+            ));
         }
         let mut lines = Reader::new(key, bytes)?;
         let header: Header = lines.next("the header")?;
@@ -237,8 +259,10 @@ impl Tree {
             return Err(Error::damaged(key, "it is not a tree"));
         }
         if header.version > VERSION {
-            let message =
-                format!("this tree has format version {}, and this baton reads up to {VERSION}", header.version);
+            let message = format!(
+                "this tree has format version {}, and this baton reads up to {VERSION}",
+                header.version
+            );
             return Err(Error::unsupported(message, key));
         }
         // Every pack has a chunk.
@@ -248,16 +272,22 @@ impl Tree {
         for _ in 0..header.entries {
             let line: EntryLine = lines.next("an entry")?;
             let entry = Entry::try_from(line).map_err(|why| Error::damaged(key, why))?;
-            tree.check_order(&entry, &mut above).map_err(|why| Error::damaged(key, why))?;
+            tree.check_order(&entry, &mut above)
+                .map_err(|why| Error::damaged(key, why))?;
             tree.entries.push(entry);
         }
         for index in 0..header.packs {
             let line: PackLine = lines.next("a pack's chunks")?;
             let pack = u32::try_from(index).map_err(|_| Error::damaged(key, "it has too many packs"))?;
             tree.packs.push(line.pack);
-            check_size(header.entries, (tree.chunks.len() + line.chunks.len()) as u64, key)?;
+            check_size(
+                header.entries,
+                (tree.chunks.len() + line.chunks.len()) as u64,
+                key,
+            )?;
             for cell in line.chunks {
-                tree.chunks.push(cell.chunk(pack).map_err(|why| Error::damaged(key, why))?);
+                tree.chunks
+                    .push(cell.chunk(pack).map_err(|why| Error::damaged(key, why))?);
             }
         }
         lines.end()?;
@@ -283,7 +313,10 @@ impl Tree {
             above.pop();
         }
         if above.is_empty() && !parent.is_empty() {
-            return Err(format!("{} is not in a directory of the tree", escaped(&entry.path)));
+            return Err(format!(
+                "{} is not in a directory of the tree",
+                escaped(&entry.path)
+            ));
         }
         if entry.content == Content::Directory {
             above.push(entry.path.clone());
@@ -293,15 +326,29 @@ impl Tree {
 
     /// Checks that a file's bytes can be where the tree says, and are as many. Returns the number of its slices.
     fn check_place(&self, entry: &Entry) -> Result<u64, &'static str> {
-        let Content::File { size, digest, place } = &entry.content else { return Ok(0) };
-        let chunk = |number: u32| self.chunks.get(number as usize).ok_or("a chunk is not in the table");
+        let Content::File { size, digest, place } = &entry.content else {
+            return Ok(0);
+        };
+        let chunk = |number: u32| {
+            self.chunks
+                .get(number as usize)
+                .ok_or("a chunk is not in the table")
+        };
         match place {
             Place::Empty if *size == 0 && *digest == Digest::of(b"") => Ok(0),
             Place::Empty => Err("a file that is not empty has no place"),
-            Place::Bundle { chunk: number, offset } => {
+            Place::Bundle {
+                chunk: number,
+                offset,
+            } => {
                 let end = u64::from(*offset).checked_add(*size);
-                let fits = end.is_some_and(|end| *size > 0 && chunk(*number).is_ok_and(|c| end <= c.raw_length.into()));
-                if fits { Ok(0) } else { Err("a file does not fit into its bundle") }
+                let fits = end
+                    .is_some_and(|end| *size > 0 && chunk(*number).is_ok_and(|c| end <= c.raw_length.into()));
+                if fits {
+                    Ok(0)
+                } else {
+                    Err("a file does not fit into its bundle")
+                }
             }
             Place::Slices(runs) => {
                 let (mut total, mut count) = (0, 0);
@@ -382,14 +429,26 @@ impl TryFrom<EntryLine> for Entry {
                 .and_then(|mode| u16::from_str_radix(mode, 8).ok())
                 .ok_or_else(|| wrong("the permission bits are not three octal digits"))?,
         };
-        let modified = Time { seconds: line.modified.0, nanoseconds: line.modified.1 };
+        let modified = Time {
+            seconds: line.modified.0,
+            nanoseconds: line.modified.1,
+        };
         if modified.nanoseconds >= 1_000_000_000 {
             return Err(wrong("the time has too many nanoseconds"));
         }
-        let content = match (line.kind, line.size, line.digest, line.bundle, line.slices, line.target) {
+        let content = match (
+            line.kind,
+            line.size,
+            line.digest,
+            line.bundle,
+            line.slices,
+            line.target,
+        ) {
             (KindWord::Directory, None, None, None, slices, None) if slices.is_empty() => Content::Directory,
             (KindWord::Symlink, None, None, None, slices, Some(target))
-                if slices.is_empty() && (1..path::PATH_BYTES_MAX).contains(&target.len()) && !target.contains('\0') =>
+                if slices.is_empty()
+                    && (1..path::PATH_BYTES_MAX).contains(&target.len())
+                    && !target.contains('\0') =>
             {
                 Content::Symlink(target)
             }
@@ -404,24 +463,44 @@ impl TryFrom<EntryLine> for Entry {
             }
             _ => return Err(wrong("an entry has not what its kind needs")),
         };
-        Ok(Entry { path: line.path, bits, modified, content })
+        Ok(Entry {
+            path: line.path,
+            bits,
+            modified,
+            content,
+        })
     }
 }
 
 impl ChunkCell {
     fn chunk(self, pack: u32) -> Result<Chunk, String> {
         let (offset, length, raw_length, digest) = match self {
-            ChunkCell::Slice(offset, length, raw_length, digest) => (offset, length, raw_length, Some(digest)),
+            ChunkCell::Slice(offset, length, raw_length, digest) => {
+                (offset, length, raw_length, Some(digest))
+            }
             ChunkCell::Bundle(offset, length, raw_length) => (offset, length, raw_length, None),
         };
-        let end = offset.checked_add(u64::from(length)).filter(|end| *end <= PACK_BYTES_MAX);
+        let end = offset
+            .checked_add(u64::from(length))
+            .filter(|end| *end <= PACK_BYTES_MAX);
         // A frame of raw blocks is the largest that a chunk can become.
         let frame_bytes_max = CHUNK_BYTES_MAX + 1024;
-        if end.is_none() || length as usize > frame_bytes_max || raw_length as usize > CHUNK_BYTES_MAX || raw_length == 0
+        if end.is_none()
+            || length as usize > frame_bytes_max
+            || raw_length as usize > CHUNK_BYTES_MAX
+            || raw_length == 0
         {
-            return Err(format!("a chunk of {raw_length} bytes at {offset}, {length} stored, is none of baton's"));
+            return Err(format!(
+                "a chunk of {raw_length} bytes at {offset}, {length} stored, is none of baton's"
+            ));
         }
-        Ok(Chunk { pack, offset, length, raw_length, digest })
+        Ok(Chunk {
+            pack,
+            offset,
+            length,
+            raw_length,
+            digest,
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 
 /// Returns the bytes of a value.
 pub fn write<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    postcard::to_allocvec(value).map_err(|error| Error::internal("a task could not be written").because(error))
+    postcard::to_allocvec(value)
+        .map_err(|error| Error::internal("a task could not be written").because(error))
 }
 
 /// Reads what [`write`] wrote.

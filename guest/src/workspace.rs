@@ -44,7 +44,10 @@ pub fn merge(layers: &[(Layer, Tree)], on_conflict: OnConflict) -> Result<Vec<Me
     let record = |layer: usize| layers.get(layer).and_then(|(layer, _)| layer.record.as_ref());
     let mut all = all.into_iter().peekable();
     while let Some((layer, entry)) = all.next() {
-        while hidden.pop_if(|(dir, _)| !path::is_below(&entry.path, dir)).is_some() {}
+        while hidden
+            .pop_if(|(dir, _)| !path::is_below(&entry.path, dir))
+            .is_some()
+        {}
         let is_hidden = |layer: usize| hidden.iter().any(|(_, by)| layer < *by);
         let mut winner = (!is_hidden(layer)).then_some((layer, entry));
         let mut hidden_by = (entry.content != Content::Directory).then_some(layer);
@@ -72,7 +75,10 @@ pub fn merge(layers: &[(Layer, Tree)], on_conflict: OnConflict) -> Result<Vec<Me
         if let Some(by) = hidden_by {
             hidden.push((&entry.path, by));
         }
-        merged.extend(winner.map(|(layer, entry)| Merged { entry: entry.clone(), layer }));
+        merged.extend(winner.map(|(layer, entry)| Merged {
+            entry: entry.clone(),
+            layer,
+        }));
     }
     Ok(merged)
 }
@@ -100,7 +106,10 @@ fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
     }
     let message = format!(
         "two jobs persisted different {} under one path: {} and {}",
-        if matches!((&a.1.content, &b.1.content), (Content::File { .. }, Content::File { .. })) {
+        if matches!(
+            (&a.1.content, &b.1.content),
+            (Content::File { .. }, Content::File { .. })
+        ) {
             "bytes"
         } else {
             "things"
@@ -123,16 +132,24 @@ fn same_bytes(a: &Content, b: &Content) -> bool {
     match (a, b) {
         (Content::Directory, Content::Directory) => true,
         (Content::Symlink(a), Content::Symlink(b)) => a == b,
-        (Content::File { size, digest, .. }, Content::File { size: other_size, digest: other, .. }) => {
-            (size, digest) == (other_size, other)
-        }
+        (
+            Content::File { size, digest, .. },
+            Content::File {
+                size: other_size,
+                digest: other,
+                ..
+            },
+        ) => (size, digest) == (other_size, other),
         _ => false,
     }
 }
 
 /// Keeps the entries that are wanted, and the directories on the way to them.
 pub fn only(entries: Vec<Merged>, wanted: &crate::glob::Selection) -> Vec<Merged> {
-    let keep: Vec<bool> = entries.iter().map(|merged| wanted.includes(&merged.entry.path)).collect();
+    let keep: Vec<bool> = entries
+        .iter()
+        .map(|merged| wanted.includes(&merged.entry.path))
+        .collect();
     let mut parents = HashSet::new();
     for (merged, keep) in entries.iter().zip(&keep) {
         let mut dir = path::parent(&merged.entry.path);
@@ -140,6 +157,7 @@ pub fn only(entries: Vec<Merged>, wanted: &crate::glob::Selection) -> Vec<Merged
             dir = path::parent(dir);
         }
     }
-    let wanted = |(merged, keep): (Merged, bool)| (keep || parents.contains(&merged.entry.path)).then_some(merged);
+    let wanted =
+        |(merged, keep): (Merged, bool)| (keep || parents.contains(&merged.entry.path)).then_some(merged);
     entries.into_iter().zip(keep).filter_map(wanted).collect()
 }

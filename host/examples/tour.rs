@@ -12,7 +12,9 @@ use std::sync::Arc;
 use baton::{Baton, DirectoryStore, Options, request};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = std::env::args_os().nth(1).map_or_else(default_root, PathBuf::from);
+    let root = std::env::args_os()
+        .nth(1)
+        .map_or_else(default_root, PathBuf::from);
     let place = tempfile::tempdir()?;
     let (store, target) = (place.path().join("store"), place.path().join("attached"));
 
@@ -22,31 +24,63 @@ fn main() -> Result<(), Box<dyn Error>> {
     context.branch = Some("main".to_owned());
     context.number = Some(7);
 
-    println!("The component sees {} to read, the store, and nothing else.\n", root.display());
+    println!(
+        "The component sees {} to read, the store, and nothing else.\n",
+        root.display()
+    );
     let baton = Baton::new(Arc::new(DirectoryStore::create(&store)?), Options::default())?;
 
     println!("$ baton persist --root {} .", root.display());
-    let persisted = baton.persist(&root, request::persist(&["."], context.clone()), &mut ())?.ok_or("no report")?;
-    println!("  {} files, {} bytes; {} bytes stored\n", persisted.files, persisted.bytes, persisted.stored_bytes);
+    let persisted = baton
+        .persist(&root, request::persist(&["."], context.clone()), &mut ())?
+        .ok_or("no report")?;
+    println!(
+        "  {} files, {} bytes; {} bytes stored\n",
+        persisted.files, persisted.bytes, persisted.stored_bytes
+    );
 
     println!("$ baton latest");
     for build in baton.resolve(&request::scope("latest", context.clone()))? {
-        println!("  {} of {}, tree {}\n", build.selector, build.artifact, build.tree);
+        println!(
+            "  {} of {}, tree {}\n",
+            build.selector, build.artifact, build.tree
+        );
     }
 
     println!("$ baton attach latest --at {}", target.display());
-    let attached = baton.attach(&target, request::attach("latest", context.clone()), &mut ())?.ok_or("no report")?;
-    println!("  {} files, {} bytes; {} new\n", attached.files, attached.bytes, attached.new_files);
+    let attached = baton
+        .attach(&target, request::attach("latest", context.clone()), &mut ())?
+        .ok_or("no report")?;
+    println!(
+        "  {} files, {} bytes; {} new\n",
+        attached.files, attached.bytes, attached.new_files
+    );
 
-    println!("$ baton persist --root {} .      # again, as build 8", root.display());
+    println!(
+        "$ baton persist --root {} .      # again, as build 8",
+        root.display()
+    );
     context.number = Some(8);
-    let again = baton.persist(&root, request::persist(&["."], context), &mut ())?.ok_or("no report")?;
-    println!("  {} files; {} new; {} bytes stored\n", again.files, again.new_files, again.stored_bytes);
+    let again = baton
+        .persist(&root, request::persist(&["."], context), &mut ())?
+        .ok_or("no report")?;
+    println!(
+        "  {} files; {} new; {} bytes stored\n",
+        again.files, again.new_files, again.stored_bytes
+    );
 
     let (before, after) = (entries(&root)?, entries(&target)?);
-    let executable = before.values().filter(|line| line.starts_with("file") && line.contains("x ")).count();
+    let executable = before
+        .values()
+        .filter(|line| line.starts_with("file") && line.contains("x "))
+        .count();
     if let Some((path, line)) = before.iter().find(|(path, line)| after.get(*path) != Some(line)) {
-        return Err(format!("{}: {line}, but attached as {:?}", path.display(), after.get(path)).into());
+        return Err(format!(
+            "{}: {line}, but attached as {:?}",
+            path.display(),
+            after.get(path)
+        )
+        .into());
     }
     if before.len() != after.len() {
         return Err(format!("{} entries became {}", before.len(), after.len()).into());
@@ -73,7 +107,11 @@ fn entries(root: &Path) -> Result<BTreeMap<PathBuf, String>, Box<dyn Error>> {
             let metadata = std::fs::symlink_metadata(&path)?;
             let time = format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec());
             let mode = metadata.permissions().mode() & 0o777;
-            let bits = if mode & 0o111 != 0 { format!("{mode:o}x ") } else { format!("{mode:o} ") };
+            let bits = if mode & 0o111 != 0 {
+                format!("{mode:o}x ")
+            } else {
+                format!("{mode:o} ")
+            };
             let line = if metadata.is_dir() {
                 open.push(path.clone());
                 format!("directory {bits}{time}")

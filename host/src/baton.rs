@@ -107,7 +107,11 @@ pub struct Baton {
 
 impl fmt::Debug for Baton {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Baton").field("store", &self.store).field("options", &self.options).finish()
+        formatter
+            .debug_struct("Baton")
+            .field("store", &self.store)
+            .field("options", &self.options)
+            .finish()
     }
 }
 
@@ -115,7 +119,11 @@ impl Baton {
     /// Loads the component. Cheap for the one that is built in, a second or so for one from a file.
     pub fn new(store: Arc<dyn ObjectStore>, options: Options) -> Result<Baton, Error> {
         let engine = Engine::new(&options.component, options.interrupt.clone())?;
-        Ok(Baton { engine, store, options })
+        Ok(Baton {
+            engine,
+            store,
+            options,
+        })
     }
 
     /// Stores files of `root` as an artifact. The component may read below `root`, and write to the store. Returns
@@ -127,7 +135,11 @@ impl Baton {
         progress: &mut dyn Progress,
     ) -> Result<Option<Persisted>, Error> {
         let directory = Arc::new(Directory::read("root", root)?);
-        let access = if request.dry_run { Access::Read } else { Access::Write };
+        let access = if request.dry_run {
+            Access::Read
+        } else {
+            Access::Write
+        };
         match self.transfer(&Request::Persist(request), &directory, access, progress)? {
             None => Ok(None),
             Some(Report::Persisted(report)) => Ok(Some(report)),
@@ -148,7 +160,12 @@ impl Baton {
             true => Directory::read("target", target)?,
             false => Directory::write(target, &mut || progress.waiting())?,
         };
-        match self.transfer(&Request::Attach(request), &Arc::new(directory), Access::Read, progress) {
+        match self.transfer(
+            &Request::Attach(request),
+            &Arc::new(directory),
+            Access::Read,
+            progress,
+        ) {
             Ok(None) => Ok(None),
             Ok(Some(Report::Attached(report))) => Ok(Some(report)),
             Ok(Some(Report::Persisted(_))) => Err(wrong_report()),
@@ -174,22 +191,29 @@ impl Baton {
         let progress = std::cell::RefCell::new(progress);
         let mut proceed = |plan: &Planned| progress.borrow_mut().planned(plan);
         let mut done = |task: &Task| progress.borrow_mut().done(task);
-        self.engine.transfer(request, self.options.workers, &grants, &mut proceed, &mut done)
+        self.engine
+            .transfer(request, self.options.workers, &grants, &mut proceed, &mut done)
     }
 
     /// Returns the build that a selector means, or several for a workspace and for parallel nodes.
     pub fn resolve(&self, scope: &Scope) -> Result<Vec<Build>, Error> {
-        self.ask()?.call("resolve", |store, plugin| plugin.baton_plugin_builds().call_resolve(store, scope))
+        self.ask()?.call("resolve", |store, plugin| {
+            plugin.baton_plugin_builds().call_resolve(store, scope)
+        })
     }
 
     /// Returns builds, newest first.
     pub fn list(&self, query: &Query) -> Result<Vec<Build>, Error> {
-        self.ask()?.call("list", |store, plugin| plugin.baton_plugin_builds().call_list(store, query))
+        self.ask()?.call("list", |store, plugin| {
+            plugin.baton_plugin_builds().call_list(store, query)
+        })
     }
 
     /// Returns the builds that a selector means, and their files.
     pub fn show(&self, scope: &Scope) -> Result<Details, Error> {
-        self.ask()?.call("show", |store, plugin| plugin.baton_plugin_builds().call_show(store, scope))
+        self.ask()?.call("show", |store, plugin| {
+            plugin.baton_plugin_builds().call_show(store, scope)
+        })
     }
 
     /// A question needs no directory, and may not change the store.

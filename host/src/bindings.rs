@@ -1,6 +1,9 @@
 //! The contract in `wit/`, as Rust. Only what the rest of the crate or an embedder needs is re-exported.
 
-#[expect(missing_docs, reason = "the documentation is in wit/, and not carried over to every item")]
+#[expect(
+    missing_docs,
+    reason = "the documentation is in wit/, and not carried over to every item"
+)]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",

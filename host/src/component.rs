@@ -20,13 +20,22 @@ pub struct Component {
 impl Component {
     /// Returns the component that is built in.
     pub fn embedded() -> Component {
-        Component { bytes: EMBEDDED.into(), path: None }
+        Component {
+            bytes: EMBEDDED.into(),
+            path: None,
+        }
     }
 
     /// Reads a component from a file. It is compiled when it is loaded.
     pub fn from_file(path: &Path) -> Result<Component, Error> {
-        let bytes = std::fs::read(path).map_err(|source| Error::ComponentFile { path: path.to_owned(), source })?;
-        Ok(Component { bytes: bytes.into(), path: Some(path.to_owned()) })
+        let bytes = std::fs::read(path).map_err(|source| Error::ComponentFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Component {
+            bytes: bytes.into(),
+            path: Some(path.to_owned()),
+        })
     }
 
     /// Returns the file that it came from, unless it is built in.
@@ -63,14 +72,23 @@ impl Component {
         let decoded = wit_component::decode(&self.bytes).map_err(|error| unreadable(&error))?;
         let mut printer = wit_component::WitPrinter::default();
         let packages: Vec<_> = decoded.resolve().packages.iter().map(|(id, _)| id).collect();
-        let nested: Vec<_> = packages.iter().copied().filter(|id| *id != decoded.package()).collect();
-        printer.print(decoded.resolve(), decoded.package(), &nested).map_err(|error| unreadable(&error))?;
+        let nested: Vec<_> = packages
+            .iter()
+            .copied()
+            .filter(|id| *id != decoded.package())
+            .collect();
+        printer
+            .print(decoded.resolve(), decoded.package(), &nested)
+            .map_err(|error| unreadable(&error))?;
         Ok(printer.output.to_string())
     }
 
     /// Returns what errors call it.
     pub(crate) fn name(&self) -> String {
-        self.path.as_ref().map_or_else(|| "the built-in component".to_owned(), |path| path.display().to_string())
+        self.path.as_ref().map_or_else(
+            || "the built-in component".to_owned(),
+            |path| path.display().to_string(),
+        )
     }
 
     /// Makes it ready to run.
@@ -80,12 +98,19 @@ impl Component {
             Some(_) => None,
         };
         // Compiled now: another component, or the built-in one on a processor that its code is not for.
-        let loaded = compiled_ahead.map_or_else(|| wasmtime::component::Component::new(engine, &self.bytes), Ok);
-        loaded.map_err(|error| Error::ComponentInvalid { name: self.name(), reason: format!("{error:#}") })
+        let loaded =
+            compiled_ahead.map_or_else(|| wasmtime::component::Component::new(engine, &self.bytes), Ok);
+        loaded.map_err(|error| Error::ComponentInvalid {
+            name: self.name(),
+            reason: format!("{error:#}"),
+        })
     }
 }
 
-#[expect(unsafe_code, reason = "the only way to load code that was compiled ahead of time")]
+#[expect(
+    unsafe_code,
+    reason = "the only way to load code that was compiled ahead of time"
+)]
 fn deserialize(engine: &Engine) -> wasmtime::Result<wasmtime::component::Component> {
     // SAFETY: the bytes are what `precompile_component` of the same wasmtime made in this crate's build script, and are
     // a constant of this binary: nobody can have changed them since.

@@ -45,21 +45,33 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(component: &Component, interrupt: Interrupt) -> Result<Engine, Error> {
         let wrong = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-        let engine = wasmtime::Engine::new(&crate::tunables::config(!component.is_built_in())).map_err(wrong)?;
+        let engine =
+            wasmtime::Engine::new(&crate::tunables::config(!component.is_built_in())).map_err(wrong)?;
         let loaded = component.load(&engine)?;
         let mut linker: Linker<Grants> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
         Plugin::add_to_linker::<Grants, HasGrants>(&mut linker, |grants| grants).map_err(wrong)?;
         // What is missing here is what the component wants and nobody offers.
         let name = component.name();
-        let invalid =
-            |error: wasmtime::Error| Error::ComponentInvalid { name: name.clone(), reason: format!("{error:#}") };
-        let plugin = linker.instantiate_pre(&loaded).and_then(PluginPre::new).map_err(invalid)?;
+        let invalid = |error: wasmtime::Error| Error::ComponentInvalid {
+            name: name.clone(),
+            reason: format!("{error:#}"),
+        };
+        let plugin = linker
+            .instantiate_pre(&loaded)
+            .and_then(PluginPre::new)
+            .map_err(invalid)?;
         let interruptible = !component.is_built_in();
         if interruptible {
             start_ticking(&engine);
         }
-        Ok(Engine { engine, name, plugin, interruptible, interrupt })
+        Ok(Engine {
+            engine,
+            name,
+            plugin,
+            interruptible,
+            interrupt,
+        })
     }
 
     /// Makes an instance with its grants.
@@ -74,11 +86,17 @@ impl Engine {
                 Ok(UpdateDeadline::Continue(1))
             });
         }
-        let plugin = self.plugin.instantiate(&mut store).map_err(|error| match error.is::<wasmtime::Trap>() {
-            true => ended("instantiate", &store, &error),
-            // Its exports have these names, but other types.
-            false => Error::ComponentInvalid { name: self.name.clone(), reason: format!("{error:#}") },
-        })?;
+        let plugin =
+            self.plugin
+                .instantiate(&mut store)
+                .map_err(|error| match error.is::<wasmtime::Trap>() {
+                    true => ended("instantiate", &store, &error),
+                    // Its exports have these names, but other types.
+                    false => Error::ComponentInvalid {
+                        name: self.name.clone(),
+                        reason: format!("{error:#}"),
+                    },
+                })?;
         Ok(Instance { store, plugin })
     }
 
@@ -95,18 +113,24 @@ impl Engine {
         let planned = {
             // An instance's memory never shrinks, so the one that planned ends before the workers start.
             let mut planner = self.instance(grants()?)?;
-            planner.call("plan", |store, plugin| plugin.baton_plugin_transfer().call_plan(store, request))?
+            planner.call("plan", |store, plugin| {
+                plugin.baton_plugin_transfer().call_plan(store, request)
+            })?
         };
         if !proceed(&planned) {
             return Ok(None);
         }
-        let Planned { tasks, shared, rest, .. } = planned;
+        let Planned {
+            tasks, shared, rest, ..
+        } = planned;
         let run = self.run_tasks(tasks, &shared, workers, grants, progress);
         drop(shared);
         let finished = run.and_then(|outcomes| {
             let mut finisher = self.instance(grants()?)?;
             finisher.call("finish", |store, plugin| {
-                plugin.baton_plugin_transfer().call_finish(store, &rest, &outcomes)
+                plugin
+                    .baton_plugin_transfer()
+                    .call_finish(store, &rest, &outcomes)
             })
         });
         if finished.is_err() {
@@ -120,9 +144,13 @@ impl Engine {
     fn abandon(&self, rest: &[u8], grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
         // Whoever interrupted the run wants this, too.
         self.interrupt.0.store(false, Ordering::Relaxed);
-        let abandoned = grants().and_then(|grants| self.instance(grants)).and_then(|mut instance| {
-            instance.call("abandon", |store, plugin| plugin.baton_plugin_transfer().call_abandon(store, rest))
-        });
+        let abandoned = grants()
+            .and_then(|grants| self.instance(grants))
+            .and_then(|mut instance| {
+                instance.call("abandon", |store, plugin| {
+                    plugin.baton_plugin_transfer().call_abandon(store, rest)
+                })
+            });
         drop(abandoned);
     }
 
@@ -151,7 +179,10 @@ impl Engine {
                         loop {
                             let number = next.fetch_add(1, Ordering::Relaxed);
                             // After a failure nobody needs the rest.
-                            let Some(task) = tasks.get(number).filter(|_| !failed.load(Ordering::Relaxed)) else { break };
+                            let Some(task) = tasks.get(number).filter(|_| !failed.load(Ordering::Relaxed))
+                            else {
+                                break;
+                            };
                             let outcome = worker.run(&mut instance, &task.payload)?;
                             // The receiver outlives every worker.
                             let _ = sender.send(Ok((number, outcome)));
@@ -225,20 +256,30 @@ struct Worker {
 impl Worker {
     fn new(instance: &mut Instance, index: u32, shared: &[u8]) -> Result<Worker, Error> {
         let handle = instance.call("worker", |store, plugin| {
-            plugin.baton_plugin_transfer().worker().call_constructor(store, index, shared).map(Ok)
+            plugin
+                .baton_plugin_transfer()
+                .worker()
+                .call_constructor(store, index, shared)
+                .map(Ok)
         })?;
         Ok(Worker { handle })
     }
 
     fn run(&self, instance: &mut Instance, task: &[u8]) -> Result<Vec<u8>, Error> {
         instance.call("worker.run", |store, plugin| {
-            plugin.baton_plugin_transfer().worker().call_run(store, self.handle, task)
+            plugin
+                .baton_plugin_transfer()
+                .worker()
+                .call_run(store, self.handle, task)
         })
     }
 
     fn close(&self, instance: &mut Instance) -> Result<Vec<u8>, Error> {
         instance.call("worker.close", |store, plugin| {
-            plugin.baton_plugin_transfer().worker().call_close(store, self.handle)
+            plugin
+                .baton_plugin_transfer()
+                .worker()
+                .call_close(store, self.handle)
         })
     }
 }
@@ -248,13 +289,21 @@ fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> 
     let grants = store.data();
     match error.downcast_ref::<Ended>() {
         Some(Ended::Interrupted) => Error::Interrupted,
-        Some(Ended::TimedOut) => Error::Timeout { call, limit: grants.limits.call_time_max },
-        None if grants.limits.memory_refused => {
-            Error::Memory { call, limit_mib: (grants.limits.memory_bytes_max >> 20) as u64 }
-        }
+        Some(Ended::TimedOut) => Error::Timeout {
+            call,
+            limit: grants.limits.call_time_max,
+        },
+        None if grants.limits.memory_refused => Error::Memory {
+            call,
+            limit_mib: (grants.limits.memory_bytes_max >> 20) as u64,
+        },
         None => {
             let (stderr, trace) = (grants.stderr(), format!("{error:#}"));
-            let report = if stderr.is_empty() { trace } else { format!("{stderr}\n{trace}") };
+            let report = if stderr.is_empty() {
+                trace
+            } else {
+                format!("{stderr}\n{trace}")
+            };
             Error::Trap { call, report }
         }
     }

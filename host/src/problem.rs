@@ -64,5 +64,13 @@ pub(crate) fn internal(message: String, subject: &str) -> PluginError {
 
 /// Makes a text safe to show on a terminal.
 pub(crate) fn escaped(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
 }

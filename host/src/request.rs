@@ -46,7 +46,10 @@ impl From<Context> for BuildContext {
             workflow: found.workflow.map(|it| it.value),
             workspace: found.workspace.map(|it| it.value),
             job: found.job.map(|it| it.value),
-            node: found.node.map(|it| Node { index: it.value.index, total: it.value.total }),
+            node: found.node.map(|it| Node {
+                index: it.value.index,
+                total: it.value.total,
+            }),
             pull_request: found.pull_request.map(|it| it.value),
             fork: found.fork.value,
             url: found.url.map(|it| it.value),
@@ -81,10 +84,21 @@ pub fn attach(selector: &str, context: BuildContext) -> AttachRequest {
 
 /// Returns the scope of a selector: of every job.
 pub fn scope(selector: &str, context: BuildContext) -> Scope {
-    Scope { selector: selector.to_owned(), name: None, jobs: Vec::new(), context }
+    Scope {
+        selector: selector.to_owned(),
+        name: None,
+        jobs: Vec::new(),
+        context,
+    }
 }
 
 /// Returns the query for the ten newest builds.
 pub fn query(context: BuildContext) -> Query {
-    Query { scope: scope("latest", context), branch: None, commit: None, tag: None, limit: 10 }
+    Query {
+        scope: scope("latest", context),
+        branch: None,
+        commit: None,
+        tag: None,
+        limit: 10,
+    }
 }

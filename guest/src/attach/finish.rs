@@ -61,9 +61,22 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
     for (number, commit) in (0..).zip(&rest.commits) {
         if commit.large && !stays(number, commit) {
             report.new_files += 1;
-            fill(files, commit, kept.get(&number).map(Vec::as_slice).unwrap_or_default())?;
-            let Commit { staged, bits, modified, .. } = commit;
-            files.apply(&[Change { path: staged.clone(), bits: Some(*bits), modified: *modified }])?;
+            fill(
+                files,
+                commit,
+                kept.get(&number).map(Vec::as_slice).unwrap_or_default(),
+            )?;
+            let Commit {
+                staged,
+                bits,
+                modified,
+                ..
+            } = commit;
+            files.apply(&[Change {
+                path: staged.clone(),
+                bits: Some(*bits),
+                modified: *modified,
+            }])?;
         }
     }
     let link = |(path, target, modified): &(String, String, _)| Link {
@@ -72,8 +85,14 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         modified: *modified,
     };
     files.link(&rest.links.iter().map(link).collect::<Vec<_>>())?;
-    let renamed = (0..).zip(&rest.commits).filter(|(number, commit)| !stays(*number, commit));
-    open_closed(files, &rest, renamed.filter_map(|(_, commit)| commit.path.as_ref()))?;
+    let renamed = (0..)
+        .zip(&rest.commits)
+        .filter(|(number, commit)| !stays(*number, commit));
+    open_closed(
+        files,
+        &rest,
+        renamed.filter_map(|(_, commit)| commit.path.as_ref()),
+    )?;
     for path in &rest.in_the_way {
         report.removed += staging::remove(files, path)?;
     }
@@ -83,7 +102,11 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         if !stays(number, commit) {
             files.edit(Edit::Rename(&commit.staged, path))?;
         } else if commit.attributes_differ {
-            attributes.push(Change { path: path.clone(), bits: Some(commit.bits), modified: commit.modified });
+            attributes.push(Change {
+                path: path.clone(),
+                bits: Some(commit.bits),
+                modified: commit.modified,
+            });
         }
     }
     for (staged, path) in &rest.moves {
@@ -101,17 +124,35 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         bits: Some(*bits),
         modified: *modified,
     };
-    files.apply(&rest.directories_apply.iter().rev().map(change).collect::<Vec<_>>())?;
+    files.apply(
+        &rest
+            .directories_apply
+            .iter()
+            .rev()
+            .map(change)
+            .collect::<Vec<_>>(),
+    )?;
     report.builds = rest.builds;
     Ok(report)
 }
 
 /// Lets names be changed in directories that may not be written. They get their bits back at the end, with all others.
-fn open_closed<'a>(files: &impl Files, rest: &'a Rest, renamed: impl Iterator<Item = &'a String>) -> Result<()> {
+fn open_closed<'a>(
+    files: &impl Files,
+    rest: &'a Rest,
+    renamed: impl Iterator<Item = &'a String>,
+) -> Result<()> {
     let moved = rest.moves.iter().map(|(_, path)| path);
-    let changed: HashSet<&str> =
-        renamed.chain(moved).chain(&rest.in_the_way).chain(&rest.clean).map(|path| path::parent(path)).collect();
-    let closed = rest.closed.iter().filter(|(path, ..)| changed.contains(path.as_str()));
+    let changed: HashSet<&str> = renamed
+        .chain(moved)
+        .chain(&rest.in_the_way)
+        .chain(&rest.clean)
+        .map(|path| path::parent(path))
+        .collect();
+    let closed = rest
+        .closed
+        .iter()
+        .filter(|(path, ..)| changed.contains(path.as_str()));
     let open = |(path, bits, modified): &(String, u16, _)| Change {
         path: path.clone(),
         bits: Some(bits | 0o300),
@@ -122,14 +163,23 @@ fn open_closed<'a>(files: &impl Files, rest: &'a Rest, renamed: impl Iterator<It
 
 /// Copies what a large file's predecessor has already, and nobody fetched.
 fn fill(files: &impl Files, commit: &Commit, kept: &[Kept]) -> Result<()> {
-    let (Some(path), false) = (&commit.path, kept.is_empty()) else { return Ok(()) };
-    let (from, to) = (files.open(path, Open::Read)?, files.open(&commit.staged, Open::Write)?);
+    let (Some(path), false) = (&commit.path, kept.is_empty()) else {
+        return Ok(());
+    };
+    let (from, to) = (
+        files.open(path, Open::Read)?,
+        files.open(&commit.staged, Open::Write)?,
+    );
     let mut content = Vec::new();
     for piece in kept {
         content.clear();
         from.read(piece.at, piece.length as usize, &mut content)?;
         if Digest::of(&content) != piece.digest {
-            return Err(Error::invalid("file-changed", "a file changed while it was compared", path));
+            return Err(Error::invalid(
+                "file-changed",
+                "a file changed while it was compared",
+                path,
+            ));
         }
         to.write(piece.at, &content)?;
     }

@@ -8,8 +8,8 @@ use crate::glob::Selection;
 use crate::id::PackId;
 use crate::lookup::{self, Scope};
 use crate::path;
-use crate::plan::{Action, Planned, Step, Task};
 use crate::persist::STAGING;
+use crate::plan::{Action, Planned, Step, Task};
 use crate::ports::{DirEntry, Edit, Files, Kind, Open, Store};
 use crate::tree::{Content, Entry, Place, Tree};
 use crate::workspace::{self, Merged, OnConflict};
@@ -54,7 +54,11 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         merged = workspace::only(merged, only);
         if merged.is_empty() {
             let message = "no file of the tree matches";
-            return Err(Error::nothing_matched("no-files", message, &request.only.join(" ")));
+            return Err(Error::nothing_matched(
+                "no-files",
+                message,
+                &request.only.join(" "),
+            ));
         }
     }
     if !request.dry_run {
@@ -74,10 +78,15 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         staged: 0,
         rest: Rest::default(),
     };
-    comparing.rest.builds = layers.iter().filter_map(|(layer, _)| layer.record.clone()).collect();
+    comparing.rest.builds = layers
+        .iter()
+        .filter_map(|(layer, _)| layer.record.clone())
+        .collect();
     comparing.enter(String::new(), Standing::Existing(""))?;
     for Merged { entry, layer } in &merged {
-        let (_, tree) = layers.get(*layer).ok_or_else(|| Error::internal("an entry of no layer"))?;
+        let (_, tree) = layers
+            .get(*layer)
+            .ok_or_else(|| Error::internal("an entry of no layer"))?;
         comparing.entry(entry, tree)?;
     }
     while !comparing.open.is_empty() {
@@ -150,7 +159,13 @@ impl<F: Files> Comparing<'_, F> {
 
     /// Leaves the innermost directory: what the tree did not name there goes with `clean`.
     fn leave(&mut self) {
-        let Some(Dir { path: dir, state: State::Existing(left) }) = self.open.pop() else { return };
+        let Some(Dir {
+            path: dir,
+            state: State::Existing(left),
+        }) = self.open.pop()
+        else {
+            return;
+        };
         if !self.request.clean {
             return;
         }
@@ -171,7 +186,11 @@ impl<F: Files> Comparing<'_, F> {
 
     fn step(&mut self, action: Action, path: &str, bytes: u64) {
         if self.request.dry_run {
-            self.steps.push(Step { action, path: path.to_owned(), bytes });
+            self.steps.push(Step {
+                action,
+                path: path.to_owned(),
+                bytes,
+            });
         }
     }
 
@@ -206,14 +225,26 @@ impl<F: Files> Comparing<'_, F> {
 
     fn directory(&mut self, entry: &Entry, there: Option<DirEntry>, inside: Option<String>) -> Result<()> {
         self.rest.directories += 1;
-        self.rest.directories_apply.push((entry.path.clone(), entry.bits, entry.modified));
+        self.rest
+            .directories_apply
+            .push((entry.path.clone(), entry.bits, entry.modified));
         if let Some(there) = there.as_ref().filter(|there| there.kind == Kind::Directory) {
             if there.bits & 0o300 != 0o300 {
-                self.rest.closed.push((entry.path.clone(), there.bits & 0o777, there.modified));
+                self.rest
+                    .closed
+                    .push((entry.path.clone(), there.bits & 0o777, there.modified));
             }
             return self.enter(entry.path.clone(), Standing::Existing(&entry.path));
         }
-        self.step(if there.is_some() { Action::Replace } else { Action::Create }, &entry.path, 0);
+        self.step(
+            if there.is_some() {
+                Action::Replace
+            } else {
+                Action::Create
+            },
+            &entry.path,
+            0,
+        );
         let staged = match inside {
             Some(staged) => staged,
             None => {
@@ -239,12 +270,22 @@ impl<F: Files> Comparing<'_, F> {
     ) -> Result<()> {
         self.rest.symlinks += 1;
         if there.as_ref().is_some_and(|there| {
-            there.kind == Kind::Symlink && there.target == target.as_bytes() && there.modified == entry.modified
+            there.kind == Kind::Symlink
+                && there.target == target.as_bytes()
+                && there.modified == entry.modified
         }) {
             return Ok(());
         }
         self.make_way(entry, there.as_ref())?;
-        self.step(if there.is_some() { Action::Replace } else { Action::Create }, &entry.path, 0);
+        self.step(
+            if there.is_some() {
+                Action::Replace
+            } else {
+                Action::Create
+            },
+            &entry.path,
+            0,
+        );
         let staged = match inside {
             Some(staged) => staged,
             None => {
@@ -263,7 +304,8 @@ impl<F: Files> Comparing<'_, F> {
             return Ok(());
         }
         if !self.request.clean {
-            let message = "a directory is where the tree has a file or a symlink, and attach keeps what is there";
+            let message =
+                "a directory is where the tree has a file or a symlink, and attach keeps what is there";
             return Err(Error::invalid("directory-in-the-way", message, &entry.path));
         }
         self.rest.in_the_way.push(entry.path.clone());
@@ -277,12 +319,16 @@ impl<F: Files> Comparing<'_, F> {
         there: Option<DirEntry>,
         inside: Option<String>,
     ) -> Result<()> {
-        let Content::File { size, digest, place } = &entry.content else { return Ok(()) };
+        let Content::File { size, digest, place } = &entry.content else {
+            return Ok(());
+        };
         self.rest.files += 1;
         self.rest.bytes += size;
         self.make_way(entry, there.as_ref())?;
         let large = matches!(place, Place::Slices(_));
-        let compared = there.as_ref().is_some_and(|there| there.kind == Kind::File && there.size == *size);
+        let compared = there
+            .as_ref()
+            .is_some_and(|there| there.kind == Kind::File && there.size == *size);
         let action = match (&there, compared) {
             (None, _) => Action::Create,
             (Some(_), true) => Action::Compare,
@@ -294,7 +340,10 @@ impl<F: Files> Comparing<'_, F> {
         let mut compare = None;
         if large || !in_new_directory {
             let commit = self.rest.commits.len() as u32;
-            compare = compared.then(|| Compare { commit, path: entry.path.clone() });
+            compare = compared.then(|| Compare {
+                commit,
+                path: entry.path.clone(),
+            });
             self.rest.commits.push(Commit {
                 staged: staged.clone(),
                 path: (!in_new_directory).then(|| entry.path.clone()),
@@ -302,12 +351,14 @@ impl<F: Files> Comparing<'_, F> {
                 modified: entry.modified,
                 large,
                 compared,
-                attributes_differ: there.is_some_and(|there| {
-                    (there.bits, there.modified) != (entry.bits, entry.modified)
-                }),
+                attributes_differ: there
+                    .is_some_and(|there| (there.bits, there.modified) != (entry.bits, entry.modified)),
             });
         }
-        let whole = PieceTarget::Whole { bits: entry.bits, modified: entry.modified };
+        let whole = PieceTarget::Whole {
+            bits: entry.bits,
+            modified: entry.modified,
+        };
         let piece = |start, length, digest, target| Piece {
             staged: staged.clone(),
             start,
@@ -325,7 +376,9 @@ impl<F: Files> Comparing<'_, F> {
                 let mut at = 0;
                 for number in Tree::slices(runs) {
                     let chunk = tree.chunk(number)?;
-                    let digest = chunk.digest.ok_or_else(|| Error::internal("a checked slice has no digest"))?;
+                    let digest = chunk
+                        .digest
+                        .ok_or_else(|| Error::internal("a checked slice has no digest"))?;
                     let length = chunk.raw_length;
                     self.need(tree, number, piece(0, length, digest, PieceTarget::Part { at }))?;
                     at += u64::from(length);
@@ -337,21 +390,30 @@ impl<F: Files> Comparing<'_, F> {
 
     fn need(&mut self, tree: &Tree, number: u32, piece: Piece) -> Result<()> {
         let chunk = tree.chunk(number)?;
-        let id = tree.packs.get(chunk.pack as usize).ok_or_else(|| Error::internal("a chunk of no pack"))?;
+        let id = tree
+            .packs
+            .get(chunk.pack as usize)
+            .ok_or_else(|| Error::internal("a chunk of no pack"))?;
         let packs = &mut self.packs;
         let pack = *self.pack_numbers.entry(*id).or_insert_with(|| {
             packs.push(*id);
             packs.len() as u32 - 1
         });
-        let needed = self.chunks.entry((pack, chunk.offset)).or_insert_with(|| ChunkIn {
-            offset: chunk.offset,
-            length: chunk.length,
-            raw_length: chunk.raw_length,
-            pieces: Vec::new(),
-        });
+        let needed = self
+            .chunks
+            .entry((pack, chunk.offset))
+            .or_insert_with(|| ChunkIn {
+                offset: chunk.offset,
+                length: chunk.length,
+                raw_length: chunk.raw_length,
+                pieces: Vec::new(),
+            });
         // Two trees may speak of one pack; an honest one never gives two lengths for one place.
         if (needed.length, needed.raw_length) != (chunk.length, chunk.raw_length) {
-            let message = format!("two trees give different lengths for the chunk at {}", chunk.offset);
+            let message = format!(
+                "two trees give different lengths for the chunk at {}",
+                chunk.offset
+            );
             return Err(Error::damaged(&crate::keys::pack(id), message));
         }
         needed.pieces.push(piece);
@@ -360,7 +422,11 @@ impl<F: Files> Comparing<'_, F> {
 
     /// Makes the staging directory and everything that workers expect in it, and cuts the tasks.
     fn finish(mut self, merged: &[Merged]) -> Result<Planned> {
-        let mut planned = Planned { files: self.rest.files, bytes: self.rest.bytes, ..Planned::default() };
+        let mut planned = Planned {
+            files: self.rest.files,
+            bytes: self.rest.bytes,
+            ..Planned::default()
+        };
         if self.request.dry_run {
             self.steps.sort_by(|a, b| path::compare(&a.path, &b.path));
             planned.steps = self.steps;
@@ -377,10 +443,22 @@ impl<F: Files> Comparing<'_, F> {
             self.files.open(&commit.staged, Open::Create)?;
         }
         if !self.empty.is_empty() {
-            let chunk = ChunkIn { offset: 0, length: 0, raw_length: 0, pieces: self.empty };
+            let chunk = ChunkIn {
+                offset: 0,
+                length: 0,
+                raw_length: 0,
+                pieces: self.empty,
+            };
             let files = chunk.pieces.len() as u64;
-            let payload = crate::wire::write(&TaskIn { pack: None, chunks: vec![chunk] })?;
-            planned.tasks.push(Task { payload, files, bytes: 0 });
+            let payload = crate::wire::write(&TaskIn {
+                pack: None,
+                chunks: vec![chunk],
+            })?;
+            planned.tasks.push(Task {
+                payload,
+                files,
+                bytes: 0,
+            });
         }
         planned.tasks.extend(tasks(self.chunks, &self.packs)?);
         planned.rest = crate::wire::write(&self.rest)?;
@@ -405,8 +483,15 @@ fn tasks(chunks: BTreeMap<ChunkKey, ChunkIn>, packs: &[PackId]) -> Result<Vec<Ta
         let ends = chunks.peek().is_none_or(|((next, _), _)| *next != pack);
         if ends || bytes >= TASK_BYTES || files >= TASK_FILES {
             let pack = packs.get(pack as usize).copied();
-            let payload = crate::wire::write(&TaskIn { pack, chunks: std::mem::take(&mut open) })?;
-            tasks.push(Task { payload, files, bytes });
+            let payload = crate::wire::write(&TaskIn {
+                pack,
+                chunks: std::mem::take(&mut open),
+            })?;
+            tasks.push(Task {
+                payload,
+                files,
+                bytes,
+            });
             (files, bytes) = (0, 0);
         }
     }

@@ -16,7 +16,11 @@ pub(super) const FILES: &str = "f";
 /// Makes an empty staging directory that only its owner can enter: its files get their permission bits later.
 pub(super) fn make(files: &impl Files) -> Result<()> {
     files.edit(Edit::MakeDirectory(STAGING))?;
-    files.apply(&[Change { path: STAGING.to_owned(), bits: Some(0o700), modified: Time::default() }])?;
+    files.apply(&[Change {
+        path: STAGING.to_owned(),
+        bits: Some(0o700),
+        modified: Time::default(),
+    }])?;
     for part in [TREES, FILES] {
         files.edit(Edit::MakeDirectory(&path::join(STAGING, part)))?;
     }
@@ -25,15 +29,26 @@ pub(super) fn make(files: &impl Files) -> Result<()> {
 
 /// Takes back what an abandoned or killed run left.
 pub fn abandon(files: &impl Files) -> Result<()> {
-    let left = files.entries("")?.into_iter().any(|entry| entry.name == STAGING.as_bytes());
-    if left { remove(files, STAGING).map(|_| ()) } else { Ok(()) }
+    let left = files
+        .entries("")?
+        .into_iter()
+        .any(|entry| entry.name == STAGING.as_bytes());
+    if left {
+        remove(files, STAGING).map(|_| ())
+    } else {
+        Ok(())
+    }
 }
 
 /// Removes a file, a symlink, or a directory with all that is in it. Never follows a link. Returns how many entries
 /// that were.
 pub(super) fn remove(files: &impl Files, path: &str) -> Result<u64> {
     let name = path::file_name(path).as_bytes();
-    let Some(entry) = files.entries(path::parent(path))?.into_iter().find(|entry| entry.name == name) else {
+    let Some(entry) = files
+        .entries(path::parent(path))?
+        .into_iter()
+        .find(|entry| entry.name == name)
+    else {
         return Ok(0);
     };
     if entry.kind != Kind::Directory {
@@ -52,7 +67,11 @@ fn remove_directory(files: &impl Files, dir: String, bits: u16) -> Result<u64> {
     while let Some((dir, bits)) = found.pop() {
         if bits & 0o700 != 0o700 {
             // A directory without write permission keeps its entries from being removed.
-            let open = Change { path: dir.clone(), bits: Some(bits & 0o777 | 0o700), modified: Time::default() };
+            let open = Change {
+                path: dir.clone(),
+                bits: Some(bits & 0o777 | 0o700),
+                modified: Time::default(),
+            };
             files.apply(&[open])?;
         }
         for entry in files.entries(&dir)? {

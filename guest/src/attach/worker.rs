@@ -51,12 +51,23 @@ impl Worker {
     fn drop_equal(&mut self, files: &impl Files, chunk: &mut ChunkIn, outcome: &mut Outcome) -> Result<()> {
         let mut failed = None;
         chunk.pieces.retain(|piece| {
-            let Some(compare) = &piece.compare else { return true };
-            let at = if let PieceTarget::Part { at } = piece.target { at } else { 0 };
+            let Some(compare) = &piece.compare else {
+                return true;
+            };
+            let at = if let PieceTarget::Part { at } = piece.target {
+                at
+            } else {
+                0
+            };
             match self.stands(files, &compare.path, at, piece) {
                 Ok(true) => {
                     let Piece { length, digest, .. } = *piece;
-                    outcome.kept.push(Kept { commit: compare.commit, at, length, digest });
+                    outcome.kept.push(Kept {
+                        commit: compare.commit,
+                        at,
+                        length,
+                        digest,
+                    });
                     false
                 }
                 Ok(false) => true,
@@ -71,7 +82,9 @@ impl Worker {
 
     /// Whether a file that is there has a piece's bytes. One that cannot be read has not: it is replaced.
     fn stands(&mut self, files: &impl Files, path: &str, at: u64, piece: &Piece) -> Result<bool> {
-        let Ok(file) = files.open(path, Open::Read) else { return Ok(false) };
+        let Ok(file) = files.open(path, Open::Read) else {
+            return Ok(false);
+        };
         self.existing.clear();
         let read = file.read(at, piece.length as usize, &mut self.existing)?;
         Ok(read == piece.length as usize && Digest::of(&self.existing) == piece.digest)
@@ -87,19 +100,29 @@ impl Worker {
         changes: &mut Vec<Change>,
         outcome: &mut Outcome,
     ) -> Result<()> {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return Ok(());
+        };
         let key = keys::pack(pack);
         let length = last.offset + u64::from(last.length) - first.offset;
         let Some(bytes) = store.get(&key, Some((first.offset, length)))? else {
-            return Err(Error::damaged_digest(&key, "the pack is missing", pack.to_string(), String::new()));
+            return Err(Error::damaged_digest(
+                &key,
+                "the pack is missing",
+                pack.to_string(),
+                String::new(),
+            ));
         };
         outcome.fetched_bytes += bytes.len() as u64;
         for chunk in run {
             let start = (chunk.offset - first.offset) as usize;
             let frame = bytes.get(start..start + chunk.length as usize);
-            let opened = frame.ok_or_else(|| "it is cut short".to_owned()).and_then(|frame| {
-                self.decompressor.open(frame, chunk.raw_length as usize, &mut self.content)
-            });
+            let opened = frame
+                .ok_or_else(|| "it is cut short".to_owned())
+                .and_then(|frame| {
+                    self.decompressor
+                        .open(frame, chunk.raw_length as usize, &mut self.content)
+                });
             opened.map_err(|why| damaged_pack(store, pack, chunk, &why))?;
             for piece in &chunk.pieces {
                 let end = piece.start as usize + piece.length as usize;
@@ -141,7 +164,11 @@ fn write(
         PieceTarget::Whole { bits, modified } => {
             let file = files.open(&piece.staged, Open::Create)?;
             file.write(0, content)?;
-            changes.push(Change { path: piece.staged.clone(), bits: Some(bits), modified });
+            changes.push(Change {
+                path: piece.staged.clone(),
+                bits: Some(bits),
+                modified,
+            });
             outcome.new_files += 1;
         }
         PieceTarget::Part { at } => files.open(&piece.staged, Open::Write)?.write(at, content)?,
@@ -165,7 +192,12 @@ fn wrong_piece(store: &impl Store, pack: &PackId, piece: &Piece, found: Digest) 
     match &error {
         Error::Damaged(damage) if damage.expected == damage.found => {
             let message = "a tree points to bytes of another file, though the pack is whole".to_owned();
-            Error::damaged_digest(&keys::pack(pack), message, piece.digest.to_string(), found.to_string())
+            Error::damaged_digest(
+                &keys::pack(pack),
+                message,
+                piece.digest.to_string(),
+                found.to_string(),
+            )
         }
         _ => error,
     }

@@ -33,7 +33,10 @@ impl Granted {
             .into_iter()
             .next()
             .ok_or_else(|| Error::internal("the host granted no directory"))?;
-        Ok(Granted { root: Rc::new(root), dirs: RefCell::default() })
+        Ok(Granted {
+            root: Rc::new(root),
+            dirs: RefCell::default(),
+        })
     }
 
     fn dir(&self, dir: &str) -> Result<Rc<Descriptor>> {
@@ -49,7 +52,12 @@ impl Granted {
         }
         let opened = self
             .root
-            .open_at(PathFlags::empty(), dir, OpenFlags::DIRECTORY, DescriptorFlags::READ)
+            .open_at(
+                PathFlags::empty(),
+                dir,
+                OpenFlags::DIRECTORY,
+                DescriptorFlags::READ,
+            )
             .map_err(|code| failed("opened", dir, code))?;
         let opened = Rc::new(opened);
         if dirs.len() >= OPEN_DIRS_MAX {
@@ -70,7 +78,11 @@ impl Files for Granted {
     type File = OpenFile;
 
     fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
-        Ok(attributes::entries(dir).map_err(from_wit_error)?.into_iter().map(entry).collect())
+        Ok(attributes::entries(dir)
+            .map_err(from_wit_error)?
+            .into_iter()
+            .map(entry)
+            .collect())
     }
 
     fn open(&self, path: &str, how: Open) -> Result<OpenFile> {
@@ -83,7 +95,10 @@ impl Files for Granted {
             .dir(path::parent(path))?
             .open_at(PathFlags::empty(), path::file_name(path), open, flags)
             .map_err(|code| failed(if how == Open::Create { "created" } else { "opened" }, path, code))?;
-        Ok(OpenFile { path: path.to_owned(), descriptor })
+        Ok(OpenFile {
+            path: path.to_owned(),
+            descriptor,
+        })
     }
 
     fn edit(&self, edit: Edit<'_>) -> Result<()> {
@@ -91,21 +106,25 @@ impl Files for Granted {
         match edit {
             Edit::MakeDirectory(path) => {
                 let (dir, name) = at(path)?;
-                dir.create_directory_at(name).map_err(|code| failed("created", path, code))
+                dir.create_directory_at(name)
+                    .map_err(|code| failed("created", path, code))
             }
             Edit::Rename(from, to) => {
                 let ((old, name), (new, new_name)) = (at(from)?, at(to)?);
-                old.rename_at(name, &new, new_name).map_err(|code| failed("given its name", to, code))?;
+                old.rename_at(name, &new, new_name)
+                    .map_err(|code| failed("given its name", to, code))?;
                 self.forget(from);
                 Ok(())
             }
             Edit::RemoveFile(path) => {
                 let (dir, name) = at(path)?;
-                dir.unlink_file_at(name).map_err(|code| failed("removed", path, code))
+                dir.unlink_file_at(name)
+                    .map_err(|code| failed("removed", path, code))
             }
             Edit::RemoveDirectory(path) => {
                 let (dir, name) = at(path)?;
-                dir.remove_directory_at(name).map_err(|code| failed("removed", path, code))?;
+                dir.remove_directory_at(name)
+                    .map_err(|code| failed("removed", path, code))?;
                 self.forget(path);
                 Ok(())
             }
@@ -134,7 +153,9 @@ impl Files for Granted {
 impl Granted {
     /// A directory that has another name, or none, must not be found under its old one.
     fn forget(&self, dir: &str) {
-        self.dirs.borrow_mut().retain(|(name, _)| name != dir && !path::is_below(name, dir));
+        self.dirs
+            .borrow_mut()
+            .retain(|(name, _)| name != dir && !path::is_below(name, dir));
     }
 }
 
@@ -174,8 +195,11 @@ impl File for OpenFile {
     }
 
     fn seen(&self) -> Result<(u64, Time)> {
-        let stat = self.descriptor.stat().map_err(|code| failed("looked at", &self.path, code))?;
-        // Unsigned in WASI: a time before 1970 arrives as its two's complement.
+        let stat = self
+            .descriptor
+            .stat()
+            .map_err(|code| failed("looked at", &self.path, code))?;
+        // Unsigned in WASI: there is none for a time before 1970.
         let modified = stat.data_modification_timestamp.map(|at| Time {
             seconds: at.seconds as i64,
             nanoseconds: at.nanoseconds,
@@ -212,10 +236,16 @@ fn failed(what: &str, path: &str, code: ErrorCode) -> Error {
         ErrorCode::ReadOnly => ("read-only", "the file system is read-only"),
         ErrorCode::InsufficientMemory => ("too-many-open-files", "too many open files, or no memory"),
         ErrorCode::Exist => ("exists", "something has this name already"),
-        ErrorCode::NotDirectory | ErrorCode::Loop => ("not-a-directory", "a name in the path is no directory"),
+        ErrorCode::NotDirectory | ErrorCode::Loop => {
+            ("not-a-directory", "a name in the path is no directory")
+        }
         ErrorCode::FileTooLarge => ("file-too-large", "the file is too large for the file system"),
         _ => ("file-system", ""),
     };
-    let why = if why.is_empty() { code.message().to_owned() } else { why.to_owned() };
+    let why = if why.is_empty() {
+        code.message().to_owned()
+    } else {
+        why.to_owned()
+    };
     Error::Files(warning(word, format!("a file could not be {what}: {why}"), path))
 }

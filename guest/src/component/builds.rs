@@ -51,11 +51,26 @@ fn show(scope: &Scope) -> Result<wit::Details> {
             Content::File { size, digest, .. } => (Kind::File, size, digest.to_string(), String::new()),
         };
         let modified = wit_time(entry.modified);
-        entries.push(wit::TreeEntry { path: entry.path, kind, bits: entry.bits, modified, size, digest, target });
+        entries.push(wit::TreeEntry {
+            path: entry.path,
+            kind,
+            bits: entry.bits,
+            modified,
+            size,
+            digest,
+            target,
+        });
     }
     if entries.len() > crate::tree::ENTRIES_MAX {
-        return Err(Error::limit("tree-too-large", "the merged layers have too many entries", &scope.selector));
+        return Err(Error::limit(
+            "tree-too-large",
+            "the merged layers have too many entries",
+            &scope.selector,
+        ));
     }
     let records = layers.into_iter().filter_map(|(layer, _)| layer.record).collect();
-    Ok(wit::Details { builds: builds(records), entries })
+    Ok(wit::Details {
+        builds: builds(records),
+        entries,
+    })
 }

@@ -10,21 +10,47 @@ use crate::record::Record;
 use crate::workspace::OnConflict;
 
 pub(super) fn time(time: wit::Timestamp) -> Time {
-    Time { seconds: time.seconds, nanoseconds: time.nanoseconds }
+    Time {
+        seconds: time.seconds,
+        nanoseconds: time.nanoseconds,
+    }
 }
 
 pub(super) fn wit_time(time: Time) -> wit::Timestamp {
-    wit::Timestamp { seconds: time.seconds, nanoseconds: time.nanoseconds }
+    wit::Timestamp {
+        seconds: time.seconds,
+        nanoseconds: time.nanoseconds,
+    }
 }
 
 fn problem(problem: wit::Problem) -> Problem {
-    let wit::Problem { code, message, subject, causes } = problem;
-    Problem { code: code.into(), message, subject, causes }
+    let wit::Problem {
+        code,
+        message,
+        subject,
+        causes,
+    } = problem;
+    Problem {
+        code: code.into(),
+        message,
+        subject,
+        causes,
+    }
 }
 
 pub(super) fn wit_problem(problem: Problem) -> wit::Problem {
-    let Problem { code, message, subject, causes } = problem;
-    wit::Problem { code: code.into_owned(), message, subject, causes }
+    let Problem {
+        code,
+        message,
+        subject,
+        causes,
+    } = problem;
+    wit::Problem {
+        code: code.into_owned(),
+        message,
+        subject,
+        causes,
+    }
 }
 
 pub(super) fn wit_problems(problems: Vec<Problem>) -> Vec<wit::Problem> {
@@ -37,9 +63,17 @@ pub(super) fn from_wit_error(error: wit::Error) -> Error {
         wit::Error::MissingContext(it) => Error::MissingContext(problem(it)),
         wit::Error::NothingMatched(it) => Error::NothingMatched(problem(it)),
         wit::Error::Conflict(it) => Error::Conflict(problem(it)),
-        wit::Error::Damaged(wit::Damage { key, message, expected, found }) => {
-            Error::Damaged(Damage { key, message, expected, found })
-        }
+        wit::Error::Damaged(wit::Damage {
+            key,
+            message,
+            expected,
+            found,
+        }) => Error::Damaged(Damage {
+            key,
+            message,
+            expected,
+            found,
+        }),
         wit::Error::Unsupported(it) => Error::Unsupported(problem(it)),
         wit::Error::Files(it) => Error::Files(problem(it)),
         wit::Error::Store(it) => Error::Store(problem(it)),
@@ -54,9 +88,17 @@ pub(super) fn to_wit_error(error: Error) -> wit::Error {
         Error::MissingContext(it) => wit::Error::MissingContext(wit_problem(it)),
         Error::NothingMatched(it) => wit::Error::NothingMatched(wit_problem(it)),
         Error::Conflict(it) => wit::Error::Conflict(wit_problem(it)),
-        Error::Damaged(Damage { key, message, expected, found }) => {
-            wit::Error::Damaged(wit::Damage { key, message, expected, found })
-        }
+        Error::Damaged(Damage {
+            key,
+            message,
+            expected,
+            found,
+        }) => wit::Error::Damaged(wit::Damage {
+            key,
+            message,
+            expected,
+            found,
+        }),
         Error::Unsupported(it) => wit::Error::Unsupported(wit_problem(it)),
         Error::Files(it) => wit::Error::Files(wit_problem(it)),
         Error::Store(it) => wit::Error::Store(wit_problem(it)),
@@ -66,8 +108,18 @@ pub(super) fn to_wit_error(error: Error) -> wit::Error {
 }
 
 pub(super) fn scope(scope: wit::Scope) -> Scope {
-    let wit::Scope { selector, name, jobs, context: who } = scope;
-    Scope { selector, name, jobs, context: context(who) }
+    let wit::Scope {
+        selector,
+        name,
+        jobs,
+        context: who,
+    } = scope;
+    Scope {
+        selector,
+        name,
+        jobs,
+        context: context(who),
+    }
 }
 
 pub(super) fn context(context: wit::BuildContext) -> Context {
@@ -84,7 +136,9 @@ pub(super) fn context(context: wit::BuildContext) -> Context {
         workflow: context.workflow,
         workspace: context.workspace,
         job: context.job,
-        node: context.node.map(|wit::Node { index, total }| Node { index, total }),
+        node: context
+            .node
+            .map(|wit::Node { index, total }| Node { index, total }),
         pull_request: context.pull_request,
         fork: context.fork,
         url: context.url,

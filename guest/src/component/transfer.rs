@@ -34,7 +34,9 @@ impl wit::Guest for super::Component {
         if rest.first() == Some(&PERSIST) {
             return Ok(());
         }
-        GrantedFiles::new().and_then(|files| attach::abandon(&files)).map_err(to_wit_error)
+        GrantedFiles::new()
+            .and_then(|files| attach::abandon(&files))
+            .map_err(to_wit_error)
     }
 }
 
@@ -62,14 +64,19 @@ impl State {
             Some((&ATTACH, _)) => Work::Attach(Box::default()),
             _ => return Err(Error::internal("`shared` is from no plan")),
         };
-        Ok(State { files: GrantedFiles::new()?, work })
+        Ok(State {
+            files: GrantedFiles::new()?,
+            work,
+        })
     }
 }
 
 impl wit::GuestWorker for Worker {
     fn new(index: u32, shared: Vec<u8>) -> Worker {
         // A constructor cannot fail, so the first call says that there is no state.
-        Worker { state: RefCell::new(State::new(index, &shared).ok()) }
+        Worker {
+            state: RefCell::new(State::new(index, &shared).ok()),
+        }
     }
 
     fn run(&self, task: Vec<u8>) -> Result<wit::Outcome, wit::Error> {
@@ -94,7 +101,9 @@ impl wit::GuestWorker for Worker {
 }
 
 fn no_state() -> wit::Error {
-    to_wit_error(Error::internal("a worker was used that is closed, has failed, or is from no plan"))
+    to_wit_error(Error::internal(
+        "a worker was used that is closed, has failed, or is from no plan",
+    ))
 }
 
 fn marked(mark: u8, bytes: Vec<u8>) -> Vec<u8> {
@@ -144,8 +153,16 @@ fn wit_planned(mark: u8, planned: Planned) -> wit::Planned {
 }
 
 fn task(task: Task) -> wit::Task {
-    let Task { payload, files, bytes } = task;
-    wit::Task { payload, files, bytes }
+    let Task {
+        payload,
+        files,
+        bytes,
+    } = task;
+    wit::Task {
+        payload,
+        files,
+        bytes,
+    }
 }
 
 fn step(step: Step) -> wit::Step {
@@ -156,7 +173,11 @@ fn step(step: Step) -> wit::Step {
         Action::Compare => wit::Action::Compare,
         Action::Remove => wit::Action::Remove,
     };
-    wit::Step { action, path: step.path, bytes: step.bytes }
+    wit::Step {
+        action,
+        path: step.path,
+        bytes: step.bytes,
+    }
 }
 
 fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
@@ -164,7 +185,9 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
     match rest.split_first() {
         Some((&PERSIST, rest)) => {
             let report = persist::finish(&GrantedStore, &files, rest, outcomes)?;
-            let record = report.record.ok_or_else(|| Error::internal("a persist ended without a record"))?;
+            let record = report
+                .record
+                .ok_or_else(|| Error::internal("a persist ended without a record"))?;
             Ok(wit::Report::Persisted(wit::Persisted {
                 files: record.files,
                 bytes: record.bytes,

@@ -48,7 +48,9 @@ pub(crate) fn load(store: &impl Store, records: &[Record]) -> Result<(Chunks, In
 fn add(tree: &Tree, packs: &mut HashMap<PackId, u32>, chunks: &mut Chunks, index: &mut Index) {
     let first = chunks.chunks.len() as u32;
     for chunk in &tree.chunks {
-        let Some(id) = tree.packs.get(chunk.pack as usize) else { continue };
+        let Some(id) = tree.packs.get(chunk.pack as usize) else {
+            continue;
+        };
         let pack = *packs.entry(*id).or_insert_with(|| {
             chunks.packs.push(*id);
             chunks.packs.len() as u32 - 1
@@ -56,10 +58,18 @@ fn add(tree: &Tree, packs: &mut HashMap<PackId, u32>, chunks: &mut Chunks, index
         if let Some(digest) = chunk.digest {
             index.slices.push((digest, chunks.chunks.len() as u32));
         }
-        chunks.chunks.push(Chunk { pack, ..chunk.clone() });
+        chunks.chunks.push(Chunk {
+            pack,
+            ..chunk.clone()
+        });
     }
     for entry in &tree.entries {
-        if let Content::File { digest, place: Place::Bundle { chunk, offset }, .. } = &entry.content {
+        if let Content::File {
+            digest,
+            place: Place::Bundle { chunk, offset },
+            ..
+        } = &entry.content
+        {
             index.files.push((*digest, first + chunk, *offset));
         }
     }
@@ -68,14 +78,20 @@ fn add(tree: &Tree, packs: &mut HashMap<PackId, u32>, chunks: &mut Chunks, index
 impl Index {
     /// Returns where a small file with this digest lies.
     pub(crate) fn file(&self, digest: &Digest) -> Option<At> {
-        let found = self.files.binary_search_by_key(digest, |(digest, ..)| *digest).ok()?;
+        let found = self
+            .files
+            .binary_search_by_key(digest, |(digest, ..)| *digest)
+            .ok()?;
         let (_, chunk, offset) = *self.files.get(found)?;
         Some(At::Base { chunk, offset })
     }
 
     /// Returns where a slice with this digest lies.
     pub(crate) fn slice(&self, digest: &Digest) -> Option<At> {
-        let found = self.slices.binary_search_by_key(digest, |(digest, _)| *digest).ok()?;
+        let found = self
+            .slices
+            .binary_search_by_key(digest, |(digest, _)| *digest)
+            .ok()?;
         let (_, chunk) = *self.slices.get(found)?;
         Some(At::Base { chunk, offset: 0 })
     }

@@ -39,15 +39,32 @@ pub struct Persisted {
 }
 
 /// Puts the tree together and commits the build.
-pub fn finish(store: &impl Store, files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Persisted> {
-    let Rest { mut record, base, base_record, check_conflicts } = crate::wire::read(rest)?;
+pub fn finish(
+    store: &impl Store,
+    files: &impl Files,
+    rest: &[u8],
+    outcomes: &[Vec<u8>],
+) -> Result<Persisted> {
+    let Rest {
+        mut record,
+        base,
+        base_record,
+        check_conflicts,
+    } = crate::wire::read(rest)?;
     let mut items = Vec::new();
     let mut packs: HashMap<u32, Packs> = HashMap::new();
-    let mut report = Persisted { base: base_record, ..Persisted::default() };
+    let mut report = Persisted {
+        base: base_record,
+        ..Persisted::default()
+    };
     for outcome in outcomes {
         match crate::wire::read(outcome)? {
             Outcome::Task(done) => items.extend(done),
-            Outcome::Closed { writer, packs: written, stored_bytes } => {
+            Outcome::Closed {
+                writer,
+                packs: written,
+                stored_bytes,
+            } => {
                 packs.insert(writer, written);
                 report.stored_bytes += stored_bytes;
             }
@@ -58,7 +75,11 @@ pub fn finish(store: &impl Store, files: &impl Files, rest: &[u8], outcomes: &[V
     report.stored_bytes += stored_bytes;
 
     let tree = assemble(&base, &packs, items, &mut report)?;
-    record.files = tree.entries.iter().filter(|entry| matches!(entry.content, Content::File { .. })).count() as u64;
+    record.files = tree
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.content, Content::File { .. }))
+        .count() as u64;
     record.bytes = tree.entries.iter().map(Entry::size).sum();
     if check_conflicts {
         check_other_jobs(store, &record, &tree)?;
@@ -89,7 +110,9 @@ fn repair(
         match done {
             Done::Small { at, .. } if again(at) => small.push(number),
             Done::Segment { slices } if slices.iter().any(|slice| again(&slice.at)) => {
-                let ItemKind::Segment { offset, .. } = item.kind else { continue };
+                let ItemKind::Segment { offset, .. } = item.kind else {
+                    continue;
+                };
                 let file = files.open(&item.path, Open::Read)?;
                 let mut start = offset;
                 for slice in slices {
@@ -102,12 +125,21 @@ fn repair(
             _ => {}
         }
     }
-    let wanted: Vec<Item> =
-        small.iter().filter_map(|number| items.get(*number)).map(|(item, _)| item.clone()).collect();
+    let wanted: Vec<Item> = small
+        .iter()
+        .filter_map(|number| items.get(*number))
+        .map(|(item, _)| item.clone())
+        .collect();
     let stored = worker.store_items(store, files, &wanted)?;
     for (number, new) in small.into_iter().zip(stored) {
         if let Some((item, old)) = items.get_mut(number) {
-            let digest = |done: &Done| if let Done::Small { digest, .. } = done { Some(*digest) } else { None };
+            let digest = |done: &Done| {
+                if let Done::Small { digest, .. } = done {
+                    Some(*digest)
+                } else {
+                    None
+                }
+            };
             if digest(old) != digest(&new) {
                 return Err(changed(&item.path));
             }
@@ -140,9 +172,13 @@ fn unfit_chunks(store: &impl Store, base: &Chunks, items: &[(Item, Done)]) -> Re
     let mut used: HashMap<u32, u64> = HashMap::new();
     for (item, done) in items {
         match (done, &item.kind) {
-            (Done::Small { at: At::Base { chunk, offset }, .. }, ItemKind::Small { size })
-                if places.insert((*chunk, *offset)) =>
-            {
+            (
+                Done::Small {
+                    at: At::Base { chunk, offset },
+                    ..
+                },
+                ItemKind::Small { size },
+            ) if places.insert((*chunk, *offset)) => {
                 *used.entry(*chunk).or_default() += size;
             }
             (Done::Segment { slices }, _) => {
@@ -208,7 +244,13 @@ impl<'a> Numbering<'a> {
                 (*writer, packs.iter().map(&mut start).collect())
             })
             .collect();
-        Numbering { base, written, starts, chunks: Vec::new(), numbers: HashMap::new() }
+        Numbering {
+            base,
+            written,
+            starts,
+            chunks: Vec::new(),
+            numbers: HashMap::new(),
+        }
     }
 
     /// Returns the preliminary number of a chunk.
@@ -236,18 +278,38 @@ impl<'a> Numbering<'a> {
 
     fn written(&self, writer: u32, number: u32) -> Result<(PackId, Chunk)> {
         let starts = self.starts.get(&writer).ok_or_else(no_chunk)?;
-        let pack = starts.partition_point(|start| *start <= number).checked_sub(1).ok_or_else(no_chunk)?;
+        let pack = starts
+            .partition_point(|start| *start <= number)
+            .checked_sub(1)
+            .ok_or_else(no_chunk)?;
         let start = starts.get(pack).ok_or_else(no_chunk)?;
-        let (id, chunks) = self.written.get(&writer).and_then(|packs| packs.get(pack)).ok_or_else(no_chunk)?;
+        let (id, chunks) = self
+            .written
+            .get(&writer)
+            .and_then(|packs| packs.get(pack))
+            .ok_or_else(no_chunk)?;
         let chunk = chunks.get((number - start) as usize).ok_or_else(no_chunk)?;
         let (offset, length) = (u64::from(chunk.offset), chunk.length);
-        Ok((*id, Chunk { pack: 0, offset, length, raw_length: chunk.raw_length, digest: chunk.digest }))
+        Ok((
+            *id,
+            Chunk {
+                pack: 0,
+                offset,
+                length,
+                raw_length: chunk.raw_length,
+                digest: chunk.digest,
+            },
+        ))
     }
 
     /// Sorts the chunks by pack and offset. Returns the packs, the chunks, and the final number of each.
     fn finish(self) -> (Vec<PackId>, Vec<Chunk>, Vec<u32>) {
-        let mut order: Vec<(usize, PackId, Chunk)> =
-            self.chunks.into_iter().enumerate().map(|(number, (id, chunk))| (number, id, chunk)).collect();
+        let mut order: Vec<(usize, PackId, Chunk)> = self
+            .chunks
+            .into_iter()
+            .enumerate()
+            .map(|(number, (id, chunk))| (number, id, chunk))
+            .collect();
         // Packs in the order in which the entries first use them: that is the order in which attach wants them.
         let mut packs: Vec<PackId> = Vec::new();
         let mut pack_numbers = HashMap::new();
@@ -267,7 +329,11 @@ impl<'a> Numbering<'a> {
                 *number = now as u32;
             }
         }
-        (packs, order.into_iter().map(|(.., chunk)| chunk).collect(), finals)
+        (
+            packs,
+            order.into_iter().map(|(.., chunk)| chunk).collect(),
+            finals,
+        )
     }
 }
 
@@ -284,10 +350,19 @@ fn assemble(
     // Bytes count as new where they were stored, so a second file with the same bytes does not.
     let mut counted = HashSet::new();
     let mut new_bytes_at = |at: At, length: u64| {
-        if matches!(at, At::New { .. }) && counted.insert(at) { length } else { 0 }
+        if matches!(at, At::New { .. }) && counted.insert(at) {
+            length
+        } else {
+            0
+        }
     };
     while let Some((item, done)) = items.next() {
-        let Item { path, bits, modified, kind } = item;
+        let Item {
+            path,
+            bits,
+            modified,
+            kind,
+        } = item;
         let mut new_bytes = 0;
         let content = match (kind, done) {
             (ItemKind::Directory, _) => {
@@ -298,13 +373,18 @@ fn assemble(
                 report.symlinks += 1;
                 Content::Symlink(target)
             }
-            (ItemKind::Small { .. }, Done::Plain) => {
-                Content::File { size: 0, digest: Digest::of(b""), place: Place::Empty }
-            }
+            (ItemKind::Small { .. }, Done::Plain) => Content::File {
+                size: 0,
+                digest: Digest::of(b""),
+                place: Place::Empty,
+            },
             (ItemKind::Small { size }, Done::Small { digest, at }) => {
                 new_bytes += new_bytes_at(at, size);
                 let (At::Base { offset, .. } | At::New { offset, .. }) = at;
-                let place = Place::Bundle { chunk: numbering.number(at)?, offset };
+                let place = Place::Bundle {
+                    chunk: numbering.number(at)?,
+                    offset,
+                };
                 Content::File { size, digest, place }
             }
             (ItemKind::Segment { size, .. }, Done::Segment { mut slices }) => {
@@ -312,30 +392,50 @@ fn assemble(
                     matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == path
                 };
                 while let Some((_, done)) = items.next_if(same_file) {
-                    let Done::Segment { slices: more } = done else { return Err(no_chunk()) };
+                    let Done::Segment { slices: more } = done else {
+                        return Err(no_chunk());
+                    };
                     slices.extend(more);
                 }
-                let digest =
-                    Digest::of_slices(slices.iter().map(|slice| (&slice.digest, u64::from(slice.length))));
+                let digest = Digest::of_slices(
+                    slices
+                        .iter()
+                        .map(|slice| (&slice.digest, u64::from(slice.length))),
+                );
                 let mut numbers = Vec::with_capacity(slices.len());
                 for slice in &slices {
                     new_bytes += new_bytes_at(slice.at, u64::from(slice.length));
                     numbers.push((numbering.number(slice.at)?, 1));
                 }
-                Content::File { size, digest, place: Place::Slices(numbers) }
+                Content::File {
+                    size,
+                    digest,
+                    place: Place::Slices(numbers),
+                }
             }
             _ => return Err(Error::internal("a worker's outcome does not fit its task")),
         };
         report.new_files += u64::from(new_bytes > 0);
         report.new_bytes += new_bytes;
-        entries.push(Entry { path, bits, modified, content });
+        entries.push(Entry {
+            path,
+            bits,
+            modified,
+            content,
+        });
     }
     let (packs, chunks, finals) = numbering.finish();
     let last = |number: u32| finals.get(number as usize).copied().ok_or_else(no_chunk);
     for entry in &mut entries {
         match &mut entry.content {
-            Content::File { place: Place::Bundle { chunk, .. }, .. } => *chunk = last(*chunk)?,
-            Content::File { place: Place::Slices(runs), .. } => {
+            Content::File {
+                place: Place::Bundle { chunk, .. },
+                ..
+            } => *chunk = last(*chunk)?,
+            Content::File {
+                place: Place::Slices(runs),
+                ..
+            } => {
                 let mut merged: Vec<(u32, u32)> = Vec::new();
                 for (number, _) in runs.iter() {
                     let number = last(*number)?;
@@ -349,15 +449,29 @@ fn assemble(
             _ => {}
         }
     }
-    Ok(Tree { entries, chunks, packs })
+    Ok(Tree {
+        entries,
+        chunks,
+        packs,
+    })
 }
 
 /// Finds, before anything becomes visible, a path that another job of the workspace persisted with other bytes. What is
 /// damaged there is for attach to report: it must not keep a job from replacing its own layer.
 fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<()> {
-    let Some(workspace) = &record.workspace else { return Ok(()) };
-    for layer in lookup::sound(lookup::layers(store, &keys::Project::new(&record.project), workspace))? {
-        if layer.job != record.job || layer.node != record.node {
+    let Some(workspace) = &record.workspace else {
+        return Ok(());
+    };
+    for layer in lookup::sound(lookup::layers(
+        store,
+        &keys::Project::new(&record.project),
+        workspace,
+    ))? {
+        // Of the same job, layers with another number of nodes are replaced, and so are those of an earlier run of it, by
+        // nodes that have not ended yet.
+        let is_replaced =
+            layer.node == record.node || layer.node.total != record.node.total || layer.order < record.order;
+        if layer.job != record.job || !is_replaced {
             let other = lookup::sound(Tree::load(store, &layer.tree))?;
             workspace::check_pair((&layer, &other), (record, tree))?;
         }
@@ -368,11 +482,18 @@ fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<
 /// Makes the build visible: the layer, then the keys by which it is found, the branch's last. Returns the record that
 /// stands, whether it stood before, and the bytes written.
 fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bool, u64)> {
-    let first = record.keys().into_iter().next().ok_or_else(|| Error::internal("a record has no key"))?;
+    let first = record
+        .keys()
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::internal("a record has no key"))?;
     let (record, repeated) = match store.get(&first, None)? {
         None => (record, false),
         // A build has one tree. The same step run again completes what an earlier run may have left incomplete.
-        Some(found) => (same_build(store, Record::open(&first, &found)?, &record, tree)?, true),
+        Some(found) => (
+            same_build(store, Record::open(&first, &found)?, &record, tree)?,
+            true,
+        ),
     };
     let bytes = record.seal()?;
     let mut written = 0;
@@ -406,5 +527,9 @@ fn same_build(store: &impl Store, stands: Record, record: &Record, tree: &Tree) 
         record.job_name(),
         record.artifact
     );
-    Err(Error::conflict("build-exists", message, &format!("build:{}", record.number)))
+    Err(Error::conflict(
+        "build-exists",
+        message,
+        &format!("build:{}", record.number),
+    ))
 }

@@ -39,9 +39,15 @@ pub(crate) enum ItemKind {
     Directory,
     Symlink(String),
     /// A file of at most [`SMALL_BYTES_MAX`].
-    Small { size: u64 },
+    Small {
+        size: u64,
+    },
     /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order.
-    Segment { size: u64, offset: u64, length: u64 },
+    Segment {
+        size: u64,
+        offset: u64,
+        length: u64,
+    },
 }
 
 /// What became of an item.
@@ -49,8 +55,13 @@ pub(crate) enum ItemKind {
 pub(crate) enum Done {
     /// Nothing had to be stored: a directory, a symlink, an empty file.
     Plain,
-    Small { digest: Digest, at: At },
-    Segment { slices: Vec<Slice> },
+    Small {
+        digest: Digest,
+        at: At,
+    },
+    Segment {
+        slices: Vec<Slice>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +82,11 @@ pub(crate) enum At {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Outcome {
     Task(Vec<(Item, Done)>),
-    Closed { writer: u32, packs: Packs, stored_bytes: u64 },
+    Closed {
+        writer: u32,
+        packs: Packs,
+        stored_bytes: u64,
+    },
 }
 
 /// What `finish` needs besides the outcomes.

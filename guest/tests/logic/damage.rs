@@ -15,7 +15,11 @@ use crate::support::{build, code, noise};
 fn some_build() -> (MemoryStore, MemoryFiles) {
     let (store, files) = (MemoryStore::default(), MemoryFiles::default());
     for number in 0..10 {
-        files.file(&format!("src/{number}.rs"), format!("fn f{number}() {{}}\n").repeat(300), 0o644);
+        files.file(
+            &format!("src/{number}.rs"),
+            format!("fn f{number}() {{}}\n").repeat(300),
+            0o644,
+        );
     }
     files.file("noise", noise(1, 10_000), 0o600);
     files.file("large", noise(2, (1 << 20) + 1000), 0o755);
@@ -48,7 +52,10 @@ fn assert_harmless(store: &MemoryStore, files: &MemoryFiles, what: &str) -> Opti
         }
         Err(error) => {
             assert_eq!(to.listing(), before, "{what}: {error:?}");
-            assert!(matches!(error, Error::Damaged(_) | Error::Unsupported(_)), "{what}: {error:?}");
+            assert!(
+                matches!(error, Error::Damaged(_) | Error::Unsupported(_)),
+                "{what}: {error:?}"
+            );
             Some(error)
         }
     }
@@ -58,7 +65,9 @@ fn assert_harmless(store: &MemoryStore, files: &MemoryFiles, what: &str) -> Opti
 fn positions(length: usize, about: usize) -> impl Iterator<Item = usize> {
     let step = (length / about).max(1);
     // The beginning of everything says most, so each of its bytes is tried.
-    (0..length.min(64)).chain((64..length).step_by(step)).chain(length.checked_sub(1))
+    (0..length.min(64))
+        .chain((64..length).step_by(step))
+        .chain(length.checked_sub(1))
 }
 
 #[test]
@@ -75,7 +84,9 @@ fn a_flipped_bit_never_becomes_a_wrong_byte() {
             assert!(error.is_some() || key.starts_with("v1/packs/"), "{what}");
             if let Some(Error::Damaged(damage)) = error {
                 assert_eq!(damage.key, key, "{what}");
-                let both = damage.expected.len() == 64 && damage.found.len() == 64 && damage.expected != damage.found;
+                let both = damage.expected.len() == 64
+                    && damage.found.len() == 64
+                    && damage.expected != damage.found;
                 assert!(both || key.contains("/builds/"), "{what}: {damage:?}");
             }
         }
@@ -91,7 +102,9 @@ fn an_object_that_was_cut_short_is_refused() {
             let harmed = copy(&store);
             harmed.objects.borrow_mut().get_mut(&key).unwrap().truncate(at);
             let what = format!("{key} cut to {at} of {length} bytes");
-            let Some(Error::Damaged(damage)) = assert_harmless(&harmed, &files, &what) else { panic!("{what}") };
+            let Some(Error::Damaged(damage)) = assert_harmless(&harmed, &files, &what) else {
+                panic!("{what}")
+            };
             assert_eq!(damage.key, key);
         }
     }
@@ -106,10 +119,15 @@ fn an_object_that_is_missing_is_named() {
         if key.contains("/builds/") {
             // Nothing points to a record: without it, there is no build.
             let to = MemoryFiles::default();
-            assert_eq!(code(&attach(&harmed, &to, &all_of("latest", build(2)), 1).unwrap_err()), "no-build");
+            assert_eq!(
+                code(&attach(&harmed, &to, &all_of("latest", build(2)), 1).unwrap_err()),
+                "no-build"
+            );
             continue;
         }
-        let Some(Error::Damaged(damage)) = assert_harmless(&harmed, &files, &key) else { panic!("{key}") };
+        let Some(Error::Damaged(damage)) = assert_harmless(&harmed, &files, &key) else {
+            panic!("{key}")
+        };
         assert!(damage.message.ends_with("is missing") && damage.key == key && damage.expected.len() == 64);
     }
 }
@@ -123,7 +141,11 @@ fn objects_that_were_swapped_are_refused() {
     persisted(&store, &other, build(0));
     for key in read {
         let kind = &key[..9];
-        let others: Vec<String> = store.keys(kind).into_iter().filter(|other| *other != key).collect();
+        let others: Vec<String> = store
+            .keys(kind)
+            .into_iter()
+            .filter(|other| *other != key)
+            .collect();
         for other in others {
             if store.objects.borrow()[&other] == store.objects.borrow()[&key] {
                 continue;
@@ -141,13 +163,29 @@ fn objects_that_were_swapped_are_refused() {
 fn every_way_to_a_damaged_record_ends_there() {
     let (store, _) = some_build();
     let commit = format!("sha:{:040x}", 1);
-    for (selector, part) in [("latest", "/builds/"), ("build:1", "/numbers/"), (commit.as_str(), "/commits/")] {
+    for (selector, part) in [
+        ("latest", "/builds/"),
+        ("build:1", "/numbers/"),
+        (commit.as_str(), "/commits/"),
+    ] {
         let harmed = copy(&store);
-        let key = store.keys("v1/projects/").into_iter().find(|key| key.contains(part)).unwrap();
-        *harmed.objects.borrow_mut().get_mut(&key).unwrap().last_mut().unwrap() ^= 1;
+        let key = store
+            .keys("v1/projects/")
+            .into_iter()
+            .find(|key| key.contains(part))
+            .unwrap();
+        *harmed
+            .objects
+            .borrow_mut()
+            .get_mut(&key)
+            .unwrap()
+            .last_mut()
+            .unwrap() ^= 1;
         let to = MemoryFiles::default();
         let error = attach(&harmed, &to, &all_of(selector, build(2)), 1).unwrap_err();
-        let Error::Damaged(damage) = error else { panic!("{selector}: {error:?}") };
+        let Error::Damaged(damage) = error else {
+            panic!("{selector}: {error:?}")
+        };
         assert_eq!(damage.key, key);
         assert!(damage.expected.len() == 64 && damage.found.len() == 64);
     }
@@ -158,7 +196,10 @@ fn a_store_of_a_later_version_is_left_alone() {
     let (store, files) = some_build();
     let text = String::from_utf8(store.objects.borrow()[keys::STORE].clone()).unwrap();
     let later = text.replace("\"version\":1", "\"version\":2");
-    store.objects.borrow_mut().insert(keys::STORE.into(), later.into_bytes());
+    store
+        .objects
+        .borrow_mut()
+        .insert(keys::STORE.into(), later.into_bytes());
     let request = crate::support::driver::everything(build(2));
     let keys = store.keys("");
     let error = crate::support::driver::persist(&store, &files, &request, 1).unwrap_err();
@@ -172,9 +213,16 @@ fn a_tree_that_could_not_be_read_again_is_not_written() {
         path: path.into(),
         bits: 0o644,
         modified: Default::default(),
-        content: Content::File { size, digest: Digest::of(b""), place },
+        content: Content::File {
+            size,
+            digest: Digest::of(b""),
+            place,
+        },
     };
-    let tree = |entry| Tree { entries: vec![entry], ..Tree::default() };
+    let tree = |entry| Tree {
+        entries: vec![entry],
+        ..Tree::default()
+    };
     let store = MemoryStore::default();
     for entry in [
         file("a", 1, Place::Slices(vec![(0, u32::MAX)])),
@@ -193,6 +241,9 @@ fn a_packs_line_of_the_tree_stays_short() {
         writer.add(&store, &number.to_le_bytes(), None).unwrap();
     }
     let (packs, bytes) = writer.finish(&store).unwrap();
-    assert_eq!(packs.iter().map(|(_, chunks)| chunks.len()).collect::<Vec<_>>(), [1 << 16, 1]);
+    assert_eq!(
+        packs.iter().map(|(_, chunks)| chunks.len()).collect::<Vec<_>>(),
+        [1 << 16, 1]
+    );
     assert_eq!(bytes, crate::support::stores::stored_bytes(&store, "v1/packs/"));
 }

@@ -56,13 +56,38 @@ fn files() -> MemoryFiles {
     let mut model = Model::default();
     let time = |seconds, nanoseconds| Time { seconds, nanoseconds };
     model.add("bin", Entry::Directory, 0o755, time(1_600_000_000, 0));
-    model.add("bin/app", Entry::File(1, 3000, false), 0o755, time(1_600_000_001, 123_456_789));
-    model.add("bin/copy", Entry::File(1, 3000, false), 0o400, time(1_600_000_002, 0));
-    model.add("bin-latest", Entry::Symlink("bin/app".into()), 0, time(1_600_000_003, 1));
+    model.add(
+        "bin/app",
+        Entry::File(1, 3000, false),
+        0o755,
+        time(1_600_000_001, 123_456_789),
+    );
+    model.add(
+        "bin/copy",
+        Entry::File(1, 3000, false),
+        0o400,
+        time(1_600_000_002, 0),
+    );
+    model.add(
+        "bin-latest",
+        Entry::Symlink("bin/app".into()),
+        0,
+        time(1_600_000_003, 1),
+    );
     model.add("empty", Entry::File(0, 0, false), 0o644, time(0, 0));
     model.add("empty dir", Entry::Directory, 0o700, time(-1, 999_999_999));
-    model.add("large", Entry::File(2, (2 << 20) + 7, true), 0o644, time(1_600_000_004, 0));
-    model.add("odd/\"quoted\"\n\u{1f980}", Entry::File(3, 500, true), 0o000, time(1_600_000_005, 0));
+    model.add(
+        "large",
+        Entry::File(2, (2 << 20) + 7, true),
+        0o644,
+        time(1_600_000_004, 0),
+    );
+    model.add(
+        "odd/\"quoted\"\n\u{1f980}",
+        Entry::File(3, 500, true),
+        0o000,
+        time(1_600_000_005, 0),
+    );
     model.files()
 }
 
@@ -84,7 +109,9 @@ fn assert_golden(name: &str, found: &[u8]) {
 
 fn lines(stored: &[u8]) -> Vec<u8> {
     let mut lines = Vec::new();
-    StreamingDecoder::new_with_decoder(stored, FrameDecoder::new()).read_to_end(&mut lines).unwrap();
+    StreamingDecoder::new_with_decoder(stored, FrameDecoder::new())
+        .read_to_end(&mut lines)
+        .unwrap();
     lines
 }
 
@@ -96,9 +123,16 @@ fn version_1_is_written_as_ever() {
     let names: String = objects.keys().map(|key| format!("{key}\n")).collect();
     assert_golden("keys.txt", names.as_bytes());
     assert_golden("tree.jsonl", &lines(&objects[&keys::tree(&record.tree)]));
-    let records: Vec<&Vec<u8>> =
-        record.keys().iter().chain(&record.layer_key()).map(|key| &objects[key]).collect();
-    assert!(records.iter().all(|bytes| bytes == &records[0]), "one record, under each of its keys");
+    let records: Vec<&Vec<u8>> = record
+        .keys()
+        .iter()
+        .chain(&record.layer_key())
+        .map(|key| &objects[key])
+        .collect();
+    assert!(
+        records.iter().all(|bytes| bytes == &records[0]),
+        "one record, under each of its keys"
+    );
     assert_golden("record.json", records[0]);
     let workflow = objects.keys().find(|key| key.contains("/workflows/")).unwrap();
     assert_golden("workflow.json", &objects[workflow]);
@@ -129,11 +163,23 @@ fn version_1_is_read_as_ever() {
             store.objects.borrow_mut().insert(key, fs::read(path).unwrap());
         }
     }
-    for selector in ["latest", "build:5678", "sha:0123456", "tag:v1.2", "workspace", "workflow:7a1f-rerun", "workflow:7a1f"] {
+    for selector in [
+        "latest",
+        "build:5678",
+        "sha:0123456",
+        "tag:v1.2",
+        "workspace",
+        "workflow:7a1f-rerun",
+        "workflow:7a1f",
+    ] {
         let to = MemoryFiles::default();
         let report = attach(&store, &to, &all_of(selector, context()), 1).unwrap();
         assert_eq!(to.listing(), files().listing(), "{selector}");
         let expected = context().record("dist").unwrap();
-        assert_eq!((report.builds[0].number, &report.builds[0].job), (5678, &expected.job), "{selector}");
+        assert_eq!(
+            (report.builds[0].number, &report.builds[0].job),
+            (5678, &expected.job),
+            "{selector}"
+        );
     }
 }

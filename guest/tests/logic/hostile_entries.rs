@@ -26,11 +26,30 @@ fn all_damaged(trees: Vec<Vec<Value>>) {
 fn paths_that_lead_elsewhere_are_refused() {
     let long = format!("{}x", "a/".repeat(2048));
     let wrong = [
-        "", "/", "/etc/passwd", "..", "../x", "a/../../x", "a/..", ".", "./a", "a/.", "a//b", "a/", "//a", "a\0b",
-        "\0", &"x".repeat(256), &long,
+        "",
+        "/",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "a/..",
+        ".",
+        "./a",
+        "a/.",
+        "a//b",
+        "a/",
+        "//a",
+        "a\0b",
+        "\0",
+        &"x".repeat(256),
+        &long,
     ];
     for path in wrong {
-        all_damaged(vec![vec![empty(path)], vec![directory(path)], vec![symlink(path, "x")]]);
+        all_damaged(vec![
+            vec![empty(path)],
+            vec![directory(path)],
+            vec![symlink(path, "x")],
+        ]);
         // With everything above it that an honest tree would have.
         all_damaged(vec![vec![directory("a"), empty(path)]]);
     }
@@ -68,8 +87,12 @@ fn a_link_that_is_there_is_replaced_and_never_followed() {
     let store = MemoryStore::default();
     let (id, cells) = pack(&store, &[b"new"]);
     let new = |path: &str| bundled(path, 3, Digest::of(b"new"), 0, 0);
-    let into = tree(vec![directory("link"), new("link/passwd")]).with_pack(id, json!([cells[0]])).store(&store);
-    let over = tree(vec![new("link")]).with_pack(id, json!([cells[0]])).store(&store);
+    let into = tree(vec![directory("link"), new("link/passwd")])
+        .with_pack(id, json!([cells[0]]))
+        .store(&store);
+    let over = tree(vec![new("link")])
+        .with_pack(id, json!([cells[0]]))
+        .store(&store);
     for (selector, path) in [(into, "link/passwd"), (over, "link")] {
         let to = directory_with_things();
         attach(&store, &&to, &all_of(&selector, Context::default()), 1).unwrap();
@@ -84,7 +107,11 @@ fn the_staging_directorys_name_is_reserved_at_the_top() {
     for entries in [
         vec![empty(".baton-attach")],
         vec![symlink(".baton-attach", "/etc")],
-        vec![directory(".baton-attach"), directory(".baton-attach/t"), empty(".baton-attach/t/1")],
+        vec![
+            directory(".baton-attach"),
+            directory(".baton-attach/t"),
+            empty(".baton-attach/t/1"),
+        ],
     ] {
         let store = MemoryStore::default();
         let selector = tree(entries).store(&store);
@@ -92,12 +119,20 @@ fn the_staging_directorys_name_is_reserved_at_the_top() {
     }
     let store = MemoryStore::default();
     let selector = tree(vec![directory("a"), directory("a/.baton-attach")]).store(&store);
-    attach(&store, &&directory_with_things(), &all_of(&selector, Context::default()), 1).unwrap();
+    attach(
+        &store,
+        &&directory_with_things(),
+        &all_of(&selector, Context::default()),
+        1,
+    )
+    .unwrap();
 }
 
 #[test]
 fn permission_bits_are_nine() {
-    for mode in ["7777", "4755", "1777", "+77", "-77", " 77", "77", "888", "0o7", "", "٣٣٣"] {
+    for mode in [
+        "7777", "4755", "1777", "+77", "-77", " 77", "77", "888", "0o7", "", "٣٣٣",
+    ] {
         all_damaged(vec![
             vec![with(empty("a"), "mode", json!(mode))],
             vec![with(directory("a"), "mode", json!(mode))],
@@ -123,7 +158,11 @@ fn an_entry_has_what_its_kind_needs_and_no_more() {
         vec![json!({"path": "a", "kind": "file", "mode": "644", "modified": [1, 2], "size": 0})],
         vec![json!({"path": "a", "kind": "directory", "mode": "755"})],
         vec![json!({"kind": "directory", "mode": "755", "modified": [1, 2]})],
-        vec![with(with(empty("a"), "bundle", json!([0, 0])), "slices", json!([[0, 1]]))],
+        vec![with(
+            with(empty("a"), "bundle", json!([0, 0])),
+            "slices",
+            json!([[0, 1]]),
+        )],
         vec![with(empty("a"), "digest", json!("0".repeat(63)))],
         vec![with(empty("a"), "digest", json!("A".repeat(64)))],
     ];
@@ -131,10 +170,22 @@ fn an_entry_has_what_its_kind_needs_and_no_more() {
     for target in ["", "a\0b", &long] {
         trees.push(vec![symlink("a", target)]);
     }
-    for modified in [json!([1, 1_000_000_000]), json!([1, -1]), json!([1]), json!([1.5, 0]), json!([1e300, 0]), json!(1)] {
+    for modified in [
+        json!([1, 1_000_000_000]),
+        json!([1, -1]),
+        json!([1]),
+        json!([1.5, 0]),
+        json!([1e300, 0]),
+        json!(1),
+    ] {
         trees.push(vec![with(empty("a"), "modified", modified)]);
     }
-    for kind in [json!("fifo"), json!("File"), json!(1), json!("\u{1b}[2J\u{202e}file\n")] {
+    for kind in [
+        json!("fifo"),
+        json!("File"),
+        json!(1),
+        json!("\u{1b}[2J\u{202e}file\n"),
+    ] {
         trees.push(vec![with(empty("a"), "kind", kind)]);
     }
     for size in [json!(-1), json!(1.0), json!("0"), json!(1e30), json!(null)] {
@@ -158,12 +209,21 @@ fn what_a_message_repeats_of_a_hostile_name_is_harmless() {
 fn a_field_twice_is_refused_and_an_unknown_one_is_ignored() {
     let store = MemoryStore::default();
     let header = r#"{"baton":"tree","version":1,"entries":1,"packs":0}"#;
-    let twice = format!("{header}\n{}\n", r#"{"path":"a","path":"b","kind":"directory","mode":"755","modified":[1,2]}"#);
+    let twice = format!(
+        "{header}\n{}\n",
+        r#"{"path":"a","path":"b","kind":"directory","mode":"755","modified":[1,2]}"#
+    );
     let selector = store_text(&store, twice.as_bytes());
     damaged(&store, &selector);
     // So that a later baton can add what an older one need not know.
     let selector = tree(vec![with(directory("a"), "comment", json!({"deep": [[[1]]]}))]).store(&store);
-    attach(&store, &&directory_with_things(), &all_of(&selector, Context::default()), 1).unwrap();
+    attach(
+        &store,
+        &&directory_with_things(),
+        &all_of(&selector, Context::default()),
+        1,
+    )
+    .unwrap();
 }
 
 #[test]
@@ -175,7 +235,11 @@ fn values_that_nest_without_end_are_refused() {
         format!(r#"{{"path":{nested}}}"#),
         format!(r#"{{"path":"a","kind":"directory","mode":"755","modified":{nested}}}"#),
         format!(r#"{{"path":"a","kind":"directory","mode":"755","modified":[1,2],"slices":{nested}}}"#),
-        format!("{}\n{{\"pack\":\"{}\",\"chunks\":{nested}}}", directory("a"), Digest::of(b"")),
+        format!(
+            "{}\n{{\"pack\":\"{}\",\"chunks\":{nested}}}",
+            directory("a"),
+            Digest::of(b"")
+        ),
     ] {
         let selector = store_text(&store, format!("{header}\n{line}\n").as_bytes());
         damaged(&store, &selector);
@@ -190,9 +254,14 @@ fn bytes_that_are_not_the_files_are_refused_with_both_digests() {
         let claimed = Digest::of(b"other");
         let entries = vec![empty("before"), bundled("file", size, claimed, 0, 0)];
         let selector = tree(entries).with_pack(id, json!([cells[0]])).store(&store);
-        let Error::Damaged(damage) = refused(&store, &selector) else { panic!("damaged") };
+        let Error::Damaged(damage) = refused(&store, &selector) else {
+            panic!("damaged")
+        };
         assert_eq!(damage.expected, claimed.to_string());
-        assert_eq!(damage.found, Digest::of(&b"the bytes that are there"[..size as usize]).to_string());
+        assert_eq!(
+            damage.found,
+            Digest::of(&b"the bytes that are there"[..size as usize]).to_string()
+        );
         assert!(damage.key.starts_with("v1/packs/"));
     }
 }
@@ -208,6 +277,10 @@ fn a_poisoned_base_does_not_keep_anybody_from_persisting() {
         record.tree = selector.strip_prefix("tree:").unwrap().parse().unwrap();
         put_record(&store, &record);
         persisted_file(&store, build(2), "file", "content");
-        assert_eq!(attached_latest(&store).content("file").unwrap(), b"content", "{text}");
+        assert_eq!(
+            attached_latest(&store).content("file").unwrap(),
+            b"content",
+            "{text}"
+        );
     }
 }

@@ -21,7 +21,9 @@ fn digest() -> Digest {
 /// Stores one chunk, and a tree of one file whose line of the chunk table is `cell`. Returns its selector.
 fn one_file(store: &MemoryStore, file: Value, cell: impl Fn([u64; 3]) -> Value) -> String {
     let (id, cells) = pack(store, &[CONTENT]);
-    tree(vec![file]).with_pack(id, json!([cell(cells[0])])).store(store)
+    tree(vec![file])
+        .with_pack(id, json!([cell(cells[0])]))
+        .store(store)
 }
 
 #[test]
@@ -42,11 +44,16 @@ fn a_size_that_does_not_fit_its_bundle_is_refused() {
         let file = bundled("file", size, digest(), chunk, offset);
         let selector = one_file(&store, file, |cell| json!(cell));
         let message = damaged(&store, &selector);
-        assert!(message.starts_with("a file does not fit into its bundle"), "{size} {chunk} {offset}: {message}");
+        assert!(
+            message.starts_with("a file does not fit into its bundle"),
+            "{size} {chunk} {offset}: {message}"
+        );
     }
     // One that is smaller than the chunk fits, and has another digest.
     let store = MemoryStore::default();
-    let selector = one_file(&store, bundled("file", length - 1, digest(), 0, 0), |cell| json!(cell));
+    let selector = one_file(&store, bundled("file", length - 1, digest(), 0, 0), |cell| {
+        json!(cell)
+    });
     assert!(damaged(&store, &selector).starts_with("a tree points to bytes of another file"));
 }
 
@@ -71,17 +78,30 @@ fn a_size_that_is_not_that_of_its_slices_is_refused() {
         let store = MemoryStore::default();
         let selector = one_file(&store, sliced("file", size, twice, runs.clone()), cell);
         let message = damaged(&store, &selector);
-        let known = ["a file's slices are not", "a chunk is not in the table", "a file's digest is not"];
-        assert!(known.iter().any(|known| message.starts_with(known)), "{size} {runs}: {message}");
+        let known = [
+            "a file's slices are not",
+            "a chunk is not in the table",
+            "a file's digest is not",
+        ];
+        assert!(
+            known.iter().any(|known| message.starts_with(known)),
+            "{size} {runs}: {message}"
+        );
     }
     // A chunk may be used twice: that is how what repeats is stored once.
     let store = MemoryStore::default();
-    let selector = one_file(&store, sliced("file", length * 2, twice, json!([[0, 1], [0, 1]])), cell);
+    let selector = one_file(
+        &store,
+        sliced("file", length * 2, twice, json!([[0, 1], [0, 1]])),
+        cell,
+    );
     let to = MemoryFiles::default();
     attach(&store, &to, &all_of(&selector, Context::default()), 1).unwrap();
     assert_eq!(to.content("file").unwrap(), [CONTENT, CONTENT].concat());
     // A chunk without a digest is no slice.
-    let selector = one_file(&store, sliced("file", length, twice, json!([[0, 1]])), |cell| json!(cell));
+    let selector = one_file(&store, sliced("file", length, twice, json!([[0, 1]])), |cell| {
+        json!(cell)
+    });
     assert!(damaged(&store, &selector).starts_with("a slice has no digest"));
 }
 
@@ -90,7 +110,9 @@ fn few_bytes_that_stand_for_billions_of_slices_are_refused_at_once() {
     let store = MemoryStore::default();
     let (id, cells) = pack(&store, &[CONTENT]);
     let [offset, length, raw] = cells[0];
-    let cells: Vec<Value> = (0..50_000).map(|_| json!([offset, length, raw, digest()])).collect();
+    let cells: Vec<Value> = (0..50_000)
+        .map(|_| json!([offset, length, raw, digest()]))
+        .collect();
     let runs: Vec<Value> = (0..100_000).map(|_| json!([0, 50_000])).collect();
     let size = raw * 50_000 * 100_000;
     let lines = tree(vec![sliced("file", size, digest(), json!(runs))]).with_pack(id, json!(cells));
@@ -141,7 +163,11 @@ fn a_frame_that_is_not_where_the_table_says_is_refused() {
         let size = (raw as i64 + change[2]).min(raw as i64) as u64;
         let file = bundled("file", size, digest(), 0, 0);
         let changed = |cell: [u64; 3]| {
-            let cell: Vec<i64> = cell.iter().zip(change).map(|(a, b)| (*a as i64 + b).max(0)).collect();
+            let cell: Vec<i64> = cell
+                .iter()
+                .zip(change)
+                .map(|(a, b)| (*a as i64 + b).max(0))
+                .collect();
             json!(cell)
         };
         let selector = one_file(&store, file, changed);
@@ -162,10 +188,15 @@ fn a_frame_that_expands_a_thousandfold_is_cut_off() {
     let store = MemoryStore::default();
     let id = baton_guest::id::PackId::of(&bomb);
     let length = bomb.len();
-    store.objects.borrow_mut().insert(baton_guest::keys::pack(&id), bomb);
+    store
+        .objects
+        .borrow_mut()
+        .insert(baton_guest::keys::pack(&id), bomb);
     for raw in [1, CHUNK_BYTES_MAX] {
         let file = bundled("file", raw as u64, digest(), 0, 0);
-        let selector = tree(vec![file]).with_pack(id, json!([[0, length, raw]])).store(&store);
+        let selector = tree(vec![file])
+            .with_pack(id, json!([[0, length, raw]]))
+            .store(&store);
         let started = Instant::now();
         assert!(damaged(&store, &selector).starts_with("the chunk at 0 cannot be opened"));
         assert!(started.elapsed() < Duration::from_secs(5));
@@ -177,9 +208,16 @@ fn a_pack_that_is_not_there_is_named() {
     let store = MemoryStore::default();
     let id = baton_guest::id::PackId::of(b"nobody has it");
     let file = bundled("file", 1, digest(), 0, 0);
-    let selector = tree(vec![empty("empty"), file]).with_pack(id, json!([[0, 10, 10]])).store(&store);
-    let baton_guest::Error::Damaged(damage) = refused(&store, &selector) else { panic!("damaged") };
-    assert_eq!((damage.key, damage.expected), (baton_guest::keys::pack(&id), id.to_string()));
+    let selector = tree(vec![empty("empty"), file])
+        .with_pack(id, json!([[0, 10, 10]]))
+        .store(&store);
+    let baton_guest::Error::Damaged(damage) = refused(&store, &selector) else {
+        panic!("damaged")
+    };
+    assert_eq!(
+        (damage.key, damage.expected),
+        (baton_guest::keys::pack(&id), id.to_string())
+    );
 }
 
 #[test]
@@ -187,7 +225,10 @@ fn two_lengths_for_one_place_are_refused() {
     let store = MemoryStore::default();
     let (id, cells) = pack(&store, &[CONTENT]);
     let [offset, length, raw] = cells[0];
-    let files = vec![bundled("a", raw, digest(), 0, 0), bundled("b", raw, digest(), 1, 0)];
+    let files = vec![
+        bundled("a", raw, digest(), 0, 0),
+        bundled("b", raw, digest(), 1, 0),
+    ];
     let table = json!([[offset, length, raw], [offset, length - 1, raw]]);
     let selector = tree(files).with_pack(id, table).store(&store);
     assert!(damaged(&store, &selector).contains("different lengths"));
@@ -200,7 +241,10 @@ fn chunks_that_overlap_are_read_each_for_itself() {
     let (id, cells) = pack(&store, &[&noise, CONTENT]);
     // The second chunk claims to begin inside the first one's frame.
     let inside = [cells[0][0] + 20, 30, 23];
-    let files = vec![bundled("a", 50_000, Digest::of(&noise), 0, 0), bundled("b", 23, digest(), 1, 0)];
+    let files = vec![
+        bundled("a", 50_000, Digest::of(&noise), 0, 0),
+        bundled("b", 23, digest(), 1, 0),
+    ];
     let selector = tree(files).with_pack(id, json!([cells[0], inside])).store(&store);
     damaged(&store, &selector);
 }

@@ -12,18 +12,30 @@ use crate::support::{build, cases, code};
 
 /// A build by run and attempt.
 fn at(run: u64, attempt: u64) -> Context {
-    Context { attempt: Some(attempt), number: Some(run * 100 + attempt), ..build(run) }
+    Context {
+        attempt: Some(attempt),
+        number: Some(run * 100 + attempt),
+        ..build(run)
+    }
 }
 
 /// The record of one node of a parallel job.
 fn node(run: u64, attempt: u64, index: u32, total: u32) -> Record {
-    Context { node: Some(Node { index, total }), ..at(run, attempt) }.record("dist").unwrap()
+    Context {
+        node: Some(Node { index, total }),
+        ..at(run, attempt)
+    }
+    .record("dist")
+    .unwrap()
 }
 
 /// Returns run, attempt and nodes of the latest of `main`.
 fn latest(store: &MemoryStore) -> Vec<(u64, u64, u32)> {
     let found = resolve(store, "latest", build(1)).unwrap();
-    found.iter().map(|record| (record.order.run, record.order.attempt, record.node.index)).collect()
+    found
+        .iter()
+        .map(|record| (record.order.run, record.order.attempt, record.node.index))
+        .collect()
 }
 
 proptest! {
@@ -114,7 +126,10 @@ fn latest_costs_the_same_with_ten_builds_and_with_two_thousand() {
 fn a_parallel_job_is_latest_when_all_of_its_nodes_are_there() {
     let store = MemoryStore::default();
     let persisted = |run, index, total| {
-        let context = Context { node: Some(Node { index, total }), ..at(run, 1) };
+        let context = Context {
+            node: Some(Node { index, total }),
+            ..at(run, 1)
+        };
         persisted_file(&store, context, &format!("{index}"), &format!("{run} {index}"));
         latest(&store)
     };
@@ -128,19 +143,33 @@ fn a_parallel_job_is_latest_when_all_of_its_nodes_are_there() {
 #[test]
 fn a_build_that_never_was_complete_is_said_to_be_incomplete() {
     let store = MemoryStore::default();
-    let context = Context { node: Some(Node { index: 1, total: 4 }), ..at(9, 1) };
+    let context = Context {
+        node: Some(Node { index: 1, total: 4 }),
+        ..at(9, 1)
+    };
     persisted_file(&store, context, "file", "");
     let error = resolve(&store, "latest", build(1)).unwrap_err();
     assert_eq!(code(&error), "incomplete-build");
-    assert!(error.to_string().starts_with("only 1 of 4 parallel nodes of build node 1 of 4"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("only 1 of 4 parallel nodes of build node 1 of 4"),
+        "{error}"
+    );
 }
 
 #[test]
 fn an_incomplete_build_of_another_job_is_not_what_is_missing() {
     let store = MemoryStore::default();
-    let context = Context { node: Some(Node { index: 1, total: 4 }), ..at(9, 1) };
+    let context = Context {
+        node: Some(Node { index: 1, total: 4 }),
+        ..at(9, 1)
+    };
     persisted_file(&store, context, "file", "");
-    let wanted = Scope { jobs: vec!["docs".into()], ..scope("latest", build(1)) };
+    let wanted = Scope {
+        jobs: vec!["docs".into()],
+        ..scope("latest", build(1))
+    };
     assert_eq!(code(&resolve_scope(&store, &wanted).unwrap_err()), "no-build");
 }
 
@@ -148,7 +177,15 @@ fn an_incomplete_build_of_another_job_is_not_what_is_missing() {
 fn two_jobs_of_a_run_that_share_a_number_are_told_apart_by_name() {
     let store = MemoryStore::default();
     for job in ["build", "docs"] {
-        persisted_file(&store, Context { job: Some(job.into()), ..at(5, 1) }, job, job);
+        persisted_file(
+            &store,
+            Context {
+                job: Some(job.into()),
+                ..at(5, 1)
+            },
+            job,
+            job,
+        );
     }
     for selector in ["latest", "build:501", "sha:00000"] {
         let error = resolve(&store, selector, build(1)).unwrap_err();
@@ -156,26 +193,51 @@ fn two_jobs_of_a_run_that_share_a_number_are_told_apart_by_name() {
         let text = error.to_string();
         assert!(text.contains("build") && text.contains("docs"), "{text}");
         for job in ["build", "docs"] {
-            let wanted = Scope { jobs: vec![job.into()], ..scope(selector, build(1)) };
+            let wanted = Scope {
+                jobs: vec![job.into()],
+                ..scope(selector, build(1))
+            };
             let found = resolve_scope(&store, &wanted).unwrap();
             assert_eq!(found[0].job.as_deref(), Some(job), "{selector}");
         }
     }
     // A later attempt of one of them leaves no doubt.
-    persisted_file(&store, Context { job: Some("docs".into()), ..at(5, 2) }, "docs", "docs");
+    persisted_file(
+        &store,
+        Context {
+            job: Some("docs".into()),
+            ..at(5, 2)
+        },
+        "docs",
+        "docs",
+    );
     assert_eq!(latest(&store), [(5, 2, 0)]);
 }
 
 #[test]
 fn a_job_is_found_behind_builds_of_others() {
     let store = MemoryStore::default();
-    persisted_file(&store, Context { job: Some("docs".into()), ..at(1, 1) }, "docs", "docs");
+    persisted_file(
+        &store,
+        Context {
+            job: Some("docs".into()),
+            ..at(1, 1)
+        },
+        "docs",
+        "docs",
+    );
     for run in 2..100 {
         put_record(&store, &at(run, 1).record("dist").unwrap());
     }
-    let wanted = Scope { jobs: vec!["docs".into()], ..scope("latest", build(1)) };
+    let wanted = Scope {
+        jobs: vec!["docs".into()],
+        ..scope("latest", build(1))
+    };
     assert_eq!(resolve_scope(&store, &wanted).unwrap()[0].order.run, 1);
-    let unknown = Scope { jobs: vec!["lint".into()], ..scope("latest", build(1)) };
+    let unknown = Scope {
+        jobs: vec!["lint".into()],
+        ..scope("latest", build(1))
+    };
     assert_eq!(code(&resolve_scope(&store, &unknown).unwrap_err()), "no-build");
 }
 
@@ -192,7 +254,10 @@ fn the_base_is_the_same_jobs_own_build() {
     };
     for run in 1..4 {
         for (attempt, job) in [(1, "build"), (2, "docs"), (3, "docs")] {
-            let context = Context { job: Some(job.into()), ..at(run, attempt) };
+            let context = Context {
+                job: Some(job.into()),
+                ..at(run, attempt)
+            };
             let report = persist(&store, &files(job.len() as u64, job), &everything(context), 1).unwrap();
             let expected = if run == 1 && attempt < 3 { 100_000 } else { 0 };
             assert_eq!(report.new_bytes, expected, "{job} of run {run}");
@@ -206,7 +271,10 @@ fn keys_that_no_baton_wrote_are_nobodys_builds() {
     persisted_file(&store, at(1, 1), "file", "");
     let prefix = build(1).keys().unwrap().branch("dist", "main");
     for foreign in ["0/00/stray", "6/stray", "zz", "0/x-y-z"] {
-        store.objects.borrow_mut().insert(format!("{prefix}{foreign}"), b"stray".to_vec());
+        store
+            .objects
+            .borrow_mut()
+            .insert(format!("{prefix}{foreign}"), b"stray".to_vec());
     }
     assert_eq!(latest(&store), [(1, 1, 0)]);
 }

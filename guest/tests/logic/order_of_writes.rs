@@ -8,32 +8,56 @@ use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::persist::{self, Persist};
 use baton_guest::record::Record;
 
-use crate::support::driver::{all_of, attach, attached_latest, everything, persist, persisted, resolve, work};
+use crate::support::driver::{
+    all_of, attach, attached_latest, everything, persist, persisted, resolve, work,
+};
 use crate::support::stores::{Failing, Recording, copy, stored_bytes};
 use crate::support::{build, code, job, noise};
 
 /// In which order objects of this key's kind must come.
 fn rank(key: &str) -> usize {
-    let kinds = ["v1/store", "v1/packs/", "v1/trees/", "/workspaces/", "/workflows/", "/numbers/", "/commits/", "/tags/"];
-    kinds.iter().position(|kind| key.contains(kind)).unwrap_or_else(|| {
-        assert!(key.contains("/builds/"), "{key}");
-        kinds.len()
-    })
+    let kinds = [
+        "v1/store",
+        "v1/packs/",
+        "v1/trees/",
+        "/workspaces/",
+        "/workflows/",
+        "/numbers/",
+        "/commits/",
+        "/tags/",
+    ];
+    kinds
+        .iter()
+        .position(|kind| key.contains(kind))
+        .unwrap_or_else(|| {
+            assert!(key.contains("/builds/"), "{key}");
+            kinds.len()
+        })
 }
 
 /// A rerun of a workflow, with everything that a build can have.
 fn full() -> Context {
-    Context { workflow: Some("rerun".into()), tag: Some("v1".into()), ..job("original", "build", 1) }
+    Context {
+        workflow: Some("rerun".into()),
+        tag: Some("v1".into()),
+        ..job("original", "build", 1)
+    }
 }
 
-/// Small files and a large one, and zeros between them that fill a task, so that two workers share the rest.
+/// Small files and a large one, and as many links between them as make a task, so that two workers share the rest.
 fn some_files(seed: u64) -> MemoryFiles {
     let files = MemoryFiles::default();
-    files.file("filler", vec![0; 17 << 20], 0o644);
-    for number in 0..40 {
-        files.file(&format!("d{}/{number}", number % 3), noise(seed * 100 + number, 50_000), 0o644);
+    for number in 0..2048 {
+        files.symlink(&format!("e/{number}"), "x");
     }
-    files.file("large", noise(seed, 4 << 20), 0o644);
+    for number in 0..40 {
+        files.file(
+            &format!("d{}/{number}", number % 3),
+            noise(seed * 100 + number, 50_000),
+            0o644,
+        );
+    }
+    files.file("large", noise(seed, 3 << 20), 0o644);
     files
 }
 
@@ -45,7 +69,11 @@ fn what_is_pointed_to_is_written_before_what_points() {
     let puts = store.puts.into_inner();
     let ranks: Vec<usize> = puts.iter().map(|key| rank(key)).collect();
     assert!(ranks.is_sorted(), "{puts:#?}");
-    assert_eq!(ranks.iter().filter(|rank| **rank == 8).count(), 1, "one key moves the branch, and it is the last");
+    assert_eq!(
+        ranks.iter().filter(|rank| **rank == 8).count(),
+        1,
+        "one key moves the branch, and it is the last"
+    );
     for kind in 0..=8 {
         assert!(ranks.contains(&kind), "nothing of kind {kind} in {puts:#?}");
     }
@@ -65,7 +93,11 @@ fn nothing_is_visible_before_finish() {
 fn what_was_written_is_what_is_reported() {
     let store = MemoryStore::default();
     let files = some_files(1);
-    let reported = |context| persist(&store, &files, &everything(context), 2).unwrap().stored_bytes;
+    let reported = |context| {
+        persist(&store, &files, &everything(context), 2)
+            .unwrap()
+            .stored_bytes
+    };
     let marker = {
         let empty = MemoryStore::default();
         baton_guest::store_format::prepare(&empty, false).unwrap();
@@ -80,10 +112,18 @@ fn what_was_written_is_what_is_reported() {
 
 /// Runs `request` again and again, ended before its first put, its second, and so on. After each end looks at the store,
 /// and runs it once more to the end, with one worker, which packs things otherwise.
-fn ended_anywhere(before: &MemoryStore, files: &MemoryFiles, request: &Persist, check: impl Fn(&MemoryStore, bool)) {
+fn ended_anywhere(
+    before: &MemoryStore,
+    files: &MemoryFiles,
+    request: &Persist,
+    check: impl Fn(&MemoryStore, bool),
+) {
     for puts in 0.. {
         let inner = copy(before);
-        let store = Failing { inner: &inner, left: Cell::new(puts) };
+        let store = Failing {
+            inner: &inner,
+            left: Cell::new(puts),
+        };
         let ended = persist(&store, files, request, 3);
         check(&inner, ended.is_ok());
         let whole = ended.is_ok();
@@ -102,12 +142,18 @@ fn ended_anywhere(before: &MemoryStore, files: &MemoryFiles, request: &Persist, 
 fn a_run_that_ends_anywhere_leaves_the_old_answer_or_the_new_one() {
     let (before, old, new) = (MemoryStore::default(), some_files(1), some_files(2));
     persisted(&before, &old, build(1));
-    let context = Context { tag: Some("v2".into()), ..build(2) };
+    let context = Context {
+        tag: Some("v2".into()),
+        ..build(2)
+    };
     ended_anywhere(&before, &new, &everything(context), |store, whole| {
         let latest = resolve(store, "latest", build(3)).unwrap().remove(0).number;
         assert!(latest == 2 || (latest == 1 && !whole));
         let attached = attached_latest(store);
-        assert_eq!(attached.listing(), if latest == 2 { new.listing() } else { old.listing() });
+        assert_eq!(
+            attached.listing(),
+            if latest == 2 { new.listing() } else { old.listing() }
+        );
         for selector in ["build:2", &format!("sha:{:040x}", 2), "tag:v2"] {
             match resolve(store, selector, build(3)) {
                 Ok(found) => assert_eq!(found[0].number, 2),
@@ -119,22 +165,34 @@ fn a_run_that_ends_anywhere_leaves_the_old_answer_or_the_new_one() {
 
 #[test]
 fn a_job_that_ends_anywhere_leaves_the_workspace_as_it_was_or_with_its_layer() {
-    let (before, first, second) = (MemoryStore::default(), MemoryFiles::default(), MemoryFiles::default());
+    let (before, first, second) = (
+        MemoryStore::default(),
+        MemoryFiles::default(),
+        MemoryFiles::default(),
+    );
     first.file("first", "1", 0o644);
     second.file("second", noise(2, 1000), 0o644);
     persisted(&before, &first, job("w", "one", 1));
-    ended_anywhere(&before, &second, &everything(job("w", "two", 2)), |store, whole| {
-        let to = MemoryFiles::default();
-        let attached = attach(store, &to, &all_of("workspace", job("w", "three", 3)), 1).unwrap();
-        assert!(attached.files == 2 || (attached.files == 1 && !whole));
-        assert!(to.content("first").is_some());
-    });
+    ended_anywhere(
+        &before,
+        &second,
+        &everything(job("w", "two", 2)),
+        |store, whole| {
+            let to = MemoryFiles::default();
+            let attached = attach(store, &to, &all_of("workspace", job("w", "three", 3)), 1).unwrap();
+            assert!(attached.files == 2 || (attached.files == 1 && !whole));
+            assert!(to.content("first").is_some());
+        },
+    );
 }
 
 #[test]
 fn a_build_that_no_branch_shows_can_be_run_again() {
     // A pull request's build is in no branch's listing, so its own tree is not the base of its rerun.
-    let context = Context { pull_request: Some("12".into()), ..build(2) };
+    let context = Context {
+        pull_request: Some("12".into()),
+        ..build(2)
+    };
     let (before, files) = (MemoryStore::default(), some_files(2));
     persisted(&before, &some_files(1), build(1));
     ended_anywhere(&before, &files, &everything(context), |store, whole| {
@@ -153,7 +211,11 @@ fn a_build_has_one_tree() {
     let keys = store.keys("");
     let error = persist(&store, &some_files(2), &everything(build(1)), 1).unwrap_err();
     assert_eq!(code(&error), "build-exists");
-    let visible = |keys: Vec<String>| keys.into_iter().filter(|key| key.contains("/projects/")).collect::<Vec<_>>();
+    let visible = |keys: Vec<String>| {
+        keys.into_iter()
+            .filter(|key| key.contains("/projects/"))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(visible(store.keys("")), visible(keys));
     let again = persist(&store, &some_files(1), &everything(build(1)), 1).unwrap();
     assert!(again.repeated);

@@ -109,15 +109,18 @@ fn a_file_larger_than_a_segment_comes_back() {
 #[test]
 fn directories_as_deep_as_a_path_can_be_come_back() {
     let (store, from) = (MemoryStore::default(), MemoryFiles::default());
-    from.file(&format!("{}f", "a/".repeat(2000)), "deep", 0o644);
+    from.file(&format!("{}f", "a/".repeat(1500)), "deep", 0o644);
     persisted(&store, &from, build(1));
     let to = attached_latest(&store);
     assert_eq!(from.listing(), to.listing());
     let empty = MemoryFiles::default();
     empty.file("other", "", 0o644);
     persisted(&store, &empty, build(2));
-    let request = baton_guest::attach::Attach { clean: true, ..all_of("latest", build(3)) };
-    assert_eq!(attach(&store, &to, &request, 1).unwrap().removed, 2001);
+    let request = baton_guest::attach::Attach {
+        clean: true,
+        ..all_of("latest", build(3))
+    };
+    assert_eq!(attach(&store, &to, &request, 1).unwrap().removed, 1501);
     assert_eq!(to.listing(), empty.listing());
 }
 
@@ -125,15 +128,21 @@ fn directories_as_deep_as_a_path_can_be_come_back() {
 fn what_an_interrupted_attach_left_is_not_persisted() {
     let (store, files) = (MemoryStore::default(), MemoryFiles::default());
     files.file("a", "a", 0o644);
+    files.directory("d", 0o755);
     let without = files.listing();
     files.file(".baton-attach/f/1", "half", 0o644);
-    files.directory("d/.baton-attach", 0o755);
+    // The root may be above the directory that was attached to.
+    files.file("d/.baton-attach/f/1", "half", 0o644);
     let planned = persist::plan(&store, &files, &everything(build(1))).unwrap();
-    assert_eq!(planned.warnings.iter().map(|it| &*it.code).collect::<Vec<_>>(), ["leftover-skipped"]);
+    let warnings: Vec<_> = planned
+        .warnings
+        .iter()
+        .map(|it| (&*it.code, &*it.subject))
+        .collect();
+    let code = "leftover-skipped";
+    assert_eq!(warnings, [(code, ".baton-attach"), (code, "d/.baton-attach")]);
     persisted(&store, &files, build(1));
-    let to = attached_latest(&store);
-    assert!(to.listing().starts_with(&without));
-    assert_eq!(to.listing().len(), 3, "a directory of that name is only special at the top");
+    assert_eq!(attached_latest(&store).listing(), without);
 }
 
 #[test]
@@ -142,7 +151,10 @@ fn what_cannot_be_moved_is_refused_by_its_path() {
     files.special("run/pipe\n", "FIFO");
     let error = persist(&store, &files, &everything(build(1)), 1).unwrap_err();
     assert_eq!(code(&error), "special-file");
-    assert!(matches!(&error, baton_guest::Error::Invalid(it) if it.subject == "run/pipe\\n"), "{error:?}");
+    assert!(
+        matches!(&error, baton_guest::Error::Invalid(it) if it.subject == "run/pipe\\n"),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -154,6 +166,12 @@ fn special_bits_are_dropped_with_a_warning() {
     assert_eq!(planned.warnings.len(), 2);
     persisted(&store, &files, build(1));
     let listing = attached_latest(&store).listing();
-    assert!(listing.iter().any(|line| line.starts_with("sudo 755 ")), "{listing:?}");
-    assert!(listing.iter().any(|line| line.starts_with("tmp/ 777 ")), "{listing:?}");
+    assert!(
+        listing.iter().any(|line| line.starts_with("sudo 755 ")),
+        "{listing:?}"
+    );
+    assert!(
+        listing.iter().any(|line| line.starts_with("tmp/ 777 ")),
+        "{listing:?}"
+    );
 }

@@ -33,7 +33,12 @@ fn a_files_digest_is_that_of_its_slices() {
     let content = noise(1, 35 * MIB);
     files.file("large", content.clone(), 0o644);
     let tree = tree_of(&store, &persisted(&store, &files, build(1)));
-    let Content::File { size, digest, place: Place::Slices(runs) } = &tree.entries[0].content else {
+    let Content::File {
+        size,
+        digest,
+        place: Place::Slices(runs),
+    } = &tree.entries[0].content
+    else {
         panic!("a file of 35 MiB is kept in slices");
     };
     assert_eq!(*size, content.len() as u64);
@@ -48,8 +53,14 @@ fn a_files_digest_is_that_of_its_slices() {
         at += slice.len();
     }
     assert_eq!(at, content.len());
-    assert!(slices.iter().filter(|(_, length)| *length < 64 << 10).count() <= 2, "but at the end of a segment");
-    assert_eq!(*digest, Digest::of_slices(slices.iter().map(|(digest, length)| (digest, *length))));
+    assert!(
+        slices.iter().filter(|(_, length)| *length < 64 << 10).count() <= 2,
+        "but at the end of a segment"
+    );
+    assert_eq!(
+        *digest,
+        Digest::of_slices(slices.iter().map(|(digest, length)| (digest, *length)))
+    );
 }
 
 #[test]
@@ -77,7 +88,15 @@ fn a_change_in_the_middle_fetches_little() {
     persisted(&store, &files, build(2));
     let request = crate::support::driver::all_of("latest", build(3));
     let report = crate::support::driver::attach(&store, &to, &request, 2).unwrap();
-    assert!((1..=MIB as u64).contains(&report.new_bytes), "{}", report.new_bytes);
-    assert!(report.fetched_bytes <= MIB as u64 + 100, "{}", report.fetched_bytes);
+    assert!(
+        (1..=MIB as u64).contains(&report.new_bytes),
+        "{}",
+        report.new_bytes
+    );
+    assert!(
+        report.fetched_bytes <= MIB as u64 + 100,
+        "{}",
+        report.fetched_bytes
+    );
     assert_eq!(files.listing(), to.listing());
 }

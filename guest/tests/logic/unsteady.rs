@@ -12,12 +12,25 @@ use crate::support::{build, code, noise};
 fn assert_no_build(store: &MemoryStore, number: u64) {
     let of_build = build(number).keys().unwrap().number("dist", number);
     assert!(store.keys(&of_build).is_empty());
-    assert!(!store.keys("v1/projects/").iter().any(|key| key.contains("/builds/")));
+    assert!(
+        !store
+            .keys("v1/projects/")
+            .iter()
+            .any(|key| key.contains("/builds/"))
+    );
 }
 
 #[test]
 fn a_file_that_changes_while_it_is_read_is_refused() {
-    for (length, grown) in [(10, 10), (10, 11), (10, 9), (10, 0), (3 << 20, 3 << 20), (3 << 20, 100), (40 << 20, 41 << 20)] {
+    for (length, grown) in [
+        (10, 10),
+        (10, 11),
+        (10, 9),
+        (10, 0),
+        (3 << 20, 3 << 20),
+        (3 << 20, 100),
+        (40 << 20, 41 << 20),
+    ] {
         let (store, files) = (MemoryStore::default(), MemoryFiles::default());
         files.file("a", "steady", 0o644);
         files.file("d/log", noise(1, length), 0o644);
@@ -88,7 +101,11 @@ fn what_a_killed_attach_left_is_taken_back_by_the_next() {
     let planned = attach::plan(&store, &to, &all_of("latest", build(2))).unwrap();
     let mut worker = attach::Worker::default();
     worker.run(&store, &to, &planned.tasks[0].payload).unwrap();
-    assert!(to.listing().iter().any(|line| line.starts_with(".baton-attach/t/1/0 ")));
+    assert!(
+        to.listing()
+            .iter()
+            .any(|line| line.starts_with(".baton-attach/t/1/0 "))
+    );
     attach(&store, &to, &all_of("latest", build(2)), 1).unwrap();
     assert_eq!(to.listing(), from.listing());
     // Whatever has that name.
@@ -115,7 +132,13 @@ fn directories_that_may_not_be_written_are_brought_up_to_date() {
         files.symlink("d/link", &number.to_string());
         for dir in ["d", "d/e", &format!("d/new-{number}")] {
             let bits = Some(0o555);
-            files.apply(&[baton_guest::ports::Change { path: dir.into(), bits, modified: Default::default() }]).unwrap();
+            files
+                .apply(&[baton_guest::ports::Change {
+                    path: dir.into(),
+                    bits,
+                    modified: Default::default(),
+                }])
+                .unwrap();
         }
         files
     };
@@ -123,7 +146,10 @@ fn directories_that_may_not_be_written_are_brought_up_to_date() {
     for number in 1..4 {
         let from = tree(number);
         persisted(&store, &from, build(number));
-        let request = Attach { clean: true, ..all_of("latest", build(9)) };
+        let request = Attach {
+            clean: true,
+            ..all_of("latest", build(9))
+        };
         attach(&store, &to, &request, 1).unwrap();
         assert_eq!(to.inner.listing(), from.listing());
     }
@@ -155,20 +181,33 @@ fn a_file_that_changes_while_it_is_compared_is_refused() {
     *to.after_read.borrow_mut() = Some(("large".into(), noise(3, 8 << 20)));
     let error = attach(&store, &to, &all_of("latest", build(2)), 1).unwrap_err();
     assert_eq!(code(&error), "file-changed");
-    assert_eq!(to.content("large").unwrap(), noise(3, 8 << 20), "it is as whoever changed it left it");
+    assert_eq!(
+        to.content("large").unwrap(),
+        noise(3, 8 << 20),
+        "it is as whoever changed it left it"
+    );
     assert_eq!(to.listing().len(), 1);
 }
 
 #[test]
 fn names_that_a_file_system_takes_for_one_are_refused() {
-    for (one, other) in [("README", "readme"), ("D/x", "d/y"), ("É", "é"), (".Baton-Attach", "a")] {
+    for (one, other) in [
+        ("README", "readme"),
+        ("D/x", "d/y"),
+        ("É", "é"),
+        (".Baton-Attach", "a"),
+    ] {
         let (store, from) = (MemoryStore::default(), MemoryFiles::default());
         from.file(one, "1", 0o644);
         from.file(other, "2", 0o644);
         persisted(&store, &from, build(1));
         let to = MemoryFiles::default();
         attach(&store, &to, &all_of("latest", build(2)), 1).unwrap();
-        assert_eq!(to.listing(), from.listing(), "a file system that tells them apart has both");
+        assert_eq!(
+            to.listing(),
+            from.listing(),
+            "a file system that tells them apart has both"
+        );
         let to = CaseInsensitive::default();
         to.inner.file("there", "", 0o644);
         let before = to.inner.listing();

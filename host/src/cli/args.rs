@@ -30,16 +30,40 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Another component to run instead of the built-in one
-    #[arg(long, global = true, env = "BATON_COMPONENT", value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_COMPONENT",
+        value_name = "FILE",
+        hide_short_help = true
+    )]
     pub(crate) component: Option<PathBuf>,
     /// How many workers share a transfer. Default: one a core, at most 8
-    #[arg(long, global = true, env = "BATON_WORKERS", value_name = "N", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_WORKERS",
+        value_name = "N",
+        hide_short_help = true
+    )]
     pub(crate) workers: Option<usize>,
     /// The most memory of one instance of the component, in MiB. Default: 512
-    #[arg(long, global = true, env = "BATON_MEMORY_MIB", value_name = "N", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_MEMORY_MIB",
+        value_name = "N",
+        hide_short_help = true
+    )]
     pub(crate) memory_mib: Option<usize>,
     /// The longest that one step of a run may take, in seconds. Default: 900
-    #[arg(long, global = true, env = "BATON_TIMEOUT_SECONDS", value_name = "N", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_TIMEOUT_SECONDS",
+        value_name = "N",
+        hide_short_help = true
+    )]
     pub(crate) timeout_seconds: Option<u64>,
 }
 
@@ -48,7 +72,11 @@ impl Global {
     pub(crate) fn or(self, other: Global) -> Global {
         Global {
             store: self.store.or(other.store),
-            format: if self.format == Format::default() { other.format } else { self.format },
+            format: if self.format == Format::default() {
+                other.format
+            } else {
+                self.format
+            },
             config: self.config.or(other.config),
             component: self.component.or(other.component),
             workers: self.workers.or(other.workers),
@@ -187,7 +215,12 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
     /// A command with its options, for example: baton policy persist --root out dist
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
     pub(crate) command: Vec<String>,
 }
 

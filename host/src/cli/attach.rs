@@ -9,23 +9,36 @@ use serde_json::{Value, json};
 
 use super::args::{Attach, Format};
 use super::failure::Failure;
-use super::output::{
-    attached_json, counted, files, named, print_json, say, sized, step_json, warnings_json,
-};
+use super::output::{attached_json, counted, files, named, print_json, say, sized, step_json, warnings_json};
 use super::progress::Talk;
 use super::settings::Settings;
 
 pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
-    let Attach { selector, at, only, clean, on_conflict, dry_run, look_up } = args;
+    let Attach {
+        selector,
+        at,
+        only,
+        clean,
+        on_conflict,
+        dry_run,
+        look_up,
+    } = args;
     let scope = settings.scope(selector, look_up)?;
-    let request = AttachRequest { scope, only, clean, on_conflict: on_conflict.into(), dry_run };
+    let request = AttachRequest {
+        scope,
+        only,
+        clean,
+        on_conflict: on_conflict.into(),
+        dry_run,
+    };
     let baton = settings.reader()?;
     if dry_run && !at.exists() {
         // An empty directory shows what would be done to one that is not there.
         let stand_in = std::env::temp_dir().join(format!("baton-dry-run-{}", std::process::id()));
         std::fs::create_dir(&stand_in).with_context(|| format!("{} cannot be made", stand_in.display()))?;
         let shown = transfer(settings, &baton, &stand_in, request);
-        std::fs::remove_dir(&stand_in).with_context(|| format!("{} cannot be removed", stand_in.display()))?;
+        std::fs::remove_dir(&stand_in)
+            .with_context(|| format!("{} cannot be removed", stand_in.display()))?;
         return shown;
     }
     transfer(settings, &baton, &at, request)
@@ -40,7 +53,11 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
     match (report?, settings.format) {
         (None, Format::Text) => {
             talk.print_steps();
-            say(&format!("would attach {}, {}", files(talk.planned_files), sized(talk.planned_bytes)));
+            say(&format!(
+                "would attach {}, {}",
+                files(talk.planned_files),
+                sized(talk.planned_bytes)
+            ));
         }
         (None, Format::Json) => print_json(&json!({
             "dry_run": true,
@@ -52,7 +69,11 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
         (Some(report), Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
         (Some(report), Format::Text) => {
             let from: Vec<String> = report.builds.iter().map(named).collect();
-            let from = if from.is_empty() { String::new() } else { format!(" from {}", from.join(", ")) };
+            let from = if from.is_empty() {
+                String::new()
+            } else {
+                format!(" from {}", from.join(", "))
+            };
             let removed = match report.removed {
                 0 => String::new(),
                 removed => format!(", {} removed", counted(removed)),

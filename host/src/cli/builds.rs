@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::{Builds, Format, Latest, Show};
 use super::failure::Failure;
-use super::output::{age, builds_json, counted, entry_json, escaped, files, named, print, print_json, say, sized};
+use super::output::{
+    age, builds_json, counted, entry_json, escaped, files, named, print, print_json, say, sized,
+};
 use super::settings::Settings;
 
 pub(crate) fn latest(settings: &Settings, args: Latest) -> Result<(), Failure> {
@@ -24,15 +26,46 @@ pub(crate) fn latest(settings: &Settings, args: Latest) -> Result<(), Failure> {
 }
 
 fn about(build: &Build) -> String {
-    let job = build.job.as_ref().map(|job| format!(" by {}", escaped(job))).unwrap_or_default();
-    format!("{}, {}, persisted{job} {}", files(build.files), sized(build.bytes), age(build.created_ms))
+    let job = build
+        .job
+        .as_ref()
+        .map(|job| format!(" by {}", escaped(job)))
+        .unwrap_or_default();
+    format!(
+        "{}, {}, persisted{job} {}",
+        files(build.files),
+        sized(build.bytes),
+        age(build.created_ms)
+    )
 }
 
 pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
-    let Builds { commit, tag, branch, limit, name, job, project } = args;
-    let context = settings.look_up_context(&Overrides { project, ..Overrides::default() })?;
-    let scope = Scope { selector: "latest".to_owned(), name, jobs: job, context };
-    let builds = settings.reader()?.list(&Query { scope, branch, commit, tag, limit })?;
+    let Builds {
+        commit,
+        tag,
+        branch,
+        limit,
+        name,
+        job,
+        project,
+    } = args;
+    let context = settings.look_up_context(&Overrides {
+        project,
+        ..Overrides::default()
+    })?;
+    let scope = Scope {
+        selector: "latest".to_owned(),
+        name,
+        jobs: job,
+        context,
+    };
+    let builds = settings.reader()?.list(&Query {
+        scope,
+        branch,
+        commit,
+        tag,
+        limit,
+    })?;
     if settings.format == Format::Json {
         print_json(&json!({ "builds": builds_json(&builds) }));
         return Ok(());
@@ -41,14 +74,28 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         say("no build matches");
         return Ok(());
     }
-    let mut rows = vec![["BUILD", "BRANCH", "COMMIT", "JOB", "FILES", "SIZE", "PERSISTED"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["BUILD", "BRANCH", "COMMIT", "JOB", "FILES", "SIZE", "PERSISTED"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for build in &builds {
         let short = |text: &Option<String>, length: usize| {
-            text.as_deref().map_or_else(|| "-".to_owned(), |text| escaped(text.get(..length).unwrap_or(text)))
+            text.as_deref().map_or_else(
+                || "-".to_owned(),
+                |text| escaped(text.get(..length).unwrap_or(text)),
+            )
         };
-        let node = build.node.map(|node| format!(" {}/{}", node.index, node.total)).unwrap_or_default();
+        let node = build
+            .node
+            .map(|node| format!(" {}/{}", node.index, node.total))
+            .unwrap_or_default();
         let place = build.branch.clone().or_else(|| build.tag.clone());
-        let mark = if build.eligible || build.branch.is_none() { "" } else { " (not for latest)" };
+        let mark = if build.eligible || build.branch.is_none() {
+            ""
+        } else {
+            " (not for latest)"
+        };
         rows.push(vec![
             build.selector.clone(),
             format!("{}{mark}", short(&place, usize::MAX)),
@@ -65,10 +112,21 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
 
 fn print_table(rows: &[Vec<String>]) {
     let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or_default())
+        .collect();
     for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         print(cells.join("  ").trim_end());
     }
 }
@@ -103,21 +161,32 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
         ("branch", build.branch.clone()),
         ("tag", build.tag.clone()),
         ("commit", build.commit.clone()),
-        ("order", Some(format!("run {}, attempt {}", build.run, build.attempt))),
+        (
+            "order",
+            Some(format!("run {}, attempt {}", build.run, build.attempt)),
+        ),
         ("workflow", build.workflow.clone()),
         ("workspace", build.workspace.clone()),
         ("job", build.job.clone()),
         ("node", node),
         ("pull request", build.pull_request.clone()),
-        ("fork", build.fork.then(|| "yes: never the latest of a branch".to_owned())),
+        (
+            "fork",
+            build.fork.then(|| "yes: never the latest of a branch".to_owned()),
+        ),
         ("runner", Some(build.runner.clone())),
         ("url", build.url.clone()),
         ("actor", build.actor.clone()),
         ("persisted", Some(age(build.created_ms))),
         ("tree", Some(build.tree.clone())),
-        ("files", Some(format!("{}, {}", counted(build.files), sized(build.bytes)))),
+        (
+            "files",
+            Some(format!("{}, {}", counted(build.files), sized(build.bytes))),
+        ),
     ];
-    rows.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
+    rows.into_iter()
+        .filter_map(|(field, value)| Some((field, value?)))
+        .collect()
 }
 
 /// Returns an entry as `ls -l` would have it: kind and bits, size, digest, path.
@@ -134,6 +203,14 @@ fn line(entry: &TreeEntry) -> String {
         mode.push_str(if is_set { symbol } else { "-" });
     }
     let digest = entry.digest.get(..12).unwrap_or("");
-    let arrow = if entry.kind == Kind::Symlink { format!(" -> {}", escaped(&entry.target)) } else { String::new() };
-    format!("{mode} {:>12} {digest:12} {}{arrow}", counted(entry.size), escaped(&entry.path))
+    let arrow = if entry.kind == Kind::Symlink {
+        format!(" -> {}", escaped(&entry.target))
+    } else {
+        String::new()
+    };
+    format!(
+        "{mode} {:>12} {digest:12} {}{arrow}",
+        counted(entry.size),
+        escaped(&entry.path)
+    )
 }

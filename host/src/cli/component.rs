@@ -18,7 +18,9 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
             "wit": wit,
         })),
         Format::Text => {
-            let origin = component.path().map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
+            let origin = component
+                .path()
+                .map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
             print(&format!("component {origin}"));
             print(&format!("blake3    {}", component.digest()));
             print(&format!("size      {} bytes", counted(component.size_bytes())));

@@ -43,23 +43,39 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
 
 impl Check {
     fn good(what: &'static str, found: impl Into<String>) -> Check {
-        Check { what, found: Ok(found.into()), hint: String::new() }
+        Check {
+            what,
+            found: Ok(found.into()),
+            hint: String::new(),
+        }
     }
 
     fn bad(what: &'static str, wrong: impl Into<String>, hint: &str) -> Check {
-        Check { what, found: Err(wrong.into()), hint: hint.to_owned() }
+        Check {
+            what,
+            found: Err(wrong.into()),
+            hint: hint.to_owned(),
+        }
     }
 }
 
 fn config(settings: &Settings) -> Check {
     let file = settings.config_file.as_ref();
-    Check::good("settings", file.map_or_else(|| "no baton.toml".to_owned(), |file| file.display().to_string()))
+    Check::good(
+        "settings",
+        file.map_or_else(|| "no baton.toml".to_owned(), |file| file.display().to_string()),
+    )
 }
 
 fn component(settings: &Settings) -> Check {
     let component = &settings.options.component;
-    let origin = component.path().map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
-    Check::good("component", format!("{origin}, {}", component.digest().get(..12).unwrap_or_default()))
+    let origin = component
+        .path()
+        .map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
+    Check::good(
+        "component",
+        format!("{origin}, {}", component.digest().get(..12).unwrap_or_default()),
+    )
 }
 
 /// Checks that the store is one, can be written to, and lets one of several creators win.
@@ -68,15 +84,26 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
     let opened = match DirectoryStore::open(&settings.store) {
         Ok(_) => DirectoryStore::create(&settings.store),
         Err(StoreError::Missing(_)) => {
-            return vec![Check::good("store", format!("{place} is not there yet: the first persist makes it"))];
+            return vec![Check::good(
+                "store",
+                format!("{place} is not there yet: the first persist makes it"),
+            )];
         }
         Err(error) => Err(error),
     };
     let store = match opened {
         Ok(store) => Arc::new(store),
         Err(error) => {
-            let code = if matches!(error, StoreError::Io { .. }) { "permission-denied" } else { "store-not-a-directory" };
-            return vec![Check::bad("store", error.to_string(), hints::of(code).unwrap_or_default())];
+            let code = if matches!(error, StoreError::Io { .. }) {
+                "permission-denied"
+            } else {
+                "store-not-a-directory"
+            };
+            return vec![Check::bad(
+                "store",
+                error.to_string(),
+                hints::of(code).unwrap_or_default(),
+            )];
         }
     };
     let mut checks = vec![format_check(settings, &store, context, place)];
@@ -85,38 +112,61 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
     }
     checks.push(match probe(&*store) {
         Ok(()) => Check::good("create", format!("atomic: of {RACERS} racing creators one wins")),
-        Err(wrong) => Check::bad("create", wrong, "use another file system: records are safe only where create is atomic"),
+        Err(wrong) => Check::bad(
+            "create",
+            wrong,
+            "use another file system: records are safe only where create is atomic",
+        ),
     });
     checks
 }
 
 /// Whether the component takes the store for one of its own: it asks for the newest build.
-fn format_check(settings: &Settings, store: &Arc<DirectoryStore>, context: Option<&Context>, place: String) -> Check {
+fn format_check(
+    settings: &Settings,
+    store: &Arc<DirectoryStore>,
+    context: Option<&Context>,
+    place: String,
+) -> Check {
     let mut who: baton::BuildContext = match context {
         Some(context) => context.clone().into(),
         None => baton::request::context("local"),
     };
     who.project.get_or_insert_with(|| "local/unknown".to_owned());
     let store: Arc<dyn ObjectStore> = Arc::<DirectoryStore>::clone(store);
-    let listed = baton::Baton::new(store, settings.options.clone())
-        .and_then(|baton| baton.list(&baton::Query { limit: 1, ..baton::request::query(who) }));
+    let listed = baton::Baton::new(store, settings.options.clone()).and_then(|baton| {
+        baton.list(&baton::Query {
+            limit: 1,
+            ..baton::request::query(who)
+        })
+    });
     match listed {
         Ok(builds) => {
-            let newest = builds.first().map(|build| format!(", newest {}", build.selector)).unwrap_or_default();
+            let newest = builds
+                .first()
+                .map(|build| format!(", newest {}", build.selector))
+                .unwrap_or_default();
             Check::good("store", format!("{place}{newest}"))
         }
         Err(Error::Plugin(PluginError::NothingMatched(_))) => Check::good("store", format!("{place}, empty")),
         Err(error) => {
             let shown = Failure::Run(error).shown();
             let hint = hints::of(&shown.code).unwrap_or_default();
-            Check::bad("store", format!("{place}: {} {}", shown.message, shown.subject), hint)
+            Check::bad(
+                "store",
+                format!("{place}: {} {}", shown.message, shown.subject),
+                hint,
+            )
         }
     }
 }
 
 /// Creates one key from several threads at once, and counts who won.
 fn probe(store: &dyn ObjectStore) -> Result<(), String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
     let name = format!("v1/doctor/{}-{now}", std::process::id());
     let key = Key::parse(&name).map_err(|error| error.to_string())?;
     let (winners, losers) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -124,14 +174,19 @@ fn probe(store: &dyn ObjectStore) -> Result<(), String> {
         let racers: Vec<_> = (0..RACERS)
             .map(|racer| {
                 let (winners, losers) = (&winners, &losers);
-                scope.spawn(move || match store.put(key, racer.to_string().as_bytes(), PutMode::Create) {
-                    Ok(PutOutcome::Stored) => Ok(winners.fetch_add(1, Ordering::Relaxed)),
-                    Ok(PutOutcome::AlreadyExists) => Ok(losers.fetch_add(1, Ordering::Relaxed)),
-                    Err(error) => Err(described(&error)),
-                })
+                scope.spawn(
+                    move || match store.put(key, racer.to_string().as_bytes(), PutMode::Create) {
+                        Ok(PutOutcome::Stored) => Ok(winners.fetch_add(1, Ordering::Relaxed)),
+                        Ok(PutOutcome::AlreadyExists) => Ok(losers.fetch_add(1, Ordering::Relaxed)),
+                        Err(error) => Err(described(&error)),
+                    },
+                )
             })
             .collect();
-        racers.into_iter().filter_map(|racer| racer.join().ok().and_then(Result::err)).collect()
+        racers
+            .into_iter()
+            .filter_map(|racer| racer.join().ok().and_then(Result::err))
+            .collect()
     });
     store.delete(key).map_err(|error| described(&error))?;
     if let Some(error) = errors.first() {
@@ -144,7 +199,9 @@ fn probe(store: &dyn ObjectStore) -> Result<(), String> {
 }
 
 fn described(error: &StoreError) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause = std::error::Error::source(error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
     format!("{error}{cause}")
 }
 
@@ -162,13 +219,19 @@ fn text(checks: &[Check], context: Option<&Context>) {
     print("");
     for (field, value, source) in context.rows() {
         match (value, source) {
-            (Some(value), Some(source)) => print(&format!("found    {field:15} {}  (from {source})", escaped(&value))),
+            (Some(value), Some(source)) => print(&format!(
+                "found    {field:15} {}  (from {source})",
+                escaped(&value)
+            )),
             (Some(value), None) => print(&format!("found    {field:15} {}", escaped(&value))),
             (None, _) => {}
         }
     }
     for missing in context.missing() {
-        print(&format!("missing  {:15} set {}: {}", missing.field, missing.variable, missing.hint));
+        print(&format!(
+            "missing  {:15} set {}: {}",
+            missing.field, missing.variable, missing.hint
+        ));
     }
 }
 
@@ -181,7 +244,8 @@ fn json(checks: &[Check], context: Option<&Context>) -> Value {
         json!({ "what": it.what, "ok": ok, "found": text, "hint": it.hint })
     };
     let found = |(field, value, source)| json!({ "field": field, "value": value, "source": source });
-    let missing = |it: baton::context::Missing| json!({ "field": it.field, "variable": it.variable, "hint": it.hint });
+    let missing =
+        |it: baton::context::Missing| json!({ "field": it.field, "variable": it.variable, "hint": it.hint });
     json!({
         "checks": checks.iter().map(check).collect::<Value>(),
         "context": context.map(|context| context.rows().into_iter().map(found).collect::<Value>()),

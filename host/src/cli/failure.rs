@@ -63,7 +63,9 @@ impl Failure {
         let code = match self {
             Failure::Reported(code) => *code,
             Failure::Run(Error::Plugin(PluginError::NothingMatched(_))) => 3,
-            Failure::Run(Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Engine(_)) => 70,
+            Failure::Run(Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Engine(_)) => {
+                70
+            }
             _ => 1,
         };
         ExitCode::from(code)
@@ -77,13 +79,21 @@ impl Failure {
         let shown = self.shown();
         let hint = hints::of(&shown.code);
         if format == Format::Json {
-            let Shown { kind, code, message, subject, causes } = &shown;
+            let Shown {
+                kind,
+                code,
+                message,
+                subject,
+                causes,
+            } = &shown;
             let error = json!({"kind": kind, "code": code, "message": message, "subject": subject,
                 "causes": causes, "hint": hint});
             super::output::print_json(&json!({ "error": error }));
         }
         // A closed standard error leaves nobody to tell.
-        let _ = std::io::stderr().lock().write_all(render(&shown, hint).as_bytes());
+        let _ = std::io::stderr()
+            .lock()
+            .write_all(render(&shown, hint).as_bytes());
     }
 
     pub(crate) fn shown(&self) -> Shown {
@@ -134,12 +144,29 @@ fn shown_error(error: &Error) -> Shown {
                 causes.push(format!("found    {}", damage.found));
             }
             let (message, subject) = (damage.message.clone(), damage.key.clone());
-            return Shown { kind: "damaged", code: "damaged".to_owned(), message, subject, causes };
+            return Shown {
+                kind: "damaged",
+                code: "damaged".to_owned(),
+                message,
+                subject,
+                causes,
+            };
         }
         other => return shown_host(other),
     };
-    let Problem { code, message, subject, causes } = problem.clone();
-    Shown { kind, code, message, subject, causes }
+    let Problem {
+        code,
+        message,
+        subject,
+        causes,
+    } = problem.clone();
+    Shown {
+        kind,
+        code,
+        message,
+        subject,
+        causes,
+    }
 }
 
 /// What failed on this side of the component.
@@ -151,9 +178,9 @@ fn shown_host(error: &Error) -> Shown {
         Error::Timeout { .. } => ("limit", "time-limit"),
         Error::Interrupted => ("interrupted", "interrupted"),
         Error::ComponentFile { .. } | Error::ComponentInvalid { .. } => ("invalid", "wrong-component"),
-        Error::Directory { what: "root", source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            ("invalid", "root-missing")
-        }
+        Error::Directory {
+            what: "root", source, ..
+        } if source.kind() == std::io::ErrorKind::NotFound => ("invalid", "root-missing"),
         Error::Directory { what: "root", .. } => ("invalid", "root-unusable"),
         Error::Directory { .. } => ("files", "target-unusable"),
         Error::Store(StoreError::Missing(_)) => ("store", "store-missing"),
@@ -170,12 +197,22 @@ fn shown_host(error: &Error) -> Shown {
         causes.push(cause.to_string());
         source = cause.source();
     }
-    Shown { kind, code: code.to_owned(), message: error.to_string(), subject: String::new(), causes }
+    Shown {
+        kind,
+        code: code.to_owned(),
+        message: error.to_string(),
+        subject: String::new(),
+        causes,
+    }
 }
 
 /// Returns the text for people: what and where, why, and what to do.
 fn render(shown: &Shown, hint: Option<&str>) -> String {
-    let place = if shown.subject.is_empty() { String::new() } else { format!(": {}", shown.subject) };
+    let place = if shown.subject.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", shown.subject)
+    };
     let mut text = format!("error: {}{place}\n", shown.message);
     for cause in &shown.causes {
         text.push_str(&format!("  caused by: {cause}\n"));

@@ -3,55 +3,145 @@
 /// Every code of a failure or warning, with its hint.
 pub(crate) const HINTS: &[(&str, &str)] = &[
     ("ambiguous-commit", "give more digits of the commit"),
-    ("ambiguous-job", "say whose with --job NAME, or give the artifacts of each job a name of their own with --name"),
-    ("build-exists", "to persist more from the same job, give it another name with --name"),
+    (
+        "ambiguous-job",
+        "say whose with --job NAME, or give the artifacts of each job a name of their own with --name",
+    ),
+    (
+        "build-exists",
+        "to persist more from the same job, give it another name with --name",
+    ),
     ("command", ""),
-    ("component-failed", "this is a defect: please report it with the lines above"),
-    ("damaged", "attach another build (`baton builds` lists them); to repair it, remove the damaged object and persist the files again"),
-    ("directory-in-the-way", "move the directory away, or let --clean replace it"),
-    ("empty-store", "persist something first, or name the right store with --store"),
-    ("engine", "this is a defect: please report it with the lines above"),
-    ("exists", "another program is writing here: try again when it is done"),
-    ("file-changed", "wait until whatever writes the file is done, or exclude it with '!PATH'"),
+    (
+        "component-failed",
+        "this is a defect: please report it with the lines above",
+    ),
+    (
+        "damaged",
+        "attach another build (`baton builds` lists them); to repair it, remove the damaged object and persist the files again",
+    ),
+    (
+        "directory-in-the-way",
+        "move the directory away, or let --clean replace it",
+    ),
+    (
+        "empty-store",
+        "persist something first, or name the right store with --store",
+    ),
+    (
+        "engine",
+        "this is a defect: please report it with the lines above",
+    ),
+    (
+        "exists",
+        "another program is writing here: try again when it is done",
+    ),
+    (
+        "file-changed",
+        "wait until whatever writes the file is done, or exclude it with '!PATH'",
+    ),
     ("file-system", ""),
-    ("file-too-large", "use a file system that takes files of this size"),
-    ("incomplete-build", "wait until all parallel nodes have persisted, or attach with the selector of another build"),
-    ("internal", "this is a defect: please report it with the lines above"),
-    ("interrupted", "run it again: what has its name already is complete"),
+    (
+        "file-too-large",
+        "use a file system that takes files of this size",
+    ),
+    (
+        "incomplete-build",
+        "wait until all parallel nodes have persisted, or attach with the selector of another build",
+    ),
+    (
+        "internal",
+        "this is a defect: please report it with the lines above",
+    ),
+    (
+        "interrupted",
+        "run it again: what has its name already is complete",
+    ),
     ("later-format", "update baton"),
-    ("leftover-skipped", "the next attach into this directory removes it"),
+    (
+        "leftover-skipped",
+        "the next attach into this directory removes it",
+    ),
     ("memory-limit", "raise --memory-mib, or split the artifact"),
-    ("missing-context", "set the variable, or give the flag of the same name"),
-    ("name-not-utf8", "rename it, or exclude its directory with '!PATH'"),
-    ("names-collide", "attach on a file system that tells upper from lower case"),
-    ("no-build", "`baton builds` lists what there is; check --project, --branch and --name"),
-    ("no-files", "check the path: it is relative to --root; --if-no-files warn|ignore goes on without"),
-    ("no-space", "free some space, and run it again: nothing was left half-written"),
+    (
+        "missing-context",
+        "set the variable, or give the flag of the same name",
+    ),
+    (
+        "name-not-utf8",
+        "rename it, or exclude its directory with '!PATH'",
+    ),
+    (
+        "names-collide",
+        "attach on a file system that tells upper from lower case",
+    ),
+    (
+        "no-build",
+        "`baton builds` lists what there is; check --project, --branch and --name",
+    ),
+    (
+        "no-files",
+        "check the path: it is relative to --root; --if-no-files warn|ignore goes on without",
+    ),
+    (
+        "no-space",
+        "free some space, and run it again: nothing was left half-written",
+    ),
     ("not-a-directory", ""),
-    ("not-a-store", "name another directory with --store: an empty one, or one that baton made"),
-    ("not-found", "something else removed it meanwhile: run it again when that is done"),
-    ("object-too-large", "the store holds something that baton did not write: check --store"),
-    ("path-conflict", "let each job persist its own paths, or take the newer file with --on-conflict newest"),
+    (
+        "not-a-store",
+        "name another directory with --store: an empty one, or one that baton made",
+    ),
+    (
+        "not-found",
+        "something else removed it meanwhile: run it again when that is done",
+    ),
+    (
+        "object-too-large",
+        "the store holds something that baton did not write: check --store",
+    ),
+    (
+        "path-conflict",
+        "let each job persist its own paths, or take the newer file with --on-conflict newest",
+    ),
     ("path-too-long", "shorten the path, or exclude it with '!PATH'"),
-    ("permission-denied", "give this user the permission, or exclude the path with '!PATH'"),
+    (
+        "permission-denied",
+        "give this user the permission, or exclude the path with '!PATH'",
+    ),
     ("read-only", "choose a place that can be written to"),
-    ("reserved-name", "rename .baton-attach in the artifact: attach needs that name for itself"),
+    (
+        "reserved-name",
+        "rename .baton-attach in the artifact: attach needs that name for itself",
+    ),
     ("root-missing", "--root must name a directory that exists"),
-    ("root-unusable", "--root must name a directory, and this user must be able to read it"),
+    (
+        "root-unusable",
+        "--root must name a directory, and this user must be able to read it",
+    ),
     ("special-bits-dropped", ""),
     ("special-file", "exclude it with '!PATH'"),
     ("store", ""),
-    ("store-missing", "check --store or BATON_STORE; the first persist makes the directory"),
+    (
+        "store-missing",
+        "check --store or BATON_STORE; the first persist makes the directory",
+    ),
     ("store-not-a-directory", "name a directory with --store"),
     ("store-unknown", "name a directory with --store"),
-    ("target-unusable", "--at must name a directory that this user can write to, or one that can be made"),
+    (
+        "target-unusable",
+        "--at must name a directory that this user can write to, or one that can be made",
+    ),
     ("time-limit", "raise --timeout-seconds"),
     ("too-many-entries", "persist in several artifacts"),
     ("too-many-layers", "give the workspace another name"),
     ("too-many-open-files", "raise `ulimit -n`, or lower --workers"),
     ("tree-too-large", "persist in several artifacts"),
     ("wrong-commit", ""),
-    ("wrong-component", "give a component that exports baton:plugin, or unset BATON_COMPONENT"),
+    (
+        "wrong-component",
+        "give a component that exports baton:plugin, or unset BATON_COMPONENT",
+    ),
     ("wrong-context", ""),
     ("wrong-glob", ""),
     ("wrong-name", ""),
@@ -61,5 +151,9 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
 
 /// Returns the hint for a code, where there is more to say than the message does.
 pub(crate) fn of(code: &str) -> Option<&'static str> {
-    HINTS.iter().find(|(known, _)| *known == code).map(|(_, hint)| *hint).filter(|hint| !hint.is_empty())
+    HINTS
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, hint)| *hint)
+        .filter(|hint| !hint.is_empty())
 }

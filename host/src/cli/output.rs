@@ -76,7 +76,9 @@ pub(crate) fn entry_json(entry: &TreeEntry) -> Value {
         "modified": { "seconds": entry.modified.seconds, "nanoseconds": entry.modified.nanoseconds },
     });
     let more = match entry.kind {
-        Kind::File => json!({ "mode": format!("{:03o}", entry.bits), "size": entry.size, "digest": entry.digest }),
+        Kind::File => {
+            json!({ "mode": format!("{:03o}", entry.bits), "size": entry.size, "digest": entry.digest })
+        }
         Kind::Symlink => json!({ "target": entry.target }),
         _ => json!({ "mode": format!("{:03o}", entry.bits) }),
     };
@@ -145,7 +147,10 @@ pub(crate) fn attached_json(report: &Attached, warnings: &[Problem], took: Durat
 /// Returns how people name a build: number, branch or tag, commit.
 pub(crate) fn named(build: &Build) -> String {
     let place = build.branch.as_ref().or(build.tag.as_ref());
-    let commit = build.commit.as_ref().map(|commit| commit.get(..7).unwrap_or(commit).to_owned());
+    let commit = build
+        .commit
+        .as_ref()
+        .map(|commit| commit.get(..7).unwrap_or(commit).to_owned());
     let details: Vec<String> = place.cloned().into_iter().chain(commit).collect();
     match details.is_empty() {
         true => build.selector.clone(),
@@ -168,7 +173,11 @@ pub(crate) fn counted(number: u64) -> String {
 
 /// Returns `3 files` or `1 file`.
 pub(crate) fn files(number: u64) -> String {
-    format!("{} {}", counted(number), if number == 1 { "file" } else { "files" })
+    format!(
+        "{} {}",
+        counted(number),
+        if number == 1 { "file" } else { "files" }
+    )
 }
 
 /// Returns a size in decimal units.
@@ -188,7 +197,10 @@ pub(crate) fn sized(bytes: u64) -> String {
 
 /// Returns how long ago a time in milliseconds since 1970 was.
 pub(crate) fn age(created_ms: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis() as u64;
     let seconds = now.saturating_sub(created_ms) / 1000;
     match seconds {
         0..60 => "just now".to_owned(),
@@ -200,7 +212,13 @@ pub(crate) fn age(created_ms: u64) -> String {
 
 /// Makes a text from the store safe to show on a terminal.
 pub(crate) fn escaped(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let shown = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
     text.chars().map(shown).collect()
 }
 
@@ -210,7 +228,13 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(counted).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567]
+                .map(counted)
+                .each_ref()
+                .map(String::as_str)
+        );
         assert_eq!(sized(999), "999 B");
         assert_eq!(sized(1_500), "1.5 kB");
         assert_eq!(sized(734_003_200), "734.0 MB");

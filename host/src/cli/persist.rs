@@ -8,12 +8,22 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
-use super::output::{counted, files, named, persisted_json, print, print_json, say, sized, step_json, warnings_json};
+use super::output::{
+    counted, files, named, persisted_json, print, print_json, say, sized, step_json, warnings_json,
+};
 use super::progress::Talk;
 use super::settings::Settings;
 
 pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
-    let Persist { paths, name, root, if_no_files, on_conflict, dry_run, build } = *args;
+    let Persist {
+        paths,
+        name,
+        root,
+        if_no_files,
+        on_conflict,
+        dry_run,
+        build,
+    } = *args;
     let context = settings.context(&build.into())?.into();
     let request = PersistRequest {
         name,
@@ -23,7 +33,11 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         context,
         dry_run,
     };
-    let baton = if dry_run { dry_store(settings)? } else { settings.writer()? };
+    let baton = if dry_run {
+        dry_store(settings)?
+    } else {
+        settings.writer()?
+    };
     let started = Instant::now();
     let mut talk = Talk::new("persisting", dry_run);
     let report = baton.persist(&root, request, &mut talk);
@@ -32,7 +46,11 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
     match (report?, settings.format) {
         (None, Format::Text) => {
             talk.print_steps();
-            say(&format!("would persist {}, {}", files(talk.planned_files), sized(talk.planned_bytes)));
+            say(&format!(
+                "would persist {}, {}",
+                files(talk.planned_files),
+                sized(talk.planned_bytes)
+            ));
         }
         (None, Format::Json) => print_json(&json!({
             "dry_run": true,
@@ -43,7 +61,11 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         })),
         (Some(report), Format::Json) => print_json(&persisted_json(&report, &talk.warnings, took)),
         (Some(report), Format::Text) => {
-            let repeated = if report.repeated { " (it was there already)" } else { "" };
+            let repeated = if report.repeated {
+                " (it was there already)"
+            } else {
+                ""
+            };
             say(&format!(
                 "persisted {} as {}{repeated}: {}, {}; {} new with {}, {} stored; {:.1} s",
                 report.build.artifact,

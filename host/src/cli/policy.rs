@@ -53,10 +53,21 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
     let directory = |access, place: &std::path::Path| Grant {
         what: "directory",
         access,
-        place: std::path::absolute(place).unwrap_or_else(|_| place.to_owned()).display().to_string(),
+        place: std::path::absolute(place)
+            .unwrap_or_else(|_| place.to_owned())
+            .display()
+            .to_string(),
     };
-    let none = |what| Grant { what, access: "none", place: String::new() };
-    let store = |access| Grant { what: "store", access, place: settings.store.display().to_string() };
+    let none = |what| Grant {
+        what,
+        access: "none",
+        place: String::new(),
+    };
+    let store = |access| Grant {
+        what: "store",
+        access,
+        place: settings.store.display().to_string(),
+    };
     let mut grants = match command {
         Command::Persist(args) if args.dry_run => vec![directory("read", &args.root), store("read")],
         Command::Persist(args) => vec![directory("read", &args.root), store("read, write")],

@@ -39,7 +39,12 @@ impl Talk {
     /// Prints what a dry run would do.
     pub(crate) fn print_steps(&self) {
         for step in &self.steps {
-            print(&format!("{:8} {:>10} {}", action_name(step), sized(step.bytes), escaped(&step.path)));
+            print(&format!(
+                "{:8} {:>10} {}",
+                action_name(step),
+                sized(step.bytes),
+                escaped(&step.path)
+            ));
         }
     }
 
@@ -66,14 +71,20 @@ impl Progress for Talk {
         }
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(plan.bytes);
-            let template = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+            let template =
+                "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             bar.set_message(self.verb);
             self.bar = Some(bar);
         } else {
-            say(&format!("{}: {}, {}", self.verb, files(plan.files), sized(plan.bytes)));
+            say(&format!(
+                "{}: {}, {}",
+                self.verb,
+                files(plan.files),
+                sized(plan.bytes)
+            ));
         }
         true
     }

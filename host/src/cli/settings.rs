@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use baton::context::{Context, Git, Overrides, Surroundings};
-use baton::{Baton, BuildContext, Component, DirectoryStore, Interrupt, ObjectStore, Options, Scope, StoreError};
+use baton::{
+    Baton, BuildContext, Component, DirectoryStore, Interrupt, ObjectStore, Options, Scope, StoreError,
+};
 use etcetera::BaseStrategy;
 use serde::Deserialize;
 
@@ -45,14 +47,21 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn read(global: &Global) -> Result<Settings, Failure> {
         let (config_file, config) = read_config(global.config.as_deref())?;
-        let beside = config_file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let beside = config_file
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new(""));
         let store = match (&global.store, &config.store) {
             (Some(store), _) => store_path(store, Path::new(""))?,
             (None, Some(store)) => store_path(store, beside)?,
             (None, None) => default_store()?,
         };
         let mut options = Options::default();
-        if let Some(file) = global.component.clone().or_else(|| config.component.map(|file| beside.join(file))) {
+        if let Some(file) = global
+            .component
+            .clone()
+            .or_else(|| config.component.map(|file| beside.join(file)))
+        {
             options.component = Component::from_file(&file)?;
         }
         options.workers = at_least_one("workers", global.workers.or(config.workers), options.workers)?;
@@ -87,12 +96,20 @@ impl Settings {
         let interrupt = Interrupt::default();
         let on_signal = interrupt.clone();
         ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
-        Ok(Baton::new(store, Options { interrupt, ..self.options.clone() })?)
+        Ok(Baton::new(
+            store,
+            Options {
+                interrupt,
+                ..self.options.clone()
+            },
+        )?)
     }
 
     /// Finds which build this is, to persist it.
     pub(crate) fn context(&self, overrides: &Overrides) -> Result<Context, Failure> {
-        self.detect(overrides, |found| found.commit.is_some() && found.default_branch.is_some())
+        self.detect(overrides, |found| {
+            found.commit.is_some() && found.default_branch.is_some()
+        })
     }
 
     /// Finds which build asks, to look another one up.
@@ -106,13 +123,22 @@ impl Settings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         // The file's values stand where a variable could, but below it.
-        for (name, value) in [("BATON_PROJECT", &self.project), ("BATON_DEFAULT_BRANCH", &self.default_branch)] {
+        for (name, value) in [
+            ("BATON_PROJECT", &self.project),
+            ("BATON_DEFAULT_BRANCH", &self.default_branch),
+        ] {
             if let Some(value) = value {
                 variables.entry(name.to_owned()).or_insert_with(|| value.clone());
             }
         }
-        let event = variables.get("GITHUB_EVENT_PATH").and_then(|path| std::fs::read_to_string(path).ok());
-        let surroundings = Surroundings { variables, event, git: Git::none() };
+        let event = variables
+            .get("GITHUB_EVENT_PATH")
+            .and_then(|path| std::fs::read_to_string(path).ok());
+        let surroundings = Surroundings {
+            variables,
+            event,
+            git: Git::none(),
+        };
         let found = Context::detect(&surroundings, overrides)?;
         let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
         if known && suffices(&found) {
@@ -124,9 +150,25 @@ impl Settings {
 
     /// Returns the scope of a look-up.
     pub(crate) fn scope(&self, selector: String, args: LookUpArgs) -> Result<Scope, Failure> {
-        let LookUpArgs { name, job, project, branch, workspace } = args;
-        let overrides = Overrides { project, branch, workspace, ..Overrides::default() };
-        Ok(Scope { selector, name, jobs: job, context: self.look_up_context(&overrides)? })
+        let LookUpArgs {
+            name,
+            job,
+            project,
+            branch,
+            workspace,
+        } = args;
+        let overrides = Overrides {
+            project,
+            branch,
+            workspace,
+            ..Overrides::default()
+        };
+        Ok(Scope {
+            selector,
+            name,
+            jobs: job,
+            context: self.look_up_context(&overrides)?,
+        })
     }
 }
 
@@ -135,20 +177,30 @@ fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), Failur
         Some(file) => Some(file.to_owned()),
         None => {
             let here = std::env::current_dir().context("the current directory cannot be found")?;
-            here.ancestors().map(|dir| dir.join(CONFIG_NAME)).find(|file| file.is_file())
+            here.ancestors()
+                .map(|dir| dir.join(CONFIG_NAME))
+                .find(|file| file.is_file())
         }
     };
-    let Some(file) = found else { return Ok((None, Config::default())) };
-    let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let config = toml::from_str(&text).with_context(|| format!("{} is not as it should be", file.display()))?;
+    let Some(file) = found else {
+        return Ok((None, Config::default()));
+    };
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let config =
+        toml::from_str(&text).with_context(|| format!("{} is not as it should be", file.display()))?;
     Ok((Some(file), config))
 }
 
 /// Returns the directory that a store's name means.
 fn store_path(store: &str, beside: &Path) -> Result<PathBuf, Failure> {
-    let path = store.strip_prefix("file://").or_else(|| store.strip_prefix("file:")).unwrap_or(store);
+    let path = store
+        .strip_prefix("file://")
+        .or_else(|| store.strip_prefix("file:"))
+        .unwrap_or(store);
     let scheme = path.split_once(':').map(|(scheme, _)| scheme);
-    let is_url = scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let is_url = scheme
+        .is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     if is_url && path == store {
         return Err(baton::Error::Store(StoreError::Unknown(store.to_owned())).into());
     }

@@ -4,8 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, openat,
-    readlinkat, statat, symlinkat, utimensat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens,
+    openat, readlinkat, statat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -19,8 +19,9 @@ impl Host for Grants {
     fn entries(&mut self, dir: String) -> wasmtime::Result<Result<Vec<Entry>, PluginError>> {
         self.watched(|grants| {
             let granted = grants.granted(Access::Read)?;
-            let opened =
-                granted.open_below(&dir).map_err(|error| failed("a directory could not be opened", &dir, error))?;
+            let opened = granted
+                .open_below(&dir)
+                .map_err(|error| failed("a directory could not be opened", &dir, error))?;
             entries(&opened).map_err(|error| failed("a directory could not be read", &dir, error))
         })
     }
@@ -42,7 +43,8 @@ impl Host for Grants {
             let mut parents = Parents::new(grants.granted(Access::Write)?);
             for link in &links {
                 let (parent, name) = parents.of(&link.path)?;
-                symlink(parent, name, link).map_err(|error| failed("a symlink could not be made", &link.path, error))?;
+                symlink(parent, name, link)
+                    .map_err(|error| failed("a symlink could not be made", &link.path, error))?;
             }
             Ok(())
         })
@@ -101,13 +103,24 @@ fn entries(dir: &OwnedFd) -> io::Result<Vec<Entry>> {
             other => other?,
         };
         let kind = kind(&stat)?;
-        let target = if kind == Kind::Symlink { readlinkat(dir, name, Vec::new())?.into_bytes() } else { Vec::new() };
+        let target = if kind == Kind::Symlink {
+            readlinkat(dir, name, Vec::new())?.into_bytes()
+        } else {
+            Vec::new()
+        };
         entries.push(Entry {
             name: name.to_bytes().to_vec(),
             kind,
             bits: (RawMode::from(stat.st_mode) & 0o7777) as u16,
-            size: if kind == Kind::File { stat.st_size as u64 } else { 0 },
-            modified: Timestamp { seconds: stat.st_mtime, nanoseconds: stat.st_mtime_nsec as u32 },
+            size: if kind == Kind::File {
+                stat.st_size as u64
+            } else {
+                0
+            },
+            modified: Timestamp {
+                seconds: stat.st_mtime,
+                nanoseconds: stat.st_mtime_nsec as u32,
+            },
             target,
         });
     }
@@ -129,8 +142,14 @@ fn kind(stat: &Stat) -> io::Result<Kind> {
 
 fn times(modified: Timestamp) -> Timestamps {
     Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.into() },
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: modified.seconds,
+            tv_nsec: modified.nanoseconds.into(),
+        },
     }
 }
 
@@ -157,7 +176,12 @@ fn apply(parent: &OwnedFd, name: &str, change: &Change) -> io::Result<()> {
 fn apply_unreadable(parent: &OwnedFd, name: &str, mode: Option<Mode>, modified: Timestamp) -> io::Result<()> {
     use std::os::fd::AsRawFd;
 
-    let file = openat(parent, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let file = openat(
+        parent,
+        name,
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
     if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) == FileType::Symlink {
         return Err(Errno::LOOP.into());
     }
@@ -177,7 +201,10 @@ fn apply_unreadable(_: &OwnedFd, _: &str, _: Option<Mode>, _: Timestamp) -> io::
 
 fn bits(bits: u16) -> io::Result<Mode> {
     if bits > 0o777 {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "only the nine permission bits can be set"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "only the nine permission bits can be set",
+        ));
     }
     Ok(Mode::from_raw_mode(RawMode::from(bits)))
 }

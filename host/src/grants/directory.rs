@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::fs::{FlockOperation, Mode, OFlags, StatVfsMountFlags, flock, fstatvfs, openat};
 use rustix::io::Errno;
 
 use super::Access;
@@ -28,7 +28,11 @@ impl Directory {
     /// Opens a directory to change it, makes it if it is not there, and waits until no other run holds it: two that
     /// attach to one directory at once would undo each other's work. `waiting` is called if that takes time.
     pub(crate) fn write(path: &Path, waiting: &mut dyn FnMut()) -> Result<Directory, Error> {
-        let failed = |source: io::Error| Error::Directory { what: "target", path: path.to_owned(), source };
+        let failed = |source: io::Error| Error::Directory {
+            what: "target",
+            path: path.to_owned(),
+            source,
+        };
         std::fs::create_dir_all(path).map_err(failed)?;
         let directory = Directory::open("target", path, Access::Write)?;
         // The lock ends with the process, however it ends.
@@ -36,22 +40,35 @@ impl Directory {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 waiting();
-                flock(&directory.file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+                flock(&directory.file, FlockOperation::LockExclusive)
+                    .map_err(|error| failed(error.into()))?;
             }
             // Some network file systems have no locks; one attach at a time is then the user's concern.
             Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
             Err(error) => return Err(failed(error.into())),
         }
+        // The component would be told of an input-output error: WASI's implementation has no word for this one.
+        if fstatvfs(&directory.file).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+            return Err(failed(Errno::ROFS.into()));
+        }
         Ok(directory)
     }
 
     fn open(what: &'static str, path: &Path, access: Access) -> Result<Directory, Error> {
-        let failed = |source: io::Error| Error::Directory { what, path: path.to_owned(), source };
+        let failed = |source: io::Error| Error::Directory {
+            what,
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_dir() {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
-        Ok(Directory { path: path.to_owned(), file, access })
+        Ok(Directory {
+            path: path.to_owned(),
+            file,
+            access,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -85,7 +102,10 @@ impl Directory {
 /// Refuses what is not a name in a directory.
 pub(super) fn check_name(name: &str) -> io::Result<()> {
     if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a name within the directory"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a name within the directory",
+        ));
     }
     Ok(())
 }
@@ -107,7 +127,19 @@ mod tests {
         for inside in ["", "a", "a/b"] {
             assert!(directory.open_below(inside).is_ok(), "{inside}");
         }
-        for outside in ["..", "a/..", "a/../../outside", "/", "/etc", "link", "inner", "inner/b", "a//b", "./a", "a/"] {
+        for outside in [
+            "..",
+            "a/..",
+            "a/../../outside",
+            "/",
+            "/etc",
+            "link",
+            "inner",
+            "inner/b",
+            "a//b",
+            "./a",
+            "a/",
+        ] {
             assert!(directory.open_below(outside).is_err(), "{outside}");
         }
     }

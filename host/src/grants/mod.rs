@@ -79,7 +79,16 @@ impl Grants {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
         let watch = Watch::new(limits.call_time_max);
-        Ok(Grants { store, store_access, directory, limits, watch, stderr, wasi: wasi.build(), table })
+        Ok(Grants {
+            store,
+            store_access,
+            directory,
+            limits,
+            watch,
+            stderr,
+            wasi: wasi.build(),
+            table,
+        })
     }
 
     /// Serves a call, unless the call that led here must end.
@@ -93,12 +102,17 @@ impl Grants {
 
     /// Returns what the component wrote to its standard error.
     pub(crate) fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.contents()).trim_end().to_owned()
+        String::from_utf8_lossy(&self.stderr.contents())
+            .trim_end()
+            .to_owned()
     }
 }
 
 impl WasiView for Grants {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }

@@ -24,7 +24,10 @@ impl Host for Grants {
     fn put(&mut self, key: String, bytes: Vec<u8>, mode: PutMode) -> Served<PutOutcome> {
         self.watched(|grants| {
             if grants.store_access == Access::Read {
-                return Err(problem::internal("this run may only read from the store".to_owned(), &key));
+                return Err(problem::internal(
+                    "this run may only read from the store".to_owned(),
+                    &key,
+                ));
             }
             let mode = match mode {
                 PutMode::Create => store::PutMode::Create,
@@ -40,7 +43,10 @@ impl Host for Grants {
     fn list(&mut self, prefix: String, after: Option<String>, limit: u32) -> Served<Vec<String>> {
         self.watched(|grants| {
             store::check_prefix(&prefix).map_err(to_wit)?;
-            grants.store.list(&prefix, after.as_deref(), limit.clamp(1, 1000) as usize).map_err(to_wit)
+            grants
+                .store
+                .list(&prefix, after.as_deref(), limit.clamp(1, 1000) as usize)
+                .map_err(to_wit)
         })
     }
 }

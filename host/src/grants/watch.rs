@@ -24,7 +24,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(super) fn new(limit: std::time::Duration) -> Watch {
-        Watch { limit, ..Watch::default() }
+        Watch {
+            limit,
+            ..Watch::default()
+        }
     }
 
     /// Starts to watch for an interrupt, and starts the clock.
@@ -36,7 +39,11 @@ impl Watch {
     /// Starts the clock of the next call, unless the run is to end.
     pub(crate) fn restart(&mut self) -> Result<(), Error> {
         self.deadline = Some(Instant::now() + self.limit);
-        if self.interrupt.is_set() { Err(Error::Interrupted) } else { Ok(()) }
+        if self.interrupt.is_set() {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 
     /// Fails where the call must end.

@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use super::settling::Settling;
 use super::{
-    ByteRange, Key, OBJECT_BYTES_MAX, ObjectStore, PutMode, PutOutcome, RANGE_BYTES_MAX, StoreError, check_prefix,
+    ByteRange, Key, OBJECT_BYTES_MAX, ObjectStore, PutMode, PutOutcome, RANGE_BYTES_MAX, StoreError,
+    check_prefix,
 };
 
 const TEMPORARY: &str = ".tmp";
@@ -38,14 +39,16 @@ impl DirectoryStore {
             Ok(metadata) if metadata.is_dir() => Ok(DirectoryStore::at(root)),
             Ok(_) => Err(StoreError::NotADirectory(root.to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::Missing(root.to_owned())),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(StoreError::NotADirectory(root.to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                Err(StoreError::NotADirectory(root.to_owned()))
+            }
             Err(source) => Err(io_error("opened", "it", root, source)),
         }
     }
 
     /// Opens the store in `root`, and makes the directory if it is not there.
     pub fn create(root: &Path) -> Result<DirectoryStore, StoreError> {
-        match fs::create_dir_all(root.join(TEMPORARY)) {
+        match fs::create_dir_all(root) {
             Ok(()) => {
                 let store = DirectoryStore::at(root);
                 store.remove_abandoned();
@@ -65,7 +68,11 @@ impl DirectoryStore {
     }
 
     fn at(root: &Path) -> DirectoryStore {
-        DirectoryStore { root: root.to_owned(), written: AtomicU64::new(0), settling: Settling::default() }
+        DirectoryStore {
+            root: root.to_owned(),
+            written: AtomicU64::new(0),
+            settling: Settling::default(),
+        }
     }
 
     fn path(&self, key: Key<'_>) -> PathBuf {
@@ -78,10 +85,14 @@ impl DirectoryStore {
 
     /// What a crash left behind is only clutter, so failing to remove it is no failure.
     fn remove_abandoned(&self) {
-        let Ok(entries) = fs::read_dir(self.root.join(TEMPORARY)) else { return };
+        let Ok(entries) = fs::read_dir(self.root.join(TEMPORARY)) else {
+            return;
+        };
         for entry in entries.flatten() {
             let touched = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = touched.ok().and_then(|touched| SystemTime::now().duration_since(touched).ok());
+            let age = touched
+                .ok()
+                .and_then(|touched| SystemTime::now().duration_since(touched).ok());
             if age.is_some_and(|age| age > ABANDONED_AFTER) {
                 let _ = fs::remove_file(entry.path());
             }
@@ -92,9 +103,23 @@ impl DirectoryStore {
     fn write_temporary(&self, bytes: &[u8]) -> io::Result<(Temporary, File)> {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         // Machines that share the disk may share process ids, so the time is part of the name.
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let path = self.root.join(TEMPORARY).join(format!("{}-{number}-{now}", std::process::id()));
-        let mut file = File::options().write(true).create_new(true).open(&path)?;
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        let path = self
+            .root
+            .join(TEMPORARY)
+            .join(format!("{}-{number}-{now}", std::process::id()));
+        let create = || File::options().write(true).create_new(true).open(&path);
+        let mut file = match create() {
+            // Made only now, so that a directory that turns out to be no store stays as it was.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(self.root.join(TEMPORARY))?;
+                create()?
+            }
+            other => other?,
+        };
         let temporary = Temporary(path);
         file.write_all(bytes)?;
         Ok((temporary, file))
@@ -115,7 +140,9 @@ impl DirectoryStore {
             // Who creates it at the same time creates it with the same bytes: only what is named by its content is
             // large. So nobody needs to hear who won.
             let path = path.to_owned();
-            self.settling.start(Box::new(move || publish(&temporary, &file, &dir, &path, mode).map(drop)))?;
+            self.settling.start(Box::new(move || {
+                publish(&temporary, &file, &dir, &path, mode).map(drop)
+            }))?;
             return Ok(PutOutcome::Stored);
         }
         publish(&temporary, &file, &dir, path, mode)
@@ -123,7 +150,10 @@ impl DirectoryStore {
 
     /// Makes a directory and those above it, each durable in the one above.
     fn make_dirs(&self, dir: &Path) -> io::Result<()> {
-        let mut missing: Vec<&Path> = dir.ancestors().take_while(|dir| *dir != self.root && !dir.exists()).collect();
+        let mut missing: Vec<&Path> = dir
+            .ancestors()
+            .take_while(|dir| *dir != self.root && !dir.exists())
+            .collect();
         while let Some(dir) = missing.pop() {
             match fs::create_dir(dir) {
                 // Somebody else made it just now.
@@ -139,17 +169,32 @@ impl DirectoryStore {
 
     /// Adds the keys in and below the directory `dir`, until there are `limit`. `prefix` holds for the names in it,
     /// `after` is the rest of the key to start behind.
-    fn walk(&self, dir: &str, prefix: &str, after: Option<&str>, limit: usize, keys: &mut Vec<String>) -> io::Result<()> {
+    fn walk(
+        &self,
+        dir: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        keys: &mut Vec<String>,
+    ) -> io::Result<()> {
         let mut entries: Vec<(String, bool)> = Vec::new();
         let listed = match fs::read_dir(self.root.join(dir)) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(());
+            }
             other => other?,
         };
-        let after_name = after.map(|after| after.split_once('/').map_or((after, None), |(name, rest)| (name, Some(rest))));
+        let after_name = after.map(|after| {
+            after
+                .split_once('/')
+                .map_or((after, None), |(name, rest)| (name, Some(rest)))
+        });
         for entry in listed {
             let entry = entry?;
             // What is not a name of a key was not written by baton.
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             let behind = after_name.is_none_or(|(after, _)| name.as_str() >= after);
             if super::is_name(&name) && name.starts_with(prefix) && behind {
                 entries.push((name, entry.file_type()?.is_dir()));
@@ -157,7 +202,11 @@ impl DirectoryStore {
         }
         entries.sort_unstable();
         for (name, is_dir) in entries {
-            let key = if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") };
+            let key = if dir.is_empty() {
+                name.clone()
+            } else {
+                format!("{dir}/{name}")
+            };
             let rest = after_name.filter(|(after, _)| *after == name);
             match (is_dir, rest) {
                 (true, rest) => self.walk(&key, "", rest.and_then(|(_, rest)| rest), limit, keys)?,
@@ -173,7 +222,13 @@ impl DirectoryStore {
 }
 
 /// Makes a temporary file durable, and gives it its name. `Create` makes a second name, which fails where there is one.
-fn publish(temporary: &Temporary, file: &File, dir: &Path, path: &Path, mode: PutMode) -> io::Result<PutOutcome> {
+fn publish(
+    temporary: &Temporary,
+    file: &File,
+    dir: &Path,
+    path: &Path,
+    mode: PutMode,
+) -> io::Result<PutOutcome> {
     file.sync_data()?;
     match mode {
         PutMode::Overwrite => fs::rename(&temporary.0, path)?,
@@ -198,7 +253,12 @@ impl Drop for Temporary {
 }
 
 fn io_error(what: &'static str, key: &str, store: &Path, source: io::Error) -> StoreError {
-    StoreError::Io { what, key: key.to_owned(), store: store.to_owned(), source }
+    StoreError::Io {
+        what,
+        key: key.to_owned(),
+        store: store.to_owned(),
+        source,
+    }
 }
 
 impl ObjectStore for DirectoryStore {
@@ -206,7 +266,9 @@ impl ObjectStore for DirectoryStore {
         let failed = |source| self.failed("read", key.as_str(), source);
         self.settling.settle().map_err(failed)?;
         let file = match File::open(self.path(key)) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             other => other.map_err(failed)?,
         };
         let metadata = file.metadata().map_err(failed)?;
@@ -220,7 +282,10 @@ impl ObjectStore for DirectoryStore {
         };
         let length = wanted.min(size_bytes.saturating_sub(offset));
         if length > limit {
-            return Err(StoreError::TooLarge { key: key.to_string(), size_bytes: length });
+            return Err(StoreError::TooLarge {
+                key: key.to_string(),
+                size_bytes: length,
+            });
         }
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, offset).map_err(failed)?;
@@ -228,7 +293,9 @@ impl ObjectStore for DirectoryStore {
     }
 
     fn head(&self, key: Key<'_>) -> Result<Option<u64>, StoreError> {
-        self.settling.settle().map_err(|source| self.failed("read", key.as_str(), source))?;
+        self.settling
+            .settle()
+            .map_err(|source| self.failed("read", key.as_str(), source))?;
         match fs::metadata(self.path(key)) {
             Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -238,15 +305,23 @@ impl ObjectStore for DirectoryStore {
 
     fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError> {
         if bytes.len() as u64 > OBJECT_BYTES_MAX {
-            return Err(StoreError::TooLarge { key: key.to_string(), size_bytes: bytes.len() as u64 });
+            return Err(StoreError::TooLarge {
+                key: key.to_string(),
+                size_bytes: bytes.len() as u64,
+            });
         }
-        self.try_put(&self.path(key), bytes, mode).map_err(|source| self.failed("written", key.as_str(), source))
+        self.try_put(&self.path(key), bytes, mode)
+            .map_err(|source| self.failed("written", key.as_str(), source))
     }
 
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
         check_prefix(prefix)?;
         let (dir, name) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-        let inside = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        let inside = if dir.is_empty() {
+            String::new()
+        } else {
+            format!("{dir}/")
+        };
         let after = match start_after {
             None => None,
             Some(after) => match after.strip_prefix(&inside) {
@@ -256,16 +331,23 @@ impl ObjectStore for DirectoryStore {
                 None => return Ok(Vec::new()),
             },
         };
-        self.settling.settle().map_err(|source| self.failed("listed", prefix, source))?;
+        self.settling
+            .settle()
+            .map_err(|source| self.failed("listed", prefix, source))?;
         let mut keys = Vec::new();
-        self.walk(dir, name, after, limit, &mut keys).map_err(|source| self.failed("listed", prefix, source))?;
+        self.walk(dir, name, after, limit, &mut keys)
+            .map_err(|source| self.failed("listed", prefix, source))?;
         Ok(keys)
     }
 
     fn delete(&self, key: Key<'_>) -> Result<(), StoreError> {
-        self.settling.settle().map_err(|source| self.failed("removed", key.as_str(), source))?;
+        self.settling
+            .settle()
+            .map_err(|source| self.failed("removed", key.as_str(), source))?;
         match fs::remove_file(self.path(key)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed("removed", key.as_str(), error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(self.failed("removed", key.as_str(), error))
+            }
             _ => Ok(()),
         }
     }

@@ -22,7 +22,11 @@ impl<'a> Key<'a> {
     /// Checks a key.
     pub fn parse(key: &'a str) -> Result<Key<'a>, StoreError> {
         let valid = !key.is_empty() && key.len() <= 1000 && key.split('/').all(is_name);
-        if valid { Ok(Key(key)) } else { Err(StoreError::Key(key.to_owned())) }
+        if valid {
+            Ok(Key(key))
+        } else {
+            Err(StoreError::Key(key.to_owned()))
+        }
     }
 
     /// Returns the text.
@@ -144,12 +148,32 @@ mod tests {
 
     #[test]
     fn a_key_leads_nowhere_else() {
-        for wrong in
-            ["", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a/.b", "a b", "a\\b", "ü", "a\0", "a:b", &"x".repeat(201)]
-        {
+        for wrong in [
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a//b",
+            ".",
+            "..",
+            "a/../b",
+            "a/.b",
+            "a b",
+            "a\\b",
+            "ü",
+            "a\0",
+            "a:b",
+            &"x".repeat(201),
+        ] {
             assert!(Key::parse(wrong).is_err(), "{wrong:?}");
         }
-        for right in ["a", "v1/projects/gh~2Fx/builds/a_b/6/fb/2d/0-1", "a..b", "-rf", &"x".repeat(200)] {
+        for right in [
+            "a",
+            "v1/projects/gh~2Fx/builds/a_b/6/fb/2d/0-1",
+            "a..b",
+            "-rf",
+            &"x".repeat(200),
+        ] {
             assert!(Key::parse(right).is_ok(), "{right:?}");
         }
         assert!(check_prefix("").is_ok() && check_prefix("v1/").is_ok() && check_prefix("../").is_err());

@@ -57,7 +57,9 @@ impl Settling {
         if state.started < THREADS {
             state.started += 1;
             let settling = self.clone();
-            thread::Builder::new().name("store-settling".to_owned()).spawn(move || settling.work())?;
+            thread::Builder::new()
+                .name("store-settling".to_owned())
+                .spawn(move || settling.work())?;
         }
         drop(state);
         self.shared.1.notify_all();
@@ -83,7 +85,9 @@ impl Settling {
             state = self.state();
             state.running -= 1;
             if let Err(error) = outcome {
-                state.failed.get_or_insert((error.kind(), error.raw_os_error(), error.to_string()));
+                state
+                    .failed
+                    .get_or_insert((error.kind(), error.raw_os_error(), error.to_string()));
             }
             self.shared.1.notify_all();
         }
@@ -127,7 +131,11 @@ mod tests {
     #[test]
     fn a_failure_is_never_forgotten() {
         let settling = Settling::default();
-        let full = || Err(io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error()));
+        let full = || {
+            Err(io::Error::from_raw_os_error(
+                rustix::io::Errno::NOSPC.raw_os_error(),
+            ))
+        };
         settling.start(Box::new(full)).unwrap();
         for _ in 0..2 {
             assert_eq!(settling.settle().unwrap_err().kind(), io::ErrorKind::StorageFull);

@@ -7,15 +7,25 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::files::{
-    assert_same, assert_same_listing, listing, noise, open_up, read, seen, set_bits, set_time, text, write, write_all,
+    assert_same, assert_same_listing, listing, noise, open_up, read, seen, set_bits, set_time, text, write,
+    write_all,
 };
-use crate::place::{Job, Place};
+use crate::place::{Job, Place, figures};
 
 /// Persists a tree with something of everything as build 1.
 fn persisted() -> (Place, Job) {
     let place = Place::new();
     let job = place.job("work");
-    write_all(&job.path("tree"), &[("a", "a"), ("dir/b", "b"), ("dir/deep/c", "c"), ("other/d", "d"), ("none", "")]);
+    write_all(
+        &job.path("tree"),
+        &[
+            ("a", "a"),
+            ("dir/b", "b"),
+            ("dir/deep/c", "c"),
+            ("other/d", "d"),
+            ("none", ""),
+        ],
+    );
     write(&job.path("tree/large"), noise(1, 3 << 20));
     symlink("a", job.path("tree/link")).unwrap();
     fs::create_dir(job.path("tree/empty")).unwrap();
@@ -28,7 +38,8 @@ fn persisted() -> (Place, Job) {
 /// Persists what is in `tree`, so that it arrives without that name in front.
 #[track_caller]
 fn persist(job: &Job, number: u64) {
-    job.baton(&format!("persist . --root tree --number {number}")).succeeds();
+    job.baton(&format!("persist . --root tree --number {number}"))
+        .succeeds();
 }
 
 fn attach(job: &Job) -> Value {
@@ -39,12 +50,20 @@ fn attach(job: &Job) -> Value {
 fn what_is_equal_is_left_alone() {
     let (_place, job) = persisted();
     let first = attach(&job);
-    assert_eq!([&first["new_files"], &first["files"]], [6, 6]);
-    let inode = |name: &str| std::os::unix::fs::MetadataExt::ino(&fs::metadata(job.path("out").join(name)).unwrap());
+    assert_eq!(figures(&first, "new_files files"), [6, 6]);
+    let inode =
+        |name: &str| std::os::unix::fs::MetadataExt::ino(&fs::metadata(job.path("out").join(name)).unwrap());
     let before = ["a", "dir/b", "large", "none"].map(inode);
     let second = attach(&job);
-    assert_eq!([&second["new_files"], &second["new_bytes"], &second["fetched_bytes"], &second["removed"]], [0; 4]);
-    assert_eq!(["a", "dir/b", "large", "none"].map(inode), before, "not even written anew");
+    assert_eq!(
+        figures(&second, "new_files new_bytes fetched_bytes removed"),
+        [0, 0, 0, 0]
+    );
+    assert_eq!(
+        ["a", "dir/b", "large", "none"].map(inode),
+        before,
+        "not even written anew"
+    );
     assert_same(&job.path("tree"), &job.path("out"));
 }
 
@@ -78,7 +97,7 @@ fn modes_and_times_alone_are_mended_without_fetching() {
     set_time(&out.join("empty"), 4, 4);
     set_time(&out.join("link"), 5, 5);
     let report = attach(&job);
-    assert_eq!([&report["new_files"], &report["fetched_bytes"]], [0; 2]);
+    assert_eq!(figures(&report, "new_files fetched_bytes"), [0, 0]);
     assert_same(&job.path("tree"), &out);
 }
 
@@ -86,7 +105,10 @@ fn modes_and_times_alone_are_mended_without_fetching() {
 fn what_the_tree_does_not_have_stays() {
     let (_place, job) = persisted();
     let out = job.path("out");
-    write_all(&out, &[("mine", "mine"), ("dir/mine", "mine"), ("my/own/file", "mine")]);
+    write_all(
+        &out,
+        &[("mine", "mine"), ("dir/mine", "mine"), ("my/own/file", "mine")],
+    );
     let before = listing(&out);
     attach(&job);
     for path in ["mine", "dir/mine", "my/own/file", "my/own", "my"] {
@@ -99,20 +121,41 @@ fn what_the_tree_does_not_have_stays() {
 fn clean_removes_what_the_tree_does_not_have() {
     let (_place, job) = persisted();
     let out = job.path("out");
-    write_all(&out, &[("mine", "mine"), ("dir/mine", "mine"), ("my/own/file", "mine"), (".hidden", "mine")]);
+    write_all(
+        &out,
+        &[
+            ("mine", "mine"),
+            ("dir/mine", "mine"),
+            ("my/own/file", "mine"),
+            (".hidden", "mine"),
+        ],
+    );
     symlink("/etc", out.join("dir/link-out")).unwrap();
     let report = job.json("attach latest --at out --clean");
     assert_eq!(report["removed"], 7);
     assert_same(&job.path("tree"), &out);
-    assert!(Path::new("/etc/passwd").exists(), "links are removed, not followed");
+    assert!(
+        Path::new("/etc/passwd").exists(),
+        "links are removed, not followed"
+    );
 }
 
 #[test]
 fn clean_also_removes_what_is_read_only() {
     let (place, job) = persisted();
     let out = job.path("out");
-    write_all(&out, &[("closed/inner/file", "mine"), ("closed/file", "mine"), ("dir/deep/c", "c"), ("dir/mine", "x")]);
-    let Some(job) = place.without_privileges(job) else { return };
+    write_all(
+        &out,
+        &[
+            ("closed/inner/file", "mine"),
+            ("closed/file", "mine"),
+            ("dir/deep/c", "c"),
+            ("dir/mine", "x"),
+        ],
+    );
+    let Some(job) = place.without_privileges(job) else {
+        return;
+    };
     for (path, bits) in [("closed/file", 0o400), ("closed/inner", 0o555), ("closed", 0o555)] {
         set_bits(&out.join(path), bits);
     }
@@ -124,10 +167,27 @@ fn clean_also_removes_what_is_read_only() {
 fn directories_that_are_read_only_in_the_tree_can_be_attached_again() {
     let place = Place::new();
     let job = place.job("work");
-    write_all(&job.path("tree"), &[("closed/file", "first"), ("closed/inner/file", "first")]);
-    write_all(&job.path("next"), &[("closed/file", "second"), ("closed/inner/file", "2nd"), ("closed/new", "new")]);
-    let Some(job) = place.without_privileges(job) else { return };
-    for dir in ["tree/closed/inner", "tree/closed", "next/closed/inner", "next/closed"] {
+    write_all(
+        &job.path("tree"),
+        &[("closed/file", "first"), ("closed/inner/file", "first")],
+    );
+    write_all(
+        &job.path("next"),
+        &[
+            ("closed/file", "second"),
+            ("closed/inner/file", "2nd"),
+            ("closed/new", "new"),
+        ],
+    );
+    let Some(job) = place.without_privileges(job) else {
+        return;
+    };
+    for dir in [
+        "tree/closed/inner",
+        "tree/closed",
+        "next/closed/inner",
+        "next/closed",
+    ] {
         set_bits(&job.path(dir), 0o555);
     }
     job.baton("persist . --root tree --number 1").succeeds();
@@ -146,16 +206,33 @@ fn only_takes_what_matches_and_the_directories_above() {
     let paths = |words: &[&str]| {
         open_up(&job.path("out"));
         let _ = fs::remove_dir_all(job.path("out"));
-        job.run([&["attach", "latest", "--at", "out"], words].concat()).succeeds();
-        listing(&job.path("out")).into_keys().map(|path| path.display().to_string()).collect::<Vec<_>>()
+        job.run([&["attach", "latest", "--at", "out"], words].concat())
+            .succeeds();
+        listing(&job.path("out"))
+            .into_keys()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
     };
-    assert_eq!(paths(&["--only", "dir"]), ["dir", "dir/b", "dir/deep", "dir/deep/c"]);
-    assert_eq!(paths(&["--only", "dir/deep/*"]), ["dir", "dir/deep", "dir/deep/c"]);
-    assert_eq!(paths(&["--only", "**/?", "--only", "!other"]), ["a", "dir", "dir/b", "dir/deep", "dir/deep/c"]);
+    assert_eq!(
+        paths(&["--only", "dir"]),
+        ["dir", "dir/b", "dir/deep", "dir/deep/c"]
+    );
+    assert_eq!(
+        paths(&["--only", "dir/deep/*"]),
+        ["dir", "dir/deep", "dir/deep/c"]
+    );
+    assert_eq!(
+        paths(&["--only", "**/?", "--only", "!other"]),
+        ["a", "dir", "dir/b", "dir/deep", "dir/deep/c"]
+    );
     assert_eq!(paths(&["--only", "{a,none}"]), ["a", "none"]);
     assert_eq!(seen(&job.path("out/a")), seen(&job.path("tree/a")));
-    job.baton("attach latest --at out --only nothing").ends(3).tells("no file of the tree matches");
-    job.baton("attach latest --at out --only a[").ends(1).tells("close it");
+    job.baton("attach latest --at out --only nothing")
+        .ends(3)
+        .tells("no file of the tree matches");
+    job.baton("attach latest --at out --only a[")
+        .ends(1)
+        .tells("close it");
 }
 
 #[test]
@@ -179,13 +256,25 @@ fn clean_with_only_keeps_what_the_artifact_has() {
 fn a_dry_run_lists_its_steps_and_changes_nothing() {
     let (_place, job) = persisted();
     let out = job.path("out");
-    write_all(&out, &[("a", "b"), ("dir/b", "longer"), ("mine", "mine"), ("other", "a file")]);
+    write_all(
+        &out,
+        &[
+            ("a", "b"),
+            ("dir/b", "longer"),
+            ("mine", "mine"),
+            ("other", "a file"),
+        ],
+    );
     set_time(&out.join("dir"), 7, 7);
     set_time(&out, 8, 8);
     let before = (listing(&out), seen(&out));
     let plan = job.json("attach latest --at out --clean --dry-run");
-    let steps: Vec<(&str, &str)> =
-        plan["steps"].as_array().unwrap().iter().map(|it| (it["action"].as_str().unwrap(), it["path"].as_str().unwrap())).collect();
+    let steps: Vec<(&str, &str)> = plan["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["action"].as_str().unwrap(), it["path"].as_str().unwrap()))
+        .collect();
     let expected = [
         ("compare", "a"),
         ("replace", "dir/b"),
@@ -200,7 +289,9 @@ fn a_dry_run_lists_its_steps_and_changes_nothing() {
         ("create", "other/d"),
     ];
     assert_eq!(steps, expected);
-    job.baton("attach latest --at out --dry-run").succeeds().tells("would attach 6 files");
+    job.baton("attach latest --at out --dry-run")
+        .succeeds()
+        .tells("would attach 6 files");
     assert_eq!((listing(&out), seen(&out)), before);
 }
 
@@ -241,7 +332,10 @@ fn a_directory_in_the_way_of_a_file_gives_way_only_to_clean() {
     let out = job.path("out");
     write_all(&out, &[("a/precious", "mine"), ("link/precious", "mine")]);
     let before = listing(&out);
-    job.baton("attach latest --at out").ends(1).tells("a directory is where the tree has a file").tells("--clean");
+    job.baton("attach latest --at out")
+        .ends(1)
+        .tells("a directory is where the tree has a file")
+        .tells("--clean");
     assert_same_listing(&listing(&out), &before);
     let report = job.json("attach latest --at out --clean");
     assert_eq!(report["removed"], 4);
@@ -261,7 +355,11 @@ fn a_large_file_that_changed_in_one_place_is_fetched_in_part() {
     persist(&job, 2);
     let report = attach(&job);
     let fetched = report["fetched_bytes"].as_u64().unwrap();
-    assert!(0 < fetched && fetched < 3 << 20, "{fetched} of {} bytes were fetched", content.len());
+    assert!(
+        0 < fetched && fetched < 3 << 20,
+        "{fetched} of {} bytes were fetched",
+        content.len()
+    );
     assert_eq!(report["new_files"], 1);
     assert_same(&job.path("tree"), &job.path("out"));
 }
@@ -282,9 +380,16 @@ fn the_target_and_those_above_it_are_made() {
 fn a_target_that_cannot_be_one_is_refused() {
     let (_place, job) = persisted();
     write(&job.path("file"), "precious");
-    job.baton("attach latest --at file").ends(1).tells("the target file cannot be used").tells("--at must name");
-    job.baton("attach latest --at file/below").ends(1).tells("the target file/below cannot be used");
-    job.baton("attach latest --at file --dry-run").ends(1).tells("the target file cannot be used");
+    job.baton("attach latest --at file")
+        .ends(1)
+        .tells("the target file cannot be used")
+        .tells("--at must name");
+    job.baton("attach latest --at file/below")
+        .ends(1)
+        .tells("the target file/below cannot be used");
+    job.baton("attach latest --at file --dry-run")
+        .ends(1)
+        .tells("the target file cannot be used");
     assert_eq!(read(&job.path("file")), "precious");
 }
 
@@ -293,19 +398,32 @@ fn a_target_that_is_read_only_is_refused() {
     let (place, job) = persisted();
     let out = job.path("out");
     write(&out.join("a"), "old");
-    let Some(job) = place.without_privileges(job) else { return };
+    let Some(job) = place.without_privileges(job) else {
+        return;
+    };
     set_bits(&out, 0o555);
     let before = listing(&out);
-    job.baton("attach latest --at out").ends(1).tells("permission denied").tells("hint: ");
+    job.baton("attach latest --at out")
+        .ends(1)
+        .tells("permission denied")
+        .tells("hint: ");
     assert_same_listing(&listing(&out), &before);
-    job.baton("attach latest --at out/below").ends(1).tells("the target out/below cannot be used");
+    job.baton("attach latest --at out/below")
+        .ends(1)
+        .tells("the target out/below cannot be used");
 }
 
 #[test]
 fn what_a_killed_run_left_is_removed() {
     let (_place, job) = persisted();
     let out = job.path("out");
-    write_all(&out, &[(".baton-attach/f/1", "half a file"), (".baton-attach/t/2/inner/x", "half a tree")]);
+    write_all(
+        &out,
+        &[
+            (".baton-attach/f/1", "half a file"),
+            (".baton-attach/t/2/inner/x", "half a tree"),
+        ],
+    );
     set_bits(&out.join(".baton-attach/t/2/inner"), 0o500);
     set_bits(&out.join(".baton-attach"), 0o700);
     attach(&job);
@@ -317,9 +435,13 @@ fn what_a_killed_run_left_is_never_persisted() {
     let (_place, job) = persisted();
     write(&job.path("tree/.baton-attach/f/1"), "half a file");
     write(&job.path("tree/dir/.baton-attach/f/1"), "half a file");
-    job.baton("persist . --root tree --number 2").succeeds().tells("left out what an interrupted attach left behind");
+    job.baton("persist . --root tree --number 2")
+        .succeeds()
+        .tells("left out what an interrupted attach left behind");
     // Also where the root is further up.
-    job.baton("persist tree --number 3").succeeds().tells("left out what an interrupted attach left behind");
+    job.baton("persist tree --number 3")
+        .succeeds()
+        .tells("left out what an interrupted attach left behind");
     for build in ["build:2", "build:3"] {
         let shown = job.baton(&format!("show {build}")).succeeds();
         assert!(!shown.out.contains(".baton-attach"), "{}", shown.out);
@@ -341,8 +463,12 @@ fn a_name_that_attach_needs_for_itself_is_refused() {
     });
     let header = serde_json::json!({ "baton": "tree", "version": 1, "entries": 1, "packs": 0 });
     let tree = place.store().put_tree(&[header, file]);
-    place.store().forge_record(key, |record| record["tree"] = tree.clone().into());
-    job.baton("attach build:1 --at out").ends(1).tells("needs for itself: .baton-attach");
+    place
+        .store()
+        .forge_record(key, |record| record["tree"] = tree.clone().into());
+    job.baton("attach build:1 --at out")
+        .ends(1)
+        .tells("needs for itself: .baton-attach");
     assert_eq!(listing(&job.path("out")).len(), 0);
 }
 
@@ -359,7 +485,11 @@ fn two_attaches_into_one_directory_at_once_both_succeed() {
         let runs: Vec<_> = (0..3).map(|_| job.start("attach latest --at out")).collect();
         for run in runs {
             let output = run.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         assert_same(&job.path("tree"), &job.path("out"));
     }
@@ -370,7 +500,14 @@ fn attaching_changes_nothing_in_the_store() {
     let (place, job) = persisted();
     let before = listing(place.store().root());
     attach(&job);
-    for words in ["latest", "builds", "show", "attach latest --at out --clean", "policy attach --at out", "component"] {
+    for words in [
+        "latest",
+        "builds",
+        "show",
+        "attach latest --at out --clean",
+        "policy attach --at out",
+        "component",
+    ] {
         job.baton(words).succeeds();
     }
     assert_same_listing(&listing(place.store().root()), &before);

@@ -12,7 +12,10 @@ use crate::place::{Job, Place};
 
 fn job(place: &Place) -> Job {
     let job = place.job("work");
-    write_all(job.dir(), &[("dist/app", "app"), ("dist/app.map", "map"), ("file", "x")]);
+    write_all(
+        job.dir(),
+        &[("dist/app", "app"), ("dist/app.map", "map"), ("file", "x")],
+    );
     job
 }
 
@@ -20,10 +23,20 @@ fn job(place: &Place) -> Job {
 fn a_root_that_is_none_is_refused() {
     let place = Place::new();
     let job = job(&place);
-    job.baton("persist dist --root missing").ends(1).tells("the root missing cannot be used").tells("--root must name");
-    job.baton("persist dist --root file").ends(1).tells("the root file cannot be used").tells("--root must name");
-    job.baton("persist dist --root file/below").ends(1).tells("the root file/below cannot be used");
-    job.baton("persist dist --root missing --dry-run").ends(1).tells("the root missing cannot be used");
+    job.baton("persist dist --root missing")
+        .ends(1)
+        .tells("the root missing cannot be used")
+        .tells("--root must name");
+    job.baton("persist dist --root file")
+        .ends(1)
+        .tells("the root file cannot be used")
+        .tells("--root must name");
+    job.baton("persist dist --root file/below")
+        .ends(1)
+        .tells("the root file/below cannot be used");
+    job.baton("persist dist --root missing --dry-run")
+        .ends(1)
+        .tells("the root missing cannot be used");
     assert!(place.store().keys("v1/projects").is_empty());
 }
 
@@ -31,9 +44,15 @@ fn a_root_that_is_none_is_refused() {
 fn a_root_that_may_not_be_read_is_refused() {
     let place = Place::new();
     let job = job(&place);
-    let Some(job) = place.without_privileges(job) else { return };
+    let Some(job) = place.without_privileges(job) else {
+        return;
+    };
     crate::files::set_bits(&job.path("dist"), 0o300);
-    job.baton("persist . --root dist").ends(1).tells("dist").tells("Permission denied").tells("hint: ");
+    job.baton("persist . --root dist")
+        .ends(1)
+        .tells("dist")
+        .tells("Permission denied")
+        .tells("hint: ");
 }
 
 #[test]
@@ -55,7 +74,9 @@ fn a_path_outside_the_root_is_refused() {
     }
     // Through a link either: it is persisted as the link that it is.
     std::os::unix::fs::symlink("..", job.path("up")).unwrap();
-    job.baton("persist up/outside").ends(3).tells("nothing matches this path below the root: up/outside");
+    job.baton("persist up/outside")
+        .ends(3)
+        .tells("nothing matches this path below the root: up/outside");
     assert!(place.store().packs().is_empty());
 }
 
@@ -63,17 +84,31 @@ fn a_path_outside_the_root_is_refused() {
 fn a_glob_that_matches_nothing_follows_the_policy() {
     let place = Place::new();
     let job = job(&place);
-    for paths in [vec!["dist", "*.zip"], vec!["*.zip"], vec!["dist", "!dist", "file"], vec!["nothing"]] {
+    for paths in [
+        vec!["dist", "*.zip"],
+        vec!["*.zip"],
+        vec!["dist", "!dist", "file"],
+        vec!["nothing"],
+    ] {
         let with = |policy: &[&str]| job.run([&["persist"], paths.as_slice(), policy].concat());
-        with(&[]).ends(3).tells("nothing matches this path below the root: ").tells("--if-no-files");
-        with(&["--if-no-files", "error"]).ends(3).tells("nothing matches this path");
+        with(&[])
+            .ends(3)
+            .tells("nothing matches this path below the root: ")
+            .tells("--if-no-files");
+        with(&["--if-no-files", "error"])
+            .ends(3)
+            .tells("nothing matches this path");
         assert!(place.store().keys("v1/projects").is_empty());
-        with(&["--if-no-files", "warn"]).succeeds().tells("warning: nothing matches this path below the root: ");
+        with(&["--if-no-files", "warn"])
+            .succeeds()
+            .tells("warning: nothing matches this path below the root: ");
         with(&["--if-no-files", "ignore"]).succeeds().omits("warning");
         fs::remove_dir_all(place.store().path("v1/projects")).unwrap();
     }
     // An artifact of nothing is one, too.
-    job.baton("persist nothing --if-no-files ignore --number 7").succeeds().tells("0 files");
+    job.baton("persist nothing --if-no-files ignore --number 7")
+        .succeeds()
+        .tells("0 files");
     job.baton("attach build:7 --at out").succeeds();
     assert!(listing(&job.path("out")).is_empty());
 }
@@ -90,31 +125,65 @@ fn a_malformed_glob_says_what_is_wrong_with_it() {
         ("[z-a]", "is backwards; write `a-z`"),
         ("a**", "has `**` beside other characters"),
         ("a\\", "ends in a `\\`"),
-        ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "expands to more than"),
+        (
+            "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}",
+            "expands to more than",
+        ),
     ] {
         job.run(["persist", pattern]).ends(1).tells(tells);
-        job.run(["attach", "--at", "out", "--only", pattern]).ends(1).tells(tells);
+        job.run(["attach", "--at", "out", "--only", pattern])
+            .ends(1)
+            .tells(tells);
     }
-    job.run(["persist", "!dist"]).ends(1).tells("no pattern includes anything");
+    job.run(["persist", "!dist"])
+        .ends(1)
+        .tells("no pattern includes anything");
 }
 
 #[test]
 fn globs_and_excludes_take_what_they_say() {
     let place = Place::new();
     let job = job(&place);
-    write_all(job.dir(), &[("dist/sub/deep.map", "x"), ("dist/.hidden", "x"), ("-rf", "x"), ("src/main.rs", "x")]);
+    write_all(
+        job.dir(),
+        &[
+            ("dist/sub/deep.map", "x"),
+            ("dist/.hidden", "x"),
+            ("-rf", "x"),
+            ("src/main.rs", "x"),
+        ],
+    );
     let taken = |patterns: &[&str]| {
-        job.run([&["persist", "--if-no-files", "ignore", "--name", "globs", "--"], patterns].concat()).succeeds();
+        job.run(
+            [
+                &["persist", "--if-no-files", "ignore", "--name", "globs", "--"],
+                patterns,
+            ]
+            .concat(),
+        )
+        .succeeds();
         let shown = job.json("show latest --name globs");
-        let entries = shown["entries"].as_array().unwrap().iter().filter(|entry| entry["kind"] == "file");
-        entries.map(|entry| entry["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let entries = shown["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["kind"] == "file");
+        entries
+            .map(|entry| entry["path"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(taken(&["dist", "!**/*.map"]), ["dist/.hidden", "dist/app"]);
     assert_eq!(taken(&["**/*.map"]), ["dist/app.map", "dist/sub/deep.map"]);
-    assert_eq!(taken(&["dist/*"]), ["dist/.hidden", "dist/app", "dist/app.map", "dist/sub/deep.map"]);
+    assert_eq!(
+        taken(&["dist/*"]),
+        ["dist/.hidden", "dist/app", "dist/app.map", "dist/sub/deep.map"]
+    );
     assert_eq!(taken(&["-rf"]), ["-rf"]);
     assert_eq!(taken(&["{file,src/*.rs}"]), ["file", "src/main.rs"]);
-    assert_eq!(taken(&["./dist/", "!dist/sub"]), ["dist/.hidden", "dist/app", "dist/app.map"]);
+    assert_eq!(
+        taken(&["./dist/", "!dist/sub"]),
+        ["dist/.hidden", "dist/app", "dist/app.map"]
+    );
     assert_eq!(taken(&["src/**/main.r?"]), ["src/main.rs"]);
 }
 
@@ -122,12 +191,26 @@ fn globs_and_excludes_take_what_they_say() {
 fn names_have_limits() {
     let place = Place::new();
     let job = job(&place);
-    job.run(["persist", "dist", "--name", ""]).ends(1).tells("the name of an artifact has 1 to 100 bytes");
-    job.run(["persist", "dist", "--name", &"n".repeat(101)]).ends(1).tells("1 to 100 bytes");
-    job.run(["persist", "dist", "--name", "a\nb"]).ends(1).tells("no control characters").tells("a\\nb");
-    for name in ["n".repeat(100), "../../../etc".to_owned(), "ünï cödé/\\:*".to_owned(), ".".to_owned()] {
-        job.run(["persist", "dist", "--name", &name, "--number", "1"]).succeeds();
-        job.run(["attach", "latest", "--name", &name, "--at", "out"]).succeeds();
+    job.run(["persist", "dist", "--name", ""])
+        .ends(1)
+        .tells("the name of an artifact has 1 to 100 bytes");
+    job.run(["persist", "dist", "--name", &"n".repeat(101)])
+        .ends(1)
+        .tells("1 to 100 bytes");
+    job.run(["persist", "dist", "--name", "a\nb"])
+        .ends(1)
+        .tells("no control characters")
+        .tells("a\\nb");
+    for name in [
+        "n".repeat(100),
+        "../../../etc".to_owned(),
+        "ünï cödé/\\:*".to_owned(),
+        ".".to_owned(),
+    ] {
+        job.run(["persist", "dist", "--name", &name, "--number", "1"])
+            .succeeds();
+        job.run(["attach", "latest", "--name", &name, "--at", "out"])
+            .succeeds();
         assert_eq!(read(&job.path("out/dist/app")), "app", "{name}");
         fs::remove_dir_all(job.path("out")).unwrap();
     }
@@ -135,7 +218,11 @@ fn names_have_limits() {
     let odd = place.job("work").branch("../..//ö \u{202e}x");
     odd.baton("persist dist").succeeds();
     odd.baton("attach latest --at out").succeeds();
-    assert!(listing(&place.path("")).keys().all(|path| path.starts_with("work") || path.starts_with("store") || path.starts_with("home")));
+    assert!(
+        listing(&place.path(""))
+            .keys()
+            .all(|path| path.starts_with("work") || path.starts_with("store") || path.starts_with("home"))
+    );
 }
 
 /// Persists a tree that takes a while, and calls `meddle` once the files are being read.
@@ -164,7 +251,10 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
         let (place, job, output) = meddled(meddle);
         let tells = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{tells}");
-        assert!(tells.contains("a file changed while it was read: tree/zz-last"), "{tells}");
+        assert!(
+            tells.contains("a file changed while it was read: tree/zz-last"),
+            "{tells}"
+        );
         assert!(place.store().keys("v1/projects").is_empty());
         job.baton("persist tree --number 1").succeeds();
     }
@@ -175,7 +265,10 @@ fn a_file_that_vanishes_while_it_is_read_is_refused() {
     let (place, job, output) = meddled(|path| fs::remove_file(path).unwrap());
     let tells = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{tells}");
-    assert!(tells.contains("it is not there (any more): tree/zz-last"), "{tells}");
+    assert!(
+        tells.contains("it is not there (any more): tree/zz-last"),
+        "{tells}"
+    );
     assert!(place.store().keys("v1/projects").is_empty());
     job.baton("persist tree --number 1").succeeds();
 }
@@ -205,7 +298,10 @@ fn a_file_that_never_holds_still_is_refused_or_persisted_untorn() {
             let ran = job.baton(&format!("persist log --number {number}"));
             if ran.code == Some(0) {
                 job.baton(&format!("attach build:{number} --at out")).succeeds();
-                assert!(content.starts_with(&fs::read(job.path("out/log")).unwrap()), "the file is torn");
+                assert!(
+                    content.starts_with(&fs::read(job.path("out/log")).unwrap()),
+                    "the file is torn"
+                );
             } else {
                 let _ = ran.ends(1).tells("a file changed while it was read: log");
             }
@@ -219,7 +315,9 @@ fn a_file_that_never_holds_still_is_refused_or_persisted_untorn() {
 fn a_settings_file_that_is_wrong_is_refused() {
     let place = Place::new();
     let job = job(&place);
-    job.baton("latest --config missing.toml").ends(1).tells("missing.toml cannot be read");
+    job.baton("latest --config missing.toml")
+        .ends(1)
+        .tells("missing.toml cannot be read");
     for (text, tells) in [
         ("stroe = \"x\"", "unknown field `stroe`"),
         ("workers = \"many\"", "workers"),

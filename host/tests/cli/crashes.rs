@@ -35,11 +35,22 @@ fn timed(job: &Job, words: &str) -> Duration {
 fn write_build(job: &Job, tree: &str, build: u64) {
     let path = |name: &str| job.path(tree).join(name);
     for number in 0..150 {
-        let seed = if number % 10 == build % 10 { build * 1000 + number } else { number };
-        write(&path(&format!("text/{}/{number}", number % 5)), text(seed, 15_000));
+        let seed = if number % 10 == build % 10 {
+            build * 1000 + number
+        } else {
+            number
+        };
+        write(
+            &path(&format!("text/{}/{number}", number % 5)),
+            text(seed, 15_000),
+        );
     }
     for number in 0..6 {
-        let seed = if number == build % 6 { build * 1000 + number } else { number };
+        let seed = if number == build % 6 {
+            build * 1000 + number
+        } else {
+            number
+        };
         write(&path(&format!("noise/{number}")), noise(seed, 3 << 20));
     }
     write(&path(&format!("new/in-{build}/file")), noise(build, 2 << 20));
@@ -48,7 +59,10 @@ fn write_build(job: &Job, tree: &str, build: u64) {
 #[test]
 fn a_persist_that_is_killed_leaves_the_old_answer_or_the_new_one() {
     let place = Place::new();
-    let job = place.job("work").set("BATON_WORKSPACE", "w1").set("BATON_JOB", "build");
+    let job = place
+        .job("work")
+        .set("BATON_WORKSPACE", "w1")
+        .set("BATON_JOB", "build");
     write_build(&job, "tree", 1);
     let usual = timed(&job, "persist tree --number 1");
     let (started, mut last, mut ended) = (Instant::now(), 1, 0);
@@ -58,7 +72,10 @@ fn a_persist_that_is_killed_leaves_the_old_answer_or_the_new_one() {
         ended += u64::from(done);
         let answer = job.baton("latest").succeeds().out;
         let now: u64 = answer.trim_end().strip_prefix("build:").unwrap().parse().unwrap();
-        assert!(now == last && !done || now == number, "{now} after {last}, killed after {after:?}");
+        assert!(
+            now == last && !done || now == number,
+            "{now} after {last}, killed after {after:?}"
+        );
         last = now;
         // What is visible is whole.
         if number % 5 == 0 {
@@ -89,7 +106,8 @@ fn an_attach_that_is_killed_leaves_no_file_that_is_not_whole() {
     let job = place.job("work");
     for (tree, number) in [("one", 1), ("two", 2)] {
         write_build(&job, tree, number);
-        job.baton(&format!("persist . --root {tree} --number {number}")).succeeds();
+        job.baton(&format!("persist . --root {tree} --number {number}"))
+            .succeeds();
     }
     let trees = ["one", "two"].map(|tree| listing(&job.path(tree)));
     let usual = timed(&job, "attach build:1 --at out").max(Duration::from_millis(50));
@@ -100,11 +118,17 @@ fn an_attach_that_is_killed_leaves_no_file_that_is_not_whole() {
         }
         let words = format!("attach build:{} --at out --clean", turn % 2 + 1);
         let (done, after) = killed(&job, &words, usual);
-        for path in listing(&job.path("out")).keys().filter(|path| !path.starts_with(".baton-attach")) {
+        for path in listing(&job.path("out"))
+            .keys()
+            .filter(|path| !path.starts_with(".baton-attach"))
+        {
             let found = seen(&job.path("out").join(path));
             let is_file = job.path("out").join(path).is_file();
             let whole = trees.iter().any(|tree| tree.get(path) == Some(&found));
-            assert!(whole || !is_file, "{path:?} is not whole, killed after {after:?}: {found:?}");
+            assert!(
+                whole || !is_file,
+                "{path:?} is not whole, killed after {after:?}: {found:?}"
+            );
         }
         if done || turn % 2 == 0 {
             job.baton(&words).succeeds();
@@ -128,8 +152,13 @@ fn a_persist_that_is_killed_is_no_obstacle_to_one_that_runs_meanwhile() {
         let other = job.start(&format!("persist tree --number {}", number * 2));
         let _ = killed(&job, &format!("persist tree --number {}", number * 2 + 1), usual);
         let output = other.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        job.baton(&format!("attach build:{} --at out --clean", number * 2)).succeeds();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        job.baton(&format!("attach build:{} --at out --clean", number * 2))
+            .succeeds();
         assert_same(&job.path("tree"), &job.path("out/tree"));
     }
 }

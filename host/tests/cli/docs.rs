@@ -33,7 +33,9 @@ fn code(dir: &str) -> String {
 
 /// Returns what stands between backquotes in the first cells of a page's tables.
 fn first_cells(page: &str) -> BTreeSet<String> {
-    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let cells = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     cells.map(str::to_owned).collect()
 }
 
@@ -41,22 +43,40 @@ fn first_cells(page: &str) -> BTreeSet<String> {
 fn variables(text: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
     let words = text.split(|c: char| !is_name(c));
-    words.filter(|word| word.len() > 6 && word.starts_with("BATON_") && !word.ends_with('_')).map(str::to_owned).collect()
+    words
+        .filter(|word| word.len() > 6 && word.starts_with("BATON_") && !word.ends_with('_'))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Returns the codes of `hints.rs`, which has a pair a line.
 fn codes() -> BTreeSet<String> {
     let hints = code("host/src/cli").split("HINTS:").nth(1).unwrap().to_owned();
     let table = hints.split("];").next().unwrap();
-    table.lines().filter_map(|line| Some(line.trim().strip_prefix("(\"")?.split('"').next()?.to_owned())).collect()
+    table
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix("(\"")?.split('"').next()?.to_owned()))
+        .collect()
 }
 
 #[test]
 fn every_error_code_is_documented_and_the_other_way_round() {
     assert!(codes().len() > 40, "{:?}", codes());
-    assert_eq!(first_cells(&page("errors.md")).intersection(&codes()).cloned().collect::<BTreeSet<_>>(), codes());
+    assert_eq!(
+        first_cells(&page("errors.md"))
+            .intersection(&codes())
+            .cloned()
+            .collect::<BTreeSet<_>>(),
+        codes()
+    );
     let page = page("errors.md");
-    let table = page.split("| code |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let table = page
+        .split("| code |")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
     assert_eq!(first_cells(table), codes());
 }
 
@@ -65,8 +85,14 @@ fn every_error_code_that_is_made_has_its_line_among_the_hints() {
     let known = codes();
     // Codes are the words in quotes behind these.
     let makers = [
-        "Error::invalid(\"", "Error::nothing_matched(\"", "Error::conflict(\"", "Error::limit(\"", "warning(\"",
-        "problem(\"", "=> (\"", "=> \"",
+        "Error::invalid(\"",
+        "Error::nothing_matched(\"",
+        "Error::conflict(\"",
+        "Error::limit(\"",
+        "warning(\"",
+        "problem(\"",
+        "=> (\"",
+        "=> \"",
     ];
     let text = code("guest/src") + &read(&repository().join("host/src/problem.rs"));
     for maker in &makers[..6] {
@@ -80,7 +106,10 @@ fn every_error_code_that_is_made_has_its_line_among_the_hints() {
 #[test]
 fn every_variable_is_documented_and_the_other_way_round() {
     let used = variables(&(code("host/src") + &code("guest/src")));
-    assert!(used.contains("BATON_STORE") && used.contains("BATON_PROJECT"), "{used:?}");
+    assert!(
+        used.contains("BATON_STORE") && used.contains("BATON_PROJECT"),
+        "{used:?}"
+    );
     let documented = variables(&(page("cli.md") + &page("runners.md")));
     assert_eq!(documented, used);
 }
@@ -90,10 +119,22 @@ fn every_command_and_every_option_is_documented() {
     let page = page("cli.md");
     let place = crate::place::Place::new();
     let job = place.bare("work");
-    for command in ["persist", "attach", "latest", "builds", "show", "policy", "doctor", "component"] {
+    for command in [
+        "persist",
+        "attach",
+        "latest",
+        "builds",
+        "show",
+        "policy",
+        "doctor",
+        "component",
+    ] {
         assert!(page.contains(&format!("baton {command}")), "{command}");
         let help = job.baton(&format!("{command} --help")).succeeds().out;
-        for option in help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2) {
+        for option in help
+            .split_whitespace()
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+        {
             let option = option.trim_matches(|c: char| !c.is_ascii_lowercase() && c != '-');
             assert!(page.contains(option), "{option} of {command}");
         }

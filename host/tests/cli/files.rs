@@ -69,20 +69,30 @@ pub(crate) fn set_bits(path: &Path, bits: u32) {
 /// Sets when something last changed; of a symlink itself.
 pub(crate) fn set_time(path: &Path, seconds: i64, nanoseconds: u32) {
     let times = Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() },
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: seconds,
+            tv_nsec: nanoseconds.into(),
+        },
     };
     utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
 }
 
 /// Gives a directory and all that is in it to a user.
 pub(crate) fn give(path: &Path, user: u32) {
-    walk(path, &mut |path| std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap());
+    walk(path, &mut |path| {
+        std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap()
+    });
 }
 
 /// Makes all directories writable to their owner.
 pub(crate) fn open_up(path: &Path) {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return };
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
     if metadata.is_dir() {
         if metadata.mode() & 0o700 != 0o700 {
             let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
@@ -94,7 +104,9 @@ pub(crate) fn open_up(path: &Path) {
 }
 
 fn walk(path: &Path, visit: &mut dyn FnMut(&Path)) {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return };
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
     visit(path);
     if metadata.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
@@ -114,10 +126,20 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
     /// Without a digest where the test itself may not read it.
-    File { bits: u32, size: u64, digest: Option<blake3::Hash> },
-    Directory { bits: u32 },
-    Symlink { target: PathBuf },
-    Other { mode: u32 },
+    File {
+        bits: u32,
+        size: u64,
+        digest: Option<blake3::Hash>,
+    },
+    Directory {
+        bits: u32,
+    },
+    Symlink {
+        target: PathBuf,
+    },
+    Other {
+        mode: u32,
+    },
 }
 
 /// All that is below a directory, by its path in it.
@@ -142,11 +164,22 @@ pub(crate) fn seen(path: &Path) -> Seen {
     let bits = metadata.mode() & 0o7777;
     let what = match metadata.file_type() {
         kind if kind.is_dir() => What::Directory { bits },
-        kind if kind.is_symlink() => What::Symlink { target: fs::read_link(path).unwrap() },
-        kind if kind.is_file() => What::File { bits, size: metadata.len(), digest: digest(path) },
-        _ => What::Other { mode: metadata.mode() },
+        kind if kind.is_symlink() => What::Symlink {
+            target: fs::read_link(path).unwrap(),
+        },
+        kind if kind.is_file() => What::File {
+            bits,
+            size: metadata.len(),
+            digest: digest(path),
+        },
+        _ => What::Other {
+            mode: metadata.mode(),
+        },
     };
-    Seen { what, modified: (metadata.mtime(), metadata.mtime_nsec()) }
+    Seen {
+        what,
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+    }
 }
 
 fn digest(path: &Path) -> Option<blake3::Hash> {
@@ -171,5 +204,10 @@ pub(crate) fn assert_same_listing(one: &Listing, other: &Listing) {
     paths.dedup();
     let shown = |path: &&PathBuf| format!("{path:?}\n   {:?}\n   {:?}\n", one.get(*path), other.get(*path));
     let first: String = paths.iter().take(5).map(shown).collect();
-    assert!(paths.is_empty(), "{} of {} entries differ:\n{first}", paths.len(), one.len().max(other.len()));
+    assert!(
+        paths.is_empty(),
+        "{} of {} entries differ:\n{first}",
+        paths.len(),
+        one.len().max(other.len())
+    );
 }

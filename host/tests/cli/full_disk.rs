@@ -14,7 +14,10 @@ impl Disk {
     fn mount(at: &Path, mib: u32) -> Option<Disk> {
         std::fs::create_dir_all(at).unwrap();
         let options = format!("size={mib}m,mode=755");
-        match run("mount", &["-t", "tmpfs", "-o", &options, "baton-test", at.to_str().unwrap()]) {
+        match run(
+            "mount",
+            &["-t", "tmpfs", "-o", &options, "baton-test", at.to_str().unwrap()],
+        ) {
             Ok(output) if output.status.success() => Some(Disk(at.to_owned())),
             other => {
                 println!("skipped: nothing can be mounted here: {other:?}");
@@ -24,8 +27,16 @@ impl Disk {
     }
 
     fn remount(&self, options: &str) {
-        let output = run("mount", &["-o", &format!("remount,{options}"), self.0.to_str().unwrap()]).unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = run(
+            "mount",
+            &["-o", &format!("remount,{options}"), self.0.to_str().unwrap()],
+        )
+        .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -55,12 +66,17 @@ fn a_full_target_is_left_as_it_was() {
     let place = Place::new();
     let job = job(&place);
     job.baton("persist . --root tree --number 1").succeeds();
-    let Some(disk) = Disk::mount(&place.path("disk"), 4) else { return };
+    let Some(disk) = Disk::mount(&place.path("disk"), 4) else {
+        return;
+    };
     let out = place.path("disk/out");
     write_all(&out, &[("mine", "mine"), ("small-1", "old")]);
     let before = listing(&out);
     for words in ["attach latest --at ../disk/out", "attach latest --at ../disk/new"] {
-        job.baton(words).ends(1).tells("no space left").tells("hint: free some space");
+        job.baton(words)
+            .ends(1)
+            .tells("no space left")
+            .tells("hint: free some space");
         assert_same_listing(&listing(&out), &before);
     }
     disk.remount("size=40m");
@@ -72,9 +88,14 @@ fn a_full_target_is_left_as_it_was() {
 fn a_full_store_answers_as_before() {
     let place = Place::new();
     let job = job(&place);
-    let Some(disk) = Disk::mount(&place.path("store"), 4) else { return };
+    let Some(disk) = Disk::mount(&place.path("store"), 4) else {
+        return;
+    };
     job.baton("persist . --root small --number 1").succeeds();
-    job.baton("persist . --root tree --number 2").ends(1).tells("No space left").tells("hint: free some space");
+    job.baton("persist . --root tree --number 2")
+        .ends(1)
+        .tells("No space left")
+        .tells("hint: free some space");
     job.baton("latest").succeeds().prints(["build:1"]);
     job.baton("show build:2").ends(3);
     let temporary = listing(&place.store().path(".tmp"));
@@ -91,7 +112,9 @@ fn a_store_that_fills_up_at_any_object_answers_as_before_or_after() {
     let place = Place::new();
     let job = place.job("work").set("BATON_WORKSPACE", "w1");
     write_all(job.dir(), &[("tree/file", "content"), ("tree/other", "content")]);
-    let Some(disk) = Disk::mount(&place.path("store"), 4) else { return };
+    let Some(disk) = Disk::mount(&place.path("store"), 4) else {
+        return;
+    };
     job.baton("persist tree --number 1").succeeds();
     // Each turn leaves a page more than the one before, so that each object is once the first without room.
     let filler = place.path("store/.filler");
@@ -105,7 +128,11 @@ fn a_store_that_fills_up_at_any_object_answers_as_before_or_after() {
         let number = 10 + pages;
         let before = job.baton("latest").succeeds().out;
         let ran = job.baton(&format!("persist tree --number {number}"));
-        let expected = if ran.code == Some(0) { format!("build:{number}\n") } else { before };
+        let expected = if ran.code == Some(0) {
+            format!("build:{number}\n")
+        } else {
+            before
+        };
         failures += usize::from(ran.code != Some(0));
         assert_eq!(job.baton("latest").succeeds().out, expected, "with {pages} pages");
         std::fs::remove_file(&filler).unwrap();
@@ -115,7 +142,10 @@ fn a_store_that_fills_up_at_any_object_answers_as_before_or_after() {
         assert_same(&job.path("tree"), &job.path("out/tree"));
         std::fs::remove_dir_all(job.path("out")).unwrap();
     }
-    assert!((4..14).contains(&failures), "{failures} of 14 persists ran out of space");
+    assert!(
+        (4..14).contains(&failures),
+        "{failures} of 14 persists ran out of space"
+    );
 }
 
 #[test]
@@ -123,10 +153,16 @@ fn a_read_only_target_or_store_is_refused() {
     let place = Place::new();
     let job = job(&place);
     job.baton("persist . --root small --number 1").succeeds();
-    let Some(disk) = Disk::mount(&place.path("disk"), 20) else { return };
+    let Some(disk) = Disk::mount(&place.path("disk"), 20) else {
+        return;
+    };
     write_all(&place.path("disk/out"), &[("file", "old")]);
     write(&place.path("disk/file"), "x");
-    place.job("work").store(&place.path("disk/store")).baton("persist . --root small --number 1").succeeds();
+    place
+        .job("work")
+        .store(&place.path("disk/store"))
+        .baton("persist . --root small --number 1")
+        .succeeds();
     let before = listing(&place.path("disk"));
     disk.remount("ro");
     for words in [
@@ -135,11 +171,17 @@ fn a_read_only_target_or_store_is_refused() {
         "persist . --root tree --store ../disk/store",
         "persist . --root tree --store ../disk/new",
     ] {
-        job.baton(words).ends(1).tells("ead-only file system").tells("hint: ");
+        job.baton(words)
+            .ends(1)
+            .tells("ead-only file system")
+            .tells("hint: ");
     }
     assert_same_listing(&listing(&place.path("disk")), &before);
     // To read needs no more than that.
-    job.baton("latest --store ../disk/store").succeeds().prints(["build:1"]);
-    job.baton("attach latest --at out --store ../disk/store").succeeds();
+    job.baton("latest --store ../disk/store")
+        .succeeds()
+        .prints(["build:1"]);
+    job.baton("attach latest --at out --store ../disk/store")
+        .succeeds();
     job.baton("attach latest --at ../disk/out --dry-run").succeeds();
 }

@@ -13,7 +13,10 @@ use crate::stored::{frame_that_lies, raw_frame};
 fn scene() -> (Place, Job) {
     let place = Place::new();
     let job = place.job("work");
-    write_all(job.dir(), &[("file", "x"), ("precious", "precious"), ("out/mine", "mine")]);
+    write_all(
+        job.dir(),
+        &[("file", "x"), ("precious", "precious"), ("out/mine", "mine")],
+    );
     job.baton("persist file --number 1").succeeds();
     (place, job)
 }
@@ -62,7 +65,14 @@ fn refuses(job: &Job, tree: &str) -> Ran {
         all
     };
     let before = all();
-    let ran = job.run(["attach", &format!("tree:{tree}"), "--at", "out", "--memory-mib", "64"]);
+    let ran = job.run([
+        "attach",
+        &format!("tree:{tree}"),
+        "--at",
+        "out",
+        "--memory-mib",
+        "64",
+    ]);
     assert_same_listing(&all(), &before);
     ran.ends(1).tells("error: ")
 }
@@ -112,7 +122,10 @@ fn names_that_lead_elsewhere_are_refused() {
         &long_path,
     ] {
         let above = |path: &str| -> Vec<Value> {
-            let ends = path.match_indices('/').map(|(at, _)| &path[..at]).filter(|dir| !dir.is_empty());
+            let ends = path
+                .match_indices('/')
+                .map(|(at, _)| &path[..at])
+                .filter(|dir| !dir.is_empty());
             ends.map(directory).collect()
         };
         for entry in [empty(path), directory(path), symlink(path, "x")] {
@@ -127,11 +140,26 @@ fn nothing_is_written_through_a_symlink_of_the_tree() {
     let (place, job) = scene();
     for target in ["..", ".", "/tmp", "../out"] {
         let through = vec![symlink("link", target), empty("link/precious")];
-        refused(&place, &job, &entries(through), "link/precious is not in a directory of the tree");
+        refused(
+            &place,
+            &job,
+            &entries(through),
+            "link/precious is not in a directory of the tree",
+        );
         let twice = vec![symlink("link", target), directory("link"), empty("link/precious")];
-        refused(&place, &job, &entries(twice), "link is there twice or out of order");
+        refused(
+            &place,
+            &job,
+            &entries(twice),
+            "link is there twice or out of order",
+        );
         let other_way = vec![directory("link"), symlink("link", target), empty("link/precious")];
-        refused(&place, &job, &entries(other_way), "link is there twice or out of order");
+        refused(
+            &place,
+            &job,
+            &entries(other_way),
+            "link is there twice or out of order",
+        );
         // Behind another entry, so that the order of paths is as it should be.
         let late = vec![symlink("a", target), directory("b"), empty("a/precious")];
         refused(&place, &job, &entries(late), "out of order");
@@ -144,9 +172,15 @@ fn entries_that_contradict_each_other_are_refused() {
     for (lines, tells) in [
         (vec![empty("a"), empty("a")], "a is there twice or out of order"),
         (vec![empty("b"), empty("a")], "a is there twice or out of order"),
-        (vec![empty("a"), empty("a/b")], "a/b is not in a directory of the tree"),
+        (
+            vec![empty("a"), empty("a/b")],
+            "a/b is not in a directory of the tree",
+        ),
         (vec![empty("a/b")], "a/b is not in a directory of the tree"),
-        (vec![directory("a"), empty("b/c")], "b/c is not in a directory of the tree"),
+        (
+            vec![directory("a"), empty("b/c")],
+            "b/c is not in a directory of the tree",
+        ),
     ] {
         refused(&place, &job, &entries(lines), tells);
     }
@@ -224,7 +258,11 @@ fn a_frame_that_expands_beyond_its_size_is_refused() {
         // 2 GiB of zeros in some 64 kB.
         let bomb = frame_that_lies(claimed, 16_384);
         let id = place.store().put_named("packs", &bomb);
-        let lines = [header(1, 1), file("a", 10, &digest), pack(&id, &json!([[0, bomb.len(), 10]]))];
+        let lines = [
+            header(1, 1),
+            file("a", 10, &digest),
+            pack(&id, &json!([[0, bomb.len(), 10]])),
+        ];
         refused(&place, &job, &lines, "cannot be opened");
         let tree = place.store().put_named("trees", &bomb);
         refuses(&job, &tree).tells("v1/trees/");
@@ -237,18 +275,39 @@ fn slices_without_end_are_refused() {
     let digest = blake3::hash(b"x").to_hex().to_string();
     let mut entry = file("a", 1 << 40, &blake3::hash(b"x"));
     entry.as_object_mut().unwrap().remove("bundle");
-    for slices in [json!([[0, u32::MAX]]), json!([[0, 1], [0, 1], [0, 4_000_000_000_u32]]), json!([[7, 1]])] {
+    for slices in [
+        json!([[0, u32::MAX]]),
+        json!([[0, 1], [0, 1], [0, 4_000_000_000_u32]]),
+        json!([[7, 1]]),
+    ] {
         entry["slices"] = slices;
         let chunks = json!([[0, 100, 1000, digest]]);
-        refused(&place, &job, &[header(1, 1), entry.clone(), pack(&digest, &chunks)], "v1/trees/");
+        refused(
+            &place,
+            &job,
+            &[header(1, 1), entry.clone(), pack(&digest, &chunks)],
+            "v1/trees/",
+        );
     }
 }
 
 #[test]
 fn a_tree_of_too_many_entries_does_not_take_the_machine_down() {
     let (place, job) = scene();
-    let lines: Vec<Value> = (0..200_000).map(|number| empty(&format!("{number:07}"))).collect();
+    let lines: Vec<Value> = (0..200_000)
+        .map(|number| empty(&format!("{number:07}")))
+        .collect();
     let tree = place.store().put_tree(&entries(lines));
-    let ran = job.run(["attach", &format!("tree:{tree}"), "--at", "out", "--dry-run", "--memory-mib", "16"]);
-    ran.ends(1).tells("the component needs more than 16 MiB of memory").tells("--memory-mib");
+    let ran = job.run([
+        "attach",
+        &format!("tree:{tree}"),
+        "--at",
+        "out",
+        "--dry-run",
+        "--memory-mib",
+        "16",
+    ]);
+    ran.ends(1)
+        .tells("the component needs more than 16 MiB of memory")
+        .tells("--memory-mib");
 }

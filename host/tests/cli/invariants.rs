@@ -19,7 +19,11 @@ fn sources(dir: &str, but: &str) -> Vec<PathBuf> {
             if path == repository().join(but) {
                 continue;
             }
-            if path.is_dir() { dirs.push(path) } else { found.push(path) }
+            if path.is_dir() {
+                dirs.push(path)
+            } else {
+                found.push(path)
+            }
         }
     }
     found
@@ -35,7 +39,12 @@ fn absent(files: &[PathBuf], words: &[&str]) {
         for (number, line) in tested.lines().enumerate() {
             let code = line.split("//").next().unwrap();
             for word in words {
-                assert!(!code.contains(word), "{word} in {}:{}", path.display(), number + 1);
+                assert!(
+                    !code.contains(word),
+                    "{word} in {}:{}",
+                    path.display(),
+                    number + 1
+                );
             }
         }
     }
@@ -52,15 +61,40 @@ fn only_the_folder_component_of_the_guest_names_wasi() {
 #[test]
 fn the_guest_reaches_nothing_but_through_its_ports() {
     let files = sources("guest/src", "guest/src/component");
-    absent(&files, &["std::fs", "std::env", "std::net", "std::process", "SystemTime", "Instant::now", "println!"]);
+    absent(
+        &files,
+        &[
+            "std::fs",
+            "std::env",
+            "std::net",
+            "std::process",
+            "SystemTime",
+            "Instant::now",
+            "println!",
+        ],
+    );
 }
 
 #[test]
 fn the_library_touches_neither_terminal_nor_environment() {
-    let files: Vec<PathBuf> = sources("host/src", "host/src/cli").into_iter().filter(|it| !it.ends_with("main.rs")).collect();
+    let files: Vec<PathBuf> = sources("host/src", "host/src/cli")
+        .into_iter()
+        .filter(|it| !it.ends_with("main.rs"))
+        .collect();
     let words = [
-        "std::env::", "env::var", "println!", "eprintln!", "print!(", "dbg!", "io::stdout", "io::stderr", "etcetera",
-        "indicatif", "clap::", "home_dir", "process::exit",
+        "std::env::",
+        "env::var",
+        "println!",
+        "eprintln!",
+        "print!(",
+        "dbg!",
+        "io::stdout",
+        "io::stderr",
+        "etcetera",
+        "indicatif",
+        "clap::",
+        "home_dir",
+        "process::exit",
     ];
     absent(&files, &words);
 }
@@ -68,20 +102,35 @@ fn the_library_touches_neither_terminal_nor_environment() {
 #[test]
 fn the_host_never_parses_what_is_stored() {
     let manifest = read(&repository().join("host/Cargo.toml"));
-    let normal = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let normal = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .unwrap()
+        .split("\n[")
+        .next()
+        .unwrap();
     for absent in ["guest", "zstd", "postcard", "fastcdc"] {
         assert!(!normal.contains(absent), "{absent} in host/Cargo.toml");
     }
-    absent(&sources("host/src", ""), &["baton_guest", "v1/packs", "v1/trees", "v1/projects", "v1/store"]);
+    absent(
+        &sources("host/src", ""),
+        &["baton_guest", "v1/packs", "v1/trees", "v1/projects", "v1/store"],
+    );
 }
 
 #[test]
 fn unsafe_code_is_one_line() {
     let host = sources("host/src", "");
-    let lines: Vec<String> = host.iter().flat_map(|path| {
-        let text = read(path);
-        text.lines().filter(|line| line.contains("unsafe {")).map(str::to_owned).collect::<Vec<_>>()
-    }).collect();
+    let lines: Vec<String> = host
+        .iter()
+        .flat_map(|path| {
+            let text = read(path);
+            text.lines()
+                .filter(|line| line.contains("unsafe {"))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
     assert_eq!(lines.len(), 1, "{lines:?}");
     let guest = sources("guest/src", "guest/src/component");
     absent(&guest, &["unsafe {", "unsafe_code"]);

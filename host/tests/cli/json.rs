@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::files::write_all;
-use crate::place::{Job, Place};
+use crate::place::{Job, Place, figures};
 
 fn job(place: &Place) -> Job {
     let job = place.circle("build", 7);
@@ -15,8 +15,8 @@ fn job(place: &Place) -> Job {
 
 /// Checks that an object has just these keys.
 #[track_caller]
-fn has(value: &Value, keys: &[&str]) {
-    let mut expected: Vec<&str> = keys.to_vec();
+fn has(value: &Value, keys: &str) {
+    let mut expected: Vec<&str> = keys.split_whitespace().collect();
     expected.sort_unstable();
     let mut found: Vec<&String> = value.as_object().unwrap().keys().collect();
     found.sort_unstable();
@@ -27,13 +27,10 @@ fn has(value: &Value, keys: &[&str]) {
 fn is_build(build: &Value) {
     has(
         build,
-        &[
-            "selector", "artifact", "project", "branch", "tag", "commit", "number", "order", "workflow", "workspace",
-            "job", "node", "pull_request", "fork", "eligible", "runner", "url", "actor", "created_ms", "tree", "files",
-            "bytes",
-        ],
+        "selector artifact project branch tag commit number order workflow workspace job node \
+         pull_request fork eligible runner url actor created_ms tree files bytes",
     );
-    has(&build["order"], &["run", "attempt"]);
+    has(&build["order"], "run attempt");
 }
 
 #[test]
@@ -43,32 +40,35 @@ fn persist_reports_what_it_did() {
     let report = job.json("persist tree");
     has(
         &report,
-        &[
-            "build", "files", "directories", "symlinks", "bytes", "new_files", "new_bytes", "stored_bytes", "base",
-            "repeated", "seconds", "warnings",
-        ],
+        "build files directories symlinks bytes new_files new_bytes stored_bytes base repeated seconds warnings",
     );
     is_build(&report["build"]);
     assert_eq!(report["base"], Value::Null);
-    has(&report["warnings"][0], &["code", "message", "subject"]);
+    has(&report["warnings"][0], "code message subject");
     assert_eq!(report["warnings"][0]["code"], "special-bits-dropped");
-    assert_eq!([&report["files"], &report["directories"], &report["symlinks"], &report["bytes"]], [2, 2, 1, 8]);
-    assert_eq!([&report["new_files"], &report["new_bytes"]], [2, 8]);
+    assert_eq!(figures(&report, "files directories symlinks bytes"), [2, 2, 1, 8]);
+    assert_eq!(figures(&report, "new_files new_bytes"), [2, 8]);
     assert_eq!(report["repeated"], false);
     // What is said is what was written.
     let written = place.store().bytes("") - place.store().bytes("v1/store");
     let stored = report["stored_bytes"].as_u64().unwrap();
-    assert!(stored <= written && written < stored + 500, "{stored} and {written}");
+    assert!(
+        stored <= written && written < stored + 500,
+        "{stored} and {written}"
+    );
 
     let other = job.clone().set("CIRCLE_BUILD_NUM", "8");
     is_build(&other.json("persist tree")["base"]);
     let plan = other.json("persist tree --dry-run");
-    has(&plan, &["dry_run", "files", "bytes", "steps", "warnings"]);
+    has(&plan, "dry_run files bytes steps warnings");
     assert_eq!(plan["dry_run"], true);
     let steps = plan["steps"].as_array().unwrap();
-    steps.iter().for_each(|step| has(step, &["action", "path", "bytes"]));
+    steps.iter().for_each(|step| has(step, "action path bytes"));
     let paths: Vec<&str> = steps.iter().map(|step| step["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["tree", "tree/dir", "tree/dir/file", "tree/link", "tree/setuid"]);
+    assert_eq!(
+        paths,
+        ["tree", "tree/dir", "tree/dir/file", "tree/link", "tree/setuid"]
+    );
 }
 
 #[test]
@@ -79,16 +79,13 @@ fn attach_reports_what_it_did() {
     let report = job.json("attach --at out");
     has(
         &report,
-        &[
-            "builds", "files", "directories", "symlinks", "bytes", "new_files", "new_bytes", "fetched_bytes", "removed",
-            "seconds", "warnings",
-        ],
+        "builds files directories symlinks bytes new_files new_bytes fetched_bytes removed seconds warnings",
     );
     is_build(&report["builds"][0]);
-    assert_eq!([&report["files"], &report["directories"], &report["symlinks"], &report["bytes"]], [2, 2, 1, 8]);
+    assert_eq!(figures(&report, "files directories symlinks bytes"), [2, 2, 1, 8]);
     let plan = job.json("attach --at out --dry-run --clean");
-    has(&plan, &["dry_run", "files", "bytes", "steps", "warnings"]);
-    has(&plan["steps"][0], &["action", "path", "bytes"]);
+    has(&plan, "dry_run files bytes steps warnings");
+    has(&plan["steps"][0], "action path bytes");
 }
 
 #[test]
@@ -98,17 +95,27 @@ fn questions_about_builds_answer_with_builds() {
     job.baton("persist tree").succeeds();
     for words in ["latest", "builds", "builds --commit 0000"] {
         let answer = job.json(words);
-        has(&answer, &["builds"]);
+        has(&answer, "builds");
         is_build(&answer["builds"][0]);
     }
     let shown = job.json("show");
-    has(&shown, &["builds", "entries"]);
-    let entry = |path: &str| shown["entries"].as_array().unwrap().iter().find(|entry| entry["path"] == path).unwrap();
-    has(entry("tree"), &["path", "kind", "modified", "mode"]);
-    has(entry("tree/dir/file"), &["path", "kind", "modified", "mode", "size", "digest"]);
-    has(entry("tree/link"), &["path", "kind", "modified", "target"]);
-    has(&entry("tree")["modified"], &["seconds", "nanoseconds"]);
-    assert_eq!(entry("tree/dir/file")["digest"], blake3::hash(b"content").to_hex().to_string());
+    has(&shown, "builds entries");
+    let entry = |path: &str| {
+        shown["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["path"] == path)
+            .unwrap()
+    };
+    has(entry("tree"), "path kind modified mode");
+    has(entry("tree/dir/file"), "path kind modified mode size digest");
+    has(entry("tree/link"), "path kind modified target");
+    has(&entry("tree")["modified"], "seconds nanoseconds");
+    assert_eq!(
+        entry("tree/dir/file")["digest"],
+        blake3::hash(b"content").to_hex().to_string()
+    );
     assert_eq!(entry("tree/setuid")["mode"], "755");
 
     let build = &job.json("latest")["builds"][0];
@@ -125,7 +132,15 @@ fn questions_about_builds_answer_with_builds() {
     ] {
         assert_eq!(build[key], value, "{key}");
     }
-    assert_eq!([&build["tag"], &build["node"], &build["pull_request"], &build["url"]], [&Value::Null; 4]);
+    assert_eq!(
+        [
+            &build["tag"],
+            &build["node"],
+            &build["pull_request"],
+            &build["url"]
+        ],
+        [&Value::Null; 4]
+    );
     assert_eq!(build["order"], serde_json::json!({ "run": 7, "attempt": 7 }));
     assert_eq!([&build["fork"], &build["eligible"]], [false, true]);
 }
@@ -133,10 +148,15 @@ fn questions_about_builds_answer_with_builds() {
 #[test]
 fn a_parallel_node_says_which_it_is() {
     let place = Place::new();
-    let job = job(&place).set("CIRCLE_NODE_INDEX", "1").set("CIRCLE_NODE_TOTAL", "2");
+    let job = job(&place)
+        .set("CIRCLE_NODE_INDEX", "1")
+        .set("CIRCLE_NODE_TOTAL", "2");
     let report = job.json("persist tree");
-    has(&report["build"]["node"], &["index", "total"]);
-    assert_eq!(report["build"]["node"], serde_json::json!({ "index": 1, "total": 2 }));
+    has(&report["build"]["node"], "index total");
+    assert_eq!(
+        report["build"]["node"],
+        serde_json::json!({ "index": 1, "total": 2 })
+    );
 }
 
 #[test]
@@ -145,17 +165,29 @@ fn policy_lists_grants_and_limits() {
     let job = job(&place);
     let granted = |words: &str| -> Vec<(String, String)> {
         let policy = job.json(&format!("--format json policy {words}").replace("--format json ", ""));
-        has(&policy, &["grants", "limits"]);
-        has(&policy["limits"], &["workers", "memory_bytes_max", "call_seconds_max", "handles_max"]);
+        has(&policy, "grants limits");
+        has(
+            &policy["limits"],
+            "workers memory_bytes_max call_seconds_max handles_max",
+        );
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let grants = policy["grants"].as_array().unwrap();
-        grants.iter().for_each(|grant| has(grant, &["what", "access", "place"]));
-        grants.iter().map(|grant| (text(&grant["what"]), text(&grant["access"]))).collect()
+        grants.iter().for_each(|grant| has(grant, "what access place"));
+        grants
+            .iter()
+            .map(|grant| (text(&grant["what"]), text(&grant["access"])))
+            .collect()
     };
     let expect = |directory: &str, store: &str| {
-        let all = [("directory", directory), ("store", store), ("network", "none"), ("environment", "none")];
+        let all = [
+            ("directory", directory),
+            ("store", store),
+            ("network", "none"),
+            ("environment", "none"),
+        ];
         let all = all.into_iter().chain([("secrets", "none")]);
-        all.map(|(what, access)| (what.to_owned(), access.to_owned())).collect::<Vec<_>>()
+        all.map(|(what, access)| (what.to_owned(), access.to_owned()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(granted("persist tree"), expect("read", "read, write"));
     assert_eq!(granted("persist tree --dry-run"), expect("read", "read"));
@@ -173,15 +205,20 @@ fn doctor_lists_checks_and_context() {
     let job = job(&place);
     job.baton("persist tree").succeeds();
     let report = job.json("doctor");
-    has(&report, &["checks", "context", "missing"]);
+    has(&report, "checks context missing");
     for check in report["checks"].as_array().unwrap() {
-        has(check, &["what", "ok", "found", "hint"]);
+        has(check, "what ok found hint");
         assert_eq!(check["ok"], true, "{check:#}");
     }
-    let what: Vec<&str> = report["checks"].as_array().unwrap().iter().map(|it| it["what"].as_str().unwrap()).collect();
+    let what: Vec<&str> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["what"].as_str().unwrap())
+        .collect();
     assert_eq!(what, ["settings", "component", "runner", "store", "create"]);
-    has(&report["context"][0], &["field", "value", "source"]);
-    has(&report["missing"][0], &["field", "variable", "hint"]);
+    has(&report["context"][0], "field value source");
+    has(&report["missing"][0], "field variable hint");
     // Doctor leaves nothing behind.
     assert!(place.store().keys("v1/doctor").is_empty());
 
@@ -189,7 +226,12 @@ fn doctor_lists_checks_and_context() {
     let broken = job.clone().store(&place.path("a-file"));
     let ran = broken.baton("doctor --format json").ends(1);
     let report: Value = serde_json::from_str(&ran.out).unwrap();
-    let failed = report["checks"].as_array().unwrap().iter().find(|check| check["ok"] == false).unwrap();
+    let failed = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|check| check["ok"] == false)
+        .unwrap();
     assert_eq!(failed["what"], "store");
     assert_ne!(failed["hint"], "");
     let confused = job.set("CIRCLE_BUILD_NUM", "seven");
@@ -203,16 +245,26 @@ fn doctor_lists_checks_and_context() {
 fn component_says_what_it_is() {
     let place = Place::new();
     let component = place.job("work").json("component");
-    has(&component, &["digest", "size_bytes", "file", "wit"]);
+    has(&component, "digest size_bytes file wit");
     let embedded = baton::Component::embedded();
-    assert_eq!(component["digest"], blake3::hash(embedded.bytes()).to_hex().to_string());
+    assert_eq!(
+        component["digest"],
+        blake3::hash(embedded.bytes()).to_hex().to_string()
+    );
     assert_eq!(component["size_bytes"], embedded.size_bytes());
     let wit = component["wit"].as_str().unwrap();
-    for item in ["import baton:plugin/store", "import baton:plugin/attributes", "export baton:plugin/transfer"] {
+    for item in [
+        "import baton:plugin/store",
+        "import baton:plugin/attributes",
+        "export baton:plugin/transfer",
+    ] {
         assert!(wit.contains(item), "{item}");
     }
     for absent in ["wasi:sockets", "wasi:http"] {
-        assert!(!wit.contains(absent), "{absent} is not granted, so it is not asked for");
+        assert!(
+            !wit.contains(absent),
+            "{absent} is not granted, so it is not asked for"
+        );
     }
 }
 
@@ -229,7 +281,12 @@ fn a_failure_is_json_too() {
         ("latest --store missing", 1, "store", "store-missing"),
         ("latest --config missing.toml", 1, "invalid", "command"),
         ("persist tree/dir", 1, "conflict", "build-exists"),
-        ("attach workspace --workspace none --at out", 3, "nothing-matched", "no-build"),
+        (
+            "attach workspace --workspace none --at out",
+            3,
+            "nothing-matched",
+            "no-build",
+        ),
         ("persist tree --commit x", 1, "invalid", "wrong-context"),
         ("latest --component tree/setuid", 1, "invalid", "wrong-component"),
         ("attach --at tree/setuid", 1, "files", "target-unusable"),
@@ -238,12 +295,22 @@ fn a_failure_is_json_too() {
         if words.starts_with("attach latest") {
             place.store().put(&pack, "damaged");
         }
-        let ran = job.run(words.split_whitespace().chain(["--format", "json"])).ends(code).tells("error: ");
+        let ran = job
+            .run(words.split_whitespace().chain(["--format", "json"]))
+            .ends(code)
+            .tells("error: ");
         let failure: Value = serde_json::from_str(&ran.out).unwrap();
-        has(&failure, &["error"]);
-        has(&failure["error"], &["kind", "code", "message", "subject", "causes", "hint"]);
-        assert_eq!([&failure["error"]["kind"], &failure["error"]["code"]], [kind, error_code], "{words}");
-        assert!(!failure["error"]["message"].as_str().unwrap().ends_with('.'), "{words}");
+        has(&failure, "error");
+        has(&failure["error"], "kind code message subject causes hint");
+        assert_eq!(
+            [&failure["error"]["kind"], &failure["error"]["code"]],
+            [kind, error_code],
+            "{words}"
+        );
+        assert!(
+            !failure["error"]["message"].as_str().unwrap().ends_with('.'),
+            "{words}"
+        );
     }
 }
 
@@ -251,12 +318,22 @@ fn a_failure_is_json_too() {
 fn standard_output_is_only_data() {
     let place = Place::new();
     let job = job(&place);
-    job.baton("persist tree").succeeds().prints(["build:7"]).tells("persisted default as build:7");
-    job.baton("attach --at out").succeeds().prints([""; 0]).tells("attached 2 files");
-    job.baton("latest").succeeds().prints(["build:7"]).tells("build:7 (main, 0000000): 2 files");
+    job.baton("persist tree")
+        .succeeds()
+        .prints(["build:7"])
+        .tells("persisted default as build:7");
+    job.baton("attach --at out")
+        .succeeds()
+        .prints([""; 0])
+        .tells("attached 2 files");
+    job.baton("latest")
+        .succeeds()
+        .prints(["build:7"])
+        .tells("build:7 (main, 0000000): 2 files");
     // Variables choose the format as flags do.
     let report = job.clone().set("BATON_FORMAT", "json").baton("latest").succeeds();
     assert!(serde_json::from_str::<Value>(&report.out).is_ok());
     // A reader that goes away is no error.
-    job.bash("baton show | true; set +o pipefail; baton show | head -n 1").succeeds();
+    job.bash("baton show | true; set +o pipefail; baton show | head -n 1")
+        .succeeds();
 }

@@ -12,8 +12,13 @@ fn job(place: &Place) -> Job {
     job
 }
 
-const COMMANDS: [&str; 5] =
-    ["latest", "builds", "show latest", "attach latest --at out", "persist tree --number 2"];
+const COMMANDS: [&str; 5] = [
+    "latest",
+    "builds",
+    "show latest",
+    "attach latest --at out",
+    "persist tree --number 2",
+];
 
 #[test]
 fn what_is_no_component_is_refused() {
@@ -25,13 +30,27 @@ fn what_is_no_component_is_refused() {
     write(&job.path("empty.wasm"), "");
     write(&job.path("other.wasm"), b"\0asm\x0d\0\x01\0");
     let before = (listing(&job.path("out")), place.store().all());
-    for file in ["/dev/null", "core.wasm", "cut.wasm", "empty.wasm", "other.wasm", "tree/file"] {
+    for file in [
+        "/dev/null",
+        "core.wasm",
+        "cut.wasm",
+        "empty.wasm",
+        "other.wasm",
+        "tree/file",
+    ] {
         for words in COMMANDS {
             let job = job.clone().set("BATON_COMPONENT", file);
-            job.baton(words).ends(1).tells(&format!("{file} is not a component that this baton can run")).tells("hint: ");
+            job.baton(words)
+                .ends(1)
+                .tells(&format!("{file} is not a component that this baton can run"))
+                .tells("hint: ");
         }
     }
-    job.clone().set("BATON_COMPONENT", "missing.wasm").baton("latest").ends(1).tells("missing.wasm cannot be read");
+    job.clone()
+        .set("BATON_COMPONENT", "missing.wasm")
+        .baton("latest")
+        .ends(1)
+        .tells("missing.wasm cannot be read");
     assert_eq!((listing(&job.path("out")), place.store().all()), before);
 }
 
@@ -44,7 +63,10 @@ fn another_component_runs_in_the_place_of_the_one_that_is_built_in() {
     other.baton("latest").succeeds().prints(["build:1"]);
     let (one, two) = (job.json("component"), other.json("component"));
     assert_eq!((&one["digest"], &one["wit"]), (&two["digest"], &two["wit"]));
-    assert_eq!([&one["file"], &two["file"]], [&serde_json::Value::Null, &"same.wasm".into()]);
+    assert_eq!(
+        [&one["file"], &two["file"]],
+        [&serde_json::Value::Null, &"same.wasm".into()]
+    );
 }
 
 /// Reads a number of at most 32 bits (LEB128).
@@ -79,7 +101,11 @@ fn with_sections(bytes: &[u8], wanted: u8, change: &dyn Fn(&[u8]) -> Vec<u8>) ->
         let length = number(bytes, &mut at);
         let section = &bytes[at..at + length];
         at += length;
-        let section = if kind == wanted { change(section) } else { section.to_vec() };
+        let section = if kind == wanted {
+            change(section)
+        } else {
+            section.to_vec()
+        };
         changed.push(kind);
         push_number(&mut changed, section.len());
         changed.extend(section);
@@ -106,7 +132,9 @@ fn sabotaged(body: &'static [u8]) -> Vec<u8> {
         changed
     };
     // Section 1 of a component is a module, section 10 of a module its code.
-    with_sections(baton::Component::embedded().bytes(), 1, &move |module| with_sections(module, 10, &code))
+    with_sections(baton::Component::embedded().bytes(), 1, &move |module| {
+        with_sections(module, 10, &code)
+    })
 }
 
 #[test]
@@ -118,7 +146,11 @@ fn a_component_that_traps_is_an_internal_error_and_changes_nothing() {
     let before = (listing(&job.path("out")), place.store().all());
     let trapping = job.clone().set("BATON_COMPONENT", "trap.wasm");
     for words in COMMANDS {
-        trapping.baton(words).ends(70).tells("error: the component failed in `").tells("please report it");
+        trapping
+            .baton(words)
+            .ends(70)
+            .tells("error: the component failed in `")
+            .tells("please report it");
     }
     assert_eq!((listing(&job.path("out")), place.store().all()), before);
 }
@@ -128,11 +160,21 @@ fn a_component_that_runs_away_is_ended_and_changes_nothing() {
     let place = Place::new();
     let job = job(&place);
     // No locals, `loop`, `br 0`, `end`, `unreachable`, `end`.
-    write(&job.path("loop.wasm"), sabotaged(&[0, 0x03, 0x40, 0x0c, 0, 0x0b, 0, 0x0b]));
+    write(
+        &job.path("loop.wasm"),
+        sabotaged(&[0, 0x03, 0x40, 0x0c, 0, 0x0b, 0, 0x0b]),
+    );
     let before = (listing(&job.path("out")), place.store().all());
-    let running = job.clone().set("BATON_COMPONENT", "loop.wasm").set("BATON_TIMEOUT_SECONDS", "1");
+    let running = job
+        .clone()
+        .set("BATON_COMPONENT", "loop.wasm")
+        .set("BATON_TIMEOUT_SECONDS", "1");
     for words in ["latest", "attach latest --at out"] {
-        running.baton(words).ends(1).tells("was ended after 1 s").tells("--timeout-seconds");
+        running
+            .baton(words)
+            .ends(1)
+            .tells("was ended after 1 s")
+            .tells("--timeout-seconds");
     }
     assert_eq!((listing(&job.path("out")), place.store().all()), before);
 }
@@ -142,15 +184,31 @@ fn too_little_memory_is_an_error_that_says_so() {
     let place = Place::new();
     let job = job(&place);
     write(&job.path("tree/large"), noise(1, 30 << 20));
-    let visible = || place.store().keys("").into_iter().filter(|key| !key.starts_with("v1/packs/")).collect::<Vec<_>>();
+    let visible = || {
+        place
+            .store()
+            .keys("")
+            .into_iter()
+            .filter(|key| !key.starts_with("v1/packs/"))
+            .collect::<Vec<_>>()
+    };
     let (target, objects) = (listing(&job.path("out")), visible());
-    job.baton("persist tree --number 2 --memory-mib 4").ends(1).tells("needs more than 4 MiB").tells("--memory-mib");
+    job.baton("persist tree --number 2 --memory-mib 4")
+        .ends(1)
+        .tells("needs more than 4 MiB")
+        .tells("--memory-mib");
     assert_eq!(visible(), objects);
     job.baton("persist tree --number 2").succeeds();
-    job.baton("attach latest --at out --memory-mib 3").ends(1).tells("needs more than 3 MiB");
+    job.baton("attach latest --at out --memory-mib 3")
+        .ends(1)
+        .tells("needs more than 3 MiB");
     assert_same_listing(&listing(&job.path("out")), &target);
     job.baton("attach latest --at out").succeeds();
-    for words in ["latest --workers 0", "latest --memory-mib 0", "latest --timeout-seconds 0"] {
+    for words in [
+        "latest --workers 0",
+        "latest --memory-mib 0",
+        "latest --timeout-seconds 0",
+    ] {
         job.baton(words).ends(1).tells("must be at least 1");
     }
 }
@@ -163,9 +221,15 @@ fn any_number_of_workers_does_the_same() {
         write(&job.path(&format!("tree/{number}")), noise(number, 3 << 20));
     }
     for workers in [1, 3, 17] {
-        job.baton(&format!("persist tree --number {workers} --name by-{workers} --workers {workers}")).succeeds();
+        job.baton(&format!(
+            "persist tree --number {workers} --name by-{workers} --workers {workers}"
+        ))
+        .succeeds();
         let _ = fs::remove_dir_all(job.path("out"));
-        job.baton(&format!("attach latest --name by-{workers} --at out --workers {workers}")).succeeds();
+        job.baton(&format!(
+            "attach latest --name by-{workers} --at out --workers {workers}"
+        ))
+        .succeeds();
         crate::files::assert_same(&job.path("tree"), &job.path("out/tree"));
     }
 }
@@ -189,6 +253,9 @@ fn a_signal_ends_a_run_in_order() {
     let output = run.wait_with_output().unwrap();
     let tells = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{tells}");
-    assert!(tells.contains("error: interrupted") && tells.contains("hint: run it again"), "{tells}");
+    assert!(
+        tells.contains("error: interrupted") && tells.contains("hint: run it again"),
+        "{tells}"
+    );
     assert_same_listing(&listing(&job.path("out")), &before);
 }

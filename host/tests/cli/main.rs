@@ -1,6 +1,11 @@
 //! End to end: the real command, the real component, real directories. A file a subject; `place` is where a test works,
 //! `files` makes and compares trees, `stored` looks into a store and harms it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod attaching;
 mod bad_input;

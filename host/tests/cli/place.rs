@@ -25,7 +25,24 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Place {
-        let dir = tempfile::Builder::new().prefix("baton-test-").tempdir().unwrap();
+        Place::within(&std::env::temp_dir())
+    }
+
+    /// Returns a place that is in memory where there is such a one: for much that a disk would take long to make durable.
+    pub(crate) fn in_memory() -> Place {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            Place::within(memory)
+        } else {
+            Place::new()
+        }
+    }
+
+    fn within(parent: &Path) -> Place {
+        let dir = tempfile::Builder::new()
+            .prefix("baton-test-")
+            .tempdir_in(parent)
+            .unwrap();
         fs::create_dir(dir.path().join("home")).unwrap();
         Place { dir }
     }
@@ -41,7 +58,9 @@ impl Place {
     /// Returns a job on no CI system that works in the directory `dir`, on the commit `c0ffee1` of `main`.
     pub(crate) fn job(&self, dir: &str) -> Job {
         let job = self.bare(dir);
-        job.set("BATON_PROJECT", "gh/acme/shop").set("BATON_BRANCH", "main").set("BATON_COMMIT", "c0ffee1")
+        job.set("BATON_PROJECT", "gh/acme/shop")
+            .set("BATON_BRANCH", "main")
+            .set("BATON_COMMIT", "c0ffee1")
     }
 
     /// Returns the job `name` of the workflow `w1` on CircleCI: build `number` of `main`, in a directory of its own.
@@ -64,8 +83,13 @@ impl Place {
         fs::create_dir_all(&dir).unwrap();
         let beside = Path::new(BATON).parent().unwrap().to_owned();
         let others = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(beside).chain(std::env::split_paths(&others))).unwrap();
-        let job = Job { dir, variables: BTreeMap::new(), user: None };
+        let path =
+            std::env::join_paths(std::iter::once(beside).chain(std::env::split_paths(&others))).unwrap();
+        let job = Job {
+            dir,
+            variables: BTreeMap::new(),
+            user: None,
+        };
         job.set("PATH", path)
             .set("HOME", self.path("home"))
             .set("XDG_DATA_HOME", self.path("home/data"))
@@ -81,7 +105,10 @@ impl Place {
             return Some(job);
         }
         files::give(self.dir.path(), NOBODY);
-        let job = Job { user: Some(NOBODY), ..job };
+        let job = Job {
+            user: Some(NOBODY),
+            ..job
+        };
         match job.command(["--version"]).output() {
             Ok(output) if output.status.success() => Some(job),
             other => {
@@ -140,7 +167,8 @@ impl Job {
 
     /// Puts a job on CircleCI into another workflow.
     pub(crate) fn workflow(self, id: &str) -> Job {
-        self.set("CIRCLE_WORKFLOW_ID", id).set("CIRCLE_WORKFLOW_WORKSPACE_ID", id)
+        self.set("CIRCLE_WORKFLOW_ID", id)
+            .set("CIRCLE_WORKFLOW_WORKSPACE_ID", id)
     }
 
     pub(crate) fn store(self, place: &Path) -> Job {
@@ -151,8 +179,17 @@ impl Job {
         self.prepared(Command::new(BATON), arguments)
     }
 
-    fn prepared<A: AsRef<OsStr>>(&self, mut command: Command, arguments: impl IntoIterator<Item = A>) -> Command {
-        command.args(arguments).current_dir(&self.dir).env_clear().envs(&self.variables).stdin(Stdio::null());
+    fn prepared<A: AsRef<OsStr>>(
+        &self,
+        mut command: Command,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        command
+            .args(arguments)
+            .current_dir(&self.dir)
+            .env_clear()
+            .envs(&self.variables)
+            .stdin(Stdio::null());
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }
@@ -179,15 +216,29 @@ impl Job {
     /// Runs baton for its JSON, which must be all that it prints.
     #[track_caller]
     pub(crate) fn json(&self, words: &str) -> Value {
-        let ran = self.run(words.split_whitespace().chain(["--format", "json"])).succeeds();
+        let ran = self
+            .run(words.split_whitespace().chain(["--format", "json"]))
+            .succeeds();
         serde_json::from_str(&ran.out).unwrap()
     }
 
     /// Starts baton, and lets it run.
     pub(crate) fn start(&self, words: &str) -> Child {
         let mut command = self.command(words.split_whitespace());
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
+}
+
+/// Returns numbers of a report, by their keys.
+#[track_caller]
+pub(crate) fn figures(report: &Value, keys: &str) -> Vec<u64> {
+    keys.split_whitespace()
+        .map(|key| report[key].as_u64().unwrap())
+        .collect()
 }
 
 /// How a command ended.
@@ -202,7 +253,10 @@ impl Ran {
     fn of(mut command: Command) -> Ran {
         let output = command.output().unwrap();
         if let Some(signal) = output.status.signal() {
-            panic!("{command:?} was ended by signal {signal}:\n{}", String::from_utf8_lossy(&output.stderr));
+            panic!(
+                "{command:?} was ended by signal {signal}:\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ran {
             code: output.status.code(),
@@ -226,14 +280,24 @@ impl Ran {
     /// Checks that something is said.
     #[track_caller]
     pub(crate) fn tells(self, text: &str) -> Ran {
-        assert!(self.err.contains(text), "{} does not tell {text:?}:\n{}", self.what, self.err);
+        assert!(
+            self.err.contains(text),
+            "{} does not tell {text:?}:\n{}",
+            self.what,
+            self.err
+        );
         self
     }
 
     /// Checks that something is not said.
     #[track_caller]
     pub(crate) fn omits(self, text: &str) -> Ran {
-        assert!(!self.err.contains(text), "{} tells {text:?}:\n{}", self.what, self.err);
+        assert!(
+            !self.err.contains(text),
+            "{} tells {text:?}:\n{}",
+            self.what,
+            self.err
+        );
         self
     }
 
@@ -241,7 +305,13 @@ impl Ran {
     #[track_caller]
     pub(crate) fn prints<L: AsRef<str>>(self, lines: impl AsRef<[L]>) -> Ran {
         let wanted: Vec<&str> = lines.as_ref().iter().map(AsRef::as_ref).collect();
-        assert_eq!(self.out.lines().collect::<Vec<_>>(), wanted, "{}\n{}", self.what, self.err);
+        assert_eq!(
+            self.out.lines().collect::<Vec<_>>(),
+            wanted,
+            "{}\n{}",
+            self.what,
+            self.err
+        );
         self
     }
 }

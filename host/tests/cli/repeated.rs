@@ -7,7 +7,10 @@ use crate::place::{Job, Place};
 fn repeats(job: &Job) {
     let report = job.json("persist tree --number 1");
     assert_eq!(report["repeated"], true, "{report:#}");
-    job.baton("persist tree --number 1").succeeds().tells("(it was there already)").prints(["build:1"]);
+    job.baton("persist tree --number 1")
+        .succeeds()
+        .tells("(it was there already)")
+        .prints(["build:1"]);
     job.baton("latest").succeeds().prints(["build:1"]);
     let _ = std::fs::remove_dir_all(job.path("out"));
     job.baton("attach build:1 --at out").succeeds();
@@ -28,7 +31,14 @@ fn the_same_files_again_are_fine() {
 fn the_same_files_again_are_fine_where_two_of_them_are_equal() {
     let place = Place::new();
     let job = place.job("work");
-    write_all(&job.path("tree"), &[("a/licence", "the same"), ("b/licence", "the same"), ("c", "another")]);
+    write_all(
+        &job.path("tree"),
+        &[
+            ("a/licence", "the same"),
+            ("b/licence", "the same"),
+            ("c", "another"),
+        ],
+    );
     write(&job.path("tree/large-1"), text(1, 2 << 20));
     write(&job.path("tree/large-2"), text(1, 2 << 20));
     job.baton("persist tree --number 1").succeeds();
@@ -56,7 +66,10 @@ fn the_same_files_again_are_fine_with_any_number_of_workers() {
 #[test]
 fn a_repeated_persist_completes_what_a_crash_left_incomplete() {
     let place = Place::new();
-    let job = place.job("work").set("BATON_WORKSPACE", "w1").set("BATON_WORKFLOW", "w1-again");
+    let job = place
+        .job("work")
+        .set("BATON_WORKSPACE", "w1")
+        .set("BATON_WORKFLOW", "w1-again");
     write_many(&job.path("tree"), 1, 50);
     job.baton("persist tree --number 1").succeeds();
     let all = place.store().records("");
@@ -65,8 +78,14 @@ fn a_repeated_persist_completes_what_a_crash_left_incomplete() {
         for key in place.store().records(kind) {
             place.store().remove(&key);
         }
-        job.baton("persist tree --number 1").succeeds().prints(["build:1"]);
-        let kinds = |keys: &[String]| keys.iter().map(|key| key.split('/').nth(3).unwrap().to_owned()).collect::<Vec<_>>();
+        job.baton("persist tree --number 1")
+            .succeeds()
+            .prints(["build:1"]);
+        let kinds = |keys: &[String]| {
+            keys.iter()
+                .map(|key| key.split('/').nth(3).unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
         let mut now = kinds(&place.store().records(""));
         now.dedup();
         assert_eq!(now, kinds(&all), "{kind}");
@@ -82,7 +101,10 @@ fn other_files_in_the_same_build_are_refused() {
     job.baton("persist tree --number 1").succeeds();
     write_all(&job.path("tree"), &[("b", "b")]);
     let before = place.store().records("");
-    job.baton("persist tree --number 1").ends(1).tells("has already persisted other files as default").tells("--name");
+    job.baton("persist tree --number 1")
+        .ends(1)
+        .tells("has already persisted other files as default")
+        .tells("--name");
     assert_eq!(place.store().records(""), before);
     // Under another name they are another artifact.
     job.baton("persist tree --number 1 --name more").succeeds();
@@ -95,7 +117,14 @@ fn other_files_in_the_same_build_are_refused() {
 fn of_two_that_persist_one_build_at_once_both_succeed_with_the_same_files_and_one_with_others() {
     let place = Place::new();
     let job = place.job("work");
-    write_all(job.dir(), &[("one/tree/file", "same"), ("two/tree/file", "same"), ("three/tree/file", "other")]);
+    write_all(
+        job.dir(),
+        &[
+            ("one/tree/file", "same"),
+            ("two/tree/file", "same"),
+            ("three/tree/file", "other"),
+        ],
+    );
     for dir in ["one", "two"] {
         crate::files::set_time(&job.path(dir).join("tree/file"), 1, 1);
         crate::files::set_time(&job.path(dir).join("tree"), 1, 1);
@@ -104,7 +133,11 @@ fn of_two_that_persist_one_build_at_once_both_succeed_with_the_same_files_and_on
         let start = |dir| job.start(&format!("persist tree --root {dir} --number {number}"));
         let ended = |runs: [std::process::Child; 2]| runs.map(|mut run| run.wait().unwrap().code().unwrap());
         assert_eq!(ended([start("one"), start("two")]), [0, 0]);
-        let start = |dir| job.start(&format!("persist tree --root {dir} --number {number} --name raced"));
+        let start = |dir| {
+            job.start(&format!(
+                "persist tree --root {dir} --number {number} --name raced"
+            ))
+        };
         let mut codes = ended([start("one"), start("three")]);
         codes.sort_unstable();
         assert_eq!(codes, [0, 1]);

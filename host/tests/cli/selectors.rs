@@ -9,8 +9,21 @@ fn history() -> Place {
     for (number, commit) in [(1, "aaaa1111"), (2, "aaaa2222"), (3, "bbbb3333")] {
         persist(&place.job("work").number(number).set("BATON_COMMIT", commit));
     }
-    persist(&place.job("work").number(4).set("BATON_COMMIT", "cccc4444").branch("feature/login"));
-    persist(&place.job("work").number(5).set("BATON_COMMIT", "dddd5555").without("BATON_BRANCH").set("BATON_TAG", "v1.2"));
+    persist(
+        &place
+            .job("work")
+            .number(4)
+            .set("BATON_COMMIT", "cccc4444")
+            .branch("feature/login"),
+    );
+    persist(
+        &place
+            .job("work")
+            .number(5)
+            .set("BATON_COMMIT", "dddd5555")
+            .without("BATON_BRANCH")
+            .set("BATON_TAG", "v1.2"),
+    );
     place
 }
 
@@ -25,7 +38,8 @@ fn persist(job: &Job) {
 #[track_caller]
 fn answer(job: &Job, selector: &str) -> String {
     job.bash("rm -rf out").succeeds();
-    job.run(["attach", selector, "--name", "app", "--at", "out"]).succeeds();
+    job.run(["attach", selector, "--name", "app", "--at", "out"])
+        .succeeds();
     read(&job.path("out/number"))
 }
 
@@ -33,7 +47,10 @@ fn answer(job: &Job, selector: &str) -> String {
 fn each_selector_finds_its_build() {
     let place = history();
     let job = place.job("work");
-    let tree = job.json("show build:2 --name app")["builds"][0]["tree"].as_str().unwrap().to_owned();
+    let tree = job.json("show build:2 --name app")["builds"][0]["tree"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for (selector, number) in [
         ("latest", "3"),
         ("latest@main", "3"),
@@ -65,7 +82,10 @@ fn of_several_builds_of_a_commit_the_newest_is_meant() {
 fn an_ambiguous_commit_is_refused_and_lists_the_matches() {
     let place = history();
     let job = place.job("work");
-    job.baton("attach sha:aaaa --name app --at out").ends(1).tells("aaaa1111, aaaa2222").tells("more digits");
+    job.baton("attach sha:aaaa --name app --at out")
+        .ends(1)
+        .tells("aaaa1111, aaaa2222")
+        .tells("more digits");
     assert!(!job.path("out/number").exists());
 }
 
@@ -74,21 +94,46 @@ fn what_is_unknown_names_what_is_near() {
     let place = history();
     let job = place.job("work");
     for (words, tells) in [
-        ("attach latest@mian --name app --at out", "no build of app is on branch mian; it is on main"),
-        ("attach latest@login --name app --at out", "it is on feature/login"),
-        ("attach build:99 --name app --at out", "the newest are build:5 (sha:dddd555), build:4 (sha:cccc444)"),
+        (
+            "attach latest@mian --name app --at out",
+            "no build of app is on branch mian; it is on main",
+        ),
+        (
+            "attach latest@login --name app --at out",
+            "it is on feature/login",
+        ),
+        (
+            "attach build:99 --name app --at out",
+            "the newest are build:5 (sha:dddd555), build:4 (sha:cccc444)",
+        ),
         ("attach sha:eeee --name app --at out", "no build of app matches"),
         ("attach tag:v1.3 --name app --at out", "no build of app matches"),
         ("latest --name other", "no build of other is on branch main"),
-        ("latest --name app --branch develop", "it is on feature/login, main"),
-        ("latest --name app --job deploy", "no build of app by deploy is on branch main"),
-        ("latest --name app --project gh/acme/other", "no build of app is on branch main"),
+        (
+            "latest --name app --branch develop",
+            "it is on feature/login, main",
+        ),
+        (
+            "latest --name app --job deploy",
+            "no build of app by deploy is on branch main",
+        ),
+        (
+            "latest --name app --project gh/acme/other",
+            "no build of app is on branch main",
+        ),
         ("show build:99 --name app", "no build of app matches"),
         ("attach workflow:nothing --at out", "nothing was persisted"),
-        (&format!("attach tree:{} --at out", "0".repeat(64)), "the tree is missing"),
+        (
+            &format!("attach tree:{} --at out", "0".repeat(64)),
+            "the tree is missing",
+        ),
     ] {
         let code = if words.contains("tree:") { 1 } else { 3 };
-        job.baton(words).ends(code).tells(tells).tells("hint: ").prints([""; 0]);
+        job.baton(words)
+            .ends(code)
+            .tells(tells)
+            .tells("hint: ")
+            .prints([""; 0]);
         assert!(!job.path("out/number").exists());
     }
 }
@@ -122,7 +167,12 @@ fn builds_are_listed_newest_first_and_filtered() {
     let job = place.job("work");
     let listed = |words: &str| -> Vec<u64> {
         let value = job.json(&format!("builds --name app {words}"));
-        value["builds"].as_array().unwrap().iter().map(|build| build["number"].as_u64().unwrap()).collect()
+        value["builds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|build| build["number"].as_u64().unwrap())
+            .collect()
     };
     assert_eq!(listed(""), [5, 4, 3, 2, 1]);
     assert_eq!(listed("--limit 2"), [5, 4]);
@@ -133,9 +183,16 @@ fn builds_are_listed_newest_first_and_filtered() {
     assert_eq!(listed("--commit aaaa1"), [1]);
     assert_eq!(listed("--commit aaaa --branch feature/login"), [0; 0]);
     assert_eq!(listed("--job nobody"), [0; 0]);
-    job.baton("builds --name other").succeeds().tells("no build matches").prints([""; 0]);
+    job.baton("builds --name other")
+        .succeeds()
+        .tells("no build matches")
+        .prints([""; 0]);
     let table = job.baton("builds --name app --limit 1").succeeds();
-    assert!(table.out.starts_with("BUILD") && table.out.contains("build:5"), "{}", table.out);
+    assert!(
+        table.out.starts_with("BUILD") && table.out.contains("build:5"),
+        "{}",
+        table.out
+    );
 }
 
 #[test]
@@ -148,8 +205,14 @@ fn a_number_that_two_jobs_share_needs_the_job() {
     }
     let job = place.job("work");
     for selector in ["build:7", "latest", "sha:c0ffee1"] {
-        job.run(["attach", selector, "--name", "app", "--at", "out"]).ends(1).tells("build and docs").tells("--job");
-        job.run(["attach", selector, "--name", "app", "--at", "out", "--job", "docs"]).succeeds();
+        job.run(["attach", selector, "--name", "app", "--at", "out"])
+            .ends(1)
+            .tells("build and docs")
+            .tells("--job");
+        job.run([
+            "attach", selector, "--name", "app", "--at", "out", "--job", "docs",
+        ])
+        .succeeds();
         assert_eq!(read(&job.path("out/number")), "docs", "{selector}");
     }
 }
@@ -158,11 +221,23 @@ fn a_number_that_two_jobs_share_needs_the_job() {
 fn what_the_grammar_does_not_know_is_a_usage_error() {
     let place = Place::new();
     let job = place.job("work");
-    for words in ["", "attach", "persist", "fly", "latest --nonsense", "attach --at out a b", "builds --limit 0"] {
+    for words in [
+        "",
+        "attach",
+        "persist",
+        "fly",
+        "latest --nonsense",
+        "attach --at out a b",
+        "builds --limit 0",
+    ] {
         job.baton(words).ends(2);
     }
-    job.baton("attach latest --at out --format yaml").ends(2).tells("text, json");
-    job.baton("--version").succeeds().prints([format!("baton {}", env!("CARGO_PKG_VERSION"))]);
+    job.baton("attach latest --at out --format yaml")
+        .ends(2)
+        .tells("text, json");
+    job.baton("--version")
+        .succeeds()
+        .prints([format!("baton {}", env!("CARGO_PKG_VERSION"))]);
 }
 
 #[test]
@@ -172,14 +247,33 @@ fn a_missing_value_names_its_variable() {
     write(&job.path("file"), "x");
     job.baton("persist file --number 1").succeeds();
     let missing = |variable| place.job("work").without(variable);
-    missing("BATON_PROJECT").baton("persist file").ends(1).tells("BATON_PROJECT is not set");
-    missing("BATON_PROJECT").baton("latest").ends(1).tells("BATON_PROJECT is not set");
-    missing("BATON_BRANCH").baton("latest").ends(1).tells("BATON_BRANCH is not set");
+    missing("BATON_PROJECT")
+        .baton("persist file")
+        .ends(1)
+        .tells("BATON_PROJECT is not set");
+    missing("BATON_PROJECT")
+        .baton("latest")
+        .ends(1)
+        .tells("BATON_PROJECT is not set");
+    missing("BATON_BRANCH")
+        .baton("latest")
+        .ends(1)
+        .tells("BATON_BRANCH is not set");
     // A build of no branch is found by its number.
-    missing("BATON_BRANCH").baton("persist file --number 2").succeeds();
+    missing("BATON_BRANCH")
+        .baton("persist file --number 2")
+        .succeeds();
     job.baton("show build:2").succeeds();
     job.baton("latest").succeeds().prints(["build:1"]);
     let wrong = place.job("work").set("BATON_COMMIT", "main");
-    wrong.baton("persist file").ends(1).tells("BATON_COMMIT is \"main\"");
-    place.job("work").set("BATON_NUMBER", "seven").baton("persist file").ends(1).tells("BATON_NUMBER is \"seven\"");
+    wrong
+        .baton("persist file")
+        .ends(1)
+        .tells("BATON_COMMIT is \"main\"");
+    place
+        .job("work")
+        .set("BATON_NUMBER", "seven")
+        .baton("persist file")
+        .ends(1)
+        .tells("BATON_NUMBER is \"seven\"");
 }

@@ -15,7 +15,9 @@ pub(crate) struct Stored {
 
 impl Stored {
     pub(crate) fn at(root: &Path) -> Stored {
-        Stored { root: root.to_owned() }
+        Stored {
+            root: root.to_owned(),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -31,7 +33,8 @@ impl Stored {
         let is_file = |path: &PathBuf| self.root.join(path).is_file();
         let paths = files::listing(&self.root).into_keys().filter(is_file);
         let keys = paths.map(|path| path.into_os_string().into_string().unwrap());
-        keys.filter(|key| key.starts_with(prefix) && !key.starts_with(".tmp/")).collect()
+        keys.filter(|key| key.starts_with(prefix) && !key.starts_with(".tmp/"))
+            .collect()
     }
 
     pub(crate) fn packs(&self) -> Vec<String> {
@@ -49,11 +52,17 @@ impl Stored {
 
     /// Returns all objects with the digests of their bytes, to see what changed.
     pub(crate) fn all(&self) -> BTreeMap<String, blake3::Hash> {
-        self.keys("").into_iter().map(|key| (key.clone(), blake3::hash(&self.get(&key)))).collect()
+        self.keys("")
+            .into_iter()
+            .map(|key| (key.clone(), blake3::hash(&self.get(&key))))
+            .collect()
     }
 
     pub(crate) fn bytes(&self, prefix: &str) -> u64 {
-        self.keys(prefix).iter().map(|key| fs::metadata(self.path(key)).unwrap().len()).sum()
+        self.keys(prefix)
+            .iter()
+            .map(|key| fs::metadata(self.path(key)).unwrap().len())
+            .sum()
     }
 
     pub(crate) fn get(&self, key: &str) -> Vec<u8> {

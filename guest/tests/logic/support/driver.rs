@@ -25,7 +25,12 @@ pub(crate) fn everything(context: Context) -> Persist {
 
 /// What a selector means to the build that asks.
 pub(crate) fn scope(selector: &str, context: Context) -> Scope {
-    Scope { selector: selector.into(), name: Some("dist".into()), jobs: Vec::new(), context }
+    Scope {
+        selector: selector.into(),
+        name: Some("dist".into()),
+        jobs: Vec::new(),
+        context,
+    }
 }
 
 /// All files of what a selector means.
@@ -73,7 +78,10 @@ pub(crate) fn work(
 
 /// Persists all of `files` with one worker. Returns the record.
 pub(crate) fn persisted(store: &impl Store, files: &impl Files, context: Context) -> Record {
-    persist(store, files, &everything(context), 1).unwrap().record.unwrap()
+    persist(store, files, &everything(context), 1)
+        .unwrap()
+        .record
+        .unwrap()
 }
 
 /// Persists one file of a few bytes: for tests that are about the build, and not about its files.
@@ -130,7 +138,10 @@ pub(crate) fn resolve(store: &impl Store, selector: &str, context: Context) -> R
 /// As [`resolve`], for a whole scope.
 pub(crate) fn resolve_scope(store: &impl Store, scope: &Scope) -> Result<Vec<Record>> {
     let record = |layer: Layer| layer.record;
-    Ok(lookup::resolve(store, scope)?.into_iter().filter_map(record).collect())
+    Ok(lookup::resolve(store, scope)?
+        .into_iter()
+        .filter_map(record)
+        .collect())
 }
 
 /// Puts a record under all of its keys, with no tree: for tests of look-ups over many builds.

@@ -17,7 +17,10 @@ pub(crate) struct Watched {
 
 impl Watched {
     fn check(&self, path: &str) {
-        assert!(path.is_empty() || path::fault(path).is_none(), "the file system was asked for {path:?}");
+        assert!(
+            path.is_empty() || path::fault(path).is_none(),
+            "the file system was asked for {path:?}"
+        );
     }
 }
 
@@ -33,7 +36,8 @@ impl File for WatchedFile<'_> {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.written_bytes.set(self.written_bytes.get() + bytes.len() as u64);
+        self.written_bytes
+            .set(self.written_bytes.get() + bytes.len() as u64);
         self.inner.write(offset, bytes)
     }
 
@@ -53,7 +57,10 @@ impl<'a> Files for &'a Watched {
 
     fn open(&self, path: &str, how: Open) -> Result<WatchedFile<'a>> {
         self.check(path);
-        Ok(WatchedFile { inner: self.inner.open(path, how)?, written_bytes: &self.written_bytes })
+        Ok(WatchedFile {
+            inner: self.inner.open(path, how)?,
+            written_bytes: &self.written_bytes,
+        })
     }
 
     fn edit(&self, edit: Edit<'_>) -> Result<()> {
@@ -100,21 +107,27 @@ impl Files for CaseInsensitive {
     fn edit(&self, edit: Edit<'_>) -> Result<()> {
         match edit {
             Edit::MakeDirectory(path) => self.inner.edit(Edit::MakeDirectory(&path.to_lowercase())),
-            Edit::Rename(from, to) => {
-                self.inner.edit(Edit::Rename(&from.to_lowercase(), &to.to_lowercase()))
-            }
+            Edit::Rename(from, to) => self
+                .inner
+                .edit(Edit::Rename(&from.to_lowercase(), &to.to_lowercase())),
             Edit::RemoveFile(path) => self.inner.edit(Edit::RemoveFile(&path.to_lowercase())),
             Edit::RemoveDirectory(path) => self.inner.edit(Edit::RemoveDirectory(&path.to_lowercase())),
         }
     }
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
-        let lower = |change: &Change| Change { path: change.path.to_lowercase(), ..change.clone() };
+        let lower = |change: &Change| Change {
+            path: change.path.to_lowercase(),
+            ..change.clone()
+        };
         self.inner.apply(&changes.iter().map(lower).collect::<Vec<_>>())
     }
 
     fn link(&self, links: &[Link]) -> Result<()> {
-        let lower = |link: &Link| Link { path: link.path.to_lowercase(), ..link.clone() };
+        let lower = |link: &Link| Link {
+            path: link.path.to_lowercase(),
+            ..link.clone()
+        };
         self.inner.link(&links.iter().map(lower).collect::<Vec<_>>())
     }
 }
@@ -128,12 +141,20 @@ pub(crate) struct Unprivileged {
 impl Unprivileged {
     fn may_write(&self, path: &str) -> Result<()> {
         let dir = path::parent(path);
-        let entries = if dir.is_empty() { Vec::new() } else { self.inner.entries(path::parent(dir))? };
+        let entries = if dir.is_empty() {
+            Vec::new()
+        } else {
+            self.inner.entries(path::parent(dir))?
+        };
         let name = path::file_name(dir).as_bytes();
         match entries.iter().find(|entry| entry.name == name) {
             Some(entry) if entry.bits & 0o300 != 0o300 => {
                 let code = "permission-denied".into();
-                Err(Error::Files(Problem { code, subject: path.to_owned(), ..Problem::default() }))
+                Err(Error::Files(Problem {
+                    code,
+                    subject: path.to_owned(),
+                    ..Problem::default()
+                }))
             }
             _ => Ok(()),
         }

@@ -23,7 +23,11 @@ pub(crate) struct Lines {
 /// Returns a tree of these entries, with a header that counts them right.
 pub(crate) fn tree(entries: Vec<Value>) -> Lines {
     let header = json!({"baton": "tree", "version": 1, "entries": entries.len(), "packs": 0});
-    Lines { header, entries, packs: Vec::new() }
+    Lines {
+        header,
+        entries,
+        packs: Vec::new(),
+    }
 }
 
 pub(crate) fn directory(path: &str) -> Value {
@@ -84,7 +88,9 @@ impl Lines {
 
     /// The lines, not compressed.
     pub(crate) fn text(&self) -> String {
-        let lines = std::iter::once(&self.header).chain(&self.entries).chain(&self.packs);
+        let lines = std::iter::once(&self.header)
+            .chain(&self.entries)
+            .chain(&self.packs);
         lines.map(|line| format!("{line}\n")).collect()
     }
 
@@ -112,7 +118,10 @@ pub(crate) fn directory_with_things() -> Watched {
     inner.file("there", "old", 0o644);
     inner.file("d/below", "old", 0o644);
     inner.symlink("link", "/etc");
-    Watched { inner, ..Watched::default() }
+    Watched {
+        inner,
+        ..Watched::default()
+    }
 }
 
 /// Attaches what must be refused, over a directory with something in it. Nothing of that may have changed.
@@ -126,7 +135,10 @@ pub(crate) fn refused(store: &MemoryStore, selector: &str) -> Error {
     assert_eq!(to.inner.listing(), before, "{error:?}");
     assert_eq!(to.renames.get(), 0, "{error:?}");
     let shown = format!("{error}");
-    assert!(!shown.contains(char::is_control) && shown.len() < 2000, "{shown:?}");
+    assert!(
+        !shown.contains(char::is_control) && shown.len() < 2000,
+        "{shown:?}"
+    );
     error
 }
 

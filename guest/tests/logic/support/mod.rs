@@ -14,7 +14,11 @@ use proptest::test_runner::Config as ProptestConfig;
 
 /// How often a property is tried. Nothing is remembered in files: a failure prints its seed.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 /// A build of the branch `main`: number, run and time all follow from `run`.

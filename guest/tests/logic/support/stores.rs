@@ -8,13 +8,20 @@ use baton_guest::ports::{PutMode, PutOutcome, Store};
 
 /// Returns a store with the same objects.
 pub(crate) fn copy(store: &MemoryStore) -> MemoryStore {
-    MemoryStore { objects: RefCell::new(store.objects.borrow().clone()), ..MemoryStore::default() }
+    MemoryStore {
+        objects: RefCell::new(store.objects.borrow().clone()),
+        ..MemoryStore::default()
+    }
 }
 
 /// The bytes of all objects whose keys begin with `prefix`.
 pub(crate) fn stored_bytes(store: &MemoryStore, prefix: &str) -> u64 {
     let objects = store.objects.borrow();
-    objects.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(_, bytes)| bytes.len() as u64).sum()
+    objects
+        .iter()
+        .filter(|(key, _)| key.starts_with(prefix))
+        .map(|(_, bytes)| bytes.len() as u64)
+        .sum()
 }
 
 /// Remembers what was put, in order.
@@ -25,7 +32,10 @@ pub(crate) struct Recording<'a, S> {
 
 impl<'a, S> Recording<'a, S> {
     pub(crate) fn new(inner: &'a S) -> Self {
-        Recording { inner, puts: RefCell::default() }
+        Recording {
+            inner,
+            puts: RefCell::default(),
+        }
     }
 }
 
@@ -67,7 +77,12 @@ impl<S: Store> Store for Failing<'_, S> {
     fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome> {
         match self.left.get().checked_sub(1) {
             Some(left) => self.left.set(left),
-            None => return Err(Error::Store(Problem { code: "store-failed".into(), ..Problem::default() })),
+            None => {
+                return Err(Error::Store(Problem {
+                    code: "store-failed".into(),
+                    ..Problem::default()
+                }));
+            }
         }
         self.inner.put(key, bytes, mode)
     }

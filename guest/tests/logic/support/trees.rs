@@ -53,7 +53,17 @@ impl Model {
             return;
         }
         for dir in above {
-            self.0.insert(dir, (Node::Directory, 0o755, Time { seconds: 7, nanoseconds: 0 }));
+            self.0.insert(
+                dir,
+                (
+                    Node::Directory,
+                    0o755,
+                    Time {
+                        seconds: 7,
+                        nanoseconds: 0,
+                    },
+                ),
+            );
         }
         self.0.insert(path.to_owned(), (node, bits, modified));
     }
@@ -65,8 +75,11 @@ impl Model {
             match node {
                 Node::Directory => files.directory(path, *bits),
                 Node::Symlink(target) => {
-                    let link =
-                        Link { path: path.clone(), target: target.clone(), modified: *modified };
+                    let link = Link {
+                        path: path.clone(),
+                        target: target.clone(),
+                        modified: *modified,
+                    };
                     files.link(&[link]).unwrap();
                     continue;
                 }
@@ -75,7 +88,11 @@ impl Model {
                 }
             }
             files
-                .apply(&[Change { path: path.clone(), bits: Some(*bits), modified: *modified }])
+                .apply(&[Change {
+                    path: path.clone(),
+                    bits: Some(*bits),
+                    modified: *modified,
+                }])
                 .unwrap();
         }
         files
@@ -112,12 +129,23 @@ fn name() -> impl Strategy<Value = String> {
 
 fn time() -> impl Strategy<Value = Time> {
     let seconds = prop_oneof![Just(0), Just(-1), -5_000_000_000i64..5_000_000_000];
-    (seconds, prop_oneof![Just(0), Just(999_999_999), 0u32..1_000_000_000])
+    (
+        seconds,
+        prop_oneof![Just(0), Just(999_999_999), 0u32..1_000_000_000],
+    )
         .prop_map(|(seconds, nanoseconds)| Time { seconds, nanoseconds })
 }
 
 fn length(most: usize) -> impl Strategy<Value = usize> {
-    let borders = vec![0, 1, 2, SMALL_BYTES_MAX - 1, SMALL_BYTES_MAX, SMALL_BYTES_MAX + 1, 2_500_000];
+    let borders = vec![
+        0,
+        1,
+        2,
+        SMALL_BYTES_MAX - 1,
+        SMALL_BYTES_MAX,
+        SMALL_BYTES_MAX + 1,
+        2_500_000,
+    ];
     let borders: Vec<usize> = borders.into_iter().filter(|length| *length <= most).collect();
     prop_oneof![
         12 => 0..2000usize,
