@@ -297,7 +297,7 @@ impl ObjectStore for DirectoryStore {
             .settle()
             .map_err(|source| self.failed("read", key.as_str(), source))?;
         match fs::metadata(self.path(key)) {
-            Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
+            Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             Err(source) => Err(self.failed("read", key.as_str(), source)),
         }

@@ -11,7 +11,7 @@ use crate::files::{assert_same, listing, noise, seen, text, write};
 use crate::place::{Job, Place};
 
 /// How long each of the two tests goes on, and how often it kills at most.
-const LONG: Duration = Duration::from_secs(25);
+const LONG: Duration = Duration::from_secs(20);
 const KILLS: u64 = 40;
 
 /// Starts baton, and kills it some time before it would be done. Returns whether it was done before that, and when it

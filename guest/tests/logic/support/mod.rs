@@ -3,6 +3,7 @@
 pub(crate) mod driver;
 pub(crate) mod files;
 pub(crate) mod hostile;
+pub(crate) mod layers;
 pub(crate) mod stores;
 pub(crate) mod trees;
 
