@@ -11,7 +11,7 @@ pub fn write<T: Serialize>(value: &T) -> Result<Vec<u8>> {
         .map_err(|error| Error::internal("a task could not be written").because(error))
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T> {
     postcard::from_bytes(bytes).map_err(|error| Error::internal("a task could not be read").because(error))
 }
