@@ -43,6 +43,10 @@ pub fn abandon(files: &impl Files) -> Result<()> {
 /// Removes a file, a symlink, or a directory with all that is in it. Never follows a link. Returns how many entries
 /// that were.
 pub(super) fn remove(files: &impl Files, path: &str) -> Result<u64> {
+    // Most are files, and a directory with many must not be listed for each of them.
+    if files.edit(Edit::RemoveFile(path)).is_ok() {
+        return Ok(1);
+    }
     let name = path::file_name(path).as_bytes();
     let Some(entry) = files
         .entries(path::parent(path))?

@@ -141,6 +141,18 @@ fn clean_removes_what_the_tree_does_not_have() {
 }
 
 #[test]
+fn clean_removes_many_files_of_one_directory_in_time() {
+    let (_place, job) = persisted();
+    for number in 0..8000 {
+        write(&job.path(&format!("out/dir/{number}")), "");
+    }
+    // A tenth of what it takes to look at all of them for each of them.
+    let report = job.json("attach latest --at out --clean --timeout-seconds 10");
+    assert_eq!(report["removed"], 8000);
+    assert_same(&job.path("tree"), &job.path("out"));
+}
+
+#[test]
 fn clean_also_removes_what_is_read_only() {
     let (place, job) = persisted();
     let out = job.path("out");
