@@ -42,6 +42,8 @@ pub struct Context {
     pub url: Option<String>,
     /// Who started it.
     pub actor: Option<String>,
+    /// The digest of the component that runs.
+    pub component: Option<String>,
     /// The time in milliseconds since 1970.
     pub now_ms: u64,
 }
@@ -91,7 +93,7 @@ impl Context {
 
     /// Returns the record of this build for an artifact, its tree still unknown.
     pub fn record(&self, artifact: &str) -> Result<Record> {
-        check_name("artifact", artifact)?;
+        check_name("an artifact", artifact)?;
         let node = self.node.unwrap_or(Node::ONLY);
         if node.index >= node.total || node.total > u32::from(u16::MAX) {
             let shown = format!("{}/{}", node.index, node.total);
@@ -129,6 +131,8 @@ impl Context {
             url: self.url.clone(),
             actor: self.actor.clone(),
             created_ms: self.now_ms,
+            baton: env!("CARGO_PKG_VERSION").to_owned(),
+            component: self.component.clone(),
             tree: crate::id::TreeId::of(b""),
             files: 0,
             bytes: 0,
@@ -139,7 +143,7 @@ impl Context {
 /// Checks a name that somebody chose.
 pub fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        let message = format!("the name of an {what} has 1 to 100 bytes, and no control characters");
+        let message = format!("the name of {what} has 1 to 100 bytes, and no control characters");
         return Err(Error::invalid("wrong-name", message, name));
     }
     Ok(())

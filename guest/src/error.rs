@@ -19,7 +19,7 @@ pub struct Problem {
 }
 
 /// Stored bytes that are not what their name or their reference says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Damage {
     /// The object that holds them.
     pub key: String,
@@ -43,6 +43,9 @@ pub enum Error {
     /// Nothing matched.
     #[error("{}", .0.message)]
     NothingMatched(Problem),
+    /// What the request was based on holds no longer.
+    #[error("{}", .0.message)]
+    Stale(Problem),
     /// Two jobs say different things.
     #[error("{}", .0.message)]
     Conflict(Problem),
@@ -94,6 +97,11 @@ impl Error {
         Error::NothingMatched(problem(code, message, subject))
     }
 
+    /// What the request was based on holds no longer.
+    pub fn stale(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
+        Error::Stale(problem(code, message, subject))
+    }
+
     /// Two jobs disagree about `subject`.
     pub fn conflict(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::Conflict(problem(code, message, subject))
@@ -143,6 +151,7 @@ impl Error {
             Error::Invalid(problem)
             | Error::MissingContext(problem)
             | Error::NothingMatched(problem)
+            | Error::Stale(problem)
             | Error::Conflict(problem)
             | Error::Unsupported(problem)
             | Error::Files(problem)

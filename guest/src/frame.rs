@@ -12,6 +12,7 @@ pub const CHUNK_BYTES_MAX: usize = 2 << 20;
 /// RFC 8878, 3.1.1.2.3: no block has more than 128 KiB.
 const BLOCK_BYTES_MAX: usize = 128 << 10;
 const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
+const SKIPPABLE_MAGIC: [u8; 4] = 0x184d_2a50_u32.to_le_bytes();
 /// Single segment, content size in four bytes, no checksum, no dictionary (RFC 8878, 3.1.1.1.1).
 const DESCRIPTOR: u8 = 0b1010_0000;
 /// Magic, descriptor, content size.
@@ -73,6 +74,13 @@ impl Compressor {
         }
         shrunk < SAMPLES * SAMPLE_BYTES * 15 / 16
     }
+}
+
+/// Appends a frame that readers of zstd skip (RFC 8878, 3.1.2).
+pub fn append_skippable(content: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&SKIPPABLE_MAGIC);
+    out.extend_from_slice(&(content.len() as u32).to_le_bytes());
+    out.extend_from_slice(content);
 }
 
 /// Appends a frame of raw blocks.

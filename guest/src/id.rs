@@ -31,6 +31,11 @@ impl Digest {
         Digest(*hasher.finalize().as_bytes())
     }
 
+    /// Returns the 32 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns the first twelve digits.
     pub fn short(&self) -> String {
         self.to_string().chars().take(12).collect()
@@ -97,9 +102,20 @@ macro_rules! id {
                 $name(Digest::of(bytes))
             }
 
+            /// Returns the digest.
+            pub fn digest(&self) -> Digest {
+                self.0
+            }
+
             /// Returns the first twelve digits.
             pub fn short(&self) -> String {
                 self.0.short()
+            }
+        }
+
+        impl From<Digest> for $name {
+            fn from(digest: Digest) -> Self {
+                $name(digest)
             }
         }
 

@@ -2,9 +2,16 @@
 
 use crate::id::{Digest, PackId, TreeId};
 use crate::order::{Leaf, Order, inverted, newest_first};
+use crate::record::{BuildId, Record};
 
 /// Says that a directory or prefix is a store, and of which format version.
 pub const STORE: &str = "v1/store";
+
+/// Below it, the lists of what a prune is going to delete.
+pub const CONDEMNED: &str = "v1/condemned/";
+
+/// Below it, everything that is of a project.
+pub const PROJECTS: &str = "v1/projects/";
 
 /// The longest name that [`name`] returns. Below the 200 bytes that every store takes.
 const NAME_BYTES_MAX: usize = 180;
@@ -70,7 +77,7 @@ impl Project {
     /// Returns the keys of the project of this name, for example `gh/acme/shop`.
     pub fn new(project: &str) -> Project {
         Project {
-            prefix: format!("v1/projects/{}", name(project)),
+            prefix: format!("{PROJECTS}{}", name(project)),
         }
     }
 
@@ -119,6 +126,43 @@ impl Project {
     /// Returns the prefix of the builds of a tag.
     pub fn tag(&self, artifact: &str, tag: &str) -> String {
         format!("{}/tags/{}/{}/", self.prefix, name(artifact), name(tag))
+    }
+
+    /// Returns the prefix of one job run's records by number: its nodes follow.
+    pub fn build_nodes(&self, artifact: &str, id: &BuildId) -> String {
+        format!(
+            "{}{}-{}-{}-",
+            self.number(artifact, id.number),
+            inverted(id.order.run),
+            inverted(id.order.attempt),
+            id.job
+        )
+    }
+
+    /// Returns the prefix of a channel's events, newest first.
+    pub fn channel(&self, artifact: &str, channel: &str) -> String {
+        format!("{}{}/", self.channels(artifact), name(channel))
+    }
+
+    /// Returns the prefix of the channels of an artifact. A channel's [`name`] and a `/` follow.
+    pub fn channels(&self, artifact: &str) -> String {
+        format!("{}/channels/{}/", self.prefix, name(artifact))
+    }
+
+    /// Returns the prefix of the events that moved a branch's latest, newest first.
+    pub fn moves(&self, artifact: &str, branch: &str) -> String {
+        format!("{}/moves/{}/{}/", self.prefix, name(artifact), name(branch))
+    }
+
+    /// Returns the prefix of the signatures of a build's record. The name of a public key follows.
+    pub fn signatures(&self, record: &Record) -> String {
+        format!(
+            "{}/signatures/{}/{}/{}/",
+            self.prefix,
+            name(&record.artifact),
+            newest_first(record.number),
+            look_up(record.order, &record.leaf())
+        )
     }
 
     /// Returns the prefix of a workspace's layers.

@@ -5,8 +5,12 @@
 //! here knows a path outside the granted directory, an environment variable, or a secret.
 
 pub mod attach;
+pub mod channel;
+pub mod condemned;
 pub mod context;
+pub mod diff;
 pub mod error;
+pub mod event;
 pub mod frame;
 pub mod glob;
 pub mod id;
@@ -21,10 +25,14 @@ pub mod path;
 pub mod persist;
 pub mod plan;
 pub mod ports;
+pub mod prune;
 pub mod record;
 pub mod selector;
+pub mod statement;
 pub mod store_format;
+pub mod survey;
 pub mod tree;
+pub mod verify;
 pub mod wire;
 pub mod workspace;
 

@@ -46,26 +46,26 @@ impl<'a> Reader<'a> {
 
     /// Reads the next line: `what` names it in the error.
     pub(crate) fn next<T: for<'de> Deserialize<'de>>(&mut self, what: &str) -> Result<T> {
+        self.skip(what)?;
+        serde_json::from_slice(&self.line).map_err(|error| damaged(self.key, what, &error))
+    }
+
+    /// Reads the next line, whatever it says.
+    pub(crate) fn skip(&mut self, what: &str) -> Result<()> {
         self.line.clear();
-        let damaged = |error: &dyn Display| {
-            Error::damaged(
-                self.key,
-                format!("{what} cannot be read: {}", shown(&error.to_string())),
-            )
-        };
         (&mut self.reader)
             .take(LINE_BYTES_MAX.min(self.left_bytes))
             .read_until(b'\n', &mut self.line)
-            .map_err(|error| damaged(&error))?;
+            .map_err(|error| damaged(self.key, what, &error))?;
         self.left_bytes -= self.line.len() as u64;
         if self.line.last() != Some(&b'\n') {
             return Err(if self.left_bytes == 0 {
                 too_large(self.key)
             } else {
-                damaged(&"the line has no end")
+                damaged(self.key, what, &"the line has no end")
             });
         }
-        serde_json::from_slice(&self.line).map_err(|error| damaged(&error))
+        Ok(())
     }
 
     /// Checks that there are no more.
@@ -79,6 +79,13 @@ impl<'a> Reader<'a> {
             )),
         }
     }
+}
+
+fn damaged(key: &str, what: &str, error: &dyn Display) -> Error {
+    Error::damaged(
+        key,
+        format!("{what} cannot be read: {}", shown(&error.to_string())),
+    )
 }
 
 /// Writes lines.

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::path;
-use crate::ports::{Change, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Store, Time};
+use crate::ports::{
+    Change, Clock, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Store, Time,
+};
 
 /// Objects in memory. What is `pub` is there for tests to look at and to damage.
 #[derive(Debug, Default)]
@@ -63,6 +65,12 @@ impl Store for MemoryStore {
         Ok(PutOutcome::Stored)
     }
 
+    fn delete(&self, keys: &[String]) -> Result<()> {
+        self.called();
+        self.objects.borrow_mut().retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>> {
         self.called();
         let behind = |key: &&String| start_after.is_none_or(|after| key.as_str() > after);
@@ -72,6 +80,16 @@ impl Store for MemoryStore {
             .filter(|key| key.starts_with(prefix))
             .filter(behind);
         Ok(found.take(limit as usize).cloned().collect())
+    }
+}
+
+/// A clock that stands still until a test moves it. In milliseconds since 1970.
+#[derive(Debug, Default)]
+pub struct MemoryClock(pub Cell<u64>);
+
+impl Clock for MemoryClock {
+    fn now_ms(&self) -> u64 {
+        self.0.get()
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Digest;
 
 /// Where a build stands among the builds of its branch: compared by run, then by attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Order {
     /// The pipeline or run number, else the build's own, else the start time in milliseconds.
     pub run: u64,
@@ -101,6 +101,17 @@ pub fn newest_first(number: u64) -> String {
     name
 }
 
+/// Returns the number that [`newest_first`] gives these names.
+pub fn number(names: &str) -> Option<u64> {
+    let (_, digits) = names.split_once('/')?;
+    let mut number = 0u64;
+    for name in digits.split('/') {
+        let byte = !u8::from_str_radix(name, 16).ok()?;
+        number = number.checked_mul(256)? | u64::from(byte);
+    }
+    (newest_first(number) == names).then_some(number)
+}
+
 /// Returns a number as one name, inverted: for where few are compared.
 pub fn inverted(number: u64) -> String {
     format!("{:016x}", !number)
@@ -122,6 +133,11 @@ mod tests {
 
     proptest! {
         #[test]
+        fn names_say_their_number(a: u64, shift in 0u32..64) {
+            prop_assert_eq!(number(&newest_first(a >> shift)), Some(a >> shift));
+        }
+
+        #[test]
         fn newer_sorts_first(a: u64, b: u64, shift_a in 0u32..64, shift_b in 0u32..64) {
             let (a, b) = (a >> shift_a, b >> shift_b);
             prop_assert_eq!(newest_first(a).cmp(&newest_first(b)), b.cmp(&a));
@@ -139,6 +155,15 @@ mod tests {
         fn leaf_names_round_trip(attempt: u64, job in ".{0,9}", index in 0u32..9, more in 1u32..9) {
             let leaf = Leaf::new(attempt, Some("w"), Some(&job), Node { index, total: index + more });
             prop_assert_eq!(Leaf::parse(&leaf.name()).unwrap(), leaf);
+        }
+    }
+
+    #[test]
+    fn other_names_say_no_number() {
+        for wrong in [
+            "", "7", "7/", "7/fe/", "7/FE", "6/ff/fe", "7/fe/fe", "7/0xfe", "8/00",
+        ] {
+            assert_eq!(number(wrong), None, "{wrong}");
         }
     }
 

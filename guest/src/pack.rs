@@ -38,11 +38,24 @@ pub struct PackWriter {
     packs: Packs,
     next: u32,
     stored_bytes: u64,
+    salt: Option<Digest>,
 }
 
 impl PackWriter {
+    /// Begins with no pack. A salt is put in front of each pack, so that its name differs from that of the same chunks
+    /// without.
+    pub fn new(salt: Option<Digest>) -> PackWriter {
+        PackWriter {
+            salt,
+            ..PackWriter::default()
+        }
+    }
+
     /// Adds a chunk: a slice where `digest` is given, else a bundle. Returns its number.
     pub fn add(&mut self, store: &impl Store, content: &[u8], digest: Option<Digest>) -> Result<u32> {
+        if let Some(salt) = self.salt.filter(|_| self.pack.is_empty()) {
+            crate::frame::append_skippable(salt.as_bytes(), &mut self.pack);
+        }
         let offset = self.pack.len();
         self.compressor.append(content, &mut self.pack);
         let short =

@@ -1,6 +1,7 @@
 //! A plan: what a transfer will do, before it does it. The same shape for persist and attach.
 
 use crate::error::Problem;
+use crate::record::Record;
 
 /// Some MiB of work.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,4 +57,8 @@ pub struct Planned {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub warnings: Vec<Problem>,
+    /// Attach: the builds that the selector means.
+    pub builds: Vec<Record>,
+    /// Attach: whether another build may take their place if their bytes turn out to be damaged.
+    pub may_fall_back: bool,
 }

@@ -34,6 +34,9 @@ pub trait Store {
     /// together with every put before it.
     fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome>;
 
+    /// Removes objects, in any order. One that is not there is not an error.
+    fn delete(&self, keys: &[String]) -> Result<()>;
+
     /// Returns at most `limit` keys (1 to 1,000) that begin with `prefix` and come behind `start_after`. Ascending as
     /// far as compared names are of equal length.
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>>;
@@ -52,6 +55,12 @@ pub fn put_named(store: &impl Store, key: &str, bytes: &[u8]) -> Result<u64> {
     }
     store.put(key, bytes, PutMode::Overwrite)?;
     Ok(length)
+}
+
+/// The time. Machines that share a store are taken to agree on it within the grace period of a prune.
+pub trait Clock {
+    /// Returns the milliseconds since 1970.
+    fn now_ms(&self) -> u64;
 }
 
 /// A time as file systems have it.

@@ -62,12 +62,37 @@ pub struct Record {
     pub actor: Option<String>,
     /// When it was persisted, in milliseconds since 1970.
     pub created_ms: u64,
+    /// The version of baton that persisted it. Empty where an early one did.
+    #[serde(default)]
+    pub baton: String,
+    /// The digest of the component that did, as the host says.
+    #[serde(default)]
+    pub component: Option<String>,
     /// Its files.
     pub tree: TreeId,
     /// How many there are.
     pub files: u64,
     /// The sum of their sizes in bytes.
     pub bytes: u64,
+}
+
+/// Names one job run that persisted an artifact: all of its nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BuildId {
+    /// The number that people and `build:N` use.
+    pub number: u64,
+    /// Where it stands among the builds of its branch.
+    pub order: Order,
+    /// As [`Leaf::job`].
+    pub job: String,
+    /// How many parallel nodes it has.
+    pub nodes: u32,
+}
+
+impl std::fmt::Display for BuildId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "build:{}", self.number)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +106,16 @@ impl Record {
     /// Whether it can be the latest of its branch. What a fork or a pull request built never is: anyone may open one.
     pub fn eligible(&self) -> bool {
         self.branch.is_some() && !self.fork && self.pull_request.is_none()
+    }
+
+    /// Returns the name of the job run that it is of.
+    pub fn build_id(&self) -> BuildId {
+        BuildId {
+            number: self.number,
+            order: self.order,
+            job: self.leaf().job,
+            nodes: self.node.total,
+        }
     }
 
     /// Returns the end of its keys.
@@ -263,6 +298,8 @@ pub(crate) mod tests {
             url: None,
             actor: None,
             created_ms: 1_700_000_000_000,
+            baton: "0.1.0".into(),
+            component: None,
             tree: TreeId::of(b""),
             files: 1,
             bytes: 2,

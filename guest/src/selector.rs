@@ -7,6 +7,7 @@
 //! | `build:NUMBER` | the build with this number |
 //! | `sha:COMMIT` | the build of a commit: 4 to 64 hexadecimal digits, of which the first are enough |
 //! | `tag:NAME` | the build of a tag |
+//! | `channel:NAME` | the build that a channel points to |
 //! | `workspace` | the layers of this workflow |
 //! | `workflow:ID` | the layers of another workflow |
 //! | `tree:ID` | one tree, by its 64 hexadecimal digits |
@@ -23,11 +24,12 @@ use std::str::FromStr;
 use crate::glob::shown;
 
 /// Each kind, with the form that it is written in.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
     ("latest", "latest@BRANCH"),
     ("build", "build:NUMBER"),
     ("sha", "sha:COMMIT"),
     ("tag", "tag:NAME"),
+    ("channel", "channel:NAME"),
     ("workspace", "workspace"),
     ("workflow", "workflow:ID"),
     ("tree", "tree:ID"),
@@ -73,6 +75,8 @@ pub enum Selector {
     Commit(String),
     /// The build of a tag.
     Tag(String),
+    /// The build that a channel points to.
+    Channel(String),
     /// The layers of this workflow.
     Workspace,
     /// The layers of the workflow with this id.
@@ -89,6 +93,7 @@ impl fmt::Display for Selector {
             Self::Build(number) => write!(formatter, "build:{number}"),
             Self::Commit(prefix) => write!(formatter, "sha:{prefix}"),
             Self::Tag(name) => write!(formatter, "tag:{name}"),
+            Self::Channel(name) => write!(formatter, "channel:{name}"),
             Self::Workspace => formatter.write_str("workspace"),
             Self::Workflow(id) => write!(formatter, "workflow:{id}"),
             Self::Tree(id) => write!(formatter, "tree:{id}"),
@@ -189,6 +194,7 @@ fn parse(text: &str) -> Result<Selector, Reason> {
             None => Err(Some("a commit is 4 to 64 hexadecimal digits")),
         },
         ("tag", Some((":", tag))) => Ok(Selector::Tag(name(tag)?)),
+        ("channel", Some((":", channel))) => Ok(Selector::Channel(name(channel)?)),
         ("workspace", None) => Ok(Selector::Workspace),
         ("workspace", _) => Err(Some("this workflow's workspace takes no value")),
         ("workflow", Some((":", id))) => Ok(Selector::Workflow(name(id)?)),
@@ -380,6 +386,7 @@ mod tests {
             ("sha:abc1", Selector::Commit("abc1".to_owned())),
             (&commit, Selector::Commit(DIGEST.to_owned())),
             ("tag:v1.2", Selector::Tag("v1.2".to_owned())),
+            ("channel:prod eu", Selector::Channel("prod eu".to_owned())),
             (
                 "tag:release/2026 é:1",
                 Selector::Tag("release/2026 é:1".to_owned()),
@@ -462,7 +469,7 @@ mod tests {
             ("tree:abcdef0", Some("tree:ID")),
             // Nothing is near, or it is too long to be repeated.
             (&long, None),
-            ("channel:production", None),
+            ("release:production", None),
             ("abcdef", None),
             ("main", None),
             ("vintage", None),
@@ -484,13 +491,12 @@ mod tests {
 
     #[test]
     fn messages_name_the_text_the_reason_and_what_was_meant() {
-        const KNOWN: &str =
-            "latest, latest@BRANCH, build:NUMBER, sha:COMMIT, tag:NAME, workspace, workflow:ID, tree:ID";
+        const KNOWN: &str = "latest, latest@BRANCH, build:NUMBER, sha:COMMIT, tag:NAME, channel:NAME, workspace, workflow:ID, tree:ID";
         let long = "x".repeat(1025);
         #[rustfmt::skip]
         let cases = [
             ("", format!("a selector is empty; known are {KNOWN}")),
-            ("channel:production", format!("unknown selector kind in `channel:production`; known are {KNOWN}")),
+            ("release:production", format!("unknown selector kind in `release:production`; known are {KNOWN}")),
             ("1234", format!("unknown selector kind in `1234`; known are {KNOWN}; did you mean `build:1234`?")),
             ("latest:", "selector `latest:` is not valid: a branch follows `@`; did you mean `latest`?".to_owned()),
             ("tag", "selector `tag` is not valid: a value follows `:`; did you mean `tag:NAME`?".to_owned()),
@@ -649,6 +655,7 @@ mod tests {
             any::<u64>().prop_map(Selector::Build),
             "[0-9a-f]{4,64}".prop_map(Selector::Commit),
             name().prop_map(Selector::Tag),
+            name().prop_map(Selector::Channel),
             Just(Selector::Workspace),
             name().prop_map(Selector::Workflow),
             "[0-9a-f]{64}".prop_map(Selector::Tree),

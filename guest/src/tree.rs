@@ -31,6 +31,8 @@ pub struct Tree {
     pub chunks: Vec<Chunk>,
     /// The packs that the chunks lie in.
     pub packs: Vec<PackId>,
+    /// Makes the id differ from that of an equal tree, where that one is condemned.
+    pub salt: Option<Digest>,
 }
 
 /// One directory, file or symlink.
@@ -101,6 +103,8 @@ struct Header {
     version: u32,
     entries: u64,
     packs: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt: Option<Digest>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -186,20 +190,40 @@ impl Tree {
     /// Reads the tree `id`, and checks that it is that, and whole, and harmless.
     pub fn load(store: &impl Store, id: &TreeId) -> Result<Tree> {
         let key = crate::keys::tree(id);
-        let bytes = store.get(&key, None)?.ok_or_else(|| {
-            Error::damaged_digest(&key, "the tree is missing", id.to_string(), String::new())
+        Tree::from_bytes(&key, &Tree::fetch(store, id, &key)?)
+    }
+
+    /// Returns the packs of the tree `id`, without a look at its entries: a fifth of the work.
+    pub fn packs_of(store: &impl Store, id: &TreeId) -> Result<Vec<PackId>> {
+        let key = crate::keys::tree(id);
+        let bytes = Tree::fetch(store, id, &key)?;
+        let (mut lines, header) = Header::read(&key, &bytes)?;
+        for _ in 0..header.entries {
+            lines.skip("an entry")?;
+        }
+        let mut packs = Vec::new();
+        for _ in 0..header.packs {
+            packs.push(lines.next::<PackLine>("a pack's chunks")?.pack);
+        }
+        lines.end()?;
+        Ok(packs)
+    }
+
+    fn fetch(store: &impl Store, id: &TreeId, key: &str) -> Result<Vec<u8>> {
+        let bytes = store.get(key, None)?.ok_or_else(|| {
+            Error::damaged_digest(key, "the tree is missing", id.to_string(), String::new())
         })?;
         let found = TreeId::of(&bytes);
         if found != *id {
             let message = "the tree was altered, cut short or swapped";
             return Err(Error::damaged_digest(
-                &key,
+                key,
                 message,
                 id.to_string(),
                 found.to_string(),
             ));
         }
-        Tree::from_bytes(&key, &bytes)
+        Ok(bytes)
     }
 
     /// Returns the stored form.
@@ -222,6 +246,7 @@ impl Tree {
             version: VERSION,
             entries: self.entries.len() as u64,
             packs: self.packs.len() as u64,
+            salt: self.salt,
         };
         lines.line(&header)?;
         for entry in &self.entries {
@@ -246,28 +271,11 @@ impl Tree {
 
     /// Reads the stored form of the object `key`, and refuses whatever [`Tree::to_bytes`] would not have written.
     pub fn from_bytes(key: &str, bytes: &[u8]) -> Result<Tree> {
-        if bytes.len() > STORED_BYTES_MAX {
-            return Err(Error::limit(
-                "tree-too-large",
-                format!("a tree of {} bytes is too large", bytes.len()),
-                key,
-            ));
-        }
-        let mut lines = Reader::new(key, bytes)?;
-        let header: Header = lines.next("the header")?;
-        if header.baton != "tree" || header.version == 0 {
-            return Err(Error::damaged(key, "it is not a tree"));
-        }
-        if header.version > VERSION {
-            let message = format!(
-                "this tree has format version {}, and this baton reads up to {VERSION}",
-                header.version
-            );
-            return Err(Error::unsupported(message, key));
-        }
-        // Every pack has a chunk.
-        check_size(header.entries, header.packs, key)?;
-        let mut tree = Tree::default();
+        let (mut lines, header) = Header::read(key, bytes)?;
+        let mut tree = Tree {
+            salt: header.salt,
+            ..Tree::default()
+        };
         let mut above: Vec<String> = Vec::new();
         for _ in 0..header.entries {
             let line: EntryLine = lines.next("an entry")?;
@@ -378,6 +386,34 @@ impl Tree {
                 Ok(count)
             }
         }
+    }
+}
+
+impl Header {
+    /// Opens the stored form, and reads its first line.
+    fn read<'a>(key: &'a str, bytes: &'a [u8]) -> Result<(Reader<'a>, Header)> {
+        if bytes.len() > STORED_BYTES_MAX {
+            return Err(Error::limit(
+                "tree-too-large",
+                format!("a tree of {} bytes is too large", bytes.len()),
+                key,
+            ));
+        }
+        let mut lines = Reader::new(key, bytes)?;
+        let header: Header = lines.next("the header")?;
+        if header.baton != "tree" || header.version == 0 {
+            return Err(Error::damaged(key, "it is not a tree"));
+        }
+        if header.version > VERSION {
+            let message = format!(
+                "this tree has format version {}, and this baton reads up to {VERSION}",
+                header.version
+            );
+            return Err(Error::unsupported(message, key));
+        }
+        // Every pack has a chunk.
+        check_size(header.entries, header.packs, key)?;
+        Ok((lines, header))
     }
 }
 

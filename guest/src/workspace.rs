@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::diff::same_content;
 use crate::error::{Error, Result};
 use crate::lookup::Layer;
 use crate::path;
@@ -101,7 +102,7 @@ pub fn check_pair(a: (&Record, &Tree), b: (&Record, &Tree)) -> Result<()> {
 }
 
 fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
-    if same_bytes(&a.1.content, &b.1.content) {
+    if same_content(&a.1.content, &b.1.content) {
         return Ok(());
     }
     let message = format!(
@@ -123,25 +124,9 @@ fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
 /// Whether two trees hold the same files with the same attributes, wherever their bytes are stored.
 pub(crate) fn same_files(a: &Tree, b: &Tree) -> bool {
     let same = |(a, b): (&Entry, &Entry)| {
-        (&a.path, a.bits, a.modified) == (&b.path, b.bits, b.modified) && same_bytes(&a.content, &b.content)
+        (&a.path, a.bits, a.modified) == (&b.path, b.bits, b.modified) && same_content(&a.content, &b.content)
     };
     a.entries.len() == b.entries.len() && a.entries.iter().zip(&b.entries).all(same)
-}
-
-fn same_bytes(a: &Content, b: &Content) -> bool {
-    match (a, b) {
-        (Content::Directory, Content::Directory) => true,
-        (Content::Symlink(a), Content::Symlink(b)) => a == b,
-        (
-            Content::File { size, digest, .. },
-            Content::File {
-                size: other_size,
-                digest: other,
-                ..
-            },
-        ) => (size, digest) == (other_size, other),
-        _ => false,
-    }
 }
 
 /// Keeps the entries that are wanted, and the directories on the way to them.

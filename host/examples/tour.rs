@@ -40,7 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     println!("$ baton latest");
-    for build in baton.resolve(&request::scope("latest", context.clone()))? {
+    let latest = baton.resolve(&request::scope("latest", context.clone()))?;
+    for build in latest.builds {
         println!(
             "  {} of {}, tree {}\n",
             build.selector, build.artifact, build.tree

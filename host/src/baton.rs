@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::{
-    AttachRequest, Attached, Build, Details, PersistRequest, Persisted, Planned, Query, Report, Request,
-    Scope, Task,
+    AttachRequest, Attached, Build, Damage, Details, Difference, Event, Moved, PersistRequest, Persisted,
+    Planned, PluginError, Pointer, PromoteRequest, PrunePlan, PruneRequest, Pruned, Query, Report, Request,
+    Resolution, RollbackRequest, Scope, Statement, Task, Unfit, Verified, VerifyRequest,
 };
 use crate::component::Component;
 use crate::engine::{Engine, Instance, Interrupt};
 use crate::error::Error;
-use crate::grants::{Access, Directory, Grants, Limits};
+use crate::grants::{Directory, Grants, Limits, StoreAccess};
+use crate::signing::{SigningKey, VerifyingKey};
 use crate::store::ObjectStore;
 
+/// An attach that met this many damaged builds in a row looks no further.
+const FALLBACKS_MAX: usize = 32;
 /// More workers than this gain nothing on one disk, and each costs some 25 MiB.
 const WORKERS_MAX: usize = 8;
 
@@ -35,6 +39,10 @@ pub struct Options {
     pub handles_max: usize,
     /// What ends a run early.
     pub interrupt: Interrupt,
+    /// The key that signs what is persisted. Default: nothing is signed.
+    pub sign: Option<SigningKey>,
+    /// The key by which a build must be signed: attach refuses any other, verify finds it. Default: none need be.
+    pub require_signed: Option<VerifyingKey>,
 }
 
 impl Default for Options {
@@ -47,6 +55,8 @@ impl Default for Options {
             call_time_max: Duration::from_secs(15 * 60),
             handles_max: 256,
             interrupt: Interrupt::default(),
+            sign: None,
+            require_signed: None,
         }
     }
 }
@@ -55,6 +65,11 @@ impl Default for Options {
 pub trait Progress {
     /// The directory is in use by another attach, and this one waits.
     fn waiting(&mut self) {}
+
+    /// The bytes of the latest build turned out to be damaged, and the attach begins again without it.
+    fn fell_back(&mut self, damage: &Damage) {
+        let _ = damage;
+    }
 
     /// What will be done is known. Returns whether to go on.
     fn planned(&mut self, plan: &Planned) -> bool {
@@ -126,29 +141,43 @@ impl Baton {
         })
     }
 
-    /// Stores files of `root` as an artifact. The component may read below `root`, and write to the store. Returns
-    /// nothing where `progress` ended the run at the plan.
+    /// Stores files of `root` as an artifact, and signs it where there is a key. The component may read below `root`, and
+    /// write to the store. Returns nothing where `progress` ended the run at the plan.
     pub fn persist(
         &self,
         root: &Path,
-        request: PersistRequest,
+        mut request: PersistRequest,
         progress: &mut dyn Progress,
     ) -> Result<Option<Persisted>, Error> {
         let directory = Arc::new(Directory::read("root", root)?);
         let access = if request.dry_run {
-            Access::Read
+            StoreAccess::Read
         } else {
-            Access::Write
+            StoreAccess::Add
         };
-        match self.transfer(&Request::Persist(request), &directory, access, progress)? {
-            None => Ok(None),
-            Some(Report::Persisted(report)) => Ok(Some(report)),
-            Some(Report::Attached(_)) => Err(wrong_report()),
+        request.context.component = Some(self.options.component.digest());
+        let persisted = match self.transfer(
+            &Request::Persist(request),
+            Some(&directory),
+            access,
+            &mut |_| Ok(()),
+            progress,
+        )? {
+            None => return Ok(None),
+            Some(Report::Persisted(report)) => report,
+            Some(_) => return Err(wrong_report()),
+        };
+        if let Some(key) = &self.options.sign {
+            let statement = self.statement(&persisted.build)?;
+            let envelope = key.sign(&statement.payload_type, &statement.payload);
+            self.add_signature(&persisted.build, &key.verifying_key().id(), &envelope)?;
         }
+        Ok(Some(persisted))
     }
 
     /// Brings an artifact into `target`, which is made if it is not there. The component may change what is below
-    /// `target`, and read from the store. Returns nothing where `progress` ended the run at the plan.
+    /// `target`, and read from the store. A latest build that turns out to be damaged gives way to the one before, unless
+    /// the scope is strict. Returns nothing where `progress` ended the run at the plan.
     pub fn attach(
         &self,
         target: &Path,
@@ -160,68 +189,246 @@ impl Baton {
             true => Directory::read("target", target)?,
             false => Directory::write(target, &mut || progress.waiting())?,
         };
-        match self.transfer(
-            &Request::Attach(request),
-            &Arc::new(directory),
-            Access::Read,
-            progress,
-        ) {
-            Ok(None) => Ok(None),
-            Ok(Some(Report::Attached(report))) => Ok(Some(report)),
-            Ok(Some(Report::Persisted(_))) => Err(wrong_report()),
-            Err(error) => {
-                if is_new {
-                    // Only goes if it is empty, and then nobody misses it.
-                    let _ = std::fs::remove_dir(target);
+        let attached = self.attach_intact(&Arc::new(directory), request, progress);
+        if attached.is_err() && is_new {
+            // Only goes if it is empty, and then nobody misses it.
+            let _ = std::fs::remove_dir(target);
+        }
+        attached
+    }
+
+    /// Attaches, and where the bytes of a build turn out to be damaged, what the component then thinks best.
+    fn attach_intact(
+        &self,
+        directory: &Arc<Directory>,
+        mut request: AttachRequest,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<Attached>, Error> {
+        let mut first_damage = None;
+        loop {
+            let mut fallback = Vec::new();
+            let attached = self.transfer(
+                &Request::Attach(request.clone()),
+                Some(directory),
+                StoreAccess::Read,
+                &mut |plan| {
+                    self.signed(&plan.builds).collect::<Result<(), Error>>()?;
+                    if plan.may_fall_back {
+                        fallback = plan.builds.iter().map(|build| build.tree.clone()).collect();
+                    }
+                    Ok(())
+                },
+                progress,
+            );
+            match attached {
+                Err(Error::Plugin(PluginError::Damaged(damage)))
+                    if !fallback.is_empty() && request.scope.without.len() < FALLBACKS_MAX =>
+                {
+                    progress.fell_back(&damage);
+                    let unfit = |tree| Unfit {
+                        tree,
+                        damage: damage.clone(),
+                    };
+                    request.scope.without.extend(fallback.into_iter().map(unfit));
+                    first_damage.get_or_insert(damage);
                 }
-                Err(error)
+                // That no other build is left is less to know than what is wrong with this one.
+                Err(error) => {
+                    let first = first_damage.map(|damage| Error::Plugin(PluginError::Damaged(damage)));
+                    return Err(first.unwrap_or(error));
+                }
+                Ok(None) => return Ok(None),
+                Ok(Some(Report::Attached(report))) => return Ok(Some(report)),
+                Ok(Some(_)) => return Err(wrong_report()),
             }
+        }
+    }
+
+    /// Looks whether the store holds what it says, and changes nothing. Returns what was found, and, where a key is
+    /// required, what it has not signed: as [`Error::Unsigned`].
+    pub fn verify(
+        &self,
+        request: VerifyRequest,
+        progress: &mut dyn Progress,
+    ) -> Result<(Verified, Vec<Error>), Error> {
+        let mut unsigned = Vec::new();
+        let report = self.transfer(
+            &Request::Verify(request),
+            None,
+            StoreAccess::Read,
+            &mut |plan| {
+                for signed in self.signed(&plan.builds) {
+                    match signed {
+                        Err(error @ Error::Unsigned { .. }) => unsigned.push(error),
+                        other => other?,
+                    }
+                }
+                Ok(())
+            },
+            progress,
+        )?;
+        match report {
+            Some(Report::Verified(report)) => Ok((report, unsigned)),
+            _ => Err(wrong_report()),
         }
     }
 
     fn transfer(
         &self,
         request: &Request,
-        directory: &Arc<Directory>,
-        store_access: Access,
+        directory: Option<&Arc<Directory>>,
+        store_access: StoreAccess,
+        check: &mut dyn FnMut(&Planned) -> Result<(), Error>,
         progress: &mut dyn Progress,
     ) -> Result<Option<Report>, Error> {
-        let grants = || self.grants(store_access, Some(Arc::clone(directory)));
+        let grants = || self.grants(store_access, directory.cloned());
         // Both closures need it, at different times.
         let progress = std::cell::RefCell::new(progress);
-        let mut proceed = |plan: &Planned| progress.borrow_mut().planned(plan);
+        let mut proceed = |plan: &Planned| {
+            check(plan)?;
+            Ok(progress.borrow_mut().planned(plan))
+        };
         let mut done = |task: &Task| progress.borrow_mut().done(task);
         self.engine
             .transfer(request, self.options.workers, &grants, &mut proceed, &mut done)
     }
 
-    /// Returns the build that a selector means, or several for a workspace and for parallel nodes.
-    pub fn resolve(&self, scope: &Scope) -> Result<Vec<Build>, Error> {
-        self.ask()?.call("resolve", |store, plugin| {
+    /// Checks that builds are signed, if they must be. A tree that no build led to cannot be.
+    fn signed<'a>(&'a self, builds: &'a [Build]) -> impl Iterator<Item = Result<(), Error>> + 'a {
+        let none = (builds.is_empty() && self.options.require_signed.is_some()).then(|| {
+            Err(Error::Unsigned {
+                build: "a tree without a build".to_owned(),
+                reason: "only builds are signed".to_owned(),
+            })
+        });
+        builds.iter().map(|build| self.check_signature(build)).chain(none)
+    }
+
+    /// Checks that a build is signed by the key that is required, if one is.
+    fn check_signature(&self, build: &Build) -> Result<(), Error> {
+        let Some(key) = &self.options.require_signed else {
+            return Ok(());
+        };
+        let Statement {
+            payload_type,
+            payload,
+            envelopes,
+        } = self.statement(build)?;
+        if envelopes
+            .iter()
+            .any(|envelope| key.verifies(envelope, &payload_type, &payload))
+        {
+            return Ok(());
+        }
+        let reason = match envelopes.len() {
+            0 => "it is not signed".to_owned(),
+            count => format!(
+                "none of its {count} signatures is by the key {} and of this build",
+                key.id()
+            ),
+        };
+        Err(Error::Unsigned {
+            build: build.selector.clone(),
+            reason,
+        })
+    }
+
+    /// Returns the builds that a selector means: several for a workspace and for parallel nodes.
+    pub fn resolve(&self, scope: &Scope) -> Result<Resolution, Error> {
+        self.ask(StoreAccess::Read)?.call("resolve", |store, plugin| {
             plugin.baton_plugin_builds().call_resolve(store, scope)
         })
     }
 
     /// Returns builds, newest first.
     pub fn list(&self, query: &Query) -> Result<Vec<Build>, Error> {
-        self.ask()?.call("list", |store, plugin| {
+        self.ask(StoreAccess::Read)?.call("list", |store, plugin| {
             plugin.baton_plugin_builds().call_list(store, query)
         })
     }
 
     /// Returns the builds that a selector means, and their files.
     pub fn show(&self, scope: &Scope) -> Result<Details, Error> {
-        self.ask()?.call("show", |store, plugin| {
+        self.ask(StoreAccess::Read)?.call("show", |store, plugin| {
             plugin.baton_plugin_builds().call_show(store, scope)
         })
     }
 
-    /// A question needs no directory, and may not change the store.
-    fn ask(&self) -> Result<Instance, Error> {
-        self.engine.instance(self.grants(Access::Read, None)?)
+    /// Returns what differs between the files that two selectors mean.
+    pub fn diff(&self, before: &Scope, after: &Scope) -> Result<Difference, Error> {
+        self.ask(StoreAccess::Read)?.call("diff", |store, plugin| {
+            plugin.baton_plugin_builds().call_diff(store, before, after)
+        })
     }
 
-    fn grants(&self, store_access: Access, directory: Option<Arc<Directory>>) -> Result<Grants, Error> {
+    /// Points a channel at a build.
+    pub fn promote(&self, request: &PromoteRequest) -> Result<Moved, Error> {
+        self.ask(StoreAccess::Add)?.call("promote", |store, plugin| {
+            plugin.baton_plugin_channels().call_promote(store, request)
+        })
+    }
+
+    /// Goes back to an earlier build, on a channel or as the latest of a branch.
+    pub fn rollback(&self, request: &RollbackRequest) -> Result<Moved, Error> {
+        self.ask(StoreAccess::Add)?.call("rollback", |store, plugin| {
+            plugin.baton_plugin_channels().call_rollback(store, request)
+        })
+    }
+
+    /// Ends a hold.
+    pub fn release(&self, pointer: &Pointer, scope: &Scope, reason: Option<&str>) -> Result<Moved, Error> {
+        self.ask(StoreAccess::Add)?.call("release", |store, plugin| {
+            plugin
+                .baton_plugin_channels()
+                .call_release(store, pointer, scope, reason)
+        })
+    }
+
+    /// Returns the last moves, newest first, at most `limit`.
+    pub fn history(&self, pointer: &Pointer, scope: &Scope, limit: u32) -> Result<Vec<Event>, Error> {
+        self.ask(StoreAccess::Read)?.call("history", |store, plugin| {
+            plugin
+                .baton_plugin_channels()
+                .call_history(store, pointer, scope, limit)
+        })
+    }
+
+    /// Decides what a prune would remove. Changes nothing.
+    pub fn plan_prune(&self, request: &PruneRequest) -> Result<PrunePlan, Error> {
+        self.ask(StoreAccess::Read)?.call("decide", |store, plugin| {
+            plugin.baton_plugin_retention().call_decide(store, request)
+        })
+    }
+
+    /// Does what was decided. The component may delete from the store.
+    pub fn prune(&self, plan: &PrunePlan) -> Result<Pruned, Error> {
+        self.ask(StoreAccess::Delete)?.call("prune", |store, plugin| {
+            plugin.baton_plugin_retention().call_run(store, &plan.rest)
+        })
+    }
+
+    /// Returns what can be signed of a build, and what was.
+    pub fn statement(&self, build: &Build) -> Result<Statement, Error> {
+        self.ask(StoreAccess::Read)?.call("get", |store, plugin| {
+            plugin.baton_plugin_signatures().call_get(store, build)
+        })
+    }
+
+    /// Stores a signed statement of a build.
+    fn add_signature(&self, build: &Build, key_id: &str, envelope: &[u8]) -> Result<(), Error> {
+        self.ask(StoreAccess::Add)?.call("add", |store, plugin| {
+            plugin
+                .baton_plugin_signatures()
+                .call_add(store, build, key_id, envelope)
+        })
+    }
+
+    /// A question needs no directory.
+    fn ask(&self, store_access: StoreAccess) -> Result<Instance, Error> {
+        self.engine.instance(self.grants(store_access, None)?)
+    }
+
+    fn grants(&self, store_access: StoreAccess, directory: Option<Arc<Directory>>) -> Result<Grants, Error> {
         let limits = Limits {
             memory_bytes_max: self.options.memory_bytes_max,
             call_time_max: self.options.call_time_max,

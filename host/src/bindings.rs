@@ -18,9 +18,20 @@ pub(crate) use generated::exports::baton::plugin::transfer::{Report, Request};
 pub(crate) use generated::{Plugin, PluginPre};
 
 pub use generated::baton::plugin::types::{
-    Build, BuildContext, Damage, Error as PluginError, Kind, Node, OnConflict, Problem, Scope, Timestamp,
+    Build, BuildContext, Damage, Error as PluginError, Kind, Node, OnConflict, Order, Problem, Scope,
+    Timestamp, Unfit,
 };
-pub use generated::exports::baton::plugin::builds::{Details, Query, TreeEntry};
+pub use generated::exports::baton::plugin::builds::{
+    Change, Details, Difference, Query, Resolution, TreeEntry,
+};
+pub use generated::exports::baton::plugin::channels::{
+    Action as Move, BuildId, Event, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
+};
+pub use generated::exports::baton::plugin::retention::{
+    Amount, Decision, Plan as PrunePlan, Policy as Retention, Pruned, Request as PruneRequest,
+};
+pub use generated::exports::baton::plugin::signatures::Statement;
 pub use generated::exports::baton::plugin::transfer::{
-    Action, AttachRequest, Attached, IfNoFiles, PersistRequest, Persisted, Planned, Step, Task,
+    Action, AttachRequest, Attached, Finding, IfNoFiles, PersistRequest, Persisted, Planned, Step, Task,
+    Verified, VerifyRequest,
 };

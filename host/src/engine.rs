@@ -101,13 +101,13 @@ impl Engine {
     }
 
     /// Plans a transfer and runs it: `grants` gives each instance its own. `progress` hears of every task that is done;
-    /// `proceed` sees the plan, and ends the run by returning `false`.
+    /// `proceed` sees the plan, and ends the run by returning `false` or an error.
     pub(crate) fn transfer(
         &self,
         request: &Request,
         workers: usize,
         grants: &(dyn Fn() -> Result<Grants, Error> + Sync),
-        proceed: &mut dyn FnMut(&Planned) -> bool,
+        proceed: &mut dyn FnMut(&Planned) -> Result<bool, Error>,
         progress: &mut dyn FnMut(&Task),
     ) -> Result<Option<Report>, Error> {
         let planned = {
@@ -117,8 +117,13 @@ impl Engine {
                 plugin.baton_plugin_transfer().call_plan(store, request)
             })?
         };
-        if !proceed(&planned) {
-            return Ok(None);
+        match proceed(&planned) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => {
+                self.abandon(&planned.rest, grants);
+                return Err(error);
+            }
         }
         let Planned {
             tasks, shared, rest, ..

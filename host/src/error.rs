@@ -64,6 +64,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A build is not signed by the key that is required.
+    #[error("{build} is refused: {reason}")]
+    Unsigned {
+        /// Its selector.
+        build: String,
+        /// What is missing.
+        reason: String,
+    },
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -79,6 +87,7 @@ fn summary(error: &PluginError) -> String {
         PluginError::Invalid(it)
         | PluginError::MissingContext(it)
         | PluginError::NothingMatched(it)
+        | PluginError::Stale(it)
         | PluginError::Conflict(it)
         | PluginError::Unsupported(it)
         | PluginError::Files(it)

@@ -14,16 +14,21 @@ mod error;
 mod grants;
 mod problem;
 pub mod request;
+mod signing;
 mod store;
 mod tunables;
 
 pub use baton::{Baton, Options, Progress};
 pub use bindings::{
-    Action, AttachRequest, Attached, Build, BuildContext, Damage, Details, IfNoFiles, Kind, Node, OnConflict,
-    PersistRequest, Persisted, Planned, PluginError, Problem, Query, Scope, Step, Task, Timestamp, TreeEntry,
+    Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, Damage, Decision, Details,
+    Difference, Event, Finding, IfNoFiles, Kind, Move, Moved, Node, OnConflict, Order, PersistRequest,
+    Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest, PrunePlan, PruneRequest, Pruned,
+    Query, Resolution, Retention, RollbackRequest, Scope, Statement, Step, Target, Task, Timestamp,
+    TreeEntry, Unfit, Verified, VerifyRequest,
 };
 pub use component::Component;
 pub use engine::Interrupt;
 pub use error::Error;
-pub use grants::Access;
+pub use grants::{Access, StoreAccess};
+pub use signing::{KeyError, SigningKey, VerifyingKey};
 pub use store::{ByteRange, DirectoryStore, Key, ObjectStore, PutMode, PutOutcome, StoreError};

@@ -28,6 +28,7 @@ pub fn context(runner: &str) -> BuildContext {
         fork: false,
         url: None,
         actor: None,
+        component: None,
         now_ms: now.as_millis() as u64,
     }
 }
@@ -88,6 +89,8 @@ pub fn scope(selector: &str, context: BuildContext) -> Scope {
         selector: selector.to_owned(),
         name: None,
         jobs: Vec::new(),
+        strict: false,
+        without: Vec::new(),
         context,
     }
 }

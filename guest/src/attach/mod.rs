@@ -28,7 +28,7 @@ pub(crate) struct TaskIn {
     pub chunks: Vec<ChunkIn>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ChunkIn {
     pub offset: u64,
     pub length: u32,

@@ -6,7 +6,7 @@ use super::{ChunkIn, Commit, Compare, Piece, PieceTarget, Rest, TaskIn, staging}
 use crate::error::{Error, Result, escaped};
 use crate::glob::Selection;
 use crate::id::PackId;
-use crate::lookup::{self, Scope};
+use crate::lookup::{self, Opened, Scope};
 use crate::path;
 use crate::persist::STAGING;
 use crate::plan::{Action, Planned, Step, Task};
@@ -17,7 +17,7 @@ use crate::workspace::{self, Merged, OnConflict};
 /// A task is closed by the chunk that gives it this much to write.
 const TASK_BYTES: u64 = 16 << 20;
 /// Nor does it grow beyond this many files.
-const TASK_FILES: u64 = 2048;
+const TASK_FILES: usize = 2048;
 
 /// What is to be attached.
 #[derive(Debug, Clone)]
@@ -40,11 +40,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         [] => None,
         patterns => Some(Selection::parse(patterns).map_err(|e| crate::persist::glob_error(&e))?),
     };
-    let mut layers = Vec::new();
-    for layer in lookup::resolve(store, &request.scope)? {
-        let tree = Tree::load(store, &layer.tree)?;
-        layers.push((layer, tree));
-    }
+    let Opened { layers, warnings } = lookup::open(store, &request.scope)?;
     let mut merged = workspace::merge(&layers, request.on_conflict)?;
     let mut spared = HashSet::new();
     if let Some(only) = &only {
@@ -72,7 +68,6 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         chunks: BTreeMap::new(),
         pack_numbers: HashMap::new(),
         packs: Vec::new(),
-        empty: Vec::new(),
         steps: Vec::new(),
         spared,
         staged: 0,
@@ -92,7 +87,12 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
     while !comparing.open.is_empty() {
         comparing.leave();
     }
-    let planned = comparing.finish(&merged);
+    let mut planned = comparing.finish(&merged);
+    if let Ok(planned) = &mut planned {
+        planned.may_fall_back = request.scope.may_fall_back();
+        planned.builds = layers.into_iter().filter_map(|(layer, _)| layer.record).collect();
+        planned.warnings = warnings;
+    }
     if planned.is_err() && !request.dry_run {
         // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
         drop(staging::abandon(files));
@@ -119,8 +119,9 @@ enum Standing<'a> {
     New(String),
 }
 
-/// Key of a chunk among all that are needed: pack and offset, so that neighbours follow each other.
-type ChunkKey = (u32, u64);
+/// Key of a chunk among all that are needed: pack and offset, so that neighbours follow each other. Empty files are
+/// pieces of a chunk in no pack.
+type ChunkKey = (Option<u32>, u64);
 
 struct Comparing<'a, F> {
     files: &'a F,
@@ -131,7 +132,6 @@ struct Comparing<'a, F> {
     chunks: BTreeMap<ChunkKey, ChunkIn>,
     pack_numbers: HashMap<PackId, u32>,
     packs: Vec<PackId>,
-    empty: Vec<Piece>,
     steps: Vec<Step>,
     /// What the artifact has, where only some of it is wanted: `clean` leaves it alone.
     spared: HashSet<String>,
@@ -368,7 +368,12 @@ impl<F: Files> Comparing<'_, F> {
             compare: compare.clone(),
         };
         match place {
-            Place::Empty => self.empty.push(piece(0, 0, *digest, whole)),
+            Place::Empty => self
+                .chunks
+                .entry((None, 0))
+                .or_default()
+                .pieces
+                .push(piece(0, 0, *digest, whole)),
             Place::Bundle { chunk, offset } => {
                 self.need(tree, *chunk, piece(*offset, *size as u32, *digest, whole))?;
             }
@@ -401,7 +406,7 @@ impl<F: Files> Comparing<'_, F> {
         });
         let needed = self
             .chunks
-            .entry((pack, chunk.offset))
+            .entry((Some(pack), chunk.offset))
             .or_insert_with(|| ChunkIn {
                 offset: chunk.offset,
                 length: chunk.length,
@@ -442,25 +447,7 @@ impl<F: Files> Comparing<'_, F> {
         for commit in self.rest.commits.iter().filter(|commit| commit.large) {
             self.files.open(&commit.staged, Open::Create)?;
         }
-        if !self.empty.is_empty() {
-            let chunk = ChunkIn {
-                offset: 0,
-                length: 0,
-                raw_length: 0,
-                pieces: self.empty,
-            };
-            let files = chunk.pieces.len() as u64;
-            let payload = crate::wire::write(&TaskIn {
-                pack: None,
-                chunks: vec![chunk],
-            })?;
-            planned.tasks.push(Task {
-                payload,
-                files,
-                bytes: 0,
-            });
-        }
-        planned.tasks.extend(tasks(self.chunks, &self.packs)?);
+        planned.tasks = tasks(self.chunks, &self.packs)?;
         planned.rest = crate::wire::write(&self.rest)?;
         Ok(planned)
     }
@@ -473,26 +460,34 @@ fn tasks(chunks: BTreeMap<ChunkKey, ChunkIn>, packs: &[PackId]) -> Result<Vec<Ta
     let (mut files, mut bytes) = (0, 0);
     let mut chunks = chunks.into_iter().peekable();
     while let Some(((pack, _), chunk)) = chunks.next() {
-        for piece in &chunk.pieces {
-            // The first part counts the file.
-            let counts = !matches!(piece.target, PieceTarget::Part { at } if at > 0);
-            files += u64::from(counts);
-            bytes += u64::from(piece.length);
-        }
-        open.push(chunk);
-        let ends = chunks.peek().is_none_or(|((next, _), _)| *next != pack);
-        if ends || bytes >= TASK_BYTES || files >= TASK_FILES {
-            let pack = packs.get(pack as usize).copied();
-            let payload = crate::wire::write(&TaskIn {
-                pack,
-                chunks: std::mem::take(&mut open),
-            })?;
-            tasks.push(Task {
-                payload,
-                files,
-                bytes,
+        let mut pieces = chunk.pieces.into_iter().peekable();
+        // A chunk of very many files is cut as well, and fetched again by each task that has some of them.
+        while pieces.peek().is_some() {
+            let room = TASK_FILES.saturating_sub(files as usize).max(1);
+            let part: Vec<Piece> = pieces.by_ref().take(room).collect();
+            for piece in &part {
+                // The first part counts the file.
+                let counts = !matches!(piece.target, PieceTarget::Part { at } if at > 0);
+                files += u64::from(counts);
+                bytes += u64::from(piece.length);
+            }
+            open.push(ChunkIn {
+                pieces: part,
+                ..chunk
             });
-            (files, bytes) = (0, 0);
+            let ends = pieces.peek().is_none() && chunks.peek().is_none_or(|((next, _), _)| *next != pack);
+            if ends || bytes >= TASK_BYTES || files >= TASK_FILES as u64 {
+                let payload = crate::wire::write(&TaskIn {
+                    pack: pack.and_then(|pack| packs.get(pack as usize)).copied(),
+                    chunks: std::mem::take(&mut open),
+                })?;
+                tasks.push(Task {
+                    payload,
+                    files,
+                    bytes,
+                });
+                (files, bytes) = (0, 0);
+            }
         }
     }
     Ok(tasks)

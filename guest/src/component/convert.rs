@@ -3,8 +3,8 @@
 use super::imports::types as wit;
 use crate::context::Context;
 use crate::error::{Damage, Error, Problem};
-use crate::lookup::Scope;
-use crate::order::Node;
+use crate::lookup::{Scope, Unfit};
+use crate::order::{Node, Order};
 use crate::ports::Time;
 use crate::record::Record;
 use crate::workspace::OnConflict;
@@ -57,23 +57,44 @@ pub(super) fn wit_problems(problems: Vec<Problem>) -> Vec<wit::Problem> {
     problems.into_iter().map(wit_problem).collect()
 }
 
+pub(super) fn damage(damage: wit::Damage) -> Damage {
+    let wit::Damage {
+        key,
+        message,
+        expected,
+        found,
+    } = damage;
+    Damage {
+        key,
+        message,
+        expected,
+        found,
+    }
+}
+
+pub(super) fn wit_damage(damage: Damage) -> wit::Damage {
+    let Damage {
+        key,
+        message,
+        expected,
+        found,
+    } = damage;
+    wit::Damage {
+        key,
+        message,
+        expected,
+        found,
+    }
+}
+
 pub(super) fn from_wit_error(error: wit::Error) -> Error {
     match error {
         wit::Error::Invalid(it) => Error::Invalid(problem(it)),
         wit::Error::MissingContext(it) => Error::MissingContext(problem(it)),
         wit::Error::NothingMatched(it) => Error::NothingMatched(problem(it)),
+        wit::Error::Stale(it) => Error::Stale(problem(it)),
         wit::Error::Conflict(it) => Error::Conflict(problem(it)),
-        wit::Error::Damaged(wit::Damage {
-            key,
-            message,
-            expected,
-            found,
-        }) => Error::Damaged(Damage {
-            key,
-            message,
-            expected,
-            found,
-        }),
+        wit::Error::Damaged(it) => Error::Damaged(damage(it)),
         wit::Error::Unsupported(it) => Error::Unsupported(problem(it)),
         wit::Error::Files(it) => Error::Files(problem(it)),
         wit::Error::Store(it) => Error::Store(problem(it)),
@@ -87,18 +108,9 @@ pub(super) fn to_wit_error(error: Error) -> wit::Error {
         Error::Invalid(it) => wit::Error::Invalid(wit_problem(it)),
         Error::MissingContext(it) => wit::Error::MissingContext(wit_problem(it)),
         Error::NothingMatched(it) => wit::Error::NothingMatched(wit_problem(it)),
+        Error::Stale(it) => wit::Error::Stale(wit_problem(it)),
         Error::Conflict(it) => wit::Error::Conflict(wit_problem(it)),
-        Error::Damaged(Damage {
-            key,
-            message,
-            expected,
-            found,
-        }) => wit::Error::Damaged(wit::Damage {
-            key,
-            message,
-            expected,
-            found,
-        }),
+        Error::Damaged(it) => wit::Error::Damaged(wit_damage(it)),
         Error::Unsupported(it) => wit::Error::Unsupported(wit_problem(it)),
         Error::Files(it) => wit::Error::Files(wit_problem(it)),
         Error::Store(it) => wit::Error::Store(wit_problem(it)),
@@ -112,12 +124,23 @@ pub(super) fn scope(scope: wit::Scope) -> Scope {
         selector,
         name,
         jobs,
+        strict,
+        without,
         context: who,
     } = scope;
+    // A name that is no tree's id is no tree of ours.
+    let unfit = |unfit: wit::Unfit| {
+        Some(Unfit {
+            tree: unfit.tree.parse().ok()?,
+            damage: damage(unfit.damage),
+        })
+    };
     Scope {
         selector,
         name,
         jobs,
+        strict,
+        without: without.into_iter().filter_map(unfit).collect(),
         context: context(who),
     }
 }
@@ -143,6 +166,7 @@ pub(super) fn context(context: wit::BuildContext) -> Context {
         fork: context.fork,
         url: context.url,
         actor: context.actor,
+        component: context.component,
         now_ms: context.now_ms,
     }
 }
@@ -179,9 +203,49 @@ pub(super) fn build(record: Record) -> wit::Build {
         url: record.url,
         actor: record.actor,
         created_ms: record.created_ms,
+        baton: record.baton,
+        component: record.component,
         files: record.files,
         bytes: record.bytes,
     }
+}
+
+/// Returns the record of a build that this component gave out.
+pub(super) fn record(build: wit::Build) -> Result<Record, Error> {
+    let tree = build
+        .tree
+        .parse()
+        .map_err(|error| Error::internal("a build's tree is no id").because(error))?;
+    let node = build
+        .node
+        .map_or(Node::ONLY, |wit::Node { index, total }| Node { index, total });
+    Ok(Record {
+        artifact: build.artifact,
+        project: build.project,
+        branch: build.branch,
+        tag: build.tag,
+        commit: build.commit,
+        number: build.number,
+        order: Order {
+            run: build.run,
+            attempt: build.attempt,
+        },
+        workflow: build.workflow,
+        workspace: build.workspace,
+        job: build.job,
+        node,
+        pull_request: build.pull_request,
+        fork: build.fork,
+        runner: build.runner,
+        url: build.url,
+        actor: build.actor,
+        created_ms: build.created_ms,
+        baton: build.baton,
+        component: build.component,
+        tree,
+        files: build.files,
+        bytes: build.bytes,
+    })
 }
 
 pub(super) fn builds(records: Vec<Record>) -> Vec<wit::Build> {

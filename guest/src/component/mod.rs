@@ -4,7 +4,10 @@
 
 mod attributes;
 mod builds;
+mod channels;
 mod convert;
+mod retention;
+mod signatures;
 mod store;
 mod transfer;
 

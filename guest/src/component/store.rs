@@ -1,9 +1,19 @@
 //! The store port, on the import of the same name.
 
+use std::time::SystemTime;
+
 use super::convert::from_wit_error;
 use super::imports::store::{self, ByteRange};
 use crate::error::Result;
-use crate::ports::{PutMode, PutOutcome, Store};
+use crate::ports::{Clock, PutMode, PutOutcome, Store};
+
+/// The clock of the machine.
+impl Clock for Granted {
+    fn now_ms(&self) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.unwrap_or_default().as_millis() as u64
+    }
+}
 
 /// The store that the host grants.
 pub(super) struct Granted;
@@ -27,6 +37,10 @@ impl Store for Granted {
             store::PutOutcome::Stored => Ok(PutOutcome::Stored),
             store::PutOutcome::AlreadyExists => Ok(PutOutcome::AlreadyExists),
         }
+    }
+
+    fn delete(&self, keys: &[String]) -> Result<()> {
+        store::delete(keys).map_err(from_wit_error)
     }
 
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>> {

@@ -1,18 +1,19 @@
-//! The export `transfer`: persist and attach.
+//! The export `transfer`: persist, attach and verify.
 
 use std::cell::RefCell;
 
 use super::attributes::Granted as GrantedFiles;
-use super::convert::{build, builds, context, on_conflict, scope, to_wit_error, wit_problems};
+use super::convert::{build, builds, context, on_conflict, scope, to_wit_error, wit_damage, wit_problems};
 use super::exports::transfer as wit;
 use super::store::Granted as GrantedStore;
 use crate::error::{Error, Result};
 use crate::plan::{Action, Planned, Step, Task};
-use crate::{attach, persist};
+use crate::{attach, persist, verify};
 
-/// What `shared` and `rest` of a plan begin with: which of the two it is.
+/// What `shared` and `rest` of a plan begin with: which of them it is.
 const PERSIST: u8 = b'p';
 const ATTACH: u8 = b'a';
+const VERIFY: u8 = b'v';
 
 impl wit::Guest for super::Component {
     type Worker = Worker;
@@ -21,6 +22,7 @@ impl wit::Guest for super::Component {
         match request {
             wit::Request::Persist(request) => plan_persist(request),
             wit::Request::Attach(request) => plan_attach(request),
+            wit::Request::Verify(request) => plan_verify(request),
         }
         .map_err(to_wit_error)
     }
@@ -30,8 +32,8 @@ impl wit::Guest for super::Component {
     }
 
     fn abandon(rest: Vec<u8>) -> Result<(), wit::Error> {
-        // A persist leaves nothing in the directory: it cannot even write there.
-        if rest.first() == Some(&PERSIST) {
+        // Only an attach leaves anything in the directory: the others cannot even write there.
+        if rest.first() != Some(&ATTACH) {
             return Ok(());
         }
         GrantedFiles::new()
@@ -40,34 +42,28 @@ impl wit::Guest for super::Component {
     }
 }
 
-/// One worker of either kind. `None` once it is closed or has failed.
+/// One worker of any kind. `None` once it is closed or has failed.
 pub(super) struct Worker {
     state: RefCell<Option<State>>,
 }
 
-struct State {
-    files: GrantedFiles,
-    work: Work,
-}
-
-enum Work {
-    Persist(Box<persist::Worker>),
-    Attach(Box<attach::Worker>),
+enum State {
+    Persist(GrantedFiles, Box<persist::Worker>),
+    Attach(GrantedFiles, Box<attach::Worker>),
+    Verify,
 }
 
 impl State {
     fn new(index: u32, shared: &[u8]) -> Result<State> {
-        let work = match shared.split_first() {
-            Some((&PERSIST, index_of_base)) => {
-                Work::Persist(Box::new(persist::Worker::new(index, index_of_base)?))
+        match shared.split_first() {
+            Some((&PERSIST, base)) => {
+                let worker = persist::Worker::new(index, base)?;
+                Ok(State::Persist(GrantedFiles::new()?, Box::new(worker)))
             }
-            Some((&ATTACH, _)) => Work::Attach(Box::default()),
-            _ => return Err(Error::internal("`shared` is from no plan")),
-        };
-        Ok(State {
-            files: GrantedFiles::new()?,
-            work,
-        })
+            Some((&ATTACH, _)) => Ok(State::Attach(GrantedFiles::new()?, Box::default())),
+            Some((&VERIFY, _)) => Ok(State::Verify),
+            _ => Err(Error::internal("`shared` is from no plan")),
+        }
     }
 }
 
@@ -81,10 +77,10 @@ impl wit::GuestWorker for Worker {
 
     fn run(&self, task: Vec<u8>) -> Result<wit::Outcome, wit::Error> {
         let mut state = self.state.borrow_mut();
-        let State { files, work } = state.as_mut().ok_or_else(no_state)?;
-        let outcome = match work {
-            Work::Persist(worker) => worker.run(&GrantedStore, files, &task),
-            Work::Attach(worker) => worker.run(&GrantedStore, files, &task),
+        let outcome = match state.as_mut().ok_or_else(no_state)? {
+            State::Persist(files, worker) => worker.run(&GrantedStore, files, &task),
+            State::Attach(files, worker) => worker.run(&GrantedStore, files, &task),
+            State::Verify => verify::run(&GrantedStore, &task),
         };
         if outcome.is_err() {
             *state = None;
@@ -93,9 +89,9 @@ impl wit::GuestWorker for Worker {
     }
 
     fn close(&self) -> Result<wit::Outcome, wit::Error> {
-        match self.state.borrow_mut().take().ok_or_else(no_state)?.work {
-            Work::Persist(worker) => worker.close(&GrantedStore).map_err(to_wit_error),
-            Work::Attach(_) => Ok(Vec::new()),
+        match self.state.borrow_mut().take().ok_or_else(no_state)? {
+            State::Persist(_, worker) => worker.close(&GrantedStore).map_err(to_wit_error),
+            State::Attach(..) | State::Verify => Ok(Vec::new()),
         }
     }
 }
@@ -149,7 +145,17 @@ fn wit_planned(mark: u8, planned: Planned) -> wit::Planned {
         bytes: planned.bytes,
         steps: planned.steps.into_iter().map(step).collect(),
         warnings: wit_problems(planned.warnings),
+        builds: builds(planned.builds),
+        may_fall_back: planned.may_fall_back,
     }
+}
+
+fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
+    let request = verify::Verify {
+        scope: request.scope.map(scope),
+        data: request.data,
+    };
+    verify::plan(&GrantedStore, &request).map(|planned| wit_planned(VERIFY, planned))
 }
 
 fn task(task: Task) -> wit::Task {
@@ -181,10 +187,9 @@ fn step(step: Step) -> wit::Step {
 }
 
 fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
-    let files = GrantedFiles::new()?;
     match rest.split_first() {
         Some((&PERSIST, rest)) => {
-            let report = persist::finish(&GrantedStore, &files, rest, outcomes)?;
+            let report = persist::finish(&GrantedStore, &GrantedFiles::new()?, rest, outcomes)?;
             let record = report
                 .record
                 .ok_or_else(|| Error::internal("a persist ended without a record"))?;
@@ -202,7 +207,7 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
             }))
         }
         Some((&ATTACH, rest)) => {
-            let report = attach::finish(&files, rest, outcomes)?;
+            let report = attach::finish(&GrantedFiles::new()?, rest, outcomes)?;
             Ok(wit::Report::Attached(wit::Attached {
                 builds: builds(report.builds),
                 files: report.files,
@@ -213,6 +218,20 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
                 new_bytes: report.new_bytes,
                 fetched_bytes: report.fetched_bytes,
                 removed: report.removed,
+            }))
+        }
+        Some((&VERIFY, rest)) => {
+            let report = verify::finish(rest, outcomes)?;
+            let finding = |finding: verify::Finding| wit::Finding {
+                damage: wit_damage(finding.damage),
+                builds: builds(finding.builds),
+            };
+            Ok(wit::Report::Verified(wit::Verified {
+                records: report.records,
+                trees: report.trees,
+                packs: report.packs,
+                bytes: report.bytes,
+                findings: report.findings.into_iter().map(finding).collect(),
             }))
         }
         _ => Err(Error::internal("`rest` is from no plan")),

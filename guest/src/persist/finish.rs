@@ -1,21 +1,23 @@
 //! The end of a persist: what the workers did becomes a tree, and the tree becomes a build.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::base::Chunks;
-use super::worker::{Worker, changed};
-use super::{At, Done, Item, ItemKind, Outcome, Rest, Slice};
+use super::assemble::{Counted, assemble};
+use super::repair::{condemned_chunks, repair, unfit_in_base};
+use super::worker::Worker;
+use super::{Outcome, Rest};
+use crate::condemned::Condemned;
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{File, Files, Open, PutMode, PutOutcome, Store};
+use crate::ports::{Files, PutMode, PutOutcome, Store};
 use crate::record::Record;
-use crate::tree::{Chunk, Content, Entry, Place, Tree};
+use crate::tree::{Content, Entry, Tree};
 use crate::{lookup, workspace};
 
-/// The number of the writer that stores again what must not be pointed to.
-const REPAIR: u32 = u32::MAX;
+/// A persist that is overtaken by this many prunes in a row gives up.
+const ROUNDS_MAX: u32 = 100;
 
 /// What a persist did. Sizes in bytes.
 #[derive(Debug, Default)]
@@ -39,6 +41,10 @@ pub struct Persisted {
 }
 
 /// Puts the tree together and commits the build.
+///
+/// Right before the commit it looks whether a prune has condemned or deleted what the tree would use: then that is stored
+/// again. So between this look and the record there is nothing but the writing of the record, and a prune waits longer
+/// than that (docs/format.md, "Deleting").
 pub fn finish(
     store: &impl Store,
     files: &impl Files,
@@ -50,410 +56,100 @@ pub fn finish(
         base,
         base_record,
         check_conflicts,
+        mut prunes,
     } = crate::wire::read(rest)?;
     let mut items = Vec::new();
     let mut packs: HashMap<u32, Packs> = HashMap::new();
-    let mut report = Persisted {
-        base: base_record,
-        ..Persisted::default()
-    };
+    let mut stored_bytes = 0;
     for outcome in outcomes {
         match crate::wire::read(outcome)? {
             Outcome::Task(done) => items.extend(done),
             Outcome::Closed {
                 writer,
                 packs: written,
-                stored_bytes,
+                stored_bytes: bytes,
             } => {
                 packs.insert(writer, written);
-                report.stored_bytes += stored_bytes;
+                stored_bytes += bytes;
             }
         }
     }
-    let (repaired, stored_bytes) = repair(store, files, &base, &mut items)?;
-    packs.insert(REPAIR, repaired);
-    report.stored_bytes += stored_bytes;
-
-    let tree = assemble(&base, &packs, items, &mut report)?;
-    record.files = tree
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry.content, Content::File { .. }))
-        .count() as u64;
-    record.bytes = tree.entries.iter().map(Entry::size).sum();
-    if check_conflicts {
-        check_other_jobs(store, &record, &tree)?;
-    }
-    let (id, tree_bytes) = tree.save(store)?;
-    record.tree = id;
-    report.stored_bytes += tree_bytes;
-    let (record, repeated, record_bytes) = commit(store, record, &tree)?;
-    report.stored_bytes += record_bytes;
-    (report.record, report.repeated) = (Some(record), repeated);
-    Ok(report)
-}
-
-/// Stores again, from the files, what the base cannot give: what lies in a pack that is gone since the plan was made,
-/// and what lies in a bundle of which this tree would use less than half, so that attach never reads much more than it
-/// needs however long the history. Few files are concerned, so one writer does it.
-fn repair(
-    store: &impl Store,
-    files: &impl Files,
-    base: &Chunks,
-    items: &mut [(Item, Done)],
-) -> Result<(Packs, u64)> {
-    let unfit = unfit_chunks(store, base, items)?;
-    let mut worker = Worker::without_base(REPAIR);
-    let again = |at: &At| matches!(at, At::Base { chunk, .. } if unfit.contains(chunk));
-    let mut small = Vec::new();
-    for (number, (item, done)) in items.iter_mut().enumerate() {
-        match done {
-            Done::Small { at, .. } if again(at) => small.push(number),
-            Done::Segment { slices } if slices.iter().any(|slice| again(&slice.at)) => {
-                let ItemKind::Segment { offset, .. } = item.kind else {
-                    continue;
-                };
-                let file = files.open(&item.path, Open::Read)?;
-                let mut start = offset;
-                for slice in slices {
-                    if again(&slice.at) {
-                        slice.at = store_slice_again(store, &file, &item.path, start, slice, &mut worker)?;
-                    }
-                    start += u64::from(slice.length);
-                }
-            }
-            _ => {}
+    let mut unfit = unfit_in_base(store, &base, &items)?;
+    for round in 0..ROUNDS_MAX {
+        // The writers of a run count from 0, and there are never so many.
+        let writer = u32::MAX - round;
+        // What is condemned must not come back under its name.
+        let salt = (round > 0).then(|| salt(&record, writer));
+        let worker = Worker::without_base(writer, salt);
+        let (repaired, bytes) = repair(store, files, &unfit, worker, &mut items)?;
+        packs.insert(writer, repaired);
+        stored_bytes += bytes;
+        let (mut tree, counted) = assemble(&base, &packs, &items)?;
+        if check_conflicts && round == 0 {
+            check_other_jobs(store, &record, &tree)?;
         }
-    }
-    let wanted: Vec<Item> = small
-        .iter()
-        .filter_map(|number| items.get(*number))
-        .map(|(item, _)| item.clone())
-        .collect();
-    let stored = worker.store_items(store, files, &wanted)?;
-    for (number, new) in small.into_iter().zip(stored) {
-        if let Some((item, old)) = items.get_mut(number) {
-            let digest = |done: &Done| {
-                if let Done::Small { digest, .. } = done {
-                    Some(*digest)
-                } else {
-                    None
-                }
-            };
-            if digest(old) != digest(&new) {
-                return Err(changed(&item.path));
-            }
-            *old = new;
-        }
-    }
-    worker.into_packs(store)
-}
-
-fn store_slice_again(
-    store: &impl Store,
-    file: &impl File,
-    path: &str,
-    start: u64,
-    slice: &Slice,
-    worker: &mut Worker,
-) -> Result<At> {
-    let mut content = Vec::new();
-    file.read(start, slice.length as usize, &mut content)?;
-    if Digest::of(&content) != slice.digest {
-        return Err(changed(path));
-    }
-    worker.store_slice(store, &content, slice.digest)
-}
-
-/// Returns the base's chunks that the tree must not point to.
-fn unfit_chunks(store: &impl Store, base: &Chunks, items: &[(Item, Done)]) -> Result<HashSet<u32>> {
-    // Used bytes of each bundle. Two files with the same bytes use them once.
-    let mut places = HashSet::new();
-    let mut used: HashMap<u32, u64> = HashMap::new();
-    for (item, done) in items {
-        match (done, &item.kind) {
-            (
-                Done::Small {
-                    at: At::Base { chunk, offset },
-                    ..
-                },
-                ItemKind::Small { size },
-            ) if places.insert((*chunk, *offset)) => {
-                *used.entry(*chunk).or_default() += size;
-            }
-            (Done::Segment { slices }, _) => {
-                for slice in slices {
-                    if let At::Base { chunk, .. } = slice.at {
-                        *used.entry(chunk).or_default() += u64::from(slice.length);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut sizes: HashMap<u32, u64> = HashMap::new();
-    let mut unfit = HashSet::new();
-    for (number, used) in used {
-        let chunk = base_chunk(base, number)?;
-        let size = match sizes.get(&chunk.pack) {
-            Some(size) => *size,
-            None => {
-                let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
-                let size = store.head(&keys::pack(id))?.unwrap_or_default();
-                sizes.insert(chunk.pack, size);
-                size
-            }
-        };
-        let gone = size < chunk.offset + u64::from(chunk.length);
-        if gone || used * 2 < u64::from(chunk.raw_length) {
-            unfit.insert(number);
-        }
-    }
-    Ok(unfit)
-}
-
-fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
-    base.chunks.get(number as usize).ok_or_else(no_chunk)
-}
-
-fn no_chunk() -> Error {
-    Error::internal("a worker named a chunk that does not exist")
-}
-
-/// Numbers the chunks of the new tree: those that its entries use, by pack.
-struct Numbering<'a> {
-    base: &'a Chunks,
-    written: &'a HashMap<u32, Packs>,
-    /// Where a writer's packs begin in its numbering of chunks.
-    starts: HashMap<u32, Vec<u32>>,
-    chunks: Vec<(PackId, Chunk)>,
-    numbers: HashMap<(Option<u32>, u32), u32>,
-}
-
-impl<'a> Numbering<'a> {
-    fn new(base: &'a Chunks, written: &'a HashMap<u32, Packs>) -> Self {
-        let starts = written
+        tree.salt = salt;
+        record.files = tree
+            .entries
             .iter()
-            .map(|(writer, packs)| {
-                let mut next = 0;
-                let mut start = |(_, chunks): &(PackId, Vec<_>)| {
-                    let start = next;
-                    next += chunks.len() as u32;
-                    start
-                };
-                (*writer, packs.iter().map(&mut start).collect())
-            })
-            .collect();
-        Numbering {
-            base,
-            written,
-            starts,
-            chunks: Vec::new(),
-            numbers: HashMap::new(),
+            .filter(|entry| matches!(entry.content, Content::File { .. }))
+            .count() as u64;
+        record.bytes = tree.entries.iter().map(Entry::size).sum();
+        let (id, bytes) = tree.save(store)?;
+        stored_bytes += bytes;
+        record.tree = id;
+        let condemned = Condemned::last(store)?;
+        let mut gone = condemned.packs();
+        let mut is_unfit = condemned.has_tree(&id);
+        if condemned.sequence != prunes {
+            // A prune that came between may have deleted and forgotten what was there when it was put.
+            is_unfit |= store.head(&keys::tree(&id))?.is_none();
+            gone.extend(missing(store, &tree.packs)?);
+            prunes = condemned.sequence;
         }
-    }
-
-    /// Returns the preliminary number of a chunk.
-    fn number(&mut self, at: At) -> Result<u32> {
-        let key = match at {
-            At::Base { chunk, .. } => (None, chunk),
-            At::New { writer, chunk, .. } => (Some(writer), chunk),
-        };
-        if let Some(number) = self.numbers.get(&key) {
-            return Ok(*number);
+        if is_unfit || tree.packs.iter().any(|pack| gone.contains(pack)) {
+            unfit = condemned_chunks(&gone, &base, &packs);
+            continue;
         }
-        let chunk = match key {
-            (None, number) => {
-                let chunk = base_chunk(self.base, number)?;
-                let pack = self.base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
-                (*pack, chunk.clone())
-            }
-            (Some(writer), number) => self.written(writer, number)?,
-        };
-        let number = self.chunks.len() as u32;
-        self.chunks.push(chunk);
-        self.numbers.insert(key, number);
-        Ok(number)
-    }
-
-    fn written(&self, writer: u32, number: u32) -> Result<(PackId, Chunk)> {
-        let starts = self.starts.get(&writer).ok_or_else(no_chunk)?;
-        let pack = starts
-            .partition_point(|start| *start <= number)
-            .checked_sub(1)
-            .ok_or_else(no_chunk)?;
-        let start = starts.get(pack).ok_or_else(no_chunk)?;
-        let (id, chunks) = self
-            .written
-            .get(&writer)
-            .and_then(|packs| packs.get(pack))
-            .ok_or_else(no_chunk)?;
-        let chunk = chunks.get((number - start) as usize).ok_or_else(no_chunk)?;
-        let (offset, length) = (u64::from(chunk.offset), chunk.length);
-        Ok((
-            *id,
-            Chunk {
-                pack: 0,
-                offset,
-                length,
-                raw_length: chunk.raw_length,
-                digest: chunk.digest,
-            },
-        ))
-    }
-
-    /// Sorts the chunks by pack and offset. Returns the packs, the chunks, and the final number of each.
-    fn finish(self) -> (Vec<PackId>, Vec<Chunk>, Vec<u32>) {
-        let mut order: Vec<(usize, PackId, Chunk)> = self
-            .chunks
-            .into_iter()
-            .enumerate()
-            .map(|(number, (id, chunk))| (number, id, chunk))
-            .collect();
-        // Packs in the order in which the entries first use them: that is the order in which attach wants them.
-        let mut packs: Vec<PackId> = Vec::new();
-        let mut pack_numbers = HashMap::new();
-        for (_, id, _) in &order {
-            pack_numbers.entry(*id).or_insert_with(|| {
-                packs.push(*id);
-                packs.len() as u32 - 1
-            });
-        }
-        for (_, id, chunk) in &mut order {
-            chunk.pack = pack_numbers.get(id).copied().unwrap_or_default();
-        }
-        order.sort_by_key(|(_, _, chunk)| (chunk.pack, chunk.offset));
-        let mut finals = vec![0; order.len()];
-        for (now, (before, ..)) in order.iter().enumerate() {
-            if let Some(number) = finals.get_mut(*before) {
-                *number = now as u32;
-            }
-        }
-        (
-            packs,
-            order.into_iter().map(|(.., chunk)| chunk).collect(),
-            finals,
-        )
-    }
-}
-
-/// Makes the tree of what became of the items.
-fn assemble(
-    base: &Chunks,
-    written: &HashMap<u32, Packs>,
-    items: Vec<(Item, Done)>,
-    report: &mut Persisted,
-) -> Result<Tree> {
-    let mut numbering = Numbering::new(base, written);
-    let mut entries = Vec::with_capacity(items.len());
-    let mut items = items.into_iter().peekable();
-    // Bytes count as new where they were stored, so a second file with the same bytes does not.
-    let mut counted = HashSet::new();
-    let mut new_bytes_at = |at: At, length: u64| {
-        if matches!(at, At::New { .. }) && counted.insert(at) {
-            length
-        } else {
-            0
-        }
-    };
-    while let Some((item, done)) = items.next() {
-        let Item {
-            path,
-            bits,
-            modified,
-            kind,
-        } = item;
-        let mut new_bytes = 0;
-        let content = match (kind, done) {
-            (ItemKind::Directory, _) => {
-                report.directories += 1;
-                Content::Directory
-            }
-            (ItemKind::Symlink(target), _) => {
-                report.symlinks += 1;
-                Content::Symlink(target)
-            }
-            (ItemKind::Small { .. }, Done::Plain) => Content::File {
-                size: 0,
-                digest: Digest::of(b""),
-                place: Place::Empty,
-            },
-            (ItemKind::Small { size }, Done::Small { digest, at }) => {
-                new_bytes += new_bytes_at(at, size);
-                let (At::Base { offset, .. } | At::New { offset, .. }) = at;
-                let place = Place::Bundle {
-                    chunk: numbering.number(at)?,
-                    offset,
-                };
-                Content::File { size, digest, place }
-            }
-            (ItemKind::Segment { size, .. }, Done::Segment { mut slices }) => {
-                let same_file = |(next, _): &(Item, Done)| {
-                    matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == path
-                };
-                while let Some((_, done)) = items.next_if(same_file) {
-                    let Done::Segment { slices: more } = done else {
-                        return Err(no_chunk());
-                    };
-                    slices.extend(more);
-                }
-                let digest = Digest::of_slices(
-                    slices
-                        .iter()
-                        .map(|slice| (&slice.digest, u64::from(slice.length))),
-                );
-                let mut numbers = Vec::with_capacity(slices.len());
-                for slice in &slices {
-                    new_bytes += new_bytes_at(slice.at, u64::from(slice.length));
-                    numbers.push((numbering.number(slice.at)?, 1));
-                }
-                Content::File {
-                    size,
-                    digest,
-                    place: Place::Slices(numbers),
-                }
-            }
-            _ => return Err(Error::internal("a worker's outcome does not fit its task")),
-        };
-        report.new_files += u64::from(new_bytes > 0);
-        report.new_bytes += new_bytes;
-        entries.push(Entry {
-            path,
-            bits,
-            modified,
-            content,
+        let (record, repeated, bytes) = commit(store, record, &tree)?;
+        let Counted {
+            directories,
+            symlinks,
+            new_files,
+            new_bytes,
+        } = counted;
+        return Ok(Persisted {
+            record: Some(record),
+            directories,
+            symlinks,
+            new_files,
+            new_bytes,
+            stored_bytes: stored_bytes + bytes,
+            base: base_record,
+            repeated,
         });
     }
-    let (packs, chunks, finals) = numbering.finish();
-    let last = |number: u32| finals.get(number as usize).copied().ok_or_else(no_chunk);
-    for entry in &mut entries {
-        match &mut entry.content {
-            Content::File {
-                place: Place::Bundle { chunk, .. },
-                ..
-            } => *chunk = last(*chunk)?,
-            Content::File {
-                place: Place::Slices(runs),
-                ..
-            } => {
-                let mut merged: Vec<(u32, u32)> = Vec::new();
-                for (number, _) in runs.iter() {
-                    let number = last(*number)?;
-                    match merged.last_mut() {
-                        Some((first, count)) if *first + *count == number => *count += 1,
-                        _ => merged.push((number, 1)),
-                    }
-                }
-                *runs = merged;
-            }
-            _ => {}
+    let message = format!("{ROUNDS_MAX} prunes in a row took what this persist had stored");
+    Err(Error::stale("pruned-meanwhile", message, &record.project))
+}
+
+fn missing(store: &impl Store, packs: &[PackId]) -> Result<Vec<PackId>> {
+    let mut missing = Vec::new();
+    for id in packs {
+        if store.head(&keys::pack(id))?.is_none() {
+            missing.push(*id);
         }
     }
-    Ok(Tree {
-        entries,
-        chunks,
-        packs,
-    })
+    Ok(missing)
+}
+
+/// Returns what makes the names of this run's packs and trees differ from any before.
+fn salt(record: &Record, round: u32) -> Digest {
+    let run = format!(
+        "{:?} {round}",
+        (record.build_id(), record.node, record.created_ms)
+    );
+    Digest::of(run.as_bytes())
 }
 
 /// Finds, before anything becomes visible, a path that another job of the workspace persisted with other bytes. What is
@@ -517,9 +213,8 @@ fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bo
 /// Returns `stands` if it has the same files as `record`. The trees need not be one: which worker stored what differs
 /// from run to run, and an earlier run that was killed is no base.
 fn same_build(store: &impl Store, stands: Record, record: &Record, tree: &Tree) -> Result<Record> {
-    if stands.tree == record.tree
-        || workspace::same_files(&lookup::sound(Tree::load(store, &stands.tree))?, tree)
-    {
+    // A tree that is missing or damaged leaves nothing to compare with. The same tree again has just repaired it.
+    if stands.tree == record.tree || workspace::same_files(&Tree::load(store, &stands.tree)?, tree) {
         return Ok(stands);
     }
     let message = format!(

@@ -1,11 +1,13 @@
 //! Persist: files of a directory become packs, a tree, and the record of a build.
 //!
 //! `plan` walks and cuts the work into tasks, `worker` reads, hashes, deduplicates and compresses, `finish` puts the
-//! tree together and commits. The base, what the store already has of this artifact, is in `base`.
+//! tree together and commits, with `repair` and `assemble`. The base, what the store already has of this artifact, is in `base`.
 
+mod assemble;
 mod base;
 mod finish;
 mod plan;
+mod repair;
 mod worker;
 
 use serde::{Deserialize, Serialize};
@@ -96,4 +98,6 @@ pub(crate) struct Rest {
     pub base: base::Chunks,
     pub base_record: Option<Record>,
     pub check_conflicts: bool,
+    /// The number of the last list of what is condemned.
+    pub prunes: u64,
 }

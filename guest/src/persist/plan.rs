@@ -2,6 +2,7 @@
 
 use super::base;
 use super::{Item, ItemKind, Rest, SMALL_BYTES_MAX};
+use crate::condemned::Condemned;
 use crate::context::Context;
 use crate::error::{Error, Problem, Result, escaped_bytes, warning};
 use crate::glob::{Selection, Verdict};
@@ -83,6 +84,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         base: chunks,
         base_record: bases.into_iter().next(),
         check_conflicts: request.check_conflicts,
+        prunes: Condemned::last_sequence(store)?,
     };
     let steps = if request.dry_run {
         steps(&items)
@@ -98,6 +100,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         rest: crate::wire::write(&rest)?,
         steps,
         warnings,
+        ..Planned::default()
     })
 }
 

@@ -47,14 +47,16 @@ impl Worker {
     pub fn new(writer: u32, shared: &[u8]) -> Result<Worker> {
         Ok(Worker {
             base: crate::wire::read(shared)?,
-            ..Worker::without_base(writer)
+            ..Worker::without_base(writer, None)
         })
     }
 
-    /// Makes a worker that finds nothing in the base, for what must be stored anew.
-    pub(super) fn without_base(writer: u32) -> Worker {
+    /// Makes a worker that finds nothing in the base, for what must be stored anew: under names that never were, where
+    /// there is a salt.
+    pub(super) fn without_base(writer: u32, salt: Option<Digest>) -> Worker {
         Worker {
             writer,
+            packs: PackWriter::new(salt),
             ..Worker::default()
         }
     }

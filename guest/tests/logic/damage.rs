@@ -43,7 +43,10 @@ fn assert_harmless(store: &MemoryStore, files: &MemoryFiles, what: &str) -> Opti
     let to = MemoryFiles::default();
     to.file("there", "stays", 0o644);
     let before = to.listing();
-    match attach(store, &to, &all_of("latest", build(2)), 2) {
+    // Otherwise an older build may take its place.
+    let mut request = all_of("latest", build(2));
+    request.scope.strict = true;
+    match attach(store, &to, &request, 2) {
         Ok(_) => {
             let mut listing = to.listing();
             listing.retain(|line| !line.starts_with("there "));

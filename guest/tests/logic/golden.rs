@@ -47,6 +47,7 @@ fn context() -> Context {
         fork: false,
         url: Some("https://app.circleci.com/jobs/5678".into()),
         actor: Some("ada".into()),
+        component: Some("ab".repeat(32)),
         now_ms: 1_700_000_000_123,
     }
 }

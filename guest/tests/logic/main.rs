@@ -8,7 +8,9 @@
 )]
 
 mod bundles;
+mod channels;
 mod damage;
+mod fallback;
 mod golden;
 mod hostile_entries;
 mod hostile_places;
@@ -17,6 +19,8 @@ mod killed;
 mod latest;
 mod merging;
 mod order_of_writes;
+mod prune;
+mod requests;
 mod round_trip;
 mod selectors;
 mod slices;

@@ -242,6 +242,9 @@ fn two_first_runs_may_race_for_an_empty_store() {
         fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> baton_guest::Result<PutOutcome> {
             self.0.put(key, bytes, mode)
         }
+        fn delete(&self, keys: &[String]) -> baton_guest::Result<()> {
+            self.0.delete(keys)
+        }
         fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> baton_guest::Result<Vec<String>> {
             self.0.list(prefix, after, limit)
         }

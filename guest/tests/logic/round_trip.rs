@@ -107,6 +107,24 @@ fn a_file_larger_than_a_segment_comes_back() {
 }
 
 #[test]
+fn no_task_grows_with_the_number_of_files() {
+    let (store, from) = (MemoryStore::default(), MemoryFiles::default());
+    for number in 0..10_000 {
+        from.file(&format!("empty/{number}"), "", 0o644);
+        // All of them lie in one bundle.
+        from.file(&format!("tiny/{number}"), number.to_string(), 0o644);
+    }
+    persist(&store, &from, &everything(build(1)), 1).unwrap();
+    let request = all_of("latest@main", build(2));
+    let planned = baton_guest::attach::plan(&store, &MemoryFiles::default(), &request).unwrap();
+    assert_eq!(planned.tasks.iter().map(|task| task.files).sum::<u64>(), 20_000);
+    assert!(planned.tasks.iter().all(|task| task.files <= 2048));
+    let to = MemoryFiles::default();
+    attach(&store, &to, &request, 2).unwrap();
+    assert_eq!(from.listing(), to.listing());
+}
+
+#[test]
 fn directories_as_deep_as_a_path_can_be_come_back() {
     let (store, from) = (MemoryStore::default(), MemoryFiles::default());
     from.file(&format!("{}f", "a/".repeat(1500)), "deep", 0o644);

@@ -168,7 +168,7 @@ fn what_is_unknown_is_answered_with_what_is_near() {
         "sha:xyz",
         "tree:123",
         "",
-        "channel:production",
+        "channels:production",
         "workspace:x",
     ] {
         assert_eq!(

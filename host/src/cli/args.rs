@@ -1,6 +1,7 @@
 //! The grammar of the command line. These comments are the manual: `--help` prints them, and docs/cli.md is made of them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use baton::context::Overrides;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,7 +26,7 @@ pub(crate) struct Global {
     pub(crate) store: Option<String>,
     /// How results are printed
     #[arg(long, global = true, env = "BATON_FORMAT", value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: FormatArg,
     /// A file with defaults for these options. Default: baton.toml here or in a directory above
     #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -72,7 +73,7 @@ impl Global {
     pub(crate) fn or(self, other: Global) -> Global {
         Global {
             store: self.store.or(other.store),
-            format: if self.format == Format::default() {
+            format: if self.format == FormatArg::default() {
                 other.format
             } else {
                 self.format
@@ -87,12 +88,30 @@ impl Global {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum FormatArg {
     /// For people
     #[default]
     Text,
     /// For scripts: one JSON value on standard output, described in docs/json.md
     Json,
+    /// For show: an in-toto Statement with the build's provenance (SLSA provenance v1)
+    Intoto,
+}
+
+/// What all commands know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+impl From<FormatArg> for Format {
+    fn from(arg: FormatArg) -> Format {
+        match arg {
+            FormatArg::Text | FormatArg::Intoto => Format::Text,
+            FormatArg::Json => Format::Json,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +121,13 @@ pub(crate) enum Command {
     Latest(Latest),
     Builds(Builds),
     Show(Show),
+    Diff(Diff),
+    Promote(Promote),
+    Rollback(Rollback),
+    Release(Release),
+    History(History),
+    Verify(Verify),
+    Prune(Prune),
     Policy(Policy),
     /// Check the runner, the store and the set-up, and say what to mend
     Doctor,
@@ -130,6 +156,9 @@ pub(crate) struct Persist {
     /// What to do where another job of the workspace persisted other bytes under the same path
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) on_conflict: OnConflict,
+    /// Sign the build with this Ed25519 key: a PEM file, or env:NAME for a variable that holds one
+    #[arg(long, env = "BATON_SIGN", value_name = "KEY")]
+    pub(crate) sign: Option<KeySource>,
     /// Print what would be stored, and store nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -140,7 +169,7 @@ pub(crate) struct Persist {
 /// Bring files into a directory
 ///
 /// SELECTOR is workspace (what this workflow persisted), latest, latest@BRANCH, build:1234, sha:abc123, tag:v1.2,
-/// workflow:ID or tree:ID. A file appears under its name only when it is complete and verified; what is equal already is
+/// channel:NAME, workflow:ID or tree:ID. A file appears under its name only when it is complete and verified; what is equal already is
 /// left alone, and so is what the artifact does not have.
 #[derive(Debug, Args)]
 pub(crate) struct Attach {
@@ -159,11 +188,16 @@ pub(crate) struct Attach {
     /// What to do where two jobs persisted other bytes under the same path
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) on_conflict: OnConflict,
+    /// Refuse builds that are not signed by this Ed25519 key: a PEM file, or env:NAME for a variable that holds one
+    #[arg(long, env = "BATON_REQUIRE_SIGNED", value_name = "KEY")]
+    pub(crate) require_signed: Option<KeySource>,
     /// Print each step, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
+    #[command(flatten)]
+    pub(crate) strict: StrictArgs,
 }
 
 /// Print the latest build of a branch
@@ -173,6 +207,8 @@ pub(crate) struct Attach {
 pub(crate) struct Latest {
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
+    #[command(flatten)]
+    pub(crate) strict: StrictArgs,
 }
 
 /// List builds, newest first
@@ -207,8 +243,181 @@ pub(crate) struct Show {
     /// Which, as for attach
     #[arg(default_value = "latest")]
     pub(crate) selector: String,
+    /// With --format intoto: print the statement as a DSSE envelope, signed by this Ed25519 key: a PEM file, or env:NAME
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<KeySource>,
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
+    #[command(flatten)]
+    pub(crate) strict: StrictArgs,
+}
+
+/// Show what differs between the files of two builds
+///
+/// Compares paths, kinds, contents and permission bits, not times. No contents are fetched for it.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The first, as for attach
+    pub(crate) before: String,
+    /// The second
+    pub(crate) after: String,
+    /// Print sums only
+    #[arg(long)]
+    pub(crate) stat: bool,
+    #[command(flatten)]
+    pub(crate) look_up: LookUpArgs,
+}
+
+/// Point a channel at a build
+///
+/// A channel that is held does not move, nor does one that points to a newer build, unless --if-current says which build
+/// it is to leave: so a slow old job undoes nothing. Both end with exit code 3.
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// The build, for example latest or build:1234
+    pub(crate) selector: String,
+    /// The channel, for example production
+    pub(crate) channel: String,
+    /// Why. Kept in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Only if the channel points to this build now
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) if_current: Option<String>,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
+}
+
+/// Go back to an earlier build, and stay there until it is released
+///
+/// On a channel, a step back is to the build that it pointed to before. On a branch, latest answers an earlier build.
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) pointer: PointerArgs,
+    /// To this build, instead of one back
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "steps")]
+    pub(crate) to: Option<String>,
+    /// This many builds back
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) steps: u32,
+    /// Why. Kept in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Let the next promote move the channel, or the next build be the latest of the branch
+    #[arg(long)]
+    pub(crate) no_hold: bool,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
+}
+
+/// End the hold of a rollback
+///
+/// A channel stays where it is, and can be promoted again. The latest of a branch is its newest build again.
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    #[command(flatten)]
+    pub(crate) pointer: PointerArgs,
+    /// Why. Kept in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
+}
+
+/// List the moves of a channel or a branch, newest first
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) pointer: PointerArgs,
+    /// At most this many
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
+}
+
+/// What is moved: a channel, or the latest of a branch.
+#[derive(Debug, Args)]
+pub(crate) struct PointerArgs {
+    /// The channel, for example production
+    #[arg(required_unless_present = "branch", conflicts_with = "branch")]
+    pub(crate) channel: Option<String>,
+    /// The latest of this branch, instead of a channel
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+}
+
+/// Whose channel it is, and who moves it.
+#[derive(Debug, Args)]
+pub(crate) struct WhoArgs {
+    /// The artifact. Default: default
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Only builds of this job. May be repeated
+    #[arg(long)]
+    pub(crate) job: Vec<String>,
+    /// The project. Default: as the runner or git says
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// Who does it. Default: as the runner says
+    #[arg(long)]
+    pub(crate) actor: Option<String>,
+}
+
+/// Check that the store holds what it says
+///
+/// Reads records, trees and their references, and looks for each pack; --data reads every byte. Lists each damage with
+/// the builds that it hurts, and ends with exit code 1 if there is any. Never changes the store.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Which builds, as for attach. Default: latest
+    #[arg(conflicts_with = "all")]
+    pub(crate) selector: Option<String>,
+    /// All builds of all projects in the store, and all channels
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Read every byte, and check every digest
+    #[arg(long)]
+    pub(crate) data: bool,
+    /// Also check that each build is signed by this Ed25519 key: a PEM file, or env:NAME for a variable that holds one
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<KeySource>,
+    #[command(flatten)]
+    pub(crate) look_up: LookUpArgs,
+}
+
+/// Remove builds that are not kept, and what only they used
+///
+/// Always kept are the newest build of each branch and job, what a channel or a rollback points to, and what is younger
+/// than the grace period. Without any --keep rule no build is removed but those of branches that are gone. What nothing
+/// uses any more is deleted by a later prune, after the grace period.
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Keep the last N builds of each branch
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_last: Option<u32>,
+    /// Keep what is younger, for example 90d or 12h
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    pub(crate) keep_within: Option<Duration>,
+    /// Keep builds of tags
+    #[arg(long)]
+    pub(crate) keep_tags: bool,
+    /// These branches do not exist any more: do not keep their newest build. May be repeated
+    #[arg(long, value_name = "BRANCH", value_delimiter = ',')]
+    pub(crate) branches_gone: Vec<String>,
+    /// Remove builds whose record or tree is missing or damaged, whatever else would keep them
+    #[arg(long)]
+    pub(crate) drop_damaged: bool,
+    /// How long what nothing uses stays: longer than any persist or attach takes
+    #[arg(long, default_value = "24h", value_name = "AGE", value_parser = humantime::parse_duration)]
+    pub(crate) grace: Duration,
+    /// Print the plan, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The project whose builds are judged. Default: as the runner or git says
+    #[arg(long)]
+    pub(crate) project: Option<String>,
 }
 
 /// Print what a command would be granted, without running it
@@ -242,6 +451,34 @@ pub(crate) struct LookUpArgs {
     /// The workspace. Default: as the runner says
     #[arg(long, value_name = "ID")]
     pub(crate) workspace: Option<String>,
+}
+
+/// What is done about damage.
+#[derive(Debug, Args)]
+pub(crate) struct StrictArgs {
+    /// Fail where the latest build is damaged, instead of taking the newest intact one
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Where a key comes from: never from the command line itself, which others can see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// A PEM file.
+    File(PathBuf),
+    /// A variable that holds PEM text.
+    Variable(String),
+}
+
+impl std::str::FromStr for KeySource {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<KeySource, Self::Err> {
+        Ok(match text.strip_prefix("env:") {
+            Some(name) => KeySource::Variable(name.to_owned()),
+            None => KeySource::File(text.into()),
+        })
+    }
 }
 
 /// Which build this is, where the runner does not say or is wrong. docs/runners.md has where each comes from.

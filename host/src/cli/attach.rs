@@ -11,7 +11,7 @@ use super::args::{Attach, Format};
 use super::failure::Failure;
 use super::output::{attached_json, counted, files, named, print_json, say, sized, step_json, warnings_json};
 use super::progress::Talk;
-use super::settings::Settings;
+use super::settings::{Settings, verifying_key};
 
 pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
     let Attach {
@@ -20,10 +20,15 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
         only,
         clean,
         on_conflict,
+        require_signed,
         dry_run,
         look_up,
+        strict,
     } = args;
-    let scope = settings.scope(selector, look_up)?;
+    let mut settings = settings.clone();
+    settings.options.require_signed = require_signed.as_ref().map(verifying_key).transpose()?;
+    let settings = &settings;
+    let scope = settings.scope(selector, look_up, strict.strict)?;
     let request = AttachRequest {
         scope,
         only,

@@ -1,26 +1,28 @@
 //! `baton latest`, `baton builds`, `baton show`: questions about builds.
 
 use baton::context::Overrides;
-use baton::{Build, Kind, Query, Scope, TreeEntry};
+use baton::{Baton, Build, Kind, Query, Resolution, Scope, TreeEntry};
 use serde_json::{Value, json};
 
-use super::args::{Builds, Format, Latest, Show};
+use super::args::{Builds, Format, KeySource, Latest, Show};
 use super::failure::Failure;
 use super::output::{
-    age, builds_json, counted, entry_json, escaped, files, named, print, print_json, say, sized,
+    age, builds_json, counted, entry_json, escaped, files, named, print, print_json, print_table, say, sized,
+    warn, warnings_json,
 };
-use super::settings::Settings;
+use super::settings::{Settings, signing_key};
 
 pub(crate) fn latest(settings: &Settings, args: Latest) -> Result<(), Failure> {
-    let scope = settings.scope("latest".to_owned(), args.look_up)?;
-    let builds = settings.reader()?.resolve(&scope)?;
-    match (settings.format, builds.first()) {
-        (Format::Json, _) => print_json(&json!({ "builds": builds_json(&builds) })),
-        (Format::Text, Some(build)) => {
-            say(&format!("{}: {}", named(build), about(build)));
-            print(&build.selector);
-        }
-        (Format::Text, None) => {}
+    let scope = settings.scope("latest".to_owned(), args.look_up, args.strict.strict)?;
+    let Resolution { builds, warnings } = settings.reader()?.resolve(&scope)?;
+    if settings.format == Format::Json {
+        print_json(&json!({ "builds": builds_json(&builds), "warnings": warnings_json(&warnings) }));
+        return Ok(());
+    }
+    warn(&warnings);
+    if let Some(build) = builds.first() {
+        say(&format!("{}: {}", named(build), about(build)));
+        print(&build.selector);
     }
     Ok(())
 }
@@ -54,10 +56,9 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         ..Overrides::default()
     })?;
     let scope = Scope {
-        selector: "latest".to_owned(),
         name,
         jobs: job,
-        context,
+        ..baton::request::scope("latest", context)
     };
     let builds = settings.reader()?.list(&Query {
         scope,
@@ -110,35 +111,26 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_table(rows: &[Vec<String>]) {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or_default())
-        .collect();
-    for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        print(cells.join("  ").trim_end());
+pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), Failure> {
+    let scope = settings.scope(args.selector, args.look_up, args.strict.strict)?;
+    let baton = settings.reader()?;
+    if intoto {
+        return print_statements(&baton, &scope, args.sign.as_ref());
     }
-}
-
-pub(crate) fn show(settings: &Settings, args: Show) -> Result<(), Failure> {
-    let scope = settings.scope(args.selector, args.look_up)?;
-    let details = settings.reader()?.show(&scope)?;
+    if args.sign.is_some() {
+        return Err(anyhow::anyhow!("--sign needs --format intoto: it signs the statement").into());
+    }
+    let details = baton.show(&scope)?;
     if settings.format == Format::Json {
         let entries: Value = details.entries.iter().map(entry_json).collect();
-        print_json(&json!({ "builds": builds_json(&details.builds), "entries": entries }));
+        print_json(&json!({
+            "builds": builds_json(&details.builds),
+            "entries": entries,
+            "warnings": warnings_json(&details.warnings),
+        }));
         return Ok(());
     }
+    warn(&details.warnings);
     for build in &details.builds {
         for (field, value) in fields(build) {
             print(&format!("{field:12} {}", escaped(&value)));
@@ -147,6 +139,22 @@ pub(crate) fn show(settings: &Settings, args: Show) -> Result<(), Failure> {
     }
     for entry in &details.entries {
         print(&line(entry));
+    }
+    Ok(())
+}
+
+/// Prints a statement a line, for each build that the selector means: as it is, or in an envelope.
+fn print_statements(baton: &Baton, scope: &Scope, key: Option<&KeySource>) -> Result<(), Failure> {
+    let key = key.map(signing_key).transpose()?;
+    let Resolution { builds, warnings } = baton.resolve(scope)?;
+    warn(&warnings);
+    for build in &builds {
+        let statement = baton.statement(build)?;
+        let shown = match &key {
+            Some(key) => key.sign(&statement.payload_type, &statement.payload),
+            None => statement.payload,
+        };
+        print(&String::from_utf8_lossy(&shown));
     }
     Ok(())
 }
@@ -178,6 +186,8 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
         ("url", build.url.clone()),
         ("actor", build.actor.clone()),
         ("persisted", Some(age(build.created_ms))),
+        ("by baton", Some(build.baton.clone()).filter(|it| !it.is_empty())),
+        ("component", build.component.clone()),
         ("tree", Some(build.tree.clone())),
         (
             "files",

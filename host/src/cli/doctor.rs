@@ -188,7 +188,7 @@ fn probe(store: &dyn ObjectStore) -> Result<(), String> {
             .filter_map(|racer| racer.join().ok().and_then(Result::err))
             .collect()
     });
-    store.delete(key).map_err(|error| described(&error))?;
+    store.delete(&[key]).map_err(|error| described(&error))?;
     if let Some(error) = errors.first() {
         return Err(error.clone());
     }

@@ -62,7 +62,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         let code = match self {
             Failure::Reported(code) => *code,
-            Failure::Run(Error::Plugin(PluginError::NothingMatched(_))) => 3,
+            Failure::Run(Error::Plugin(PluginError::NothingMatched(_) | PluginError::Stale(_))) => 3,
             Failure::Run(Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Engine(_)) => {
                 70
             }
@@ -129,6 +129,7 @@ fn shown_error(error: &Error) -> Shown {
         Error::Plugin(PluginError::Invalid(it)) => ("invalid", it),
         Error::Plugin(PluginError::MissingContext(it)) => ("missing-context", it),
         Error::Plugin(PluginError::NothingMatched(it)) => ("nothing-matched", it),
+        Error::Plugin(PluginError::Stale(it)) => ("stale", it),
         Error::Plugin(PluginError::Conflict(it)) => ("conflict", it),
         Error::Plugin(PluginError::Unsupported(it)) => ("unsupported", it),
         Error::Plugin(PluginError::Files(it)) => ("files", it),
@@ -176,6 +177,7 @@ fn shown_host(error: &Error) -> Shown {
         Error::Engine(_) => ("internal", "engine"),
         Error::Memory { .. } => ("limit", "memory-limit"),
         Error::Timeout { .. } => ("limit", "time-limit"),
+        Error::Unsigned { .. } => ("invalid", "not-signed"),
         Error::Interrupted => ("interrupted", "interrupted"),
         Error::ComponentFile { .. } | Error::ComponentInvalid { .. } => ("invalid", "wrong-component"),
         Error::Directory {

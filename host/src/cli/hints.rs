@@ -11,6 +11,8 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "build-exists",
         "to persist more from the same job, give it another name with --name",
     ),
+    ("build-gone", "choose another build: `baton builds` lists them"),
+    ("channel-held", ""),
     ("command", ""),
     (
         "component-failed",
@@ -19,6 +21,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "damaged",
         "attach another build (`baton builds` lists them); to repair it, remove the damaged object and persist the files again",
+    ),
+    (
+        "damaged-skipped",
+        "persist again, or find out with `baton verify --data` what is damaged",
     ),
     (
         "directory-in-the-way",
@@ -45,6 +51,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "file-too-large",
         "use a file system that takes files of this size",
     ),
+    ("held", ""),
     (
         "incomplete-build",
         "wait until all parallel nodes have persisted, or attach with the selector of another build",
@@ -62,11 +69,13 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "leftover-skipped",
         "the next attach into this directory removes it",
     ),
+    ("list-too-large", ""),
     ("memory-limit", "raise --memory-mib, or split the artifact"),
     (
         "missing-context",
         "set the variable, or give the flag of the same name",
     ),
+    ("moved-meanwhile", "run it again"),
     (
         "name-not-utf8",
         "rename it, or exclude its directory with '!PATH'",
@@ -80,9 +89,18 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "`baton builds` lists what there is; check --project, --branch and --name",
     ),
     (
+        "no-earlier-build",
+        "`baton history` and `baton builds` list what there is; name the build with --to",
+    ),
+    (
+        "no-channel",
+        "check the name, --name and --project; `baton promote SELECTOR CHANNEL` makes a channel",
+    ),
+    (
         "no-files",
         "check the path: it is relative to --root; --if-no-files warn|ignore goes on without",
     ),
+    ("no-history", ""),
     (
         "no-space",
         "free some space, and run it again: nothing was left half-written",
@@ -93,12 +111,30 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "name another directory with --store: an empty one, or one that baton made",
     ),
     (
+        "not-current",
+        "look what is there with `baton history`, and decide anew",
+    ),
+    (
         "not-found",
         "something else removed it meanwhile: run it again when that is done",
+    ),
+    ("not-held", ""),
+    ("not-one-build", ""),
+    (
+        "not-signed",
+        "persist it again with --sign, or attach a build that this key has signed",
     ),
     (
         "object-too-large",
         "the store holds something that baton did not write: check --store",
+    ),
+    (
+        "older-build",
+        "to go back, use `baton rollback`; to replace just that build, name it with --if-current",
+    ),
+    (
+        "other-branch",
+        "`baton builds --branch NAME` lists the builds that can be its latest",
     ),
     (
         "path-conflict",
@@ -109,11 +145,13 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "permission-denied",
         "give this user the permission, or exclude the path with '!PATH'",
     ),
+    ("pruned-meanwhile", "run it again"),
     ("read-only", "choose a place that can be written to"),
     (
         "reserved-name",
         "rename .baton-attach in the artifact: attach needs that name for itself",
     ),
+    ("rolled-back", ""),
     ("root-missing", "--root must name a directory that exists"),
     (
         "root-unusable",
@@ -121,6 +159,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("special-bits-dropped", ""),
     ("special-file", "exclude it with '!PATH'"),
+    ("statement-too-large", ""),
     ("store", ""),
     (
         "store-missing",
@@ -137,6 +176,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("too-many-layers", "give the workspace another name"),
     ("too-many-open-files", "raise `ulimit -n`, or lower --workers"),
     ("tree-too-large", "persist in several artifacts"),
+    (
+        "unsafe-to-prune",
+        "`baton verify --all` lists what is damaged; persist those builds again, or remove them with --drop-damaged",
+    ),
     ("wrong-commit", ""),
     (
         "wrong-component",
@@ -144,9 +187,12 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("wrong-context", ""),
     ("wrong-glob", ""),
+    ("wrong-key", ""),
     ("wrong-name", ""),
     ("wrong-node", ""),
+    ("wrong-reason", "give a shorter --reason"),
     ("wrong-selector", ""),
+    ("wrong-steps", ""),
 ];
 
 /// Returns the hint for a code, where there is more to say than the message does.

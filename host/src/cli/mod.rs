@@ -3,7 +3,9 @@
 mod args;
 mod attach;
 mod builds;
+mod channels;
 mod component;
+mod diff;
 mod doctor;
 mod failure;
 mod hints;
@@ -11,13 +13,15 @@ mod output;
 mod persist;
 mod policy;
 mod progress;
+mod prune;
 mod settings;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, FormatArg};
 use failure::Failure;
 use settings::Settings;
 
@@ -25,7 +29,7 @@ use settings::Settings;
 pub(crate) fn run() -> ExitCode {
     // Clap prints usage errors itself, and ends with code 2.
     let cli = Cli::parse();
-    let format = cli.global.format;
+    let format = cli.global.format.into();
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -36,13 +40,23 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
+    if cli.global.format == FormatArg::Intoto && !matches!(cli.command, Command::Show(_)) {
+        return Err(anyhow::anyhow!("--format intoto is for `baton show`").into());
+    }
     let settings = Settings::read(&cli.global)?;
     match cli.command {
         Command::Persist(args) => persist::run(&settings, args),
         Command::Attach(args) => attach::run(&settings, args),
         Command::Latest(args) => builds::latest(&settings, args),
         Command::Builds(args) => builds::list(&settings, args),
-        Command::Show(args) => builds::show(&settings, args),
+        Command::Show(args) => builds::show(&settings, args, cli.global.format == FormatArg::Intoto),
+        Command::Diff(args) => diff::run(&settings, args),
+        Command::Promote(args) => channels::promote(&settings, args),
+        Command::Rollback(args) => channels::rollback(&settings, args),
+        Command::Release(args) => channels::release(&settings, args),
+        Command::History(args) => channels::history(&settings, args),
+        Command::Verify(args) => verify::run(&settings, args),
+        Command::Prune(args) => prune::run(&settings, args),
         Command::Policy(args) => policy::run(cli.global, &args),
         Command::Doctor => doctor::run(&settings),
         Command::Component => component::run(&settings),

@@ -32,6 +32,28 @@ pub(crate) fn warn(warnings: &[Problem]) {
     }
 }
 
+/// Prints rows whose columns are lined up. The first one is the heading.
+pub(crate) fn print_table(rows: &[Vec<String>]) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or_default())
+        .collect();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        print(cells.join("  ").trim_end());
+    }
+}
+
 /// Returns a build as JSON.
 pub(crate) fn build_json(build: &Build) -> Value {
     json!({
@@ -54,6 +76,8 @@ pub(crate) fn build_json(build: &Build) -> Value {
         "url": build.url,
         "actor": build.actor,
         "created_ms": build.created_ms,
+        "baton": build.baton,
+        "component": build.component,
         "tree": build.tree,
         "files": build.files,
         "bytes": build.bytes,
@@ -173,10 +197,15 @@ pub(crate) fn counted(number: u64) -> String {
 
 /// Returns `3 files` or `1 file`.
 pub(crate) fn files(number: u64) -> String {
+    several(number, "file")
+}
+
+/// Returns a number of things that take an `s`.
+pub(crate) fn several(number: u64, thing: &str) -> String {
     format!(
-        "{} {}",
+        "{} {thing}{}",
         counted(number),
-        if number == 1 { "file" } else { "files" }
+        if number == 1 { "" } else { "s" }
     )
 }
 

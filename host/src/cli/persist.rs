@@ -12,7 +12,7 @@ use super::output::{
     counted, files, named, persisted_json, print, print_json, say, sized, step_json, warnings_json,
 };
 use super::progress::Talk;
-use super::settings::Settings;
+use super::settings::{Settings, signing_key};
 
 pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
     let Persist {
@@ -21,9 +21,13 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         root,
         if_no_files,
         on_conflict,
+        sign,
         dry_run,
         build,
     } = *args;
+    let mut settings = settings.clone();
+    settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
+    let settings = &settings;
     let context = settings.context(&build.into())?.into();
     let request = PersistRequest {
         name,

@@ -73,8 +73,17 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         Command::Persist(args) => vec![directory("read", &args.root), store("read, write")],
         Command::Attach(args) if args.dry_run => vec![directory("read", &args.at), store("read")],
         Command::Attach(args) => vec![directory("read, write", &args.at), store("read")],
-        Command::Latest(_) | Command::Builds(_) | Command::Show(_) | Command::Doctor => {
-            vec![none("directory"), store("read")]
+        Command::Latest(_)
+        | Command::Builds(_)
+        | Command::Show(_)
+        | Command::Diff(_)
+        | Command::History(_)
+        | Command::Verify(_)
+        | Command::Doctor => vec![none("directory"), store("read")],
+        Command::Prune(args) if args.dry_run => vec![none("directory"), store("read")],
+        Command::Prune(_) => vec![none("directory"), store("read, write, delete")],
+        Command::Promote(_) | Command::Rollback(_) | Command::Release(_) => {
+            vec![none("directory"), store("read, write")]
         }
         Command::Policy(_) | Command::Component => vec![none("directory"), none("store")],
     };

@@ -2,14 +2,16 @@
 
 use std::io::IsTerminal;
 
-use baton::{Planned, Problem, Progress, Step, Task};
+use baton::{Damage, Planned, Problem, Progress, Step, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{action_name, escaped, files, print, say, sized, warn};
+use super::output::{action_name, escaped, files, print, say, several, sized, warn};
 
 /// Talks about one transfer.
 pub(crate) struct Talk {
     verb: &'static str,
+    /// What is counted: files, but where nothing is moved, packs.
+    counted: fn(u64) -> String,
     dry_run: bool,
     bar: Option<ProgressBar>,
     files: u64,
@@ -26,6 +28,7 @@ impl Talk {
     pub(crate) fn new(verb: &'static str, dry_run: bool) -> Talk {
         Talk {
             verb,
+            counted: files,
             dry_run,
             bar: None,
             files: 0,
@@ -33,6 +36,13 @@ impl Talk {
             steps: Vec::new(),
             planned_files: 0,
             planned_bytes: 0,
+        }
+    }
+
+    pub(crate) fn of_packs(verb: &'static str) -> Talk {
+        Talk {
+            counted: |number| several(number, "pack"),
+            ..Talk::new(verb, false)
         }
     }
 
@@ -61,6 +71,13 @@ impl Progress for Talk {
         say("waiting: another attach is running in this directory");
     }
 
+    fn fell_back(&mut self, damage: &Damage) {
+        // The next plan warns of it.
+        let _ = damage;
+        self.end();
+        self.files = 0;
+    }
+
     fn planned(&mut self, plan: &Planned) -> bool {
         warn(&plan.warnings);
         self.warnings.clone_from(&plan.warnings);
@@ -82,7 +99,7 @@ impl Progress for Talk {
             say(&format!(
                 "{}: {}, {}",
                 self.verb,
-                files(plan.files),
+                (self.counted)(plan.files),
                 sized(plan.bytes)
             ));
         }
@@ -92,7 +109,7 @@ impl Progress for Talk {
     fn done(&mut self, task: &Task) {
         self.files += task.files;
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{} {}", self.verb, files(self.files)));
+            bar.set_message(format!("{} {}", self.verb, (self.counted)(self.files)));
             bar.inc(task.bytes);
         }
     }

@@ -9,12 +9,13 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use baton::context::{Context, Git, Overrides, Surroundings};
 use baton::{
-    Baton, BuildContext, Component, DirectoryStore, Interrupt, ObjectStore, Options, Scope, StoreError,
+    Baton, BuildContext, Component, DirectoryStore, Interrupt, ObjectStore, Options, Scope, SigningKey,
+    StoreError, VerifyingKey,
 };
 use etcetera::BaseStrategy;
 use serde::Deserialize;
 
-use super::args::{Format, Global, LookUpArgs};
+use super::args::{Format, Global, KeySource, LookUpArgs};
 use super::failure::Failure;
 
 const CONFIG_NAME: &str = "baton.toml";
@@ -33,7 +34,7 @@ struct Config {
 }
 
 /// What holds for this run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) format: Format,
     /// The directory of the store.
@@ -72,7 +73,7 @@ impl Settings {
         let seconds = at_least_one("timeout-seconds", seconds, options.call_time_max.as_secs())?;
         options.call_time_max = Duration::from_secs(seconds);
         Ok(Settings {
-            format: global.format,
+            format: global.format.into(),
             store,
             config_file,
             options,
@@ -84,6 +85,11 @@ impl Settings {
     /// Opens the store to read from it, and loads the component.
     pub(crate) fn reader(&self) -> Result<Baton, Failure> {
         self.baton(Arc::new(DirectoryStore::open(&self.store)?))
+    }
+
+    /// Opens the store to add to it. It must be there: what a channel points to is in it.
+    pub(crate) fn adder(&self) -> Result<Baton, Failure> {
+        self.reader()
     }
 
     /// Opens the store to write to it, made if it is not there, and loads the component.
@@ -149,7 +155,7 @@ impl Settings {
     }
 
     /// Returns the scope of a look-up.
-    pub(crate) fn scope(&self, selector: String, args: LookUpArgs) -> Result<Scope, Failure> {
+    pub(crate) fn scope(&self, selector: String, args: LookUpArgs, strict: bool) -> Result<Scope, Failure> {
         let LookUpArgs {
             name,
             job,
@@ -164,11 +170,46 @@ impl Settings {
             ..Overrides::default()
         };
         Ok(Scope {
-            selector,
             name,
             jobs: job,
-            context: self.look_up_context(&overrides)?,
+            strict,
+            ..baton::request::scope(&selector, self.look_up_context(&overrides)?)
         })
+    }
+}
+
+/// Reads the key that signs.
+pub(crate) fn signing_key(source: &KeySource) -> Result<SigningKey, Failure> {
+    let pem = key_text(source)?;
+    let key = SigningKey::from_pem(&pem).with_context(|| unusable(source))?;
+    Ok(key)
+}
+
+/// Reads the key that checks signatures.
+pub(crate) fn verifying_key(source: &KeySource) -> Result<VerifyingKey, Failure> {
+    let pem = key_text(source)?;
+    let key = VerifyingKey::from_pem(&pem).with_context(|| unusable(source))?;
+    Ok(key)
+}
+
+fn key_text(source: &KeySource) -> Result<String, Failure> {
+    if matches!(source, KeySource::File(path) if path.as_os_str().is_empty()) {
+        return Err(anyhow!(
+            "the name of a key is empty: give a PEM file, or env: and the name of a variable"
+        )
+        .into());
+    }
+    let text = match source {
+        KeySource::File(path) => std::fs::read_to_string(path).with_context(|| unusable(source))?,
+        KeySource::Variable(name) => std::env::var(name).with_context(|| unusable(source))?,
+    };
+    Ok(text)
+}
+
+fn unusable(source: &KeySource) -> String {
+    match source {
+        KeySource::File(path) => format!("the key in {} cannot be used", path.display()),
+        KeySource::Variable(name) => format!("the key in the variable {name} cannot be used"),
     }
 }
 

@@ -32,11 +32,21 @@ pub enum Access {
     Write,
 }
 
+/// What a store may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreAccess {
+    /// Objects are read.
+    Read,
+    /// Objects are put, too.
+    Add,
+    /// Objects are deleted, too.
+    Delete,
+}
+
 /// What one instance of the component is granted.
 pub(crate) struct Grants {
     pub(crate) store: Arc<dyn ObjectStore>,
-    /// Whether it may put objects.
-    pub(crate) store_access: Access,
+    pub(crate) store_access: StoreAccess,
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) limits: Limits,
     pub(crate) watch: Watch,
@@ -58,7 +68,7 @@ impl Grants {
     /// Makes the state of one instance: no environment, no arguments, no sockets, and one directory if any.
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
-        store_access: Access,
+        store_access: StoreAccess,
         directory: Option<Arc<Directory>>,
         limits: Limits,
     ) -> Result<Grants, Error> {

@@ -1,10 +1,13 @@
 //! The import `store`, on the store of the run.
 
-use super::{Access, Grants};
+use super::{Grants, StoreAccess};
 use crate::bindings::PluginError;
 use crate::bindings::store::{ByteRange, Host, PutMode, PutOutcome};
 use crate::problem;
 use crate::store::{self, Key, StoreError};
+
+/// As the WIT says.
+const DELETED_MAX: usize = 1000;
 
 /// What a call of the component gets: the outer failure ends the component, the inner one is an answer.
 type Served<T> = wasmtime::Result<Result<T, PluginError>>;
@@ -23,12 +26,7 @@ impl Host for Grants {
 
     fn put(&mut self, key: String, bytes: Vec<u8>, mode: PutMode) -> Served<PutOutcome> {
         self.watched(|grants| {
-            if grants.store_access == Access::Read {
-                return Err(problem::internal(
-                    "this run may only read from the store".to_owned(),
-                    &key,
-                ));
-            }
+            grants.check_access(StoreAccess::Add, &key)?;
             let mode = match mode {
                 PutMode::Create => store::PutMode::Create,
                 PutMode::Overwrite => store::PutMode::Overwrite,
@@ -40,6 +38,22 @@ impl Host for Grants {
         })
     }
 
+    fn delete(&mut self, keys: Vec<String>) -> Served<()> {
+        self.watched(|grants| {
+            let first = keys.first().map_or("", String::as_str);
+            grants.check_access(StoreAccess::Delete, first)?;
+            if keys.len() > DELETED_MAX {
+                let message = format!("at most {DELETED_MAX} objects are deleted at a time");
+                return Err(problem::internal(message, first));
+            }
+            let keys = keys
+                .iter()
+                .map(|key| parsed(key))
+                .collect::<Result<Vec<_>, _>>()?;
+            grants.store.delete(&keys).map_err(to_wit)
+        })
+    }
+
     fn list(&mut self, prefix: String, after: Option<String>, limit: u32) -> Served<Vec<String>> {
         self.watched(|grants| {
             store::check_prefix(&prefix).map_err(to_wit)?;
@@ -48,6 +62,19 @@ impl Host for Grants {
                 .list(&prefix, after.as_deref(), limit.clamp(1, 1000) as usize)
                 .map_err(to_wit)
         })
+    }
+}
+
+impl Grants {
+    fn check_access(&self, wanted: StoreAccess, key: &str) -> Result<(), PluginError> {
+        if self.store_access >= wanted {
+            return Ok(());
+        }
+        let message = match self.store_access {
+            StoreAccess::Read => "this run may only read from the store",
+            StoreAccess::Add | StoreAccess::Delete => "this run may not delete from the store",
+        };
+        Err(problem::internal(message.to_owned(), key))
     }
 }
 

@@ -340,16 +340,18 @@ impl ObjectStore for DirectoryStore {
         Ok(keys)
     }
 
-    fn delete(&self, key: Key<'_>) -> Result<(), StoreError> {
-        self.settling
-            .settle()
-            .map_err(|source| self.failed("removed", key.as_str(), source))?;
-        match fs::remove_file(self.path(key)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(self.failed("removed", key.as_str(), error))
+    fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError> {
+        for key in keys {
+            let failed = |source| self.failed("removed", key.as_str(), source);
+            self.settling.settle().map_err(failed)?;
+            match fs::remove_file(self.path(*key)) {
+                Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Err(failed(error));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     fn location(&self) -> String {

@@ -98,8 +98,8 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// names compared are of equal length.
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
 
-    /// Removes an object. One that is not there is not an error.
-    fn delete(&self, key: Key<'_>) -> Result<(), StoreError>;
+    /// Removes objects. One that is not there is not an error; after a failure some may be gone.
+    fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError>;
 
     /// Returns how people name this store. Never with a secret in it.
     fn location(&self) -> String;

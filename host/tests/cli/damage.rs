@@ -63,7 +63,7 @@ impl Scene {
     fn refused(&self, selector: &str, code: i32) -> Ran {
         let ran = self
             .job
-            .run(["attach", selector, "--at", "out"])
+            .run(["attach", selector, "--at", "out", "--strict"])
             .ends(code)
             .tells("error: ")
             .tells("hint: ");

@@ -28,7 +28,7 @@ fn is_build(build: &Value) {
     has(
         build,
         "selector artifact project branch tag commit number order workflow workspace job node \
-         pull_request fork eligible runner url actor created_ms tree files bytes",
+         pull_request fork eligible runner url actor created_ms baton component tree files bytes",
     );
     has(&build["order"], "run attempt");
 }
@@ -95,11 +95,18 @@ fn questions_about_builds_answer_with_builds() {
     job.baton("persist tree").succeeds();
     for words in ["latest", "builds", "builds --commit 0000"] {
         let answer = job.json(words);
-        has(&answer, "builds");
+        has(
+            &answer,
+            if words == "latest" {
+                "builds warnings"
+            } else {
+                "builds"
+            },
+        );
         is_build(&answer["builds"][0]);
     }
     let shown = job.json("show");
-    has(&shown, "builds entries");
+    has(&shown, "builds entries warnings");
     let entry = |path: &str| {
         shown["entries"]
             .as_array()
@@ -336,4 +343,106 @@ fn standard_output_is_only_data() {
     // A reader that goes away is no error.
     job.bash("baton show | true; set +o pipefail; baton show | head -n 1")
         .succeeds();
+}
+
+#[test]
+fn moves_report_the_event() {
+    let place = Place::new();
+    let job = job(&place);
+    job.baton("persist tree").succeeds();
+    job.clone()
+        .set("CIRCLE_BUILD_NUM", "8")
+        .baton("persist tree")
+        .succeeds();
+    let event = |answer: &Value| {
+        let keys = "pointer sequence action build previous based_on held reason actor runner url created_ms";
+        has(answer, keys);
+        has(&answer["build"], "selector number order");
+    };
+    for words in [
+        "promote build:7 production",
+        "promote latest production",
+        "rollback production --reason broken",
+        "release production",
+        "rollback --branch main",
+    ] {
+        let answer = job.json(words);
+        has(&answer, "event builds warnings");
+        event(&answer["event"]);
+        is_build(&answer["builds"][0]);
+    }
+    let history = job.json("history production");
+    has(&history, "events");
+    history["events"].as_array().unwrap().iter().for_each(event);
+    assert_eq!(history["events"][1]["reason"], "broken");
+    assert_eq!(history["events"][0]["pointer"]["channel"], "production");
+    let latest = job.json("latest");
+    has(&latest["warnings"][0], "code message subject");
+    assert_eq!(latest["warnings"][0]["code"], "held");
+}
+
+#[test]
+fn differences_are_listed_with_both_sides() {
+    let place = Place::new();
+    let first = job(&place);
+    first.baton("persist tree").succeeds();
+    let second = first.clone().set("CIRCLE_BUILD_NUM", "8");
+    write_all(second.dir(), &[("tree/dir/file", "changed!"), ("tree/new", "x")]);
+    second.baton("persist tree").succeeds();
+    let diff = second.json("diff build:7 build:8");
+    has(&diff, "before after changes sums warnings");
+    is_build(&diff["before"][0]);
+    has(&diff["sums"], "added removed changed mode");
+    assert_eq!(figures(&diff["sums"]["added"], "files bytes"), [1, 1]);
+    assert_eq!(
+        figures(&diff["sums"]["changed"], "files bytes_before bytes_after"),
+        [1, 7, 8]
+    );
+    let changes = diff["changes"].as_array().unwrap();
+    changes
+        .iter()
+        .for_each(|change| has(change, "change before after"));
+    let what: Vec<_> = changes
+        .iter()
+        .map(|change| change["change"].as_str().unwrap())
+        .collect();
+    assert_eq!(what, ["changed", "added"]);
+    assert_eq!(second.json("diff build:7 build:8 --stat")["changes"], Value::Null);
+}
+
+#[test]
+fn verify_and_prune_report_what_they_found() {
+    let place = Place::new();
+    let first = job(&place);
+    first.baton("persist tree").succeeds();
+    let second = first.clone().set("CIRCLE_BUILD_NUM", "8");
+    write_all(second.dir(), &[("tree/dir/file", "changed")]);
+    second.baton("persist tree").succeeds();
+    let verified = first.json("verify --all --data");
+    has(&verified, "records trees packs bytes findings unsigned seconds");
+    assert_eq!(verified["findings"], serde_json::json!([]));
+    let plan = first.json("prune --keep-last 1 --grace 0s --dry-run");
+    has(&plan, "dry_run builds deleted condemned removed overtaken");
+    assert_eq!(
+        (&plan["dry_run"], &plan["removed"]),
+        (&Value::Bool(true), &Value::Null)
+    );
+    plan["builds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .for_each(|decision| has(decision, "build keep reasons"));
+    let pruned = first.json("prune --keep-last 1 --grace 0s");
+    assert_eq!(
+        (&pruned["removed"], &pruned["overtaken"]),
+        (&Value::from(1), &Value::Bool(false))
+    );
+    has(&pruned["condemned"], "objects bytes");
+
+    let pack = place.store().keys("v1/packs/").pop().unwrap();
+    place.store().remove(&pack);
+    let ran = first.baton("verify --all --format json").ends(1);
+    let damaged: Value = serde_json::from_str(&ran.out).unwrap();
+    let finding = &damaged["findings"][0];
+    has(finding, "key message expected found builds");
 }

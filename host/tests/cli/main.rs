@@ -9,6 +9,7 @@
 
 mod attaching;
 mod bad_input;
+mod channels;
 mod crashes;
 mod damage;
 mod deduplication;
@@ -23,8 +24,10 @@ mod limits;
 mod many_builds;
 mod pipelines;
 mod place;
+mod races;
 mod repeated;
 mod round_trip;
 mod selectors;
 mod stored;
+mod upkeep;
 mod workspaces;

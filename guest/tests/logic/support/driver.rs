@@ -28,8 +28,8 @@ pub(crate) fn scope(selector: &str, context: Context) -> Scope {
     Scope {
         selector: selector.into(),
         name: Some("dist".into()),
-        jobs: Vec::new(),
         context,
+        ..Scope::default()
     }
 }
 
@@ -139,6 +139,7 @@ pub(crate) fn resolve(store: &impl Store, selector: &str, context: Context) -> R
 pub(crate) fn resolve_scope(store: &impl Store, scope: &Scope) -> Result<Vec<Record>> {
     let record = |layer: Layer| layer.record;
     Ok(lookup::resolve(store, scope)?
+        .layers
         .into_iter()
         .filter_map(record)
         .collect())

@@ -57,6 +57,7 @@ pub(crate) fn code(error: &Error) -> &str {
         Error::Invalid(it)
         | Error::MissingContext(it)
         | Error::NothingMatched(it)
+        | Error::Stale(it)
         | Error::Conflict(it)
         | Error::Unsupported(it)
         | Error::Files(it)

@@ -53,6 +53,10 @@ impl<S: Store> Store for Recording<'_, S> {
         self.inner.put(key, bytes, mode)
     }
 
+    fn delete(&self, keys: &[String]) -> Result<()> {
+        self.inner.delete(keys)
+    }
+
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>> {
         self.inner.list(prefix, start_after, limit)
     }
@@ -85,6 +89,10 @@ impl<S: Store> Store for Failing<'_, S> {
             }
         }
         self.inner.put(key, bytes, mode)
+    }
+
+    fn delete(&self, keys: &[String]) -> Result<()> {
+        self.inner.delete(keys)
     }
 
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>> {

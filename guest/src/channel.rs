@@ -1,0 +1,415 @@
+//! Moving what people deploy: promote, rollback, release, and the history of a channel or of a branch's latest.
+//!
+//! Every move is decided on the last event that was seen, and created under the next number. Who loses that race looks
+//! again and decides anew, so that a history has no gap, no number twice, and no move that nobody decided on.
+
+use crate::condemned::{Condemned, Removed};
+use crate::context::check_name;
+use crate::error::{Error, Problem, Result};
+use crate::event::{Action, Event, History, Pointer, history};
+use crate::lookup::{self, Scope};
+use crate::ports::{PutOutcome, Store};
+use crate::record::{BuildId, Record};
+
+/// Who loses the race for an event this often does not compete with movers, but with a defect.
+const TRIES_MAX: u32 = 1_000;
+/// A rollback goes back this many builds at most.
+const STEPS_MAX: u32 = 1_000;
+/// A reason longer than this, in bytes, belongs elsewhere.
+const REASON_BYTES_MAX: usize = 10_000;
+
+/// Points a channel at a build.
+#[derive(Debug, Clone)]
+pub struct Promote {
+    /// The build, and who asks.
+    pub scope: Scope,
+    /// The channel's name.
+    pub channel: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// What the channel must point to now.
+    pub if_current: Option<String>,
+}
+
+/// Where a rollback goes.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// To the build that a selector means.
+    Build(String),
+    /// This many builds back.
+    Steps(u32),
+}
+
+/// Goes back to an earlier build.
+#[derive(Debug, Clone)]
+pub struct Rollback {
+    /// What is moved.
+    pub pointer: Pointer,
+    /// The artifact, and who asks. Its selector has no meaning here.
+    pub scope: Scope,
+    /// Where to.
+    pub target: Target,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether to stay there until it is released.
+    pub hold: bool,
+}
+
+/// A move that was made.
+#[derive(Debug)]
+pub struct Moved {
+    /// The event that says so.
+    pub event: Event,
+    /// The build that is pointed to now: a record for each node.
+    pub records: Vec<Record>,
+    /// What the look-up of a selector warned of.
+    pub warnings: Vec<Problem>,
+}
+
+/// What a mover decided: the rest of the event follows from who moves what.
+struct Decision {
+    action: Action,
+    records: Vec<Record>,
+    held: bool,
+    newest: Option<BuildId>,
+    back: Option<u64>,
+    previous: Option<BuildId>,
+    warnings: Vec<Problem>,
+}
+
+/// Points a channel at the build that a selector means. A channel does not go back to an older build unless the caller
+/// says which one it replaces, and a held one does not move at all: so a slow old job undoes nothing.
+pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
+    check_name("a channel", &request.channel)?;
+    let pointer = Pointer::Channel(request.channel.clone());
+    let scope = &request.scope;
+    make_move(store, scope, &pointer, request.reason.as_deref(), |current, _| {
+        let (records, warnings) = one_build(store, scope)?;
+        let target = id(&records)?;
+        let now = current.map(|event| &event.build);
+        if let Some(selector) = &request.if_current {
+            let expected = Scope {
+                selector: selector.clone(),
+                ..scope.clone()
+            };
+            let expected = id(&one_build(store, &expected)?.0)?;
+            if now != Some(&expected) {
+                let message = format!("the channel points to {}, not to {expected}", shown(now));
+                return Err(Error::stale("not-current", message, &pointer.selector()));
+            }
+        }
+        if let Some(event) = current.filter(|event| event.held) {
+            return Err(Error::stale(
+                "channel-held",
+                event.rolled_back(),
+                &pointer.selector(),
+            ));
+        }
+        if let Some(now) = now.filter(|now| request.if_current.is_none() && target.order < now.order) {
+            let message = format!("the channel points to {now}, which is newer than {target}");
+            return Err(Error::stale("older-build", message, &pointer.selector()));
+        }
+        Ok(Decision {
+            action: Action::Promote,
+            // Promoted twice, it is still one step back to what was there before.
+            back: current.and_then(|event| match event.build == target {
+                true => event.back,
+                false => Some(event.sequence),
+            }),
+            previous: now.cloned(),
+            records,
+            held: false,
+            newest: None,
+            warnings,
+        })
+    })
+}
+
+/// Goes back to an earlier build.
+pub fn rollback(store: &impl Store, request: &Rollback) -> Result<Moved> {
+    let Rollback {
+        pointer,
+        scope,
+        target,
+        reason,
+        hold,
+    } = request;
+    if let Target::Steps(steps) = target
+        && !(1..=STEPS_MAX).contains(steps)
+    {
+        let message = format!("a rollback goes 1 to {STEPS_MAX} builds back");
+        return Err(Error::invalid("wrong-steps", message, &steps.to_string()));
+    }
+    make_move(store, scope, pointer, reason.as_deref(), |current, history| {
+        let mut decision = match pointer {
+            Pointer::Channel(_) => back_on_channel(store, request, current, history)?,
+            Pointer::Branch(branch) => back_on_branch(store, request, branch)?,
+        };
+        decision.held = *hold;
+        Ok(decision)
+    })
+}
+
+/// Ends a hold. A channel stays where it is, and can be promoted again; a branch's latest is its newest build again.
+pub fn release(store: &impl Store, scope: &Scope, pointer: &Pointer, reason: Option<&str>) -> Result<Moved> {
+    make_move(store, scope, pointer, reason, |current, _| {
+        if current.is_none() {
+            return Err(lookup::no_history(store, scope, pointer)?);
+        }
+        let Some(event) = current.filter(|event| event.action == Action::Rollback) else {
+            let message = "it is not held, so there is nothing to release";
+            return Err(Error::stale("not-held", message, &pointer.selector()));
+        };
+        let records = match pointer {
+            Pointer::Channel(_) => {
+                lookup::by_id(store, &scope.context.keys()?, scope.artifact(), &event.build)?
+            }
+            Pointer::Branch(branch) => lookup::newest_of_branch(store, scope, branch)?,
+        };
+        Ok(Decision {
+            action: Action::Release,
+            newest: matches!(pointer, Pointer::Branch(_))
+                .then(|| id(&records))
+                .transpose()?,
+            records,
+            held: false,
+            back: event.back,
+            previous: Some(event.build.clone()),
+            warnings: Vec::new(),
+        })
+    })
+}
+
+/// Returns the last moves of a channel or a branch, the newest first, at most `limit`.
+pub fn events(store: &impl Store, scope: &Scope, pointer: &Pointer, limit: usize) -> Result<Vec<Event>> {
+    let events = history(scope.context.project()?, scope.artifact(), pointer).events(store, limit)?;
+    match events.is_empty() {
+        true => Err(lookup::no_history(store, scope, pointer)?),
+        false => Ok(events),
+    }
+}
+
+/// Decides on the last event and creates the next one, until no other mover comes between.
+fn make_move(
+    store: &impl Store,
+    scope: &Scope,
+    pointer: &Pointer,
+    reason: Option<&str>,
+    decide: impl Fn(Option<&Event>, &History) -> Result<Decision>,
+) -> Result<Moved> {
+    if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+        let message = format!("a reason has {REASON_BYTES_MAX} bytes at most");
+        return Err(Error::invalid("wrong-reason", message, ""));
+    }
+    let context = &scope.context;
+    let history = history(context.project()?, scope.artifact(), pointer);
+    for _ in 0..TRIES_MAX {
+        let current = history.last(store)?;
+        let decision = decide(current.as_ref(), &history)?;
+        let based_on = current.as_ref().map_or(0, |event| event.sequence);
+        let event = Event {
+            project: context.project()?.to_owned(),
+            artifact: scope.artifact().to_owned(),
+            pointer: pointer.clone(),
+            sequence: based_on + 1,
+            action: decision.action,
+            build: id(&decision.records)?,
+            previous: decision.previous,
+            based_on,
+            newest: decision.newest,
+            back: decision.back,
+            held: decision.held,
+            reason: reason.map(str::to_owned),
+            actor: context.actor.clone(),
+            runner: context.runner.clone(),
+            url: context.url.clone(),
+            created_ms: context.now_ms,
+        };
+        check_not_removed(store, &event)?;
+        if event.create(store)? == PutOutcome::AlreadyExists {
+            continue;
+        }
+        // A prune says what it removes, and then looks where everything points; a mover points, and then looks what is
+        // removed. So at least one of the two sees the other.
+        if let Err(error) = check_not_removed(store, &event) {
+            take_back(store, event, current)?;
+            return Err(error);
+        }
+        return Ok(Moved {
+            event,
+            records: decision.records,
+            warnings: decision.warnings,
+        });
+    }
+    let message = format!("other jobs moved it {TRIES_MAX} times meanwhile");
+    Err(Error::stale("moved-meanwhile", message, &pointer.selector()))
+}
+
+fn check_not_removed(store: &impl Store, event: &Event) -> Result<()> {
+    let build = Removed {
+        project: event.project.clone(),
+        artifact: event.artifact.clone(),
+        build: event.build.clone(),
+    };
+    match Condemned::last(store)?.builds.contains(&build) {
+        false => Ok(()),
+        true => {
+            let message = format!("a prune is removing {}", event.build);
+            Err(Error::stale("build-gone", message, &event.pointer.selector()))
+        }
+    }
+}
+
+/// Points back to where `before` pointed, unless somebody has moved on meanwhile.
+fn take_back(store: &impl Store, event: Event, before: Option<Event>) -> Result<()> {
+    let Some(before) = before else {
+        return Ok(());
+    };
+    let undone = Event {
+        sequence: event.sequence + 1,
+        based_on: event.sequence,
+        action: Action::Rollback,
+        build: before.build,
+        previous: Some(event.build),
+        back: before.back,
+        held: before.held,
+        reason: Some("a prune was removing the build".to_owned()),
+        ..event
+    };
+    undone.create(store).map(drop)
+}
+
+/// Returns the one job run that a scope's selector means.
+fn one_build(store: &impl Store, scope: &Scope) -> Result<(Vec<Record>, Vec<Problem>)> {
+    let resolved = lookup::resolve(store, scope)?;
+    let records: Vec<Record> = resolved
+        .layers
+        .into_iter()
+        .filter_map(|layer| layer.record)
+        .collect();
+    let mut ids = records.iter().map(Record::build_id);
+    match ids.next() {
+        Some(first) if ids.all(|other| other == first) => Ok((records, resolved.warnings)),
+        _ => Err(Error::invalid(
+            "not-one-build",
+            "this does not mean one build; a number, a commit, a tag, a channel or latest does",
+            &scope.selector,
+        )),
+    }
+}
+
+fn id(records: &[Record]) -> Result<BuildId> {
+    records
+        .first()
+        .map(Record::build_id)
+        .ok_or_else(|| Error::internal("a build of no record"))
+}
+
+fn shown(build: Option<&BuildId>) -> String {
+    build.map_or_else(|| "no build".to_owned(), BuildId::to_string)
+}
+
+/// Finds where a channel goes back to. Its builds form a chain: each event knows the one that a step back leads to.
+fn back_on_channel(
+    store: &impl Store,
+    request: &Rollback,
+    current: Option<&Event>,
+    history: &History,
+) -> Result<Decision> {
+    let scope = &request.scope;
+    let Some(current) = current else {
+        return Err(lookup::no_history(store, scope, &request.pointer)?);
+    };
+    let (records, back, warnings) = match &request.target {
+        Target::Steps(steps) => {
+            let mut event = current.clone();
+            for step in 0..*steps {
+                let Some(before) = event.back else {
+                    return Err(lookup::no_earlier(step, &current.build, &request.pointer));
+                };
+                event = history.get(store, before)?;
+            }
+            let keys = scope.context.keys()?;
+            let records = lookup::by_id(store, &keys, scope.artifact(), &event.build)?;
+            (records, event.back, Vec::new())
+        }
+        Target::Build(selector) => {
+            let wanted = Scope {
+                selector: selector.clone(),
+                ..scope.clone()
+            };
+            let (records, warnings) = one_build(store, &wanted)?;
+            let back = behind(store, history, current, &id(&records)?)?;
+            (records, back, warnings)
+        }
+    };
+    Ok(Decision {
+        action: Action::Rollback,
+        records,
+        held: true,
+        newest: None,
+        back,
+        previous: Some(current.build.clone()),
+        warnings,
+    })
+}
+
+/// Returns what a further step back from `target` leads to: what came before it in the chain, or, where it never was on
+/// the channel, the first that is older.
+fn behind(store: &impl Store, history: &History, current: &Event, target: &BuildId) -> Result<Option<u64>> {
+    let mut event = current.clone();
+    for _ in 0..STEPS_MAX {
+        if event.build == *target {
+            return Ok(event.back);
+        }
+        if event.build.order < target.order {
+            return Ok(Some(event.sequence));
+        }
+        let Some(before) = event.back else {
+            return Ok(None);
+        };
+        event = history.get(store, before)?;
+    }
+    Ok(None)
+}
+
+/// Finds where a branch's latest goes back to: an earlier build of the branch.
+fn back_on_branch(store: &impl Store, request: &Rollback, branch: &str) -> Result<Decision> {
+    let scope = &request.scope;
+    let latest = Scope {
+        selector: request.pointer.selector(),
+        ..scope.clone()
+    };
+    let now = id(&one_build(store, &latest)?.0)?;
+    let newest = id(&lookup::newest_of_branch(store, scope, branch)?)?;
+    let (records, warnings) = match &request.target {
+        Target::Steps(steps) => (lookup::before(store, scope, branch, &now, *steps)?, Vec::new()),
+        Target::Build(selector) => {
+            let wanted = Scope {
+                selector: selector.clone(),
+                ..scope.clone()
+            };
+            one_build(store, &wanted)?
+        }
+    };
+    if let Some(other) = records
+        .iter()
+        .find(|record| record.branch.as_deref() != Some(branch) || !record.eligible())
+    {
+        let message = format!("{} cannot be the latest of branch {branch}", other.job_name());
+        return Err(Error::invalid(
+            "other-branch",
+            message,
+            &id(&records)?.to_string(),
+        ));
+    }
+    Ok(Decision {
+        action: Action::Rollback,
+        records,
+        held: true,
+        newest: Some(newest),
+        back: None,
+        previous: Some(now),
+        warnings,
+    })
+}

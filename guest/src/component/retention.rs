@@ -1,0 +1,64 @@
+//! The export `retention`: what is removed, and when.
+
+use super::convert::{build, context, to_wit_error};
+use super::exports::retention as wit;
+use super::store::Granted;
+use crate::prune::{self, Amount, Decision, Plan, Policy, Prune};
+
+impl wit::Guest for super::Component {
+    fn decide(request: wit::Request) -> Result<wit::Plan, wit::Error> {
+        let wit::Policy {
+            keep_last,
+            keep_within_ms,
+            keep_tags,
+            branches_gone,
+            drop_damaged,
+        } = request.policy;
+        let request = Prune {
+            context: context(request.context),
+            policy: Policy {
+                keep_last,
+                keep_within_ms,
+                keep_tags,
+                branches_gone,
+                drop_damaged,
+            },
+            grace_ms: request.grace_ms,
+        };
+        prune::plan(&Granted, &Granted, &request)
+            .map(plan)
+            .map_err(to_wit_error)
+    }
+
+    fn run(rest: Vec<u8>) -> Result<wit::Pruned, wit::Error> {
+        let pruned = prune::run(&Granted, &Granted, &rest).map_err(to_wit_error)?;
+        Ok(wit::Pruned {
+            removed: pruned.removed,
+            deleted: amount(pruned.deleted),
+            condemned: amount(pruned.condemned),
+            overtaken: pruned.overtaken,
+        })
+    }
+}
+
+fn plan(plan: Plan) -> wit::Plan {
+    wit::Plan {
+        decisions: plan.decisions.into_iter().filter_map(decision).collect(),
+        deleted: amount(plan.deleted),
+        condemned: amount(plan.condemned),
+        rest: plan.rest,
+    }
+}
+
+fn decision(decision: Decision) -> Option<wit::Decision> {
+    let Decision { found, reasons } = decision;
+    let first = found.into_iter().next()?;
+    Some(wit::Decision {
+        build: build(first.record),
+        reasons,
+    })
+}
+
+fn amount(Amount { objects, bytes }: Amount) -> wit::Amount {
+    wit::Amount { objects, bytes }
+}

@@ -1,0 +1,201 @@
+//! What a prune is going to delete, and since when that is known.
+//!
+//! Nothing is deleted in the run that finds it useless. It is condemned first, and a persist does not use what is
+//! condemned: it stores it again, under another name. So a later prune may delete it, once no persist can be left that
+//! looked before it was condemned (docs/format.md, "Deleting").
+//!
+//! The lists are numbered from 1 without a gap, and each is created under its number: of two prunes that run at once,
+//! one loses, and deletes nothing. Only the last list counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::id::{Digest, PackId, TreeId};
+use crate::keys;
+use crate::lines::{Reader, Writer};
+use crate::order::{newest_first, number};
+use crate::ports::{PutMode, PutOutcome, Store};
+use crate::record::{BuildId, VERSION};
+
+/// More marks than this are refused when they are read.
+const MARKS_MAX: u64 = 10_000_000;
+
+/// How far an object is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// No record led to it, and maybe none does yet: a persist that still runs may have put it there.
+    Seen,
+    /// Nobody uses it any more, and nobody may.
+    Condemned,
+    /// It may be gone already.
+    Deleting,
+}
+
+/// What is known of one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// How far it is.
+    pub phase: Phase,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+/// One list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Condemned {
+    /// Its number, 0 where there is no list yet.
+    pub sequence: u64,
+    /// By pack.
+    pub packs: BTreeMap<PackId, Mark>,
+    /// By tree.
+    pub trees: BTreeMap<TreeId, Mark>,
+    /// Builds whose records this prune removes, unless something points to one.
+    pub builds: BTreeSet<Removed>,
+}
+
+/// Names a build across projects.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Removed {
+    /// The project's name.
+    pub project: String,
+    /// The artifact's name.
+    pub artifact: String,
+    /// The job run.
+    pub build: BuildId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    baton: String,
+    version: u32,
+    sequence: u64,
+    packs: u64,
+    trees: u64,
+    builds: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    id: Digest,
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+impl Condemned {
+    /// Reads the last list.
+    pub fn last(store: &impl Store) -> Result<Condemned> {
+        // A list that a prune replaces is deleted: then there is a later one.
+        for _ in 0..100 {
+            let Some(key) = store.list(keys::CONDEMNED, None, 1)?.pop() else {
+                return Ok(Condemned::default());
+            };
+            if let Some(bytes) = store.get(&key, None)? {
+                return Condemned::from_bytes(&key, &bytes);
+            }
+        }
+        Err(Error::internal(
+            "the list of condemned objects is replaced all the time",
+        ))
+    }
+
+    /// Returns the number of the last list, 0 where there is none.
+    pub fn last_sequence(store: &impl Store) -> Result<u64> {
+        let key = store.list(keys::CONDEMNED, None, 1)?.pop();
+        let names = key.as_deref().and_then(|key| key.strip_prefix(keys::CONDEMNED));
+        Ok(names.and_then(number).unwrap_or_default())
+    }
+
+    /// Returns the key of the list of a number.
+    pub fn key(sequence: u64) -> String {
+        format!("{}{}", keys::CONDEMNED, newest_first(sequence))
+    }
+
+    /// Adds the list, unless another prune has taken its number.
+    pub fn create(&self, store: &impl Store) -> Result<PutOutcome> {
+        store.put(&Condemned::key(self.sequence), &self.to_bytes()?, PutMode::Create)
+    }
+
+    /// Whether a tree may not be used.
+    pub fn has_tree(&self, id: &TreeId) -> bool {
+        self.trees.get(id).is_some_and(|mark| mark.phase > Phase::Seen)
+    }
+
+    /// Returns the packs that may not be used.
+    pub fn packs(&self) -> HashSet<PackId> {
+        let gone = self.packs.iter().filter(|(_, mark)| mark.phase > Phase::Seen);
+        gone.map(|(id, _)| *id).collect()
+    }
+
+    /// Returns the stored form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut lines = Writer::new();
+        lines.line(&Header {
+            baton: "condemned".to_owned(),
+            version: VERSION,
+            sequence: self.sequence,
+            packs: self.packs.len() as u64,
+            trees: self.trees.len() as u64,
+            builds: self.builds.len() as u64,
+        })?;
+        let packs = self.packs.iter().map(|(id, mark)| (id.digest(), mark));
+        let trees = self.trees.iter().map(|(id, mark)| (id.digest(), mark));
+        for (id, mark) in packs.chain(trees) {
+            lines.line(&Line { id, mark: *mark })?;
+        }
+        for build in &self.builds {
+            lines.line(build)?;
+        }
+        let mut bytes = lines.finish()?;
+        let digest = Digest::of(&bytes);
+        bytes.extend_from_slice(digest.as_bytes());
+        Ok(bytes)
+    }
+
+    /// Reads the stored form of the object `key`.
+    pub fn from_bytes(key: &str, bytes: &[u8]) -> Result<Condemned> {
+        // Its name does not say what is in it, so its digest follows it.
+        let digest_at = bytes.len().saturating_sub(32);
+        let (bytes, digest) = bytes.split_at_checked(digest_at).unwrap_or_default();
+        let found = Digest::of(bytes);
+        if digest != found.as_bytes() {
+            return Err(Error::damaged(key, "the list was altered or cut short"));
+        }
+        let mut lines = Reader::new(key, bytes)?;
+        let header: Header = lines.next("the header")?;
+        if header.baton != "condemned" || header.version == 0 || key != Condemned::key(header.sequence) {
+            return Err(Error::damaged(key, "it is not a list of condemned objects"));
+        }
+        if header.version > VERSION {
+            let message = format!(
+                "this list has format version {}, and this baton reads up to {VERSION}",
+                header.version
+            );
+            return Err(Error::unsupported(message, key));
+        }
+        if header.packs.max(header.trees).max(header.builds) > MARKS_MAX {
+            let message =
+                format!("a list of condemned objects has {MARKS_MAX} packs, trees and builds at most");
+            return Err(Error::limit("list-too-large", message, key));
+        }
+        let mut condemned = Condemned {
+            sequence: header.sequence,
+            ..Condemned::default()
+        };
+        for _ in 0..header.packs {
+            let Line { id, mark } = lines.next("a pack")?;
+            condemned.packs.insert(id.into(), mark);
+        }
+        for _ in 0..header.trees {
+            let Line { id, mark } = lines.next("a tree")?;
+            condemned.trees.insert(id.into(), mark);
+        }
+        for _ in 0..header.builds {
+            condemned.builds.insert(lines.next("a build")?);
+        }
+        lines.end()?;
+        Ok(condemned)
+    }
+}

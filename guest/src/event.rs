@@ -1,0 +1,202 @@
+//! The event: one move of a channel, or of what is the latest of a branch. The history is the pointer: the newest event
+//! says where it points.
+//!
+//! Events are numbered from 1 without a gap. Each is created under its number, so of two movers that saw the same last
+//! event one loses, and looks again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::ARTIFACT;
+use crate::error::{Error, Result};
+use crate::keys;
+use crate::ports::{PutMode, PutOutcome, Store};
+use crate::record::{BuildId, open, seal};
+
+/// What can be moved: names one history of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pointer {
+    /// A channel, for example `production`.
+    Channel(String),
+    /// What is the latest of a branch, where that is not simply the newest.
+    Branch(String),
+}
+
+impl Pointer {
+    /// How messages name it: as the selector that follows it.
+    pub fn selector(&self) -> String {
+        match self {
+            Pointer::Channel(name) => format!("channel:{name}"),
+            Pointer::Branch(name) => format!("latest@{name}"),
+        }
+    }
+}
+
+/// What a mover did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Pointed a channel at a build.
+    Promote,
+    /// Went back to an earlier one.
+    Rollback,
+    /// Ended a hold.
+    Release,
+}
+
+/// One move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The project's name.
+    pub project: String,
+    /// The artifact's name.
+    pub artifact: String,
+    /// What was moved.
+    pub pointer: Pointer,
+    /// From 1, without a gap.
+    pub sequence: u64,
+    /// What was done.
+    pub action: Action,
+    /// Where it points from now on.
+    pub build: BuildId,
+    /// Where it pointed before.
+    #[serde(default)]
+    pub previous: Option<BuildId>,
+    /// The number of the event that the mover saw last, 0 where there was none.
+    pub based_on: u64,
+    /// On a branch: the newest build that the mover saw. Without a hold, a newer one ends what the event says.
+    #[serde(default)]
+    pub newest: Option<BuildId>,
+    /// Of a channel: the number of the event that one step back leads to.
+    #[serde(default)]
+    pub back: Option<u64>,
+    /// Whether it stays there until it is released.
+    pub held: bool,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Who.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// The CI system.
+    pub runner: String,
+    /// Where people see the job.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub created_ms: u64,
+}
+
+impl Event {
+    /// Returns its key.
+    pub fn key(&self) -> String {
+        history(&self.project, &self.artifact, &self.pointer).event(self.sequence)
+    }
+
+    /// Returns the event that a step back from this one leads to.
+    pub fn before(&self, store: &impl Store) -> Result<Option<Event>> {
+        let history = history(&self.project, &self.artifact, &self.pointer);
+        self.back.map(|sequence| history.get(store, sequence)).transpose()
+    }
+
+    /// Adds it to the history, unless another one has its number.
+    pub fn create(&self, store: &impl Store) -> Result<PutOutcome> {
+        store.put(&self.key(), &seal("event", self)?, PutMode::Create)
+    }
+
+    /// Reads the event that lies under `key`.
+    pub fn read(store: &impl Store, key: &str) -> Result<Event> {
+        let bytes = store
+            .get(key, None)?
+            .ok_or_else(|| Error::damaged(key, "the event is missing"))?;
+        let event: Event = open("event", key, &bytes)?;
+        if event.key() != key {
+            let message = format!(
+                "this is event {} of {}, and does not belong here",
+                event.sequence,
+                event.pointer.selector()
+            );
+            return Err(Error::damaged(key, message));
+        }
+        Ok(event)
+    }
+
+    /// Returns the command that ends a hold.
+    fn release(&self) -> String {
+        let pointer = match &self.pointer {
+            Pointer::Channel(name) => name.clone(),
+            Pointer::Branch(name) => format!("--branch {name}"),
+        };
+        let name = match self.artifact.as_str() {
+            ARTIFACT => String::new(),
+            name => format!(" --name {name}"),
+        };
+        format!("`baton release {pointer}{name}`")
+    }
+
+    /// Says that a rollback decided, by whom, and what ends that.
+    pub fn rolled_back(&self) -> String {
+        let by = self
+            .actor
+            .as_ref()
+            .map(|actor| format!(" by {actor}"))
+            .unwrap_or_default();
+        let why = self
+            .reason
+            .as_ref()
+            .map(|reason| format!(" ({reason})"))
+            .unwrap_or_default();
+        let until = match (self.held, &self.pointer) {
+            (true, _) => format!("is held there until {}", self.release()),
+            (false, Pointer::Channel(_)) => "stays there until the next promote".to_owned(),
+            (false, Pointer::Branch(_)) => "stays there until the next build".to_owned(),
+        };
+        format!("it was rolled back to {}{by}{why}, and {until}", self.build)
+    }
+}
+
+/// Keys of one history.
+pub struct History {
+    prefix: String,
+}
+
+/// Returns the keys of a pointer's history.
+pub fn history(project: &str, artifact: &str, pointer: &Pointer) -> History {
+    let keys = keys::Project::new(project);
+    let prefix = match pointer {
+        Pointer::Channel(name) => keys.channel(artifact, name),
+        Pointer::Branch(name) => keys.moves(artifact, name),
+    };
+    History { prefix }
+}
+
+impl History {
+    fn event(&self, sequence: u64) -> String {
+        format!("{}{}", self.prefix, crate::order::newest_first(sequence))
+    }
+
+    /// Returns the last event: one listing and one read, however long the history.
+    pub fn last(&self, store: &impl Store) -> Result<Option<Event>> {
+        let key = store.list(&self.prefix, None, 1)?.pop();
+        key.map(|key| Event::read(store, &key)).transpose()
+    }
+
+    /// Returns the event of a number.
+    pub fn get(&self, store: &impl Store, sequence: u64) -> Result<Event> {
+        Event::read(store, &self.event(sequence))
+    }
+
+    /// Returns the last events, the newest first, at most `limit`.
+    pub fn events(&self, store: &impl Store, limit: usize) -> Result<Vec<Event>> {
+        let mut events = Vec::new();
+        let mut next = self.last(store)?;
+        while let Some(event) = next.take() {
+            let sequence = event.sequence;
+            events.push(event);
+            if events.len() < limit && sequence > 1 {
+                next = Some(self.get(store, sequence - 1)?);
+            }
+        }
+        Ok(events)
+    }
+}

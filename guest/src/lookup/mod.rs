@@ -1,0 +1,473 @@
+//! From a selector to the builds that it means.
+//!
+//! Each look-up is a listing with a fixed prefix and a small limit, so its cost does not grow with the history.
+
+mod absent;
+mod layers;
+mod list;
+mod newest;
+
+pub use layers::{layers, remember_workflow};
+pub use list::{Query, list};
+
+use absent::{SUGGESTED, nothing, nothing_on_branch};
+pub(crate) use absent::{no_earlier, no_history};
+use layers::workflow_layers;
+use newest::{PAGE, Search, newest};
+
+use crate::context::{ARTIFACT, Context};
+use crate::error::{Damage, Error, Problem, Result, warning};
+use crate::event::{Action, Pointer, history};
+use crate::id::TreeId;
+use crate::keys::{self, Project};
+use crate::order::{inverted, newest_first};
+use crate::ports::Store;
+use crate::record::{BuildId, Record};
+use crate::selector::{Selector, SelectorError};
+use crate::tree::Tree;
+
+/// A branch on which this many builds in a row are incomplete, or of other jobs, is searched no further.
+const SEARCHED_MAX: usize = 2_000;
+
+/// Which jobs' layers and which files of an artifact are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// As the user wrote it.
+    pub selector: String,
+    /// The artifact, or every one of a workspace.
+    pub name: Option<String>,
+    /// Only of these jobs, or of all.
+    pub jobs: Vec<String>,
+    /// Who asks.
+    pub context: Context,
+    /// Whether a damaged latest build is an error. Otherwise the newest intact one takes its place.
+    pub strict: bool,
+    /// What turned out to be damaged, so that `latest` does not take it.
+    pub without: Vec<Unfit>,
+}
+
+/// A tree that cannot be attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// Which.
+    pub tree: TreeId,
+    /// What is wrong with it, or with a pack of its.
+    pub damage: Damage,
+}
+
+/// One part of what a selector means: a tree, and the record that named it, if one did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Absent where the tree itself was named.
+    pub record: Option<Record>,
+    /// The files.
+    pub tree: TreeId,
+}
+
+impl From<Record> for Layer {
+    fn from(record: Record) -> Layer {
+        Layer {
+            tree: record.tree,
+            record: Some(record),
+        }
+    }
+}
+
+impl Scope {
+    pub(crate) fn parsed(&self) -> Result<Selector> {
+        self.selector
+            .parse()
+            .map_err(|error: SelectorError| Error::invalid("wrong-selector", error.to_string(), ""))
+    }
+
+    /// Whether another build may take the place of one that is damaged.
+    pub fn may_fall_back(&self) -> bool {
+        !self.strict && matches!(self.parsed(), Ok(Selector::Latest { .. }))
+    }
+
+    pub(crate) fn artifact(&self) -> &str {
+        self.name.as_deref().unwrap_or(ARTIFACT)
+    }
+
+    fn wants(&self, record: &Record) -> bool {
+        self.jobs.is_empty() || record.job.as_ref().is_some_and(|job| self.jobs.contains(job))
+    }
+
+    /// Returns the records unless one's tree is known to be damaged.
+    fn check_fit(&self, records: Vec<Record>) -> Result<Vec<Record>> {
+        let unfit = |record: &Record| self.without.iter().find(|unfit| unfit.tree == record.tree);
+        match records.iter().find_map(unfit) {
+            None => Ok(records),
+            Some(unfit) => Err(Error::Damaged(unfit.damage.clone())),
+        }
+    }
+}
+
+/// What a selector means.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// In the order in which they apply: oldest first.
+    pub layers: Vec<Layer>,
+    /// That a hold decided, or that newer builds were passed over.
+    pub warnings: Vec<Problem>,
+}
+
+/// What a selector means, with its trees.
+#[derive(Debug)]
+pub struct Opened {
+    /// In the order in which they apply: oldest first.
+    pub layers: Vec<(Layer, Tree)>,
+    /// As [`Resolved::warnings`].
+    pub warnings: Vec<Problem>,
+}
+
+/// Returns what the selector of a scope means. Reads records only.
+pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
+    let selector = scope.parsed()?;
+    let mut warnings = Vec::new();
+    let found = match &selector {
+        Selector::Tree(id) => {
+            let tree = id
+                .parse()
+                .map_err(|error| Error::internal("a checked id").because(error))?;
+            return Ok(Resolved {
+                layers: vec![Layer { record: None, tree }],
+                warnings,
+            });
+        }
+        Selector::Workspace => {
+            let workspace = scope.context.workspace()?;
+            layers(store, &scope.context.keys()?, workspace)?
+        }
+        Selector::Workflow(workflow) => workflow_layers(store, &scope.context.keys()?, workflow)?,
+        Selector::Latest { branch } => {
+            let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
+            latest(store, scope, branch, &mut warnings)?
+        }
+        Selector::Channel(channel) => on_channel(store, scope, channel, &mut warnings)?,
+        Selector::Build(number) => {
+            let prefix = scope.context.keys()?.number(scope.artifact(), *number);
+            newest_below(store, &prefix, scope)?
+        }
+        Selector::Tag(tag) => {
+            let prefix = scope.context.keys()?.tag(scope.artifact(), tag);
+            newest_below(store, &prefix, scope)?
+        }
+        Selector::Commit(prefix) => {
+            let keys = scope.context.keys()?;
+            match only_commit(store, &keys, scope.artifact(), prefix)? {
+                Some(commit) => {
+                    let prefix = format!("{}/", keys.commits(scope.artifact(), &commit));
+                    newest_below(store, &prefix, scope)?
+                }
+                None => Vec::new(),
+            }
+        }
+    };
+    let several = matches!(selector, Selector::Workspace | Selector::Workflow(_));
+    let wanted: Vec<Layer> = found
+        .into_iter()
+        .filter(|record| scope.wants(record))
+        .filter(|record| !several || scope.name.as_ref().is_none_or(|name| *name == record.artifact))
+        .map(Layer::from)
+        .collect();
+    if wanted.is_empty() {
+        return Err(nothing(store, scope, &selector)?);
+    }
+    Ok(Resolved {
+        layers: wanted,
+        warnings,
+    })
+}
+
+/// Returns what the selector of a scope means, with its trees. A latest build whose tree is missing or damaged gives way
+/// to the newest one before it, with a warning, unless the scope is strict.
+pub fn open(store: &impl Store, scope: &Scope) -> Result<Opened> {
+    let mut scope = scope.clone();
+    let mut first_damage = None;
+    loop {
+        let resolved = match (resolve(store, &scope), first_damage.take()) {
+            // That nothing is left is less to know than what is wrong with the newest.
+            (Err(Error::NothingMatched(_) | Error::Damaged(_)), Some(damage)) => return Err(damage),
+            (resolved, damage) => {
+                first_damage = damage;
+                resolved?
+            }
+        };
+        let trees = resolved.layers.iter().map(|layer| Tree::load(store, &layer.tree));
+        match trees.collect::<Result<Vec<_>>>() {
+            Err(Error::Damaged(damage)) if scope.may_fall_back() => {
+                let unfit = resolved.layers.iter().map(|layer| Unfit {
+                    tree: layer.tree,
+                    damage: damage.clone(),
+                });
+                scope.without.extend(unfit);
+                first_damage.get_or_insert(Error::Damaged(damage));
+            }
+            trees => {
+                return Ok(Opened {
+                    layers: resolved.layers.into_iter().zip(trees?).collect(),
+                    warnings: resolved.warnings,
+                });
+            }
+        }
+    }
+}
+
+/// Returns the latest build of a branch: the newest, unless a rollback says otherwise.
+fn latest(
+    store: &impl Store,
+    scope: &Scope,
+    branch: &str,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let keys = scope.context.keys()?;
+    let prefix = keys.branch(scope.artifact(), branch);
+    let mut search = Search {
+        prefix: &prefix,
+        after: None,
+        most: SEARCHED_MAX,
+        lenient: !scope.strict,
+    };
+    let moves = history(
+        scope.context.project()?,
+        scope.artifact(),
+        &Pointer::Branch(branch.to_owned()),
+    );
+    let Some(event) = moves
+        .last(store)?
+        .filter(|event| event.action == Action::Rollback)
+    else {
+        return newest(store, &search, scope, warnings);
+    };
+    if !event.held {
+        // It holds only until something newer is there.
+        let found = newest(store, &search, scope, &mut Vec::new())?;
+        let seen = event.newest.as_ref().map(|newest| newest.order);
+        if found.first().is_some_and(|record| Some(record.order) > seen) {
+            return Ok(found);
+        }
+    }
+    warnings.push(warning(
+        if event.held { "held" } else { "rolled-back" },
+        event.rolled_back(),
+        &event.pointer.selector(),
+    ));
+    let there = by_id(store, &keys, scope.artifact(), &event.build).and_then(|found| scope.check_fit(found));
+    let run = newest_first(event.build.order.run);
+    search.after = match there {
+        Ok(found) if found.first().is_some_and(|record| scope.wants(record)) => return Ok(found),
+        // Of another job, what was there when that build was.
+        Ok(_) => Some(format!("{prefix}{run}/")),
+        Err(Error::Damaged(_)) if search.lenient => {
+            Some(format!("{prefix}{run}/{}", inverted(event.build.order.attempt)))
+        }
+        Err(error) => return Err(error),
+    };
+    newest(store, &search, scope, warnings)
+}
+
+/// Returns the newest build of a branch, whatever a rollback says.
+pub fn newest_of_branch(store: &impl Store, scope: &Scope, branch: &str) -> Result<Vec<Record>> {
+    let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
+    let search = Search {
+        prefix: &prefix,
+        after: None,
+        most: SEARCHED_MAX,
+        lenient: !scope.strict,
+    };
+    let found = newest(store, &search, scope, &mut Vec::new())?;
+    match found.is_empty() {
+        true => Err(nothing_on_branch(store, scope, branch)?),
+        false => Ok(found),
+    }
+}
+
+/// Returns the build that is `steps` builds before another one on its branch.
+pub fn before(
+    store: &impl Store,
+    scope: &Scope,
+    branch: &str,
+    id: &BuildId,
+    steps: u32,
+) -> Result<Vec<Record>> {
+    let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
+    let mut found = Vec::new();
+    let mut last = id.clone();
+    for step in 0..steps {
+        let search = Search {
+            prefix: &prefix,
+            after: Some(behind(&prefix, &last)),
+            most: SEARCHED_MAX,
+            lenient: !scope.strict,
+        };
+        found = newest(store, &search, scope, &mut Vec::new())?;
+        let Some(first) = found.first() else {
+            return Err(no_earlier(step, id, &Pointer::Branch(branch.to_owned())));
+        };
+        last = first.build_id();
+    }
+    Ok(found)
+}
+
+/// Returns what a listing of a branch starts behind to find only what is older than a build.
+fn behind(prefix: &str, id: &BuildId) -> String {
+    let run = newest_first(id.order.run);
+    format!("{prefix}{run}/{}-{}-~", inverted(id.order.attempt), id.job)
+}
+
+fn on_channel(
+    store: &impl Store,
+    scope: &Scope,
+    channel: &str,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let pointer = Pointer::Channel(channel.to_owned());
+    let history = history(scope.context.project()?, scope.artifact(), &pointer);
+    let Some(event) = history.last(store)? else {
+        return Ok(Vec::new());
+    };
+    if event.held {
+        warnings.push(warning("held", event.rolled_back(), &pointer.selector()));
+    }
+    by_id(store, &scope.context.keys()?, scope.artifact(), &event.build)
+}
+
+/// Returns the records of a build that an event names: one for each of its nodes.
+pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for key in all_keys(store, &keys.build_nodes(artifact, id), usize::from(u16::MAX))? {
+        if keys::leaf(&key).is_some_and(|leaf| leaf.node.total == id.nodes) {
+            records.push(read(store, &key)?);
+        }
+    }
+    if records.len() < id.nodes as usize {
+        let message = format!("{id} of {artifact} is not in the store any more");
+        return Err(Error::nothing_matched("build-gone", message, &id.to_string()));
+    }
+    records.sort_by_key(|record| record.node);
+    Ok(records)
+}
+
+/// Returns the newest build below a prefix of look-up keys, whatever its state: who names a build wants that one.
+fn newest_below(store: &impl Store, prefix: &str, scope: &Scope) -> Result<Vec<Record>> {
+    let search = Search {
+        prefix,
+        after: None,
+        most: SEARCHED_MAX,
+        lenient: false,
+    };
+    newest(store, &search, scope, &mut Vec::new())
+}
+
+/// Returns the builds that could save a persist of `record` from storing again: the latest of the branch, else of the
+/// default branch, and the workspace's layers of the same artifact. Where several jobs persist one artifact, a job's own
+/// build comes first. A damaged record is no base, and no obstacle.
+pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) -> Result<Vec<Record>> {
+    let keys = Project::new(&record.project);
+    let own = Scope {
+        jobs: record.job.iter().cloned().collect(),
+        ..Scope::default()
+    };
+    let mut branches: Vec<&str> = [record.branch.as_deref(), default_branch, Some("main")]
+        .into_iter()
+        .flatten()
+        .collect();
+    branches.dedup();
+    let mut found = Vec::new();
+    for (scope, branch) in [&own, &Scope::default()]
+        .iter()
+        .flat_map(|scope| branches.iter().map(move |b| (scope, b)))
+    {
+        if found.is_empty() {
+            let prefix = keys.branch(&record.artifact, branch);
+            let search = Search {
+                prefix: &prefix,
+                after: None,
+                most: PAGE as usize,
+                lenient: false,
+            };
+            found = sound(newest(store, &search, scope, &mut Vec::new()))?;
+        }
+    }
+    if let Some(workspace) = &record.workspace {
+        let layers = sound(layers(store, &keys, workspace))?;
+        found.extend(
+            layers
+                .into_iter()
+                .filter(|layer| layer.artifact == record.artifact),
+        );
+    }
+    Ok(found)
+}
+
+/// Takes what is not there, damaged or larger than it may be for nothing: where it would only help.
+pub(crate) fn sound<T: Default>(found: Result<T>) -> Result<T> {
+    match found {
+        Err(Error::Damaged(_) | Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => {
+            Ok(T::default())
+        }
+        other => other,
+    }
+}
+
+/// Reads the record under a key that a listing gave.
+pub fn read(store: &impl Store, key: &str) -> Result<Record> {
+    let bytes = store
+        .get(key, None)?
+        .ok_or_else(|| Error::damaged(key, "the record is missing"))?;
+    Record::open(key, &bytes)
+}
+
+/// Returns the one commit that begins with `prefix`, in full.
+fn only_commit(store: &impl Store, keys: &Project, artifact: &str, prefix: &str) -> Result<Option<String>> {
+    let start = keys.commits(artifact, prefix);
+    let mut found: Vec<String> = Vec::new();
+    let mut after = None;
+    while found.len() <= SUGGESTED {
+        let Some(key) = store.list(&start, after.as_deref(), 1)?.pop() else {
+            break;
+        };
+        let rest = key
+            .strip_prefix(&start)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        after = Some(format!("{start}{rest}/~~"));
+        found.push(format!("{prefix}{rest}"));
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [commit] => Ok(Some(commit.clone())),
+        several => {
+            let more = if several.len() > SUGGESTED {
+                " and more"
+            } else {
+                ""
+            };
+            let shown: Vec<&str> = several.iter().take(SUGGESTED).map(String::as_str).collect();
+            let message = format!("several commits begin with {prefix}: {}{more}", shown.join(", "));
+            Err(Error::invalid(
+                "ambiguous-commit",
+                message,
+                &format!("sha:{prefix}"),
+            ))
+        }
+    }
+}
+
+/// Returns all keys below a prefix, of which there may be about `most`.
+fn all_keys(store: &impl Store, prefix: &str, most: usize) -> Result<Vec<String>> {
+    let mut keys: Vec<String> = Vec::new();
+    loop {
+        let page = store.list(prefix, keys.last().map(String::as_str), 1000)?;
+        let last = page.len() < 1000;
+        keys.extend(page);
+        if last {
+            return Ok(keys);
+        }
+        if keys.len() > most {
+            let message = format!("there are more than {most} layers here");
+            return Err(Error::limit("too-many-layers", message, prefix));
+        }
+    }
+}

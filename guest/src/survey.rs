@@ -1,0 +1,217 @@
+//! Everything that is below the projects of a store: what a verify looks at, and what a prune decides on.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Damage, Error, Result};
+use crate::event::Event;
+use crate::keys;
+use crate::ports::Store;
+use crate::record::Record;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Each record once, with the keys under which it lies.
+    pub records: Vec<Found>,
+    /// All events, where `Depth::Objects` was asked for.
+    pub events: Vec<Event>,
+    /// What cannot be read, or lies where it does not belong.
+    pub damages: Vec<Damage>,
+    /// How many objects were read.
+    pub objects: u64,
+}
+
+/// A record and its keys.
+#[derive(Debug)]
+pub struct Found {
+    /// What it says.
+    pub record: Record,
+    /// Where it lies, the first one by which it was read.
+    pub keys: Vec<String>,
+}
+
+/// How thorough a survey is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Each record is read under one of its keys.
+    Keys,
+    /// Every object is read.
+    Objects,
+}
+
+/// Looks at all projects of a store.
+pub fn survey(store: &impl Store, depth: Depth) -> Result<Survey> {
+    let mut survey = Survey::default();
+    // By the key of the first record that has it among its own.
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = store.list(keys::PROJECTS, after.as_deref(), 1000)?;
+        let last = page.len() < 1000;
+        after = page.last().cloned();
+        for key in page {
+            match kind(&key) {
+                "builds" | "numbers" | "commits" | "tags" | "workspaces" => {
+                    survey.record(store, depth, key, &mut known)?;
+                }
+                "channels" | "moves" if depth == Depth::Objects => {
+                    survey.objects += 1;
+                    let event = Event::read(store, &key);
+                    survey.events.extend(survey.damages.keep(event)?);
+                }
+                // Signatures are checked by whoever has a key, and the names of workflows when they are followed.
+                _ => {}
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(survey)
+}
+
+/// What a history says now.
+#[derive(Debug)]
+pub struct Present {
+    /// Its last event.
+    pub last: Event,
+    /// The event that a step back leads to.
+    pub before: Option<Event>,
+}
+
+/// Returns what every history of every project says now.
+pub fn present(store: &impl Store) -> Result<Vec<Present>> {
+    let mut all = Vec::new();
+    for project in firsts(store, keys::PROJECTS, 1)? {
+        for kind in ["channels", "moves"] {
+            let prefix = format!("{project}/{kind}/");
+            // An artifact and a name, and behind them the newest event first.
+            for history in firsts(store, &prefix, 2)? {
+                let Some(key) = store.list(&format!("{history}/"), None, 1)?.pop() else {
+                    continue;
+                };
+                let last = Event::read(store, &key)?;
+                let before = last.before(store)?;
+                all.push(Present { last, before });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Returns the different beginnings of keys below a prefix: the prefix and so many names. One request each.
+fn firsts(store: &impl Store, prefix: &str, names: usize) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut after = None;
+    while let Some(key) = store.list(prefix, after.as_deref(), 1)?.pop() {
+        let rest = key.get(prefix.len()..).unwrap_or_default();
+        let end = rest
+            .match_indices('/')
+            .nth(names - 1)
+            .map_or(rest.len(), |(at, _)| at);
+        let first = format!("{prefix}{}", rest.get(..end).unwrap_or(rest));
+        // Behind all names that baton makes.
+        after = Some(format!("{first}/~~"));
+        found.push(first);
+    }
+    Ok(found)
+}
+
+impl Survey {
+    fn record(
+        &mut self,
+        store: &impl Store,
+        depth: Depth,
+        key: String,
+        known: &mut BTreeMap<String, usize>,
+    ) -> Result<()> {
+        let seen = known.get(&key).copied();
+        if let (Some(found), Depth::Keys) = (seen.and_then(|at| self.records.get_mut(at)), depth) {
+            found.keys.push(key);
+            return Ok(());
+        }
+        self.objects += 1;
+        let record = store
+            .get(&key, None)?
+            .map_or_else(|| Err(gone(&key)), |bytes| Record::open(&key, &bytes));
+        // One that was deleted since it was listed is none.
+        if matches!(&record, Err(Error::Damaged(_))) && store.head(&key)?.is_none() {
+            return Ok(());
+        }
+        let Some(record) = self.damages.keep(record)? else {
+            return Ok(());
+        };
+        match seen.and_then(|at| self.records.get_mut(at)) {
+            Some(found) if found.record == record => found.keys.push(key),
+            Some(found) => {
+                let message = format!("it is not the record that lies under {}", found.first_key());
+                self.damages.extend(damage(Error::damaged(&key, message)));
+            }
+            None => {
+                let at = self.records.len();
+                for own in record.keys().into_iter().chain(record.layer_key()) {
+                    known.insert(own, at);
+                }
+                self.records.push(Found {
+                    record,
+                    keys: vec![key],
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn first_key(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+}
+
+/// Collects damages, where anything else is a failure.
+pub(crate) trait Damages {
+    /// Returns what is whole, and remembers what is damaged.
+    fn keep<T>(&mut self, found: Result<T>) -> Result<Option<T>>;
+}
+
+impl Damages for Vec<Damage> {
+    fn keep<T>(&mut self, found: Result<T>) -> Result<Option<T>> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::Damaged(damage)) => {
+                self.push(damage);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn damage(error: Error) -> Option<Damage> {
+    match error {
+        Error::Damaged(damage) => Some(damage),
+        _ => None,
+    }
+}
+
+fn gone(key: &str) -> Error {
+    Error::damaged(key, "the record is missing")
+}
+
+/// Returns the name behind the project: what a key is of.
+fn kind(key: &str) -> &str {
+    key.strip_prefix(keys::PROJECTS)
+        .and_then(|rest| rest.split('/').nth(1))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_apart() {
+        assert_eq!(kind("v1/projects/p/numbers/dist/7/fe/x"), "numbers");
+        assert_eq!(kind("v1/projects/p"), "");
+    }
+}

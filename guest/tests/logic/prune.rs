@@ -1,0 +1,459 @@
+//! Prune: what is kept and why, what is deleted and when, and that nothing is lost beside a persist.
+
+use std::cell::{Cell, RefCell};
+
+use baton_guest::channel::Target;
+use baton_guest::condemned::Condemned;
+use baton_guest::context::Context;
+use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryStore};
+use baton_guest::persist;
+use baton_guest::ports::Store;
+use baton_guest::prune::{self, Plan, Policy, Prune, Pruned};
+use baton_guest::verify::{self, Verify};
+
+use crate::channels::{back, main_branch, promote, rollback, with_builds};
+use crate::support::driver::{all_of, attach, everything, persisted, persisted_file, resolve, work};
+use crate::support::{build, code, noise};
+
+const HOUR_MS: u64 = 3_600_000;
+/// When [`build`] says that its builds were made, and a day.
+const LATER_MS: u64 = 1_700_000_000_000 + 24 * HOUR_MS;
+
+pub(crate) fn request(policy: Policy) -> Prune {
+    Prune {
+        context: build(1),
+        policy,
+        grace_ms: HOUR_MS,
+    }
+}
+
+fn keep_last(count: u32) -> Policy {
+    Policy {
+        keep_last: Some(count),
+        ..Policy::default()
+    }
+}
+
+fn at(now_ms: u64) -> MemoryClock {
+    MemoryClock(Cell::new(now_ms))
+}
+
+fn plan(store: &impl Store, policy: Policy) -> Plan {
+    prune::plan(store, &at(LATER_MS), &request(policy)).unwrap()
+}
+
+pub(crate) fn prune_at(store: &impl Store, policy: Policy, now_ms: u64) -> Pruned {
+    let clock = at(now_ms);
+    let planned = prune::plan(store, &clock, &request(policy)).unwrap();
+    prune::run(store, &clock, &planned.rest).unwrap()
+}
+
+/// Returns the numbers of the builds that a plan keeps.
+fn kept(plan: &Plan) -> Vec<u64> {
+    let kept = plan.decisions.iter().filter(|it| !it.reasons.is_empty());
+    kept.filter_map(|it| Some(it.record()?.number)).collect()
+}
+
+/// Returns what is wrong with a store, every byte read.
+pub(crate) fn damages(store: &impl Store) -> Vec<String> {
+    let planned = verify::plan(
+        store,
+        &Verify {
+            scope: None,
+            data: true,
+        },
+    )
+    .unwrap();
+    let run = |task: &baton_guest::plan::Task| verify::run(store, &task.payload).unwrap();
+    let outcomes: Vec<_> = planned.tasks.iter().map(run).collect();
+    let verified = verify::finish(&planned.rest, &outcomes).unwrap();
+    let shown = |finding: &verify::Finding| format!("{:?}", finding.damage);
+    verified.findings.iter().map(shown).collect()
+}
+
+#[test]
+fn without_a_rule_every_build_is_kept() {
+    let store = with_builds(3);
+    assert_eq!(kept(&plan(&store, Policy::default())), [1, 2, 3]);
+}
+
+#[test]
+fn the_last_of_each_branch_are_kept() {
+    let store = with_builds(4);
+    for (run, branch) in [(5, "a"), (6, "a"), (7, "b")] {
+        let context = Context {
+            branch: Some(branch.into()),
+            ..build(run)
+        };
+        persisted_file(&store, context, "version", "x");
+    }
+    let plan = plan(&store, keep_last(2));
+    assert_eq!(kept(&plan), [3, 4, 5, 6, 7]);
+    let reasons: Vec<_> = plan.decisions.iter().map(|it| it.reasons.join(", ")).collect();
+    assert_eq!(
+        reasons,
+        [
+            "",
+            "",
+            "among the last 2 of branch main",
+            "newest of branch main, among the last 2 of branch main",
+            "among the last 2 of branch a",
+            "newest of branch a, among the last 2 of branch a",
+            "newest of branch b, among the last 2 of branch b",
+        ]
+    );
+}
+
+#[test]
+fn what_a_channel_or_a_rollback_points_to_is_kept() {
+    let store = with_builds(6);
+    promote(&store, "build:1").unwrap();
+    promote(&store, "build:2").unwrap();
+    promote(&store, "build:3").unwrap();
+    let to = back(main_branch(), Target::Build("build:4".into()));
+    baton_guest::channel::rollback(&store, &to).unwrap();
+    // 3 is on the channel, 2 a step back, 4 held, 6 the newest.
+    assert_eq!(kept(&plan(&store, keep_last(0))), [2, 3, 4, 6]);
+    assert_eq!(prune_at(&store, keep_last(0), LATER_MS).removed, 2);
+    assert_eq!(
+        rollback(&store, crate::channels::production(), 1)
+            .unwrap()
+            .event
+            .build
+            .number,
+        2
+    );
+    // And that goes no further.
+    let error = rollback(&store, crate::channels::production(), 1).unwrap_err();
+    assert_eq!(code(&error), "build-gone");
+}
+
+#[test]
+fn tags_and_young_builds_are_kept_if_asked() {
+    let store = with_builds(1);
+    for run in [2, 3] {
+        let context = Context {
+            branch: None,
+            tag: Some(format!("v{run}")),
+            ..build(run)
+        };
+        persisted_file(&store, context, "version", "x");
+    }
+    assert_eq!(kept(&plan(&store, keep_last(1))), [1]);
+    let tags = Policy {
+        keep_tags: true,
+        ..keep_last(1)
+    };
+    assert_eq!(kept(&plan(&store, tags)), [1, 2, 3]);
+    let within = Policy {
+        keep_within_ms: Some(24 * HOUR_MS - 2500),
+        ..Policy::default()
+    };
+    // Build 3 was made three seconds after the day began.
+    assert_eq!(kept(&plan(&store, within)), [1, 3]);
+    let young = prune::plan(&store, &at(LATER_MS - 24 * HOUR_MS), &request(keep_last(0))).unwrap();
+    assert_eq!(kept(&young), [1, 2, 3]);
+}
+
+#[test]
+fn a_branch_that_is_gone_keeps_nothing() {
+    let store = with_builds(2);
+    let context = Context {
+        branch: Some("gone".into()),
+        ..build(3)
+    };
+    persisted_file(&store, context, "version", "3");
+    let gone = Policy {
+        branches_gone: vec!["gone".into()],
+        ..Policy::default()
+    };
+    assert_eq!(kept(&plan(&store, gone)), [1, 2]);
+}
+
+#[test]
+fn the_newest_build_of_each_job_is_kept() {
+    let store = MemoryStore::default();
+    for (run, job) in [(1, "app"), (2, "docs"), (3, "docs")] {
+        let context = Context {
+            job: Some(job.into()),
+            ..build(run)
+        };
+        persisted_file(&store, context, job, "x");
+    }
+    assert_eq!(kept(&plan(&store, keep_last(1))), [1, 3]);
+}
+
+#[test]
+fn an_incomplete_newest_build_does_not_displace_a_complete_one() {
+    let store = with_builds(1);
+    let context = Context {
+        node: Some(baton_guest::order::Node { index: 0, total: 2 }),
+        ..build(2)
+    };
+    persisted_file(&store, context, "part", "x");
+    assert_eq!(kept(&plan(&store, keep_last(1))), [1]);
+    assert_eq!(prune_at(&store, keep_last(1), LATER_MS).removed, 1);
+    assert_eq!(resolve(&store, "latest", build(3)).unwrap()[0].number, 1);
+}
+
+#[test]
+fn bytes_go_only_after_the_grace_period() {
+    let store = with_builds(3);
+    let packs = store.keys("v1/packs/").len();
+    let first = prune_at(&store, keep_last(1), LATER_MS);
+    assert_eq!((first.removed, first.deleted.objects), (2, 0));
+    assert_eq!(first.condemned.objects, 4);
+    let soon = prune_at(&store, keep_last(1), LATER_MS + HOUR_MS - 1);
+    assert_eq!(soon.deleted.objects, 0);
+    assert_eq!(store.keys("v1/packs/").len(), packs);
+    let late = prune_at(&store, keep_last(1), LATER_MS + HOUR_MS);
+    assert_eq!((late.deleted.objects, late.condemned.objects), (4, 0));
+    assert!(late.deleted.bytes > 0);
+    assert_eq!(
+        (store.keys("v1/packs/").len(), store.keys("v1/trees/").len()),
+        (1, 1)
+    );
+    assert_eq!(damages(&store), [""; 0]);
+    assert_eq!(store.keys("v1/condemned/").len(), 1, "only the last list stays");
+    assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 3);
+    for gone in ["build:1", "sha:00000000000000000000000000000000000000001"] {
+        assert_eq!(code(&resolve(&store, gone, build(9)).unwrap_err()), "no-build");
+    }
+}
+
+#[test]
+fn what_was_never_used_is_only_seen_at_first() {
+    let store = with_builds(1);
+    store
+        .objects
+        .borrow_mut()
+        .insert(format!("v1/packs/ab/{}", "ab".repeat(32)), vec![1]);
+    let mut now_ms = LATER_MS;
+    for deleted in [0, 0, 1] {
+        assert_eq!(
+            prune_at(&store, Policy::default(), now_ms).deleted.objects,
+            deleted
+        );
+        assert_eq!(Condemned::last(&store).unwrap().packs.len(), 1);
+        now_ms += HOUR_MS;
+    }
+    assert_eq!(store.keys("v1/packs/").len(), 1);
+    prune_at(&store, Policy::default(), now_ms);
+    assert!(Condemned::last(&store).unwrap().packs.is_empty());
+}
+
+#[test]
+fn a_prune_that_was_killed_is_completed_by_the_next() {
+    let store = with_builds(3);
+    for left in 0..6 {
+        let store = crate::support::stores::copy(&store);
+        let failing = DeletesFail {
+            inner: &store,
+            left: Cell::new(left),
+        };
+        let clock = at(LATER_MS);
+        let planned = prune::plan(&store, &clock, &request(keep_last(1))).unwrap();
+        let _ = prune::run(&failing, &clock, &planned.rest);
+        assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 3);
+        for hours in 1..5 {
+            prune_at(&store, keep_last(1), LATER_MS + hours * HOUR_MS);
+        }
+        assert_eq!(damages(&store), [""; 0]);
+        assert_eq!(
+            (store.keys("v1/packs/").len(), store.keys("v1/trees/").len()),
+            (1, 1)
+        );
+        assert_eq!(store.keys("v1/projects/").len(), 3);
+    }
+}
+
+/// Deletes so many objects, and then fails.
+struct DeletesFail<'a> {
+    inner: &'a MemoryStore,
+    left: Cell<usize>,
+}
+
+impl Store for DeletesFail<'_> {
+    fn get(&self, key: &str, range: Option<(u64, u64)>) -> baton_guest::Result<Option<Vec<u8>>> {
+        self.inner.get(key, range)
+    }
+    fn head(&self, key: &str) -> baton_guest::Result<Option<u64>> {
+        self.inner.head(key)
+    }
+    fn put(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        mode: baton_guest::ports::PutMode,
+    ) -> baton_guest::Result<baton_guest::ports::PutOutcome> {
+        self.inner.put(key, bytes, mode)
+    }
+    fn delete(&self, keys: &[String]) -> baton_guest::Result<()> {
+        for key in keys {
+            let Some(left) = self.left.get().checked_sub(1) else {
+                return Err(baton_guest::Error::internal("killed"));
+            };
+            self.left.set(left);
+            self.inner.delete(std::slice::from_ref(key))?;
+        }
+        Ok(())
+    }
+    fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> baton_guest::Result<Vec<String>> {
+        self.inner.list(prefix, after, limit)
+    }
+}
+
+#[test]
+fn of_two_prunes_at_once_one_does_nothing() {
+    let store = with_builds(3);
+    let clock = at(LATER_MS);
+    let [one, other] = [0, 1].map(|_| prune::plan(&store, &clock, &request(keep_last(1))).unwrap());
+    assert!(!prune::run(&store, &clock, &one.rest).unwrap().overtaken);
+    assert!(prune::run(&store, &clock, &other.rest).unwrap().overtaken);
+}
+
+#[test]
+fn a_build_that_was_promoted_meanwhile_stays() {
+    let store = with_builds(3);
+    let clock = at(LATER_MS);
+    let planned = prune::plan(&store, &clock, &request(keep_last(1))).unwrap();
+    promote(&store, "build:2").unwrap();
+    assert_eq!(prune::run(&store, &clock, &planned.rest).unwrap().removed, 1);
+    assert_eq!(
+        resolve(&store, "channel:production", build(9)).unwrap()[0].number,
+        2
+    );
+    // Once a prune has said that it removes a build, nobody points to it any more.
+    assert_eq!(code(&promote(&store, "build:2").unwrap_err()), "build-gone");
+}
+
+/// Files whose bytes fill some packs.
+fn files(seed: u64) -> MemoryFiles {
+    let files = MemoryFiles::default();
+    for number in 0..4 {
+        files.file(&format!("file-{number}"), noise(seed + number, 300_000), 0o644);
+    }
+    files.file("large", noise(seed + 9, 3 << 20), 0o644);
+    files
+}
+
+#[test]
+fn a_persist_stores_again_what_was_condemned_since_it_looked() {
+    // Whether the packs are the base's, or its own that nothing leads to yet: before the plan, before the tasks, or
+    // before the end.
+    for step in 0..3 {
+        let store = MemoryStore::default();
+        persisted(&store, &files(1), build(1));
+        persisted_file(&store, build(2), "other", "x");
+        let mut now_ms = LATER_MS;
+        let mut prune = |when| {
+            if when == step {
+                // Three in a row: what is unused is seen, condemned, and deleted.
+                for _ in 0..3 {
+                    prune_at(&store, keep_last(1), now_ms);
+                    now_ms += HOUR_MS;
+                }
+            }
+        };
+        let files = files(1);
+        let request = persist::Persist {
+            // The build that is removed is its base.
+            context: build(3),
+            ..everything(build(3))
+        };
+        prune(0);
+        let planned = persist::plan(&store, &files, &request).unwrap();
+        prune(1);
+        let outcomes = work(&store, &files, &planned, 2).unwrap();
+        prune(2);
+        persist::finish(&store, &files, &planned.rest, &outcomes).unwrap();
+        for _ in 0..4 {
+            prune_at(&store, keep_last(1), now_ms);
+            now_ms += HOUR_MS;
+            assert_eq!(damages(&store), [""; 0], "step {step}");
+        }
+        let to = MemoryFiles::default();
+        attach(&store, &to, &all_of("latest", build(4)), 1).unwrap();
+        assert_eq!(to.listing(), files.listing());
+    }
+}
+
+#[test]
+fn the_same_files_under_the_name_of_what_is_condemned_come_under_another() {
+    let store = MemoryStore::default();
+    persisted(&store, &files(1), build(1));
+    let packs = store.keys("v1/packs/");
+    persisted_file(&store, build(2), "other", "x");
+    prune_at(&store, keep_last(1), LATER_MS);
+    // Not deleted yet, and no base any more: the very same packs would be put.
+    let record = persisted(&store, &files(1), build(3));
+    let tree = crate::support::tree_of(&store, &record);
+    assert!(tree.salt.is_some());
+    assert!(
+        tree.packs
+            .iter()
+            .all(|id| !packs.contains(&baton_guest::keys::pack(id)))
+    );
+    let last = RefCell::new(LATER_MS);
+    for _ in 0..3 {
+        *last.borrow_mut() += HOUR_MS;
+        prune_at(&store, keep_last(2), *last.borrow());
+    }
+    assert_eq!(damages(&store), [""; 0]);
+    assert!(packs.iter().all(|key| !store.keys("v1/packs/").contains(key)));
+}
+
+#[test]
+fn a_damaged_tree_stops_a_prune() {
+    let store = with_builds(2);
+    let tree = store.keys("v1/trees/")[0].clone();
+    store.objects.borrow_mut().remove(&tree);
+    let error = prune::plan(&store, &at(LATER_MS), &request(Policy::default())).unwrap_err();
+    assert_eq!(code(&error), "unsafe-to-prune");
+}
+
+#[test]
+fn other_projects_are_left_alone() {
+    let store = with_builds(2);
+    for run in [1, 2] {
+        let context = Context {
+            project: Some("gh/acme/other".into()),
+            ..build(run)
+        };
+        persisted_file(&store, context, "version", &format!("other {run}"));
+    }
+    assert_eq!(prune_at(&store, keep_last(1), LATER_MS).removed, 1);
+    let other = Context {
+        project: Some("gh/acme/other".into()),
+        ..build(1)
+    };
+    assert_eq!(resolve(&store, "build:1", other).unwrap().len(), 1);
+    assert_eq!(damages(&store), [""; 0]);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let store = with_builds(3);
+    let before = store.objects.borrow().clone();
+    plan(&store, keep_last(1));
+    assert!(before == *store.objects.borrow());
+}
+
+#[test]
+fn builds_that_are_damaged_are_dropped_if_asked() {
+    let store = with_builds(3);
+    let tree = resolve(&store, "build:3", build(9)).unwrap()[0].tree;
+    store.objects.borrow_mut().remove(&baton_guest::keys::tree(&tree));
+    let numbers = store.keys("v1/projects/gh~2Facme~2Fshop/numbers/");
+    store.objects.borrow_mut().get_mut(&numbers[1]).unwrap()[60] ^= 1;
+    let dropping = Policy {
+        drop_damaged: true,
+        ..Policy::default()
+    };
+    assert_eq!(prune_at(&store, dropping, LATER_MS).removed, 1);
+    for hours in 1..4 {
+        prune_at(&store, Policy::default(), LATER_MS + hours * HOUR_MS);
+    }
+    assert_eq!(damages(&store), [""; 0]);
+    assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 2);
+}

@@ -1,0 +1,180 @@
+//! `baton diff`: what differs between two builds.
+
+use baton::{Change, Kind, TreeEntry};
+use serde_json::{Value, json};
+
+use super::args::{Diff, Format};
+use super::failure::Failure;
+use super::output::{
+    builds_json, counted, entry_json, escaped, files, print, print_json, sized, warn, warnings_json,
+};
+use super::settings::Settings;
+
+/// What became of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Added,
+    Removed,
+    /// Other contents, another target, or another kind of thing.
+    Changed,
+    /// Only the permission bits.
+    Mode,
+}
+
+/// How many of each, and how large they are.
+#[derive(Debug, Default)]
+struct Sums {
+    added: u64,
+    added_bytes: u64,
+    removed: u64,
+    removed_bytes: u64,
+    changed: u64,
+    changed_bytes_before: u64,
+    changed_bytes_after: u64,
+    mode: u64,
+}
+
+pub(crate) fn run(settings: &Settings, args: Diff) -> Result<(), Failure> {
+    let Diff {
+        before,
+        after,
+        stat,
+        look_up,
+    } = args;
+    let before = settings.scope(before, look_up, false)?;
+    let after = baton::Scope {
+        selector: after,
+        ..before.clone()
+    };
+    let difference = settings.reader()?.diff(&before, &after)?;
+    let sums = sums(&difference.changes);
+    if settings.format == Format::Json {
+        let changes: Value = match stat {
+            true => Value::Null,
+            false => difference.changes.iter().map(change_json).collect(),
+        };
+        print_json(&json!({
+            "before": builds_json(&difference.before),
+            "after": builds_json(&difference.after),
+            "changes": changes,
+            "sums": sums_json(&sums),
+            "warnings": warnings_json(&difference.warnings),
+        }));
+        return Ok(());
+    }
+    warn(&difference.warnings);
+    if !stat {
+        for change in &difference.changes {
+            print(&line(change));
+        }
+    }
+    print(&format!(
+        "{} added with {}, {} removed with {}, {} changed from {} to {}, {} with other permission bits",
+        files(sums.added),
+        sized(sums.added_bytes),
+        counted(sums.removed),
+        sized(sums.removed_bytes),
+        counted(sums.changed),
+        sized(sums.changed_bytes_before),
+        sized(sums.changed_bytes_after),
+        counted(sums.mode)
+    ));
+    Ok(())
+}
+
+fn what(change: &Change) -> What {
+    match (&change.before, &change.after) {
+        (None, _) => What::Added,
+        (_, None) => What::Removed,
+        (Some(a), Some(b)) if a.kind == b.kind && (&a.digest, &a.target) == (&b.digest, &b.target) => {
+            What::Mode
+        }
+        _ => What::Changed,
+    }
+}
+
+/// Adds up files. Directories and symlinks are listed, but have no size.
+fn sums(changes: &[Change]) -> Sums {
+    let mut sums = Sums::default();
+    let size = |entry: &Option<TreeEntry>| entry.as_ref().map_or(0, |entry| entry.size);
+    let is_file = |entry: &Option<TreeEntry>| entry.as_ref().is_some_and(|entry| entry.kind == Kind::File);
+    for change in changes {
+        let counts = u64::from(is_file(&change.before) || is_file(&change.after));
+        match what(change) {
+            What::Added => {
+                sums.added += counts;
+                sums.added_bytes += size(&change.after);
+            }
+            What::Removed => {
+                sums.removed += counts;
+                sums.removed_bytes += size(&change.before);
+            }
+            What::Changed => {
+                sums.changed += counts;
+                sums.changed_bytes_before += size(&change.before);
+                sums.changed_bytes_after += size(&change.after);
+            }
+            What::Mode => sums.mode += 1,
+        }
+    }
+    sums
+}
+
+fn line(change: &Change) -> String {
+    let path = |entry: &Option<TreeEntry>| {
+        entry
+            .as_ref()
+            .map(|entry| escaped(&entry.path))
+            .unwrap_or_default()
+    };
+    let about = |entry: &Option<TreeEntry>| match entry {
+        Some(entry) if entry.kind == Kind::Directory => "directory".to_owned(),
+        Some(entry) if entry.kind == Kind::Symlink => format!("symlink to {}", escaped(&entry.target)),
+        Some(entry) => sized(entry.size),
+        None => String::new(),
+    };
+    let bits = |entry: &Option<TreeEntry>| entry.as_ref().map_or(0, |entry| entry.bits);
+    match what(change) {
+        What::Added => format!("A  {} ({})", path(&change.after), about(&change.after)),
+        What::Removed => format!("D  {} ({})", path(&change.before), about(&change.before)),
+        What::Changed => format!(
+            "M  {} ({} to {})",
+            path(&change.after),
+            about(&change.before),
+            about(&change.after)
+        ),
+        What::Mode => format!(
+            "m  {} ({:03o} to {:03o})",
+            path(&change.after),
+            bits(&change.before),
+            bits(&change.after)
+        ),
+    }
+}
+
+fn change_json(change: &Change) -> Value {
+    let what = match what(change) {
+        What::Added => "added",
+        What::Removed => "removed",
+        What::Changed => "changed",
+        What::Mode => "mode",
+    };
+    json!({
+        "change": what,
+        "before": change.before.as_ref().map(entry_json),
+        "after": change.after.as_ref().map(entry_json),
+    })
+}
+
+fn sums_json(sums: &Sums) -> Value {
+    json!({
+        "added": { "files": sums.added, "bytes": sums.added_bytes },
+        "removed": { "files": sums.removed, "bytes": sums.removed_bytes },
+        "changed": {
+            "files": sums.changed,
+            "bytes_before": sums.changed_bytes_before,
+            "bytes_after": sums.changed_bytes_after,
+        },
+        "mode": sums.mode,
+    })
+}

@@ -1,0 +1,116 @@
+//! `baton prune`: what is removed, and why the rest is kept.
+
+use baton::context::Overrides;
+use baton::{Amount, Decision, PrunePlan, PruneRequest, Pruned, Retention};
+use serde_json::{Value, json};
+
+use super::args::{Format, Prune};
+use super::failure::Failure;
+use super::output::{
+    age, build_json, counted, escaped, named, print, print_json, print_table, say, several, sized,
+};
+use super::settings::Settings;
+
+pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
+    let Prune {
+        keep_last,
+        keep_within,
+        keep_tags,
+        branches_gone,
+        drop_damaged,
+        grace,
+        dry_run,
+        project,
+    } = args;
+    let context = settings.look_up_context(&Overrides {
+        project,
+        ..Overrides::default()
+    })?;
+    let request = PruneRequest {
+        context,
+        policy: Retention {
+            keep_last,
+            keep_within_ms: keep_within.map(|within| within.as_millis() as u64),
+            keep_tags,
+            branches_gone,
+            drop_damaged,
+        },
+        grace_ms: grace.as_millis() as u64,
+    };
+    let baton = settings.reader()?;
+    let plan = baton.plan_prune(&request)?;
+    if settings.format == Format::Text {
+        print_plan(&plan);
+    }
+    let pruned = match dry_run {
+        true => None,
+        false => Some(baton.prune(&plan)?),
+    };
+    match (settings.format, &pruned) {
+        (Format::Text, Some(pruned)) => say(&summary(pruned)),
+        (Format::Text, None) => say("nothing was changed: this is a dry run"),
+        _ => print_json(&json!({
+            "dry_run": dry_run,
+            "builds": plan.decisions.iter().map(decision_json).collect::<Value>(),
+            "deleted": amount_json(pruned.as_ref().map_or(&plan.deleted, |pruned| &pruned.deleted)),
+            "condemned": amount_json(pruned.as_ref().map_or(&plan.condemned, |pruned| &pruned.condemned)),
+            "removed": pruned.as_ref().map(|pruned| pruned.removed),
+            "overtaken": pruned.as_ref().map(|pruned| pruned.overtaken),
+        })),
+    }
+    Ok(())
+}
+
+fn print_plan(plan: &PrunePlan) {
+    let mut rows = vec![
+        ["PLAN", "BUILD", "ARTIFACT", "PERSISTED", "WHY"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for Decision { build, reasons } in &plan.decisions {
+        let what = if reasons.is_empty() { "remove" } else { "keep" };
+        rows.push(vec![
+            what.to_owned(),
+            named(build),
+            escaped(&build.artifact),
+            age(build.created_ms),
+            escaped(&reasons.join(", ")),
+        ]);
+    }
+    if rows.len() > 1 {
+        print_table(&rows);
+    }
+    let removed = plan.decisions.iter().filter(|it| it.reasons.is_empty()).count() as u64;
+    print(&format!(
+        "{} of {} to remove; {} freed now, {} after the grace period",
+        counted(removed),
+        several(plan.decisions.len() as u64, "build"),
+        sized(plan.deleted.bytes),
+        sized(plan.condemned.bytes)
+    ));
+}
+
+fn summary(pruned: &Pruned) -> String {
+    if pruned.overtaken {
+        return "another prune came first: nothing was done; run it again".to_owned();
+    }
+    format!(
+        "removed {}; deleted {} of packs and trees, {} freed; {} more after the grace period",
+        several(pruned.removed, "build"),
+        several(pruned.deleted.objects, "object"),
+        sized(pruned.deleted.bytes),
+        counted(pruned.condemned.objects)
+    )
+}
+
+fn decision_json(decision: &Decision) -> Value {
+    json!({
+        "build": build_json(&decision.build),
+        "keep": !decision.reasons.is_empty(),
+        "reasons": decision.reasons,
+    })
+}
+
+fn amount_json(amount: &Amount) -> Value {
+    json!({ "objects": amount.objects, "bytes": amount.bytes })
+}

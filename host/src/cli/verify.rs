@@ -1,0 +1,122 @@
+//! `baton verify`: whether the store holds what it says.
+
+use std::time::Instant;
+
+use baton::{Build, Finding, VerifyRequest};
+use serde_json::{Value, json};
+
+use super::args::{Format, Verify};
+use super::failure::Failure;
+use super::output::{builds_json, counted, escaped, named, print, print_json, say, several, sized};
+use super::progress::Talk;
+use super::settings::Settings;
+
+/// How many of the builds that a damage hurts are named.
+const NAMED_MAX: usize = 10;
+
+pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
+    let Verify {
+        selector,
+        all,
+        data,
+        key,
+        look_up,
+    } = args;
+    let scope = match all {
+        true => None,
+        // What is asked about is looked at, and not what could take its place.
+        false => Some(settings.scope(selector.unwrap_or_else(|| "latest".to_owned()), look_up, true)?),
+    };
+    let mut settings = settings.clone();
+    settings.options.require_signed = key.as_ref().map(super::settings::verifying_key).transpose()?;
+    let started = Instant::now();
+    let mut talk = Talk::of_packs("verifying");
+    let report = settings
+        .reader()?
+        .verify(VerifyRequest { scope, data }, &mut talk);
+    talk.end();
+    let (report, unsigned) = report?;
+    let took = started.elapsed();
+    if settings.format == Format::Json {
+        print_json(&json!({
+            "records": report.records,
+            "trees": report.trees,
+            "packs": report.packs,
+            "bytes": report.bytes,
+            "findings": report.findings.iter().map(finding_json).collect::<Value>(),
+            "unsigned": unsigned.iter().map(ToString::to_string).collect::<Value>(),
+            "seconds": took.as_secs_f64(),
+        }));
+    } else {
+        for finding in &report.findings {
+            print_finding(finding);
+        }
+        for error in &unsigned {
+            print(&error.to_string());
+        }
+        let read = match data {
+            true => format!(", {} read", sized(report.bytes)),
+            false => String::new(),
+        };
+        say(&format!(
+            "verified {}, {}, {}{read}: {}; {:.1} s",
+            several(report.records, "record"),
+            several(report.trees, "tree"),
+            several(report.packs, "pack"),
+            match (report.findings.len() as u64, unsigned.len() as u64) {
+                (0, 0) => "all is well".to_owned(),
+                (damages, 0) => several(damages, "damage"),
+                (0, unsigned) => format!("{} not signed", several(unsigned, "build")),
+                (damages, unsigned) => format!(
+                    "{}, {} not signed",
+                    several(damages, "damage"),
+                    several(unsigned, "build")
+                ),
+            },
+            took.as_secs_f64()
+        ));
+        if !report.findings.is_empty() {
+            say(
+                "\nhint: persisting the same files again repairs what is missing; \
+                 attach passes over a damaged latest build",
+            );
+        }
+    }
+    match report.findings.is_empty() && unsigned.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Reported(1)),
+    }
+}
+
+fn print_finding(finding: &Finding) {
+    let damage = &finding.damage;
+    print(&format!("{}: {}", escaped(&damage.key), escaped(&damage.message)));
+    if !damage.expected.is_empty() {
+        print(&format!("  expected {}", damage.expected));
+    }
+    if !damage.found.is_empty() {
+        print(&format!("  found    {}", damage.found));
+    }
+    let name = |build: &Build| format!("{} of {}", named(build), escaped(&build.artifact));
+    for build in finding.builds.iter().take(NAMED_MAX) {
+        print(&format!("  hurts    {}", name(build)));
+    }
+    if let Some(more) = finding
+        .builds
+        .len()
+        .checked_sub(NAMED_MAX)
+        .filter(|more| *more > 0)
+    {
+        print(&format!("  and {} more builds", counted(more as u64)));
+    }
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "key": finding.damage.key,
+        "message": finding.damage.message,
+        "expected": finding.damage.expected,
+        "found": finding.damage.found,
+        "builds": builds_json(&finding.builds),
+    })
+}
