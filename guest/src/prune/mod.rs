@@ -98,7 +98,11 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
     // Before anything is read: what is condemned counts as old only if that was so when this look began.
     let now_ms = clock.now_ms();
     let condemned = Condemned::last(store)?;
-    let survey = survey(store, Depth::Keys)?;
+    let depth = match request.policy.drop_damaged {
+        true => Depth::Objects,
+        false => Depth::Keys,
+    };
+    let survey = survey(store, depth)?;
     let mut broken = Vec::new();
     for damage in survey.damages {
         match request.policy.drop_damaged {
