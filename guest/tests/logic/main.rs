@@ -18,6 +18,7 @@ mod hostile_streams;
 mod killed;
 mod latest;
 mod merging;
+mod model;
 mod order_of_writes;
 mod prune;
 mod requests;
