@@ -68,13 +68,18 @@ impl Model {
 
     /// What a prune that keeps so many leaves.
     fn prune(&mut self, keep: usize) {
-        let step_back = self.moves.last().and_then(|(_, back)| *back).map(|at| self.moves[at].0);
+        let step_back = self
+            .moves
+            .last()
+            .and_then(|(_, back)| *back)
+            .map(|at| self.moves[at].0);
         let last: BTreeSet<u64> = self.builds.iter().rev().take(keep.max(1)).copied().collect();
         let pointed: BTreeSet<u64> = [self.channel(), step_back, self.branch_held]
             .into_iter()
             .flatten()
             .collect();
-        self.builds.retain(|build| last.contains(build) || pointed.contains(build));
+        self.builds
+            .retain(|build| last.contains(build) || pointed.contains(build));
     }
 
     /// Returns where so many steps back lead on the channel, or none.
@@ -165,7 +170,10 @@ fn run(steps: Vec<Step>) {
             }
             Step::Rollback(true, steps) => {
                 let moved = rollback(&store, production(), steps);
-                match model.channel_back(steps).filter(|(build, _)| model.builds.contains(build)) {
+                match model
+                    .channel_back(steps)
+                    .filter(|(build, _)| model.builds.contains(build))
+                {
                     Some((number, back)) => match moved {
                         Ok(moved) => {
                             assert_eq!(moved.event.build.number, number);
@@ -245,7 +253,11 @@ fn run(steps: Vec<Step>) {
         check(&store, &model);
         assert_eq!(damages(&store), [""; 0]);
     }
-    let seen: BTreeMap<_, _> = model.builds.iter().map(|number| (number, content(*number))).collect();
+    let seen: BTreeMap<_, _> = model
+        .builds
+        .iter()
+        .map(|number| (number, content(*number)))
+        .collect();
     for (number, content) in seen {
         let files = MemoryFiles::default();
         attach(&store, &files, &all_of(&format!("build:{number}"), build(1)), 1).unwrap();

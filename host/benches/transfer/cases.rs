@@ -11,6 +11,7 @@ use std::process::Command;
 use crate::commands::Commands;
 use crate::costs::Costs;
 use crate::equal;
+use crate::history;
 use crate::measure::{self, Cost};
 use crate::settle::settle;
 use crate::store::listing;
@@ -264,19 +265,20 @@ pub(crate) fn start_up(
 ) -> Result<(), Box<dyn Error>> {
     let (store, root, project) = (work.join("store"), work.join("root"), "bench/builds");
     fs::create_dir(&root)?;
-    for number in 1..=build_count {
-        if number % 100 == 1 {
-            eprintln!("persist build {number} of {build_count}");
-        }
-        fs::write(root.join("number"), number.to_string())?;
-        output(commands.persist(&store, project, number, &root))?;
-    }
+    fs::write(root.join("file"), "contents")?;
+    output(commands.persist(&store, project, build_count, &root))?;
+    eprintln!("making a history of {build_count} builds");
+    history::lengthen(&store, build_count as u64)?;
     let answer = output(commands.latest(&store, project))?;
     if !answer.contains(&build_count.to_string()) {
         return Err(format!("latest is not build {build_count}, but: {answer}").into());
     }
     eprintln!("latest: {START_UP_RUNS} runs");
     settle(&[&store])?;
+    let listed = output(commands.builds(&store, project, build_count.min(1000)))?;
+    if listed.lines().count() != build_count.min(1000) + 1 {
+        return Err(format!("not every build is listed: {listed}").into());
+    }
     let times: Result<Vec<f64>, _> = (0..START_UP_RUNS)
         .map(|_| measure::start_up_ms(commands.latest(&store, project)))
         .collect();

@@ -34,6 +34,12 @@ impl Commands {
         self.baton("latest", store, project)
     }
 
+    pub(crate) fn builds(&self, store: &Path, project: &str, limit: usize) -> Command {
+        let mut command = self.baton("builds", store, project);
+        command.arg("--limit").arg(limit.to_string());
+        command
+    }
+
     /// Its output is the archive.
     pub(crate) fn pack(&self, root: &Path) -> Vec<Command> {
         let (mut tar, mut zstd) = (self.program(Path::new("tar")), self.program(Path::new("zstd")));

@@ -9,6 +9,7 @@ mod cases;
 mod commands;
 mod costs;
 mod equal;
+mod history;
 mod measure;
 mod options;
 mod settle;

@@ -14,7 +14,7 @@ cargo bench --bench transfer -- [options]
   --files COUNT    files of the tree (40000); 0 leaves the tree out
   --bytes SIZE     size of the tree (700MB)
   --large SIZE     size of the large file (4GiB); 0 leaves it out
-  --builds COUNT   builds in the store that `baton latest` looks into (1000); 0 leaves it out
+  --builds COUNT   builds in the store that `baton latest` looks into (100000); 0 leaves it out
   --runs COUNT     runs of each measurement (3)
   --dir DIR        where to make the temporary directory (the system's)
   --keep           leave the temporary directory behind
@@ -41,7 +41,7 @@ impl Options {
             file_count: 40_000,
             bytes: 700_000_000,
             large_bytes: 4 << 30,
-            build_count: 1000,
+            build_count: 100_000,
             run_count: 3,
             directory: std::env::temp_dir(),
             keep: false,
