@@ -211,7 +211,7 @@ fn make_move(
             project: context.project()?.to_owned(),
             artifact: scope.artifact().to_owned(),
             pointer: pointer.clone(),
-            sequence: based_on + 1,
+            sequence: following(based_on)?,
             action: decision.action,
             build: id(&decision.records)?,
             previous: decision.previous,
@@ -266,7 +266,7 @@ fn take_back(store: &impl Store, event: Event, before: Option<Event>) -> Result<
         return Ok(());
     };
     let undone = Event {
-        sequence: event.sequence + 1,
+        sequence: following(event.sequence)?,
         based_on: event.sequence,
         action: Action::Rollback,
         build: before.build,
@@ -296,6 +296,17 @@ fn one_build(store: &impl Store, scope: &Scope) -> Result<(Vec<Record>, Vec<Prob
             &scope.selector,
         )),
     }
+}
+
+/// Returns the next sequence. Nobody moves a channel that often, but a store may say so.
+fn following(sequence: u64) -> Result<u64> {
+    sequence.checked_add(1).ok_or_else(|| {
+        Error::limit(
+            "history-full",
+            "a history has no more numbers",
+            &sequence.to_string(),
+        )
+    })
 }
 
 fn id(records: &[Record]) -> Result<BuildId> {

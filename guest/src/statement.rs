@@ -13,6 +13,8 @@ use crate::record::Record;
 /// What a DSSE envelope says of the bytes that it holds (in-toto attestation, "Envelope").
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
+/// RFC 3339 has four digits for a year.
+const YEAR_10000_MS: u64 = 253_402_300_800_000;
 /// More signatures of one build than this are not looked at.
 const SIGNATURES_MAX: u32 = 100;
 /// A larger envelope is not one of ours.
@@ -63,9 +65,11 @@ pub fn add(store: &impl Store, record: &Record, key_id: &str, envelope: &[u8]) -
 
 /// Returns the statement of one record.
 fn payload(record: &Record) -> Result<Vec<u8>> {
-    let finished = humantime::format_rfc3339_millis(
-        std::time::UNIX_EPOCH + std::time::Duration::from_millis(record.created_ms),
-    );
+    // A time that nobody can have made cannot be written either.
+    let finished = (record.created_ms < YEAR_10000_MS).then(|| {
+        let since = std::time::Duration::from_millis(record.created_ms);
+        humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + since).to_string()
+    });
     let dependencies: Vec<Value> = record
         .commit
         .iter()
@@ -113,7 +117,7 @@ fn payload(record: &Record) -> Result<Vec<u8>> {
                 },
                 "metadata": {
                     "invocationId": record.url,
-                    "finishedOn": finished.to_string(),
+                    "finishedOn": finished,
                 },
             },
         },

@@ -90,9 +90,11 @@ pub fn plan(store: &impl Store, request: &Verify) -> Result<Planned> {
     let mut rest = Rest::default();
     let mut damages = Vec::new();
     let mut trees = Vec::new();
+    let mut warnings = Vec::new();
     match &request.scope {
         Some(scope) => {
             let resolved = damages.keep(lookup::resolve(store, scope))?.unwrap_or_default();
+            warnings = resolved.warnings;
             for layer in resolved.layers {
                 trees.push(layer.tree);
                 rest.records.extend(layer.record);
@@ -123,6 +125,7 @@ pub fn plan(store: &impl Store, request: &Verify) -> Result<Planned> {
     rest.packs = packs.len() as u64;
     let mut planned = Planned {
         builds: rest.records.clone(),
+        warnings,
         rest: crate::wire::write(&rest)?,
         tasks: tasks(packs, request.data)?,
         ..Planned::default()

@@ -318,7 +318,10 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         since_ms: since.unwrap_or(now_ms),
     };
     let list = Condemned {
-        sequence: next.last + 1,
+        sequence: next
+            .last
+            .checked_add(1)
+            .ok_or_else(|| Error::limit("history-full", "the lists have no more numbers", keys::CONDEMNED))?,
         packs: next
             .packs
             .into_iter()

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::store;
 
@@ -26,11 +26,15 @@ pub(crate) fn lengthen(store: &Path, newest: u64) -> Result<(), Box<dyn Error>> 
         // Commits whose first digits differ, as those of git do.
         let commit = format!("{:016x}{number:024x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let (mut header, mut body) = (header.clone(), body.clone());
-        body["number"] = number.into();
-        body["order"]["run"] = number.into();
-        body["commit"] = Value::from(commit.as_str());
+        set(&mut body, "/number", number)?;
+        set(&mut body, "/order/run", number)?;
+        set(&mut body, "/commit", commit.as_str())?;
         let line = format!("{body}\n");
-        header["digest"] = json!(blake3::hash(line.as_bytes()).to_hex().to_string());
+        set(
+            &mut header,
+            "/digest",
+            blake3::hash(line.as_bytes()).to_hex().as_str(),
+        )?;
         let record = format!("{header}\n{line}");
         let look_up = format!("{:016x}-{leaf}", !number);
         let (first, rest) = commit.split_at(2);
@@ -53,6 +57,13 @@ fn read(path: &Path) -> Result<(Value, Value), Box<dyn Error>> {
     let text = fs::read_to_string(path)?;
     let (header, body) = text.split_once('\n').ok_or("the record has one line")?;
     Ok((serde_json::from_str(header)?, serde_json::from_str(body)?))
+}
+
+fn set(value: &mut Value, pointer: &str, new: impl Into<Value>) -> Result<(), Box<dyn Error>> {
+    *value
+        .pointer_mut(pointer)
+        .ok_or_else(|| format!("no {pointer} in a record"))? = new.into();
+    Ok(())
 }
 
 /// Returns the directory in which `name` is.

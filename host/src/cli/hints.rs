@@ -53,6 +53,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("held", ""),
     (
+        "history-full",
+        "the store was tampered with: `baton verify --all` lists what is wrong",
+    ),
+    (
         "incomplete-build",
         "wait until all parallel nodes have persisted, or attach with the selector of another build",
     ),

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Verify};
 use super::failure::Failure;
-use super::output::{builds_json, counted, escaped, named, print, print_json, say, several, sized};
+use super::output::{
+    builds_json, counted, escaped, named, print, print_json, say, several, sized, warnings_json,
+};
 use super::progress::Talk;
 use super::settings::Settings;
 
@@ -46,6 +48,7 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
             "findings": report.findings.iter().map(finding_json).collect::<Value>(),
             "unsigned": unsigned.iter().map(ToString::to_string).collect::<Value>(),
             "seconds": took.as_secs_f64(),
+            "warnings": warnings_json(&talk.warnings),
         }));
     } else {
         for finding in &report.findings {

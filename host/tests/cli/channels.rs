@@ -35,9 +35,11 @@ fn production_moves_forward_and_back_and_is_held() {
         .succeeds()
         .tells("warning: it was rolled back to build:1");
     assert_eq!(read(&job.path("out/version")), "1");
-    job.baton("show channel:production")
-        .succeeds()
-        .tells("held there");
+    for command in ["show", "verify", "diff build:1"] {
+        job.baton(&format!("{command} channel:production"))
+            .succeeds()
+            .tells("held there");
+    }
     job.baton("release production").succeeds();
     job.baton("promote latest production")
         .succeeds()

@@ -419,7 +419,10 @@ fn verify_and_prune_report_what_they_found() {
     write_all(second.dir(), &[("tree/dir/file", "changed")]);
     second.baton("persist tree").succeeds();
     let verified = first.json("verify --all --data");
-    has(&verified, "records trees packs bytes findings unsigned seconds");
+    has(
+        &verified,
+        "records trees packs bytes findings unsigned seconds warnings",
+    );
     assert_eq!(verified["findings"], serde_json::json!([]));
     let plan = first.json("prune --keep-last 1 --grace 0s --dry-run");
     has(&plan, "dry_run builds deleted condemned removed overtaken");
