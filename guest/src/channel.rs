@@ -245,36 +245,44 @@ fn make_move(
     Err(Error::stale("moved-meanwhile", message, &pointer.selector()))
 }
 
+/// Checks that no prune is removing the build that an event points to. One that is pointed to already is not removed.
 fn check_not_removed(store: &impl Store, event: &Event) -> Result<()> {
+    if event.previous.as_ref() == Some(&event.build) {
+        return Ok(());
+    }
     let build = Removed {
         project: event.project.clone(),
         artifact: event.artifact.clone(),
         build: event.build.clone(),
     };
-    match Condemned::last(store)?.builds.contains(&build) {
-        false => Ok(()),
-        true => {
-            let message = format!("a prune is removing {}", event.build);
-            Err(Error::stale("build-gone", message, &event.pointer.selector()))
-        }
-    }
+    Condemned::last(store)?.check_build(&build, event.created_ms)
 }
 
-/// Points back to where `before` pointed, unless somebody has moved on meanwhile.
+/// Points back to where `before` pointed, unless somebody has moved on meanwhile. A channel that pointed nowhere has
+/// nowhere to go back to.
 fn take_back(store: &impl Store, event: Event, before: Option<Event>) -> Result<()> {
-    let Some(before) = before else {
-        return Ok(());
+    let (sequence, based_on) = (following(event.sequence)?, event.sequence);
+    let undone = match (before, &event.newest) {
+        (Some(before), _) => before,
+        // Released, the branch's newest build is its latest again.
+        (None, Some(newest)) => Event {
+            action: Action::Release,
+            build: newest.clone(),
+            held: false,
+            ..event.clone()
+        },
+        (None, None) => return Ok(()),
     };
     let undone = Event {
-        sequence: following(event.sequence)?,
-        based_on: event.sequence,
-        action: Action::Rollback,
-        build: before.build,
+        sequence,
+        based_on,
         previous: Some(event.build),
-        back: before.back,
-        held: before.held,
         reason: Some("a prune was removing the build".to_owned()),
-        ..event
+        actor: event.actor,
+        url: event.url,
+        runner: event.runner,
+        created_ms: event.created_ms,
+        ..undone
     };
     undone.create(store).map(drop)
 }

@@ -7,7 +7,7 @@
 //! The lists are numbered from 1 without a gap, and each is created under its number: of two prunes that run at once,
 //! one loses, and deletes nothing. Only the last list counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,9 @@ pub struct Condemned {
     pub packs: BTreeMap<PackId, Mark>,
     /// By tree.
     pub trees: BTreeMap<TreeId, Mark>,
-    /// Builds whose records this prune removes, unless something points to one.
-    pub builds: BTreeSet<Removed>,
+    /// Builds whose records this prune or one before it removes, unless something points to one, and until when, in
+    /// milliseconds since 1970, nothing may begin to.
+    pub builds: BTreeMap<Removed, u64>,
 }
 
 /// Names a build across projects.
@@ -96,9 +97,8 @@ impl Condemned {
                 return Condemned::from_bytes(&key, &bytes);
             }
         }
-        Err(Error::internal(
-            "the list of condemned objects is replaced all the time",
-        ))
+        let message = "prunes replace the list of what is condemned all the time";
+        Err(Error::stale("pruned-meanwhile", message, keys::CONDEMNED))
     }
 
     /// Returns the number of the last list, 0 where there is none.
@@ -116,6 +116,15 @@ impl Condemned {
     /// Adds the list, unless another prune has taken its number.
     pub fn create(&self, store: &impl Store) -> Result<PutOutcome> {
         store.put(&Condemned::key(self.sequence), &self.to_bytes()?, PutMode::Create)
+    }
+
+    /// Checks that no prune is removing a build.
+    pub fn check_build(&self, build: &Removed, now_ms: u64) -> Result<()> {
+        if self.builds.get(build).is_none_or(|until_ms| *until_ms <= now_ms) {
+            return Ok(());
+        }
+        let message = format!("a prune is removing {}", build.build);
+        Err(Error::stale("build-gone", message, &build.artifact))
     }
 
     /// Whether a tree may not be used.
@@ -145,8 +154,8 @@ impl Condemned {
         for (id, mark) in packs.chain(trees) {
             lines.line(&Line { id, mark: *mark })?;
         }
-        for build in &self.builds {
-            lines.line(build)?;
+        for (build, until_ms) in &self.builds {
+            lines.line(&(build, until_ms))?;
         }
         let mut bytes = lines.finish()?;
         let digest = Digest::of(&bytes);
@@ -193,7 +202,8 @@ impl Condemned {
             condemned.trees.insert(id.into(), mark);
         }
         for _ in 0..header.builds {
-            condemned.builds.insert(lines.next("a build")?);
+            let (build, until_ms) = lines.next("a build")?;
+            condemned.builds.insert(build, until_ms);
         }
         lines.end()?;
         Ok(condemned)

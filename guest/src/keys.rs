@@ -81,6 +81,12 @@ impl Project {
         }
     }
 
+    /// Whether a key is of this project.
+    pub fn owns(&self, key: &str) -> bool {
+        key.strip_prefix(&self.prefix)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// Returns the prefix of the branches of an artifact. A branch's [`name`] and a `/` follow.
     pub fn branches(&self, artifact: &str) -> String {
         format!("{}/builds/{}/", self.prefix, name(artifact))

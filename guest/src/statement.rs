@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::keys::Project;
-use crate::ports::{PutMode, Store};
+use crate::ports::{PutMode, PutOutcome, Store};
 use crate::record::Record;
 
 /// What a DSSE envelope says of the bytes that it holds (in-toto attestation, "Envelope").
@@ -59,8 +59,16 @@ pub fn add(store: &impl Store, record: &Record, key_id: &str, envelope: &[u8]) -
         return Err(Error::limit("statement-too-large", message, key_id));
     }
     let key = format!("{}{key_id}", Project::new(&record.project).signatures(record));
-    // Who has signed the same before, said the same.
-    store.put(&key, envelope, PutMode::Create).map(drop)
+    // The same key gives the same signature of the same statement; anything else was put in its way.
+    if store.put(&key, envelope, PutMode::Create)? == PutOutcome::AlreadyExists
+        && store.get(&key, None)?.is_none_or(|there| there != envelope)
+    {
+        return Err(Error::damaged(
+            &key,
+            "something else lies where the signature belongs",
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the statement of one record.

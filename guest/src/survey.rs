@@ -8,6 +8,9 @@ use crate::keys;
 use crate::ports::Store;
 use crate::record::Record;
 
+/// What records lie under.
+const RECORDS: [&str; 5] = ["builds", "numbers", "commits", "tags", "workspaces"];
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Survey {
@@ -51,9 +54,7 @@ pub fn survey(store: &impl Store, depth: Depth) -> Result<Survey> {
         after = page.last().cloned();
         for key in page {
             match kind(&key) {
-                "builds" | "numbers" | "commits" | "tags" | "workspaces" => {
-                    survey.record(store, depth, key, &mut known)?;
-                }
+                kind if RECORDS.contains(&kind) => survey.record(store, depth, key, &mut known)?,
                 "channels" | "moves" if depth == Depth::Objects => {
                     survey.objects += 1;
                     let event = Event::read(store, &key);
@@ -110,8 +111,12 @@ fn firsts(store: &impl Store, prefix: &str, names: usize) -> Result<Vec<String>>
             .nth(names - 1)
             .map_or(rest.len(), |(at, _)| at);
         let first = format!("{prefix}{}", rest.get(..end).unwrap_or(rest));
-        // Behind all names that baton makes.
-        after = Some(format!("{first}/~~"));
+        // Behind all names that baton makes. What sorts behind that as well is none of them, and would come for ever.
+        let behind = Some(format!("{first}/~~"));
+        if behind == after {
+            break;
+        }
+        after = behind;
         found.push(first);
     }
     Ok(found)
@@ -196,6 +201,11 @@ fn damage(error: Error) -> Option<Damage> {
 
 fn gone(key: &str) -> Error {
     Error::damaged(key, "the record is missing")
+}
+
+/// Whether a record lies under a key, or should.
+pub(crate) fn is_record(key: &str) -> bool {
+    RECORDS.contains(&kind(key))
 }
 
 /// Returns the name behind the project: what a key is of.

@@ -20,6 +20,8 @@ use crate::record::Record;
 use crate::survey::{Damages, Depth, survey};
 use crate::tree::{Content, Place, Tree};
 
+/// Of so many of the builds that a damage hurts the records are given: there may be very many.
+const NAMED_MAX: usize = 20;
 /// A task is closed by the pack that gives it this many. A pack without its data takes one request.
 const TASK_PACKS: usize = 64;
 
@@ -52,7 +54,9 @@ pub struct Verified {
 pub struct Finding {
     /// What is wrong.
     pub damage: Damage,
-    /// The builds that it hurts.
+    /// How many records it hurts.
+    pub hurts: u64,
+    /// The first of them.
     pub builds: Vec<Record>,
 }
 
@@ -185,9 +189,18 @@ fn add(tree: &Tree, data: bool, packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, P
         let Some(id) = tree.packs.get(chunk.pack as usize) else {
             continue;
         };
-        packs
-            .entry(*id)
-            .or_default()
+        let chunks = packs.entry(*id).or_default();
+        if !data {
+            // Only how long the pack must be is looked at.
+            let end = |chunk: &ChunkIn| chunk.0 + u64::from(chunk.1);
+            let this = (chunk.offset, chunk.length, chunk.raw_length, None);
+            if chunks.keys().all(|other| end(other) < end(&this)) {
+                chunks.clear();
+                chunks.insert(this, Pieces::new());
+            }
+            continue;
+        }
+        chunks
             .entry((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
             .or_default()
             .extend(pieces.remove(&(number as u32)).unwrap_or_default());
@@ -311,25 +324,34 @@ pub fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Verified> {
         packs: rest.packs,
         ..Verified::default()
     };
-    let of_trees = |wanted: &HashSet<TreeId>| -> Vec<Record> {
-        let hurt = rest.records.iter().filter(|record| wanted.contains(&record.tree));
-        hurt.cloned().collect()
+    let mut records: HashMap<TreeId, Vec<&Record>> = HashMap::new();
+    for record in &rest.records {
+        records.entry(record.tree).or_default().push(record);
+    }
+    let mut trees: HashMap<PackId, Vec<TreeId>> = HashMap::new();
+    for (tree, packs) in &rest.trees {
+        for pack in packs {
+            trees.entry(*pack).or_default().push(*tree);
+        }
+    }
+    let finding = |damage: Damage, trees: &[TreeId]| {
+        let hurt = || trees.iter().filter_map(|tree| records.get(tree)).flatten();
+        Finding {
+            damage,
+            hurts: hurt().count() as u64,
+            builds: hurt().take(NAMED_MAX).map(|record| (*record).clone()).collect(),
+        }
     };
     for (tree, damage) in &rest.damages {
-        verified.findings.push(Finding {
-            damage: damage.clone(),
-            builds: of_trees(&tree.iter().copied().collect()),
-        });
+        let tree: Vec<TreeId> = tree.iter().copied().collect();
+        verified.findings.push(finding(damage.clone(), &tree));
     }
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_empty()) {
         let Outcome { bytes, damages } = crate::wire::read(outcome)?;
         verified.bytes += bytes;
         for (pack, damage) in damages {
-            let hurt = rest.trees.iter().filter(|(_, packs)| packs.contains(&pack));
-            verified.findings.push(Finding {
-                damage,
-                builds: of_trees(&hurt.map(|(tree, _)| *tree).collect()),
-            });
+            let trees = trees.get(&pack).map_or(&[][..], Vec::as_slice);
+            verified.findings.push(finding(damage, trees));
         }
     }
     Ok(verified)

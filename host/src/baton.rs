@@ -156,6 +156,7 @@ impl Baton {
             StoreAccess::Add
         };
         request.context.component = Some(self.options.component.digest());
+        let (actor, url) = (request.context.actor.clone(), request.context.url.clone());
         let persisted = match self.transfer(
             &Request::Persist(request),
             Some(&directory),
@@ -168,6 +169,13 @@ impl Baton {
             Some(_) => return Err(wrong_report()),
         };
         if let Some(key) = &self.options.sign {
+            // A record that stood before is signed only if it says what this job would have said.
+            if (&persisted.build.actor, &persisted.build.url) != (&actor, &url) {
+                return Err(Error::Unsigned {
+                    build: persisted.build.selector,
+                    reason: "it was there already, and its record names another actor or URL".to_owned(),
+                });
+            }
             let statement = self.statement(&persisted.build)?;
             let envelope = key.sign(&statement.payload_type, &statement.payload);
             self.add_signature(&persisted.build, &key.verifying_key().id(), &envelope)?;
@@ -205,6 +213,7 @@ impl Baton {
         progress: &mut dyn Progress,
     ) -> Result<Option<Attached>, Error> {
         let mut first_damage = None;
+        let mut fallbacks = 0;
         loop {
             let mut fallback = Vec::new();
             let attached = self.transfer(
@@ -222,8 +231,9 @@ impl Baton {
             );
             match attached {
                 Err(Error::Plugin(PluginError::Damaged(damage)))
-                    if !fallback.is_empty() && request.scope.without.len() < FALLBACKS_MAX =>
+                    if !fallback.is_empty() && fallbacks < FALLBACKS_MAX =>
                 {
+                    fallbacks += 1;
                     progress.fell_back(&damage);
                     let unfit = |tree| Unfit {
                         tree,
@@ -233,10 +243,13 @@ impl Baton {
                     first_damage.get_or_insert(damage);
                 }
                 // That no other build is left is less to know than what is wrong with this one.
-                Err(error) => {
-                    let first = first_damage.map(|damage| Error::Plugin(PluginError::Damaged(damage)));
-                    return Err(first.unwrap_or(error));
+                Err(Error::Plugin(PluginError::NothingMatched(_) | PluginError::Damaged(_)))
+                    if first_damage.is_some() =>
+                {
+                    let damage = first_damage.ok_or_else(wrong_report)?;
+                    return Err(Error::Plugin(PluginError::Damaged(damage)));
                 }
+                Err(error) => return Err(error),
                 Ok(None) => return Ok(None),
                 Ok(Some(Report::Attached(report))) => return Ok(Some(report)),
                 Ok(Some(_)) => return Err(wrong_report()),

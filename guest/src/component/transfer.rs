@@ -224,6 +224,7 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
             let report = verify::finish(rest, outcomes)?;
             let finding = |finding: verify::Finding| wit::Finding {
                 damage: wit_damage(finding.damage),
+                hurts: finding.hurts,
                 builds: builds(finding.builds),
             };
             Ok(wit::Report::Verified(wit::Verified {

@@ -26,7 +26,12 @@ fn names_below(store: &impl Store, prefix: &str, most: usize) -> Result<Vec<Stri
             .strip_prefix(prefix)
             .and_then(|rest| rest.split('/').next())
             .unwrap_or_default();
-        after = Some(format!("{prefix}{name}/~~"));
+        let behind = Some(format!("{prefix}{name}/~~"));
+        // A name that sorts behind is none of baton's, and would come for ever.
+        if behind == after {
+            break;
+        }
+        after = behind;
         names.extend(keys::text(name));
     }
     Ok(names)

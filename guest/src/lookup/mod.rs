@@ -103,6 +103,9 @@ impl Scope {
     }
 }
 
+/// A branch on which this many builds in a row are damaged is searched no further.
+const UNFIT_MAX: usize = 32;
+
 /// What a selector means.
 #[derive(Debug, Default)]
 pub struct Resolved {
@@ -194,22 +197,29 @@ pub fn open(store: &impl Store, scope: &Scope) -> Result<Opened> {
                 resolved?
             }
         };
-        let trees = resolved.layers.iter().map(|layer| Tree::load(store, &layer.tree));
-        match trees.collect::<Result<Vec<_>>>() {
-            Err(Error::Damaged(damage)) if scope.may_fall_back() => {
-                let unfit = resolved.layers.iter().map(|layer| Unfit {
-                    tree: layer.tree,
-                    damage: damage.clone(),
-                });
-                scope.without.extend(unfit);
-                first_damage.get_or_insert(Error::Damaged(damage));
+        let mut damaged = None;
+        let mut trees = Vec::new();
+        for layer in &resolved.layers {
+            match Tree::load(store, &layer.tree) {
+                Err(Error::Damaged(damage)) if scope.may_fall_back() => {
+                    damaged.get_or_insert(Unfit {
+                        tree: layer.tree,
+                        damage,
+                    });
+                }
+                tree => trees.push(tree?),
             }
-            trees => {
-                return Ok(Opened {
-                    layers: resolved.layers.into_iter().zip(trees?).collect(),
-                    warnings: resolved.warnings,
-                });
-            }
+        }
+        let Some(unfit) = damaged else {
+            return Ok(Opened {
+                layers: resolved.layers.into_iter().zip(trees).collect(),
+                warnings: resolved.warnings,
+            });
+        };
+        let damage = first_damage.get_or_insert(Error::Damaged(unfit.damage.clone()));
+        scope.without.push(unfit);
+        if scope.without.len() > UNFIT_MAX {
+            return Err(damage.clone());
         }
     }
 }
@@ -241,8 +251,14 @@ fn latest(
         return newest(store, &search, scope, warnings);
     };
     if !event.held {
-        // It holds only until something newer is there.
-        let found = newest(store, &search, scope, &mut Vec::new())?;
+        // It holds only until something newer is there, and intact.
+        let mut passed_over = Vec::new();
+        let found = match newest(store, &search, scope, &mut passed_over) {
+            Err(Error::NothingMatched(_)) => Vec::new(),
+            Err(Error::Damaged(_)) if search.lenient => Vec::new(),
+            found => found?,
+        };
+        warnings.extend(passed_over);
         let seen = event.newest.as_ref().map(|newest| newest.order);
         if found.first().is_some_and(|record| Some(record.order) > seen) {
             return Ok(found);
@@ -254,6 +270,15 @@ fn latest(
         &event.pointer.selector(),
     ));
     let there = by_id(store, &keys, scope.artifact(), &event.build).and_then(|found| scope.check_fit(found));
+    // Whoever wrote the event: what was not built on the branch is never its latest.
+    if let Ok(found) = &there
+        && found
+            .iter()
+            .any(|record| !record.eligible() || record.branch.as_deref() != Some(branch))
+    {
+        let message = format!("it points to {}, which is not of branch {branch}", event.build);
+        return Err(Error::damaged(&event.key(), message));
+    }
     let run = newest_first(event.build.order.run);
     search.after = match there {
         Ok(found) if found.first().is_some_and(|record| scope.wants(record)) => return Ok(found),

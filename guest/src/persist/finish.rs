@@ -6,7 +6,7 @@ use super::assemble::{Counted, assemble};
 use super::repair::{condemned_chunks, repair, unfit_in_base};
 use super::worker::Worker;
 use super::{Outcome, Rest};
-use crate::condemned::Condemned;
+use crate::condemned::{Condemned, Removed};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
@@ -111,6 +111,12 @@ pub fn finish(
             unfit = condemned_chunks(&gone, &base, &packs);
             continue;
         }
+        let build = Removed {
+            project: record.project.clone(),
+            artifact: record.artifact.clone(),
+            build: record.build_id(),
+        };
+        condemned.check_build(&build, record.created_ms)?;
         let (record, repeated, bytes) = commit(store, record, &tree)?;
         let Counted {
             directories,
@@ -213,6 +219,25 @@ fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bo
 /// Returns `stands` if it has the same files as `record`. The trees need not be one: which worker stored what differs
 /// from run to run, and an earlier run that was killed is no base.
 fn same_build(store: &impl Store, stands: Record, record: &Record, tree: &Tree) -> Result<Record> {
+    // Who and where may differ when a step is run again by hand, and so may what ran. All else is what the build is.
+    let own = Record {
+        tree: stands.tree,
+        created_ms: stands.created_ms,
+        baton: stands.baton.clone(),
+        component: stands.component.clone(),
+        files: stands.files,
+        bytes: stands.bytes,
+        actor: stands.actor.clone(),
+        url: stands.url.clone(),
+        ..record.clone()
+    };
+    if own != stands {
+        let message = format!(
+            "{} is there already, of another branch, commit or workflow, and a build never changes",
+            record.job_name()
+        );
+        return Err(build_exists(message, record));
+    }
     // A tree that is missing or damaged leaves nothing to compare with. The same tree again has just repaired it.
     if stands.tree == record.tree || workspace::same_files(&Tree::load(store, &stands.tree)?, tree) {
         return Ok(stands);
@@ -222,9 +247,9 @@ fn same_build(store: &impl Store, stands: Record, record: &Record, tree: &Tree) 
         record.job_name(),
         record.artifact
     );
-    Err(Error::conflict(
-        "build-exists",
-        message,
-        &format!("build:{}", record.number),
-    ))
+    Err(build_exists(message, record))
+}
+
+fn build_exists(message: String, record: &Record) -> Error {
+    Error::conflict("build-exists", message, &format!("build:{}", record.number))
 }

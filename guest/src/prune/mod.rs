@@ -19,7 +19,7 @@ use crate::id::{Digest, PackId, TreeId};
 use crate::keys::{self, Project};
 use crate::ports::{Clock, PutOutcome, Store};
 use crate::record::Record;
-use crate::survey::{Depth, present, survey};
+use crate::survey::{Depth, Found, is_record, present, survey};
 use crate::tree::Tree;
 
 /// How many keys are deleted at a time.
@@ -67,7 +67,7 @@ pub struct Pruned {
     pub deleted: Amount,
     /// What a later prune will delete.
     pub condemned: Amount,
-    /// Whether another prune came first, so that nothing was done.
+    /// Whether another prune came first, so that nothing was done, or began meanwhile, so that not all was.
     pub overtaken: bool,
 }
 
@@ -86,12 +86,21 @@ struct Rest {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Next {
     last: u64,
-    packs: Vec<(PackId, Phase, Since)>,
-    trees: Vec<(TreeId, Phase, Since)>,
+    packs: Vec<(PackId, Fate)>,
+    trees: Vec<(TreeId, Fate)>,
+    /// Builds that an earlier prune removes, and until when nothing may point to them.
+    builds: Vec<(Removed, u64)>,
+    grace_ms: u64,
 }
 
-/// In milliseconds since 1970; `None` is the moment in which the list is made.
-type Since = Option<u64>;
+/// What the list will say of an object.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Fate {
+    phase: Phase,
+    /// In milliseconds since 1970; `None` is the moment in which the list is made.
+    since_ms: Option<u64>,
+    is_there: bool,
+}
 
 /// Decides what is kept, and what nothing leads to.
 pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<Plan> {
@@ -103,46 +112,36 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         false => Depth::Keys,
     };
     let survey = survey(store, depth)?;
-    let mut broken = Vec::new();
-    for damage in survey.damages {
-        match request.policy.drop_damaged {
-            true => broken.push(damage.key),
-            false => return Err(unsafe_to_prune(damage)),
-        }
-    }
     let project = request.context.project()?;
+    let broken = broken_records(survey.damages, &request.policy, project)?;
+    let damaged = match request.policy.drop_damaged {
+        true => damaged_trees(store, &survey.records, project)?,
+        false => HashSet::new(),
+    };
     let mut decisions = policy::decide(
         survey.records,
         &present(store)?,
         &request.policy,
-        project,
-        now_ms,
-        request.grace_ms,
+        &policy::Circumstances {
+            project,
+            now_ms,
+            grace_ms: request.grace_ms,
+            damaged: &damaged,
+        },
     );
     let mut live = Live::default();
     let mut dropped = Live::default();
     let mut removed = Vec::new();
-    for decision in &mut decisions {
-        for found in &decision.found {
-            match live.of(store, &found.record.tree) {
-                Err(Error::Damaged(_)) if request.policy.drop_damaged => decision.reasons.clear(),
-                // What a damaged tree leads to is unknown, so that nothing may be deleted.
-                Err(Error::Damaged(damage)) if !decision.reasons.is_empty() => {
-                    return Err(unsafe_to_prune(damage));
-                }
-                Err(Error::Damaged(_)) => {}
-                packs => {
-                    let kind = if decision.reasons.is_empty() {
-                        &mut dropped
-                    } else {
-                        &mut live
-                    };
-                    kind.trees.insert(found.record.tree);
-                    kind.packs.extend(packs?);
-                }
+    for decision in &decisions {
+        let is_kept = !decision.reasons.is_empty();
+        for Found { record, .. } in &decision.found {
+            if is_kept {
+                live.add(store, &record.tree)?;
+            } else {
+                dropped.add_if_whole(store, &record.tree)?;
             }
         }
-        if decision.reasons.is_empty() {
+        if !is_kept {
             removed.extend(removal(store, decision)?);
         }
     }
@@ -155,24 +154,30 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
     let packs = marking.marks::<PackId>(store, "v1/packs/", &condemned.packs, |live| &live.packs)?;
     let trees = marking.marks::<TreeId>(store, "v1/trees/", &condemned.trees, |live| &live.trees)?;
     let (mut deleted, mut doomed) = (Amount::default(), Amount::default());
-    let mut count = |phase: Phase, bytes: u64| {
-        let amount = match phase {
+    let mut count = |next: Fate, bytes: u64| {
+        let amount = match next.phase {
             Phase::Deleting => &mut deleted,
             Phase::Seen | Phase::Condemned => &mut doomed,
         };
-        amount.objects += 1;
+        amount.objects += u64::from(next.is_there);
         amount.bytes += bytes;
     };
-    for (id, phase, _) in &packs {
-        count(*phase, store.head(&keys::pack(id))?.unwrap_or_default());
+    for (id, fate) in &packs {
+        count(*fate, store.head(&keys::pack(id))?.unwrap_or_default());
     }
-    for (_, phase, _) in &trees {
-        count(*phase, 0);
+    for (_, fate) in &trees {
+        count(*fate, 0);
     }
+    let still_removed = condemned
+        .builds
+        .into_iter()
+        .filter(|(_, until_ms)| *until_ms > now_ms);
     let next = Next {
         last: condemned.sequence,
         packs,
         trees,
+        builds: still_removed.collect(),
+        grace_ms: request.grace_ms,
     };
     // Of other projects all is kept, and nobody asked.
     decisions.retain(|decision| decision.record().is_some_and(|record| record.project == project));
@@ -199,13 +204,55 @@ struct Live {
 }
 
 impl Live {
-    /// Returns the packs of a tree; none where it is among these already.
-    fn of(&self, store: &impl Store, id: &TreeId) -> Result<Vec<PackId>> {
-        match self.trees.contains(id) {
-            true => Ok(Vec::new()),
-            false => Tree::packs_of(store, id),
+    /// Adds a tree. What a damaged one leads to is unknown, so that nothing may be deleted.
+    fn add(&mut self, store: &impl Store, id: &TreeId) -> Result<()> {
+        if self.trees.insert(*id) {
+            match Tree::packs_of(store, id) {
+                Err(Error::Damaged(damage)) => return Err(unsafe_to_prune(damage)),
+                packs => self.packs.extend(packs?),
+            }
         }
+        Ok(())
     }
+
+    /// Adds a tree that is given up: what it leads to matters only if it can be known.
+    fn add_if_whole(&mut self, store: &impl Store, id: &TreeId) -> Result<()> {
+        if self.trees.insert(*id) {
+            self.packs
+                .extend(crate::lookup::sound(Tree::packs_of(store, id))?);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the keys of records of the project that cannot be read, if those are to be dropped. What any other unreadable
+/// record leads to is unknown. An event is read when it counts.
+fn broken_records(damages: Vec<Damage>, policy: &Policy, project: &str) -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for damage in damages.into_iter().filter(|damage| is_record(&damage.key)) {
+        if !policy.drop_damaged || !Project::new(project).owns(&damage.key) {
+            return Err(unsafe_to_prune(damage));
+        }
+        broken.push(damage.key);
+    }
+    Ok(broken)
+}
+
+/// Returns the trees of the project's builds that are missing or damaged.
+fn damaged_trees(store: &impl Store, found: &[Found], project: &str) -> Result<HashSet<TreeId>> {
+    let trees: HashSet<TreeId> = found
+        .iter()
+        .filter(|found| found.record.project == project)
+        .map(|found| found.record.tree)
+        .collect();
+    let mut damaged = HashSet::new();
+    for id in trees {
+        match Tree::packs_of(store, &id) {
+            Err(Error::Damaged(_)) => damaged.insert(id),
+            other => other.map(|_| false)?,
+        };
+    }
+    Ok(damaged)
 }
 
 fn unsafe_to_prune(damage: Damage) -> Error {
@@ -232,8 +279,9 @@ impl Marking<'_> {
         prefix: &str,
         before: &BTreeMap<Id, Mark>,
         ids: impl Fn(&Live) -> &HashSet<Id>,
-    ) -> Result<Vec<(Id, Phase, Since)>> {
+    ) -> Result<Vec<(Id, Fate)>> {
         let mut marks = Vec::new();
+        let mut there = HashSet::new();
         let mut after = None;
         loop {
             let page = store.list(prefix, after.as_deref(), 1000)?;
@@ -248,27 +296,48 @@ impl Marking<'_> {
                     continue;
                 };
                 if !ids(self.live).contains(&id) {
+                    there.insert(id);
                     let was_used = ids(self.dropped).contains(&id);
-                    let (phase, since) = self.mark(before.get(&id), was_used);
-                    marks.push((id, phase, since));
+                    marks.push((id, self.fate(before.get(&id), was_used)));
                 }
             }
             if page.len() < 1000 {
-                return Ok(marks);
+                break;
             }
         }
+        // A prune that is slow may still be deleting what is gone already, so its name stays unused for a while.
+        for (id, mark) in before {
+            let is_new = self.now_ms.saturating_sub(mark.since_ms) < self.grace_ms;
+            let is_kept = there.contains(id) || ids(self.live).contains(id);
+            if mark.phase == Phase::Deleting && is_new && !is_kept {
+                let fate = Fate {
+                    phase: Phase::Deleting,
+                    since_ms: Some(mark.since_ms),
+                    is_there: false,
+                };
+                marks.push((*id, fate));
+            }
+        }
+        Ok(marks)
     }
 
-    fn mark(&self, before: Option<&Mark>, was_used: bool) -> (Phase, Since) {
+    fn fate(&self, before: Option<&Mark>, was_used: bool) -> Fate {
+        let new = |phase| Fate {
+            phase,
+            since_ms: None,
+            is_there: true,
+        };
         let Some(Mark { phase, since_ms }) = before.copied() else {
-            let phase = if was_used { Phase::Condemned } else { Phase::Seen };
-            return (phase, None);
+            return new(if was_used { Phase::Condemned } else { Phase::Seen });
         };
         let is_old = self.now_ms.saturating_sub(since_ms) >= self.grace_ms;
         match phase {
-            Phase::Seen if was_used || is_old => (Phase::Condemned, None),
-            Phase::Condemned if is_old => (Phase::Deleting, None),
-            _ => (phase, Some(since_ms)),
+            Phase::Seen if was_used || is_old => new(Phase::Condemned),
+            Phase::Condemned if is_old => new(Phase::Deleting),
+            _ => Fate {
+                since_ms: Some(since_ms),
+                ..new(phase)
+            },
         }
     }
 }
@@ -313,10 +382,12 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         return Ok(Pruned::default());
     }
     let now_ms = clock.now_ms();
-    let mark = |phase, since: Since| Mark {
-        phase,
-        since_ms: since.unwrap_or(now_ms),
+    let mark = |fate: Fate| Mark {
+        phase: fate.phase,
+        since_ms: fate.since_ms.unwrap_or(now_ms),
     };
+    let until_ms = now_ms.saturating_add(next.grace_ms);
+    let now_removed = removed.iter().map(|(build, _)| (build.clone(), until_ms));
     let list = Condemned {
         sequence: next
             .last
@@ -325,14 +396,14 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         packs: next
             .packs
             .into_iter()
-            .map(|(id, phase, since)| (id, mark(phase, since)))
+            .map(|(id, fate)| (id, mark(fate)))
             .collect(),
         trees: next
             .trees
             .into_iter()
-            .map(|(id, phase, since)| (id, mark(phase, since)))
+            .map(|(id, fate)| (id, mark(fate)))
             .collect(),
-        builds: removed.iter().map(|(build, _)| build.clone()).collect(),
+        builds: next.builds.into_iter().chain(now_removed).collect(),
     };
     if list.create(store)? == PutOutcome::AlreadyExists {
         return Ok(Pruned {
@@ -347,30 +418,33 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         condemned,
         ..Pruned::default()
     };
-    let mut gone = broken;
+    // First what is useless: the sooner it is gone, the less can come between.
+    let is_deleted = |mark: &Mark| mark.phase == Phase::Deleting;
+    let trees = list.trees.iter().filter(|(_, mark)| is_deleted(mark));
+    let packs = list.packs.iter().filter(|(_, mark)| is_deleted(mark));
+    let mut gone: Vec<String> = trees.map(|(id, _)| keys::tree(id)).collect();
+    gone.extend(packs.map(|(id, _)| keys::pack(id)));
+    gone.extend(broken);
     for (build, keys) in removed {
         if !pointed.contains_key(&(build.project, build.artifact, build.build)) {
             pruned.removed += 1;
             gone.extend(keys);
         }
     }
-    delete(store, &gone)?;
-    let is_deleted = |mark: &Mark| mark.phase == Phase::Deleting;
-    let trees = list.trees.iter().filter(|(_, mark)| is_deleted(mark));
-    let packs = list.packs.iter().filter(|(_, mark)| is_deleted(mark));
-    let mut useless: Vec<String> = trees.map(|(id, _)| keys::tree(id)).collect();
-    useless.extend(packs.map(|(id, _)| keys::pack(id)));
-    delete(store, &useless)?;
-    if !was_empty {
-        delete(store, &[Condemned::key(next.last)])?;
-    }
-    Ok(pruned)
-}
-
-/// Deletes in the order given, as far as a batch goes.
-fn delete(store: &impl Store, keys: &[String]) -> Result<()> {
-    for batch in keys.chunks(DELETED_AT_ONCE) {
+    let own = Condemned::key(list.sequence);
+    gone.extend(
+        store
+            .list(keys::CONDEMNED, None, 1000)?
+            .into_iter()
+            .filter(|key| *key > own),
+    );
+    for batch in gone.chunks(DELETED_AT_ONCE) {
+        // What a later prune thinks is not known here.
+        if Condemned::last_sequence(store)? != list.sequence {
+            pruned.overtaken = true;
+            break;
+        }
         store.delete(batch)?;
     }
-    Ok(())
+    Ok(pruned)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::event::{Action, Event, Pointer};
+use crate::id::TreeId;
 use crate::order::Order;
 use crate::record::{BuildId, Record};
 use crate::survey::{Found, Present};
@@ -47,31 +48,77 @@ type Rank = (bool, Order);
 /// One line of builds: project, artifact, branch, and the job where it counts.
 type Line = (String, String, String, Option<String>);
 
-/// Decides on each build of a store. Only those of `project` are judged, all others are kept.
+/// What else a decision depends on.
+pub(super) struct Circumstances<'a> {
+    /// Only its builds are judged, all others are kept.
+    pub project: &'a str,
+    pub now_ms: u64,
+    pub grace_ms: u64,
+    /// Trees whose builds are dropped.
+    pub damaged: &'a HashSet<TreeId>,
+}
+
+/// Decides on each build of a store.
 pub(super) fn decide(
     found: Vec<Found>,
     present: &[Present],
     policy: &Policy,
-    project: &str,
-    now_ms: u64,
-    grace_ms: u64,
+    circumstances: &Circumstances<'_>,
 ) -> Vec<Decision> {
-    let mut builds: BTreeMap<Key, Decision> = BTreeMap::new();
-    for found in found {
-        let record = &found.record;
-        let key = (record.project.clone(), record.artifact.clone(), record.build_id());
-        let decision = builds.entry(key).or_insert_with(|| Decision {
-            found: Vec::new(),
-            reasons: Vec::new(),
-        });
-        decision.found.push(found);
+    let Circumstances {
+        project,
+        now_ms,
+        grace_ms,
+        damaged,
+    } = *circumstances;
+    let (broken, found): (Vec<Found>, Vec<Found>) = found
+        .into_iter()
+        .partition(|found| damaged.contains(&found.record.tree));
+    let mut decisions = judge(found, present, policy, (project, now_ms, grace_ms));
+    let pointed = pointed_to(present);
+    for mut decision in by_build(broken) {
+        // What something points to is not dropped: it stops the prune, and a person decides.
+        if let Some(record) = decision.record() {
+            decision.reasons = pointed.get(&key(record)).cloned().unwrap_or_default();
+        }
+        decisions.push(decision);
     }
+    decisions
+}
+
+fn key(record: &Record) -> Key {
+    (record.project.clone(), record.artifact.clone(), record.build_id())
+}
+
+fn by_build(found: Vec<Found>) -> impl Iterator<Item = Decision> {
+    let mut builds: BTreeMap<Key, Vec<Found>> = BTreeMap::new();
+    for found in found {
+        builds.entry(key(&found.record)).or_default().push(found);
+    }
+    builds.into_values().map(|mut found| {
+        found.sort_by_key(|found| found.record.node);
+        Decision {
+            found,
+            reasons: Vec::new(),
+        }
+    })
+}
+
+fn judge(
+    found: Vec<Found>,
+    present: &[Present],
+    policy: &Policy,
+    (project, now_ms, grace_ms): (&str, u64, u64),
+) -> Vec<Decision> {
+    let mut builds: BTreeMap<Key, Decision> = by_build(found)
+        .filter_map(|decision| Some((key(decision.record()?), decision)))
+        .collect();
     let pointed = pointed_to(present);
     let newest = newest(&builds, policy);
     let last = last(&builds, policy);
     let judges = policy.keep_last.is_some() || policy.keep_within_ms.is_some() || policy.keep_tags;
+    let held = held_runs(present);
     for (key, decision) in &mut builds {
-        decision.found.sort_by_key(|found| found.record.node);
         let Some(record) = decision.record() else {
             continue;
         };
@@ -93,6 +140,9 @@ pub(super) fn decide(
         }
         reasons.extend(pointed.get(key).into_iter().flatten().cloned());
         let branch = record.branch.as_deref().unwrap_or_default();
+        if held.contains(&(&key.0, &key.1, branch, key.2.order.run)) {
+            reasons.push(format!("of the run that branch {branch} was rolled back to"));
+        }
         if newest.contains(key) {
             reasons.push(format!("newest of branch {branch}"));
         }
@@ -142,6 +192,22 @@ pub(super) fn pointed_to(present: &[Present]) -> HashMap<Key, Vec<String>> {
     pointed
 }
 
+/// Returns the runs that branches are held at: `latest` answers every job's build of such a run.
+fn held_runs(present: &[Present]) -> HashSet<(&str, &str, &str, u64)> {
+    let held = present
+        .iter()
+        .filter_map(|Present { last, .. }| match &last.pointer {
+            Pointer::Branch(branch) if last.action == Action::Rollback => Some((
+                last.project.as_str(),
+                last.artifact.as_str(),
+                branch.as_str(),
+                last.build.order.run,
+            )),
+            _ => None,
+        });
+    held.collect()
+}
+
 /// Returns the newest complete build of each branch and job. A line without any complete one keeps its newest.
 fn newest(builds: &BTreeMap<Key, Decision>, policy: &Policy) -> HashSet<Key> {
     let mut newest: HashMap<Line, (Rank, &Key)> = HashMap::new();
@@ -180,7 +246,24 @@ fn lines(decision: &Decision, policy: &Policy, by_job: bool) -> Option<(Line, Ra
     if !record.eligible() || is_gone(record, policy) {
         return None;
     }
-    let is_whole = decision.found.len() >= record.node.total as usize;
+    // What a killed persist left under other keys is not on the branch, and displaces nothing there.
+    let on_branch = |found: &&Found| {
+        found
+            .record
+            .keys()
+            .last()
+            .is_some_and(|key| found.keys.contains(key))
+    };
+    let nodes: HashSet<u32> = decision
+        .found
+        .iter()
+        .filter(on_branch)
+        .map(|found| found.record.node.index)
+        .collect();
+    if nodes.is_empty() {
+        return None;
+    }
+    let is_whole = nodes.len() >= record.node.total as usize;
     let job = record.job.clone().filter(|_| by_job);
     let line = (record.project.clone(), record.artifact.clone(), branch, job);
     Some((line, (is_whole, record.order)))

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_guest::channel::{self, Promote, Rollback, Target};
+use baton_guest::context::Context;
 use baton_guest::event::Pointer;
 use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryStore};
 use baton_guest::prune::{self, Policy};
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::channels::{back, main_branch, production, release, rollback, who};
 use crate::prune::{damages, request};
-use crate::support::driver::{all_of, attach, persisted_file, resolve, scope};
+use crate::support::driver::{all_of, attach, everything, persist, resolve, scope};
 use crate::support::{build, cases, code};
 
 /// The grace period of these prunes, and how far the clock moves between two steps.
@@ -48,7 +49,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What should be.
 #[derive(Debug, Default)]
 struct Model {
-    builds: BTreeSet<u64>,
+    /// When each was persisted.
+    builds: BTreeMap<u64, u64>,
     /// Each move of the channel: where to, and which move a step back leads to.
     moves: Vec<(u64, Option<usize>)>,
     channel_held: bool,
@@ -59,7 +61,7 @@ struct Model {
 
 impl Model {
     fn latest(&self) -> Option<u64> {
-        self.branch_held.or(self.builds.last().copied())
+        self.branch_held.or(self.builds.keys().last().copied())
     }
 
     fn channel(&self) -> Option<u64> {
@@ -67,19 +69,20 @@ impl Model {
     }
 
     /// What a prune that keeps so many leaves.
-    fn prune(&mut self, keep: usize) {
+    fn prune(&mut self, keep: usize, now_ms: u64) {
         let step_back = self
             .moves
             .last()
             .and_then(|(_, back)| *back)
             .map(|at| self.moves[at].0);
-        let last: BTreeSet<u64> = self.builds.iter().rev().take(keep.max(1)).copied().collect();
+        let last: BTreeSet<u64> = self.builds.keys().rev().take(keep.max(1)).copied().collect();
         let pointed: BTreeSet<u64> = [self.channel(), step_back, self.branch_held]
             .into_iter()
             .flatten()
             .collect();
-        self.builds
-            .retain(|build| last.contains(build) || pointed.contains(build));
+        self.builds.retain(|build, created_ms| {
+            last.contains(build) || pointed.contains(build) || now_ms - *created_ms < GRACE_MS
+        });
     }
 
     /// Returns where so many steps back lead on the channel, or none.
@@ -93,7 +96,8 @@ impl Model {
 
     fn branch_back(&self, steps: u32) -> Option<u64> {
         let now = self.latest()?;
-        self.builds.range(..now).rev().nth(steps as usize - 1).copied()
+        let (build, _) = self.builds.range(..now).rev().nth(steps as usize - 1)?;
+        Some(*build)
     }
 }
 
@@ -118,10 +122,10 @@ fn check(store: &MemoryStore, model: &Model) {
             .map(|records| records[0].number)
     };
     assert_eq!(resolved("latest@main"), model.latest());
-    let on_channel = model.channel().filter(|build| model.builds.contains(build));
+    let on_channel = model.channel().filter(|build| model.builds.contains_key(build));
     assert_eq!(resolved("channel:production"), on_channel);
     for number in 1..30 {
-        let there = model.builds.contains(&number).then_some(number);
+        let there = model.builds.contains_key(&number).then_some(number);
         assert_eq!(resolved(&format!("build:{number}")), there);
     }
     let history = |pointer: &Pointer| {
@@ -139,15 +143,26 @@ fn run(steps: Vec<Step>) {
         match step {
             Step::Persist(number) => {
                 // A build never changes, so a number comes once.
-                if model.builds.insert(number) {
-                    persisted_file(&store, build(number), "file", &content(number));
+                if model.builds.contains_key(&number) {
+                    continue;
+                }
+                let files = MemoryFiles::default();
+                files.file("file", content(number), 0o644);
+                let context = Context {
+                    now_ms: clock.0.get(),
+                    ..build(number)
+                };
+                match persist(&store, &files, &everything(context), 1) {
+                    Ok(_) => drop(model.builds.insert(number, clock.0.get())),
+                    // What a prune has just removed stays away for a while.
+                    Err(error) => assert_eq!(code(&error), "build-gone"),
                 }
             }
             Step::Promote(number) => {
                 let moved = channel::promote(&store, &promotion(number)).map(|moved| moved.event.sequence);
                 let now = model.channel();
                 let wanted = match () {
-                    () if !model.builds.contains(&number) => Err(["no-build", "empty-store"]),
+                    () if !model.builds.contains_key(&number) => Err(["no-build", "empty-store"]),
                     () if model.channel_held => Err(["channel-held"; 2]),
                     () if now.is_some_and(|now| number < now) => Err(["older-build"; 2]),
                     () => Ok(model.moves.len() as u64 + 1),
@@ -172,7 +187,7 @@ fn run(steps: Vec<Step>) {
                 let moved = rollback(&store, production(), steps);
                 match model
                     .channel_back(steps)
-                    .filter(|(build, _)| model.builds.contains(build))
+                    .filter(|(build, _)| model.builds.contains_key(build))
                 {
                     Some((number, back)) => match moved {
                         Ok(moved) => {
@@ -231,7 +246,7 @@ fn run(steps: Vec<Step>) {
                 };
                 let plan = prune::plan(&store, &clock, &request).unwrap();
                 assert!(!prune::run(&store, &clock, &plan.rest).unwrap().overtaken);
-                model.prune(keep as usize);
+                model.prune(keep as usize, clock.0.get());
             }
             Step::Attach(number) => {
                 let (selector, wanted) = match number {
@@ -241,7 +256,7 @@ fn run(steps: Vec<Step>) {
                 };
                 let files = MemoryFiles::default();
                 let attached = attach(&store, &files, &all_of(&selector, build(1)), 1);
-                match wanted.filter(|build| model.builds.contains(build)) {
+                match wanted.filter(|build| model.builds.contains_key(build)) {
                     Some(build) => {
                         attached.unwrap();
                         assert_eq!(files.content("file").unwrap(), content(build).into_bytes());
@@ -253,11 +268,7 @@ fn run(steps: Vec<Step>) {
         check(&store, &model);
         assert_eq!(damages(&store), [""; 0]);
     }
-    let seen: BTreeMap<_, _> = model
-        .builds
-        .iter()
-        .map(|number| (number, content(*number)))
-        .collect();
+    let seen = model.builds.keys().map(|number| (number, content(*number)));
     for (number, content) in seen {
         let files = MemoryFiles::default();
         attach(&store, &files, &all_of(&format!("build:{number}"), build(1)), 1).unwrap();

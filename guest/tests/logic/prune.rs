@@ -323,8 +323,13 @@ fn a_build_that_was_promoted_meanwhile_stays() {
         resolve(&store, "channel:production", build(9)).unwrap()[0].number,
         2
     );
-    // Once a prune has said that it removes a build, nobody points to it any more.
-    assert_eq!(code(&promote(&store, "build:2").unwrap_err()), "build-gone");
+    // Once a prune has said that it removes a build, nothing begins to point to it, and nobody persists it.
+    let to = back(main_branch(), Target::Build("build:2".into()));
+    let error = baton_guest::channel::rollback(&store, &to).unwrap_err();
+    assert_eq!(code(&error), "build-gone");
+    let files = MemoryFiles::default();
+    let error = crate::support::driver::persist(&store, &files, &everything(build(1)), 1).unwrap_err();
+    assert_eq!(code(&error), "build-gone");
 }
 
 /// Files whose bytes fill some packs.
@@ -456,4 +461,48 @@ fn builds_that_are_damaged_are_dropped_if_asked() {
     }
     assert_eq!(damages(&store), [""; 0]);
     assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 2);
+}
+
+#[test]
+fn what_a_killed_persist_left_displaces_no_build_of_the_branch() {
+    let store = with_builds(3);
+    let branch_key = resolve(&store, "build:3", build(9)).unwrap()[0]
+        .keys()
+        .pop()
+        .unwrap();
+    store.objects.borrow_mut().remove(&branch_key);
+    prune_at(&store, keep_last(1), LATER_MS);
+    assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 2);
+}
+
+#[test]
+fn dropping_the_damaged_newest_build_keeps_the_one_before() {
+    let store = with_builds(3);
+    let tree = resolve(&store, "build:3", build(9)).unwrap()[0].tree;
+    let tree = baton_guest::keys::tree(&tree);
+    store.objects.borrow_mut().remove(&tree);
+    let dropping = Policy {
+        drop_damaged: true,
+        ..keep_last(1)
+    };
+    assert_eq!(kept(&plan(&store, dropping)), [2]);
+}
+
+#[test]
+fn the_other_jobs_of_a_held_run_are_kept() {
+    let store = MemoryStore::default();
+    for run in 1..=3 {
+        for (attempt, job) in [(1, "app"), (2, "docs")] {
+            let context = Context {
+                job: Some(job.into()),
+                attempt: Some(attempt),
+                ..build(run)
+            };
+            persisted_file(&store, context, job, &run.to_string());
+        }
+    }
+    let mut to = back(main_branch(), Target::Steps(2));
+    to.scope.jobs = vec!["app".into()];
+    baton_guest::channel::rollback(&store, &to).unwrap();
+    assert_eq!(kept(&plan(&store, keep_last(0))), [1, 1, 3, 3]);
 }

@@ -58,7 +58,10 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
             "overtaken": pruned.as_ref().map(|pruned| pruned.overtaken),
         })),
     }
-    Ok(())
+    match pruned {
+        Some(pruned) if pruned.overtaken => Err(Failure::Reported(3)),
+        _ => Ok(()),
+    }
 }
 
 fn print_plan(plan: &PrunePlan) {

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Verify};
 use super::failure::Failure;
-use super::output::{
-    builds_json, counted, escaped, named, print, print_json, say, several, sized, warnings_json,
-};
+use super::output::{builds_json, escaped, named, print, print_json, say, several, sized, warnings_json};
 use super::progress::Talk;
 use super::settings::Settings;
 
@@ -105,12 +103,11 @@ fn print_finding(finding: &Finding) {
         print(&format!("  hurts    {}", name(build)));
     }
     if let Some(more) = finding
-        .builds
-        .len()
-        .checked_sub(NAMED_MAX)
+        .hurts
+        .checked_sub(NAMED_MAX as u64)
         .filter(|more| *more > 0)
     {
-        print(&format!("  and {} more builds", counted(more as u64)));
+        print(&format!("  and {} more", several(more, "build")));
     }
 }
 
@@ -120,6 +117,7 @@ fn finding_json(finding: &Finding) -> Value {
         "message": finding.damage.message,
         "expected": finding.damage.expected,
         "found": finding.damage.found,
+        "hurts": finding.hurts,
         "builds": builds_json(&finding.builds),
     })
 }

@@ -447,5 +447,5 @@ fn verify_and_prune_report_what_they_found() {
     let ran = first.baton("verify --all --format json").ends(1);
     let damaged: Value = serde_json::from_str(&ran.out).unwrap();
     let finding = &damaged["findings"][0];
-    has(finding, "key message expected found builds");
+    has(finding, "key message expected found hurts builds");
 }
