@@ -212,7 +212,7 @@ fn held_runs(present: &[Present]) -> HashSet<(&str, &str, &str, u64)> {
 fn newest(builds: &BTreeMap<Key, Decision>, policy: &Policy) -> HashSet<Key> {
     let mut newest: HashMap<Line, (Rank, &Key)> = HashMap::new();
     for (key, decision) in builds {
-        if let Some((line, rank)) = lines(decision, policy, true) {
+        if let Some((line, rank)) = line_and_rank(decision, policy, true) {
             let best = newest.entry(line).or_insert((rank, key));
             if best.0 < rank {
                 *best = (rank, key);
@@ -227,7 +227,7 @@ fn last(builds: &BTreeMap<Key, Decision>, policy: &Policy) -> HashSet<Key> {
     let count = policy.keep_last.unwrap_or_default() as usize;
     let mut last: HashMap<Line, Vec<(Rank, &Key)>> = HashMap::new();
     for (key, decision) in builds {
-        if let Some((line, rank)) = lines(decision, policy, false) {
+        if let Some((line, rank)) = line_and_rank(decision, policy, false) {
             last.entry(line).or_default().push((rank, key));
         }
     }
@@ -240,7 +240,7 @@ fn last(builds: &BTreeMap<Key, Decision>, policy: &Policy) -> HashSet<Key> {
 }
 
 /// Returns the line that a build belongs to, if any, and its rank there: whole ones first, then by order.
-fn lines(decision: &Decision, policy: &Policy, by_job: bool) -> Option<(Line, Rank)> {
+fn line_and_rank(decision: &Decision, policy: &Policy, by_job: bool) -> Option<(Line, Rank)> {
     let record = decision.record()?;
     let branch = record.branch.clone()?;
     if !record.eligible() || is_gone(record, policy) {

@@ -82,14 +82,10 @@ impl Settings {
         })
     }
 
-    /// Opens the store to read from it, and loads the component.
+    /// Opens the store as it is, and loads the component. What a command then does with it is another question: moves add
+    /// events to a store that must be there already.
     pub(crate) fn reader(&self) -> Result<Baton, Failure> {
         self.baton(Arc::new(DirectoryStore::open(&self.store)?))
-    }
-
-    /// Opens the store to add to it. It must be there: what a channel points to is in it.
-    pub(crate) fn adder(&self) -> Result<Baton, Failure> {
-        self.reader()
     }
 
     /// Opens the store to write to it, made if it is not there, and loads the component.

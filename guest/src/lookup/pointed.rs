@@ -1,0 +1,161 @@
+//! What an event decides: the latest of a branch that was rolled back, the build of a channel, and what came before.
+
+use super::absent::{no_earlier, nothing_on_branch};
+use super::newest::{Search, newest};
+use super::{SEARCHED_MAX, Scope, all_keys, read};
+use crate::error::{Error, Problem, Result, warning};
+use crate::event::{Action, Pointer, history};
+use crate::keys::{self, Project};
+use crate::order::{inverted, newest_first};
+use crate::ports::Store;
+use crate::record::{BuildId, Record};
+
+/// Returns the latest build of a branch: the newest, unless a rollback says otherwise.
+pub(super) fn latest(
+    store: &impl Store,
+    scope: &Scope,
+    branch: &str,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let keys = scope.context.keys()?;
+    let prefix = keys.branch(scope.artifact(), branch);
+    let mut search = Search {
+        prefix: &prefix,
+        after: None,
+        most: SEARCHED_MAX,
+        lenient: !scope.strict,
+    };
+    let moves = history(
+        scope.context.project()?,
+        scope.artifact(),
+        &Pointer::Branch(branch.to_owned()),
+    );
+    let Some(event) = moves
+        .last(store)?
+        .filter(|event| event.action == Action::Rollback)
+    else {
+        return newest(store, &search, scope, warnings);
+    };
+    if !event.held {
+        // It holds only until something newer is there, and intact.
+        let mut passed_over = Vec::new();
+        let found = match newest(store, &search, scope, &mut passed_over) {
+            Err(Error::NothingMatched(_)) => Vec::new(),
+            Err(Error::Damaged(_)) if search.lenient => Vec::new(),
+            found => found?,
+        };
+        warnings.extend(passed_over);
+        let seen = event.newest.as_ref().map(|newest| newest.order);
+        if found.first().is_some_and(|record| Some(record.order) > seen) {
+            return Ok(found);
+        }
+    }
+    warnings.push(warning(
+        if event.held { "held" } else { "rolled-back" },
+        event.rolled_back(),
+        &event.pointer.selector(),
+    ));
+    let there = by_id(store, &keys, scope.artifact(), &event.build).and_then(|found| scope.check_fit(found));
+    // Whoever wrote the event: what was not built on the branch is never its latest.
+    if let Ok(found) = &there
+        && found
+            .iter()
+            .any(|record| !record.eligible() || record.branch.as_deref() != Some(branch))
+    {
+        let message = format!("it points to {}, which is not of branch {branch}", event.build);
+        return Err(Error::damaged(&event.key(), message));
+    }
+    let run = newest_first(event.build.order.run);
+    search.after = match there {
+        Ok(found) if found.first().is_some_and(|record| scope.wants(record)) => return Ok(found),
+        // Of another job, what was there when that build was.
+        Ok(_) => Some(format!("{prefix}{run}/")),
+        Err(Error::Damaged(_)) if search.lenient => {
+            Some(format!("{prefix}{run}/{}", inverted(event.build.order.attempt)))
+        }
+        Err(error) => return Err(error),
+    };
+    newest(store, &search, scope, warnings)
+}
+
+/// Returns the newest build of a branch, whatever a rollback says.
+pub fn newest_of_branch(store: &impl Store, scope: &Scope, branch: &str) -> Result<Vec<Record>> {
+    let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
+    let search = Search {
+        prefix: &prefix,
+        after: None,
+        most: SEARCHED_MAX,
+        lenient: !scope.strict,
+    };
+    let found = newest(store, &search, scope, &mut Vec::new())?;
+    match found.is_empty() {
+        true => Err(nothing_on_branch(store, scope, branch)?),
+        false => Ok(found),
+    }
+}
+
+/// Returns the build that is `steps` builds before another one on its branch.
+pub fn before(
+    store: &impl Store,
+    scope: &Scope,
+    branch: &str,
+    id: &BuildId,
+    steps: u32,
+) -> Result<Vec<Record>> {
+    let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
+    let mut found = Vec::new();
+    let mut last = id.clone();
+    for step in 0..steps {
+        let search = Search {
+            prefix: &prefix,
+            after: Some(behind(&prefix, &last)),
+            most: SEARCHED_MAX,
+            lenient: !scope.strict,
+        };
+        found = newest(store, &search, scope, &mut Vec::new())?;
+        let Some(first) = found.first() else {
+            return Err(no_earlier(step, id, &Pointer::Branch(branch.to_owned())));
+        };
+        last = first.build_id();
+    }
+    Ok(found)
+}
+
+/// Returns what a listing of a branch starts behind to find only what is older than a build.
+fn behind(prefix: &str, id: &BuildId) -> String {
+    let run = newest_first(id.order.run);
+    format!("{prefix}{run}/{}-{}-~", inverted(id.order.attempt), id.job)
+}
+
+pub(super) fn on_channel(
+    store: &impl Store,
+    scope: &Scope,
+    channel: &str,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let pointer = Pointer::Channel(channel.to_owned());
+    let history = history(scope.context.project()?, scope.artifact(), &pointer);
+    let Some(event) = history.last(store)? else {
+        return Ok(Vec::new());
+    };
+    if event.held {
+        warnings.push(warning("held", event.rolled_back(), &pointer.selector()));
+    }
+    by_id(store, &scope.context.keys()?, scope.artifact(), &event.build)
+}
+
+/// Returns the records of a build that an event names: one for each of its nodes.
+pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for key in all_keys(store, &keys.build_nodes(artifact, id), usize::from(u16::MAX))? {
+        if keys::leaf(&key).is_some_and(|leaf| leaf.node.total == id.nodes) {
+            records.push(read(store, &key)?);
+        }
+    }
+    if records.len() < id.nodes as usize {
+        let message = format!("{id} of {artifact} is not in the store any more");
+        return Err(Error::nothing_matched("build-gone", message, &id.to_string()));
+    }
+    records.sort_by_key(|record| record.node);
+    Ok(records)
+}
