@@ -20,6 +20,8 @@ use super::{
 const TEMPORARY: &str = ".tmp";
 /// From this size on an object is made durable in the background. Packs are; records are not.
 const LARGE_BYTES: usize = 1 << 20;
+/// A directory that is removed this often before an object gets its name is not there for another reason.
+const DIRECTORY_TRIES_MAX: u32 = 100;
 /// A temporary file that nobody has touched for so long was left by a crash.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -133,38 +135,17 @@ impl DirectoryStore {
         if mode == PutMode::Create && path.exists() {
             return Ok(PutOutcome::AlreadyExists);
         }
-        let dir = path.parent().unwrap_or(&self.root).to_owned();
-        self.make_dirs(&dir)?;
         let (temporary, file) = self.write_temporary(bytes)?;
         if large {
             // Who creates it at the same time creates it with the same bytes: only what is named by its content is
             // large. So nobody needs to hear who won.
-            let path = path.to_owned();
+            let (root, path) = (self.root.clone(), path.to_owned());
             self.settling.start(Box::new(move || {
-                publish(&temporary, &file, &dir, &path, mode).map(drop)
+                publish(&root, &temporary, &file, &path, mode).map(drop)
             }))?;
             return Ok(PutOutcome::Stored);
         }
-        publish(&temporary, &file, &dir, path, mode)
-    }
-
-    /// Makes a directory and those above it, each durable in the one above.
-    fn make_dirs(&self, dir: &Path) -> io::Result<()> {
-        let mut missing: Vec<&Path> = dir
-            .ancestors()
-            .take_while(|dir| *dir != self.root && !dir.exists())
-            .collect();
-        while let Some(dir) = missing.pop() {
-            match fs::create_dir(dir) {
-                // Somebody else made it just now.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                other => other?,
-            }
-            if let Some(above) = dir.parent() {
-                File::open(above)?.sync_all()?;
-            }
-        }
-        Ok(())
+        publish(&self.root, &temporary, &file, path, mode)
     }
 
     /// Adds the keys in and below the directory `dir`, until there are `limit`. `prefix` holds for the names in it,
@@ -221,15 +202,29 @@ impl DirectoryStore {
     }
 }
 
-/// Makes a temporary file durable, and gives it its name. `Create` makes a second name, which fails where there is one.
+/// Makes a temporary file durable, and gives it its name. A delete may take the directory away meanwhile, with the last
+/// object that was in it: then it is made again.
 fn publish(
+    root: &Path,
     temporary: &Temporary,
     file: &File,
-    dir: &Path,
     path: &Path,
     mode: PutMode,
 ) -> io::Result<PutOutcome> {
     file.sync_data()?;
+    let dir = path.parent().unwrap_or(root);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match make_dirs(root, dir).and_then(|()| give_name(temporary, dir, path, mode)) {
+            Err(error) if error.kind() == ErrorKind::NotFound && tries < DIRECTORY_TRIES_MAX => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// `Create` makes a second name, which fails where there is one.
+fn give_name(temporary: &Temporary, dir: &Path, path: &Path, mode: PutMode) -> io::Result<PutOutcome> {
     match mode {
         PutMode::Overwrite => fs::rename(&temporary.0, path)?,
         PutMode::Create => match fs::hard_link(&temporary.0, path) {
@@ -240,6 +235,36 @@ fn publish(
     // The name is durable once its directory is.
     File::open(dir)?.sync_all()?;
     Ok(PutOutcome::Stored)
+}
+
+/// Makes a directory and those above it, each durable in the one above.
+fn make_dirs(root: &Path, dir: &Path) -> io::Result<()> {
+    let mut missing: Vec<&Path> = dir
+        .ancestors()
+        .take_while(|dir| *dir != root && !dir.exists())
+        .collect();
+    while let Some(dir) = missing.pop() {
+        match fs::create_dir(dir) {
+            // Somebody else made it just now.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        if let Some(above) = dir.parent() {
+            File::open(above)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a directory and those above it as far as they are empty, so that a listing need not walk through them.
+fn remove_empty_dirs(root: &Path, path: &Path) {
+    let above = path.ancestors().skip(1).take_while(|dir| *dir != root);
+    for dir in above {
+        // One that has something in it, or is gone already, ends it: that is what is wanted.
+        if fs::remove_dir(dir).is_err() {
+            return;
+        }
+    }
 }
 
 /// A file that is removed when it has served.
@@ -344,11 +369,12 @@ impl ObjectStore for DirectoryStore {
         for key in keys {
             let failed = |source| self.failed("removed", key.as_str(), source);
             self.settling.settle().map_err(failed)?;
-            match fs::remove_file(self.path(*key)) {
+            let path = self.path(*key);
+            match fs::remove_file(&path) {
                 Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                     return Err(failed(error));
                 }
-                _ => {}
+                _ => remove_empty_dirs(&self.root, &path),
             }
         }
         Ok(())
