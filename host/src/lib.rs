@@ -12,12 +12,14 @@ pub mod context;
 mod engine;
 mod error;
 mod grants;
+mod http;
 mod problem;
 pub mod request;
 mod signing;
 mod store;
 mod tunables;
 
+pub use crate::http::{HttpOptions, Proxies};
 pub use baton::{Baton, Options, Progress};
 pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, Damage, Decision, Details,
