@@ -186,7 +186,10 @@ fn converse(client: impl Client, shared: &Shared) -> io::Result<()> {
             let mut part = vec![0; after_bytes.min(announced(&request).unwrap_or_default() as usize)];
             client.read_exact(&mut part)?;
             return match fault {
-                Some(Fault::StallRequest { .. }) => Ok(stall()),
+                Some(Fault::StallRequest { .. }) => {
+                    stall();
+                    Ok(())
+                }
                 _ => reset(client.get_ref().socket()),
             };
         }

@@ -181,6 +181,9 @@ impl Weed {
             "-master.telemetry=false",
             "-volume.max=2000",
             "-volume.preStopSeconds=0",
+            // 10 s otherwise, and twice that after a crash.
+            "-master.electionTimeout=1s",
+            "-master.heartbeatInterval=100ms",
             // A bucket that is missing is an error, as it is elsewhere.
             "-s3.autoCreateBucket=false",
             "-s3.domainName=s3.baton.test",
