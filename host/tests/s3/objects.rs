@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::servers::{Bucket, REGION, WRITER, Weed};
+use crate::servers::bucket::Bucket;
+use crate::servers::weed::{REGION, WRITER, Weed};
 
 const BUCKET: &str = "tests";
 

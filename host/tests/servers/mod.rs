@@ -4,20 +4,12 @@
 //!
 //! Whoever includes this module includes all of it.
 
-mod bucket;
-mod fault;
-mod http;
+pub(crate) mod bucket;
+pub(crate) mod fault;
+pub(crate) mod http;
 mod install;
-mod issuer;
+pub(crate) mod issuer;
 mod ports;
-mod proxy;
-mod tls;
-mod weed;
-
-pub(crate) use bucket::Bucket;
-pub(crate) use fault::{Answer, Fault, Rule};
-pub(crate) use http::{Message, exchange};
-pub(crate) use issuer::{Issuer, ROLE};
-pub(crate) use proxy::Proxy;
-pub(crate) use tls::Authority;
-pub(crate) use weed::{Identity, READER, REGION, WRITER, Weed};
+pub(crate) mod proxy;
+pub(crate) mod tls;
+pub(crate) mod weed;

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::bucket::Bucket;
 use super::http::{Message, exchange};
 use super::issuer::{self, Issuer};
-use super::{Bucket, install, ports};
+use super::{install, ports};
 
 /// One who may talk to the server.
 #[derive(Debug, Clone, Copy)]

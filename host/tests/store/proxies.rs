@@ -4,7 +4,11 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::servers::{Answer, Fault, Issuer, Message, Proxy, ROLE, Rule, Weed, exchange};
+use crate::servers::fault::{Answer, Fault, Rule};
+use crate::servers::http::{Message, exchange};
+use crate::servers::issuer::{Issuer, ROLE};
+use crate::servers::proxy::Proxy;
+use crate::servers::weed::Weed;
 
 fn address(proxy: &Proxy) -> SocketAddr {
     proxy.endpoint().rsplit('/').next().unwrap().parse().unwrap()
