@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod clouds;
 mod conformance;
 mod proxies;
 #[path = "../servers/mod.rs"]
