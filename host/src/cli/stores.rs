@@ -1,7 +1,7 @@
 //! Which store a command uses, and how it is reached: from flags, variables and `baton.toml` to an open store.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,16 +36,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[command(next_help_heading = "Object stores")]
 pub(crate) struct StoreArgs {
-    /// Where the files are kept: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or memory:.
-    /// Default: baton/store in the user's data directory
-    #[arg(
-        long,
-        global = true,
-        env = "BATON_STORE",
-        value_name = "STORE",
-        help_heading = "Options"
-    )]
-    pub(crate) store: Option<String>,
     /// The address of a server that speaks S3, or stands in for Google's or Azure's. Default: AWS_ENDPOINT_URL_S3,
     /// AWS_ENDPOINT_URL, or the provider's own
     #[arg(
@@ -139,7 +129,6 @@ impl StoreArgs {
     /// Returns these options, and where they are silent the other ones.
     pub(crate) fn or(self, other: StoreArgs) -> StoreArgs {
         StoreArgs {
-            store: self.store.or(other.store),
             endpoint: self.endpoint.or(other.endpoint),
             region: self.region.or(other.region),
             addressing: self.addressing.or(other.addressing),
@@ -162,24 +151,18 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Merges flags and file. What is relative in the file is so to the file's directory, `beside`.
-    pub(crate) fn read(
+    /// Returns the store at `location`, or the default one. `workers` share a transfer.
+    pub(crate) fn new(
+        location: Option<StoreLocation>,
         args: StoreArgs,
-        config: StoreArgs,
-        beside: &Path,
         workers: usize,
     ) -> Result<Store, Failure> {
-        let location = match (&args.store, &config.store) {
-            (Some(store), _) => StoreLocation::parse(store, Path::new("")),
-            (None, Some(store)) => StoreLocation::parse(store, beside),
-            (None, None) => Ok(StoreLocation::Directory(default_directory()?)),
-        }?;
-        let merged = args.or(StoreArgs {
-            ca_file: config.ca_file.as_ref().map(|file| beside.join(file)),
-            ..config
-        });
+        let location = match location {
+            Some(location) => location,
+            None => StoreLocation::Directory(default_directory()?),
+        };
         let options = match location {
-            StoreLocation::Cloud(_) => cloud_options(merged, workers)?,
+            StoreLocation::Cloud(_) => cloud_options(args, workers)?,
             StoreLocation::Directory(_) | StoreLocation::Memory => CloudOptions::default(),
         };
         Ok(Store { location, options })

@@ -372,7 +372,7 @@ impl ObjectStore for DirectoryStore {
         Ok(())
     }
 
-    fn probe(&self) -> Result<Vec<String>, StoreError> {
+    fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError> {
         let place = Place(self, self.root.join(probe::new_place()));
         let found = probe::create_is_atomic(&place);
         for name in ["first", "race"] {
@@ -380,7 +380,7 @@ impl ObjectStore for DirectoryStore {
             let _ = fs::remove_file(place.1.join(name));
         }
         remove_empty_dirs(&self.root, &place.1.join("first"));
-        found.map(|()| vec![probe::ATOMIC.to_owned()])
+        found.map(|()| vec![probe::ATOMIC])
     }
 
     fn location(&self) -> String {

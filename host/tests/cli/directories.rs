@@ -57,11 +57,11 @@ fn what_is_no_store_is_refused_and_left_alone() {
         assert!(!place.path("missing").exists(), "{words} in {store}");
     }
     assert_eq!(seen(&place.path("a-file")).what, seen(&job.path("file")).what);
-    for url in ["s3://bucket/prefix", "gs://bucket", "http://example.com"] {
+    for url in ["s3:bucket", "ftp://bucket/prefix", "http://example.com"] {
         let job = job.clone().set("BATON_STORE", url);
         job.baton("persist file")
             .ends(1)
-            .tells("this version knows only directories as stores")
+            .tells("does not name a store")
             .tells(url);
     }
     // A URL of a directory is one.

@@ -86,7 +86,7 @@ impl Calls {
     pub(super) fn open(location: &CloudLocation, options: CloudOptions) -> Result<Calls, StoreError> {
         let failed = |source| StoreError::Remote {
             what: "opened",
-            key: "it".to_owned(),
+            key: String::new(),
             store: location.to_string(),
             source,
         };
@@ -354,7 +354,7 @@ impl Calls {
     fn failed(&self, subject: Subject<'_>, source: RemoteFailure) -> StoreError {
         StoreError::Remote {
             what: subject.what,
-            key: if subject.key.is_empty() { "it" } else { subject.key }.to_owned(),
+            key: subject.key.to_owned(),
             store: self.location.clone(),
             source,
         }
