@@ -23,7 +23,6 @@ impl Scene {
         let scene = Scene::before(Weed::shared());
         scene.write_tree(1);
         scene.job.baton("persist tree --number 1").succeeds();
-        scene.direct.baton("doctor").succeeds();
         scene.proxy.reset();
         scene
     }
