@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use crate::servers::bucket::Bucket;
 use crate::servers::weed::{REGION, WRITER, Weed};
 
 const BUCKET: &str = "tests";
+/// Where baton keeps what it found out about the server.
+const FOUND: &str = ".probe/found.json";
 
 pub(crate) struct Objects {
     bucket: Bucket,
@@ -30,22 +34,9 @@ impl Objects {
 
     /// Returns the variables by which a job finds this store.
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
-        vec![
-            (
-                "BATON_STORE",
-                format!(
-                    "s3://{}/{}",
-                    self.bucket.name(),
-                    self.prefix.trim_end_matches('/')
-                )
-                .into(),
-            ),
-            ("BATON_ENDPOINT", Weed::shared().endpoint().into()),
-            ("BATON_ALLOW_HTTP", "true".into()),
-            ("BATON_REGION", REGION.into()),
-            ("AWS_ACCESS_KEY_ID", WRITER.key.into()),
-            ("AWS_SECRET_ACCESS_KEY", WRITER.secret.into()),
-        ]
+        // It takes the server seconds to let eight race, and it is the same for all prefixes.
+        self.bucket.put(&self.key(FOUND), found());
+        variables(&self.prefix)
     }
 
     fn key(&self, key: &str) -> String {
@@ -57,6 +48,7 @@ impl Objects {
         let listed = self.bucket.list(&self.prefix).into_iter();
         listed
             .map(|(key, bytes)| (key[self.prefix.len()..].to_owned(), bytes))
+            .filter(|(key, _)| key != FOUND)
             .collect()
     }
 
@@ -85,4 +77,39 @@ impl Objects {
     pub(crate) fn clear(&self, dir: &str) {
         self.bucket.clear(&self.key(dir));
     }
+}
+
+fn variables(prefix: &str) -> Vec<(&'static str, OsString)> {
+    let store = format!("s3://{BUCKET}/{}", prefix.trim_end_matches('/'));
+    vec![
+        ("BATON_STORE", store.into()),
+        ("BATON_ENDPOINT", Weed::shared().endpoint().into()),
+        ("BATON_ALLOW_HTTP", "true".into()),
+        ("BATON_REGION", REGION.into()),
+        ("AWS_ACCESS_KEY_ID", WRITER.key.into()),
+        ("AWS_SECRET_ACCESS_KEY", WRITER.secret.into()),
+    ]
+}
+
+/// Returns what baton finds out about the server: doctor tries it out.
+fn found() -> &'static [u8] {
+    static FOUND_ONCE: OnceLock<Vec<u8>> = OnceLock::new();
+    FOUND_ONCE.get_or_init(|| {
+        let home = tempfile::tempdir().unwrap();
+        let mut doctor = Command::new(env!("CARGO_BIN_EXE_baton"));
+        let output = doctor
+            .arg("doctor")
+            .env_clear()
+            .env("HOME", home.path())
+            .envs(variables("first"))
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        Weed::shared()
+            .bucket(BUCKET)
+            .get(&format!("first/{FOUND}"))
+            .unwrap()
+    })
 }
