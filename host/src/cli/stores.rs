@@ -226,10 +226,7 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
     let ca_pem = args
         .ca_file
         .iter()
-        .map(|file| {
-            std::fs::read_to_string(file)
-                .with_context(|| format!("the file with certificates {} cannot be read", file.display()))
-        })
+        .map(|file| certificates(file))
         .collect::<Result<_, _>>()?;
     let wanted = |name: &str| {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -269,6 +266,16 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
         time_budget: budget,
         interrupt: Interrupt::default(),
     })
+}
+
+/// Reads a file with certificates. That it has any is checked here, where its name is known.
+fn certificates(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("the file with certificates {} cannot be read", file.display()))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(anyhow!("there is no certificate in PEM in {}", file.display()));
+    }
+    Ok(text)
 }
 
 /// Where AWS's tools keep profiles: the credentials' file first.

@@ -1,8 +1,12 @@
 //! What a network or a server does wrong, and to which requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::Message;
+
+/// Changes an answer. The first message is the request.
+pub(crate) type Rewriting = Arc<dyn Fn(&Message, &mut Message) + Send + Sync>;
 
 /// What becomes of a request.
 #[derive(Clone)]
@@ -29,10 +33,8 @@ pub(crate) enum Fault {
     StallRequest { after_bytes: usize },
     /// The request goes to the server so much later.
     Delay(Duration),
-    /// The request goes on as another.
-    Rewrite(fn(&mut Message)),
-    /// The answer goes on as another. The first message is the request.
-    RewriteAnswer(fn(&Message, &mut Message)),
+    /// The answer goes on as another: what a server of another kind says to the same request.
+    Rewrite(Rewriting),
 }
 
 /// What a server says instead of doing what it was asked.
@@ -41,6 +43,12 @@ pub(crate) struct Answer {
     status: u16,
     fields: Vec<(&'static str, String)>,
     body: String,
+}
+
+impl Fault {
+    pub(crate) fn rewrite(change: impl Fn(&Message, &mut Message) + Send + Sync + 'static) -> Fault {
+        Fault::Rewrite(Arc::new(change))
+    }
 }
 
 impl Answer {

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fault::{Fault, Rule};
 use super::http::{Message, announced, read_answer_body, read_head, read_request_body};
@@ -28,7 +28,7 @@ struct Shared {
     server: SocketAddr,
     latency_us: AtomicU64,
     rules: Mutex<Vec<Rule>>,
-    seen: Mutex<Vec<Message>>,
+    seen: Mutex<Vec<(Instant, Message)>>,
     faults: AtomicUsize,
     connections: Mutex<Connections>,
 }
@@ -104,15 +104,17 @@ impl Proxy {
         connections.most = connections.now;
     }
 
-    /// Returns all requests so far, without their bodies.
-    pub(crate) fn requests(&self) -> Vec<Message> {
+    /// Returns all requests so far, without their bodies, and when each came.
+    pub(crate) fn requests(&self) -> Vec<(Instant, Message)> {
         self.shared.seen.lock().unwrap().clone()
     }
 
     /// Returns how many requests of this method there were.
     pub(crate) fn count(&self, method: &str) -> usize {
         let seen = self.shared.seen.lock().unwrap();
-        seen.iter().filter(|request| request.method() == method).count()
+        seen.iter()
+            .filter(|(_, request)| request.method() == method)
+            .count()
     }
 
     /// Returns how often a rule had something for a request.
@@ -136,6 +138,7 @@ impl Connections {
 }
 
 impl Shared {
+    /// Returns what happens to a request.
     fn judge(&self, request: &Message) -> Option<Fault> {
         let fault = {
             let mut rules = self.rules.lock().unwrap();
@@ -179,7 +182,11 @@ fn converse(client: impl Client, shared: &Shared) -> io::Result<()> {
     let mut server = None;
     while let Some(mut request) = read_head(&mut client)? {
         into_origin_form(&mut request);
-        shared.seen.lock().unwrap().push(request.clone());
+        shared
+            .seen
+            .lock()
+            .unwrap()
+            .push((Instant::now(), request.clone()));
         let fault = shared.judge(&request);
         if let Some(Fault::ResetRequest { after_bytes } | Fault::StallRequest { after_bytes }) = fault {
             // A buffer of the system's may hold more; what counts is that the client cannot go on.
@@ -223,7 +230,6 @@ fn pass(
         Some(Fault::Stall) => stall(),
         Some(Fault::Delay(delay)) => thread::sleep(*delay),
         Some(Fault::FlipRequest { at }) => flip(&mut request.body, *at),
-        Some(Fault::Rewrite(rewrite)) => rewrite(&mut request),
         _ => {}
     }
     let mut answer = match &fault {
@@ -233,7 +239,7 @@ fn pass(
     match &fault {
         Some(Fault::LoseAnswer) => return reset(client.get_ref().socket()).map(|()| Then::Close),
         Some(Fault::FlipAnswer { at }) => flip(&mut answer.body, *at),
-        Some(Fault::RewriteAnswer(rewrite)) => rewrite(&request, &mut answer),
+        Some(Fault::Rewrite(rewrite)) => rewrite(&request, &mut answer),
         _ => {}
     }
     // The answer to HEAD announces a body that does not come.

@@ -9,6 +9,24 @@
 
 mod clouds;
 mod conformance;
+mod credentials;
+mod faults;
+#[expect(dead_code, reason = "the end-to-end tests need more of it")]
+#[path = "../cli/files.rs"]
+mod files;
+#[path = "../s3/objects.rs"]
+mod objects;
+mod outages;
+#[expect(dead_code, reason = "the end-to-end tests need more of it")]
+#[path = "../cli/place.rs"]
+mod place;
 mod proxies;
+mod refusals;
+mod scene;
+mod secrets;
 #[path = "../servers/mod.rs"]
 mod servers;
+#[expect(dead_code, reason = "the end-to-end tests need more of it")]
+#[path = "../cli/stored.rs"]
+mod stored;
+mod unusual;

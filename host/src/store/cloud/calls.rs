@@ -395,6 +395,7 @@ impl Calls {
         loop {
             tries.count += 1;
             self.requests.fetch_add(1, Ordering::Relaxed);
+            let asked = Instant::now();
             let rest = self.time_budget.saturating_sub(started.elapsed());
             let hearing = hearing(async {
                 // Never closed, so a permit always comes. It is given back before a pause.
@@ -423,7 +424,7 @@ impl Calls {
                 Verdict::Renew => match &self.renewable {
                     Some(renewable) => {
                         tries.renewals += 1;
-                        renewable.expired().await;
+                        renewable.expired(asked).await;
                     }
                     None => return Err(explained(RemoteKind::Credentials, &error, &heard, tries)),
                 },
