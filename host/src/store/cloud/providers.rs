@@ -101,11 +101,10 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     }
     let mut builder = AmazonS3Builder::new();
     for (name, value) in &variables.0 {
-        // What the library knows, and nobody set for another purpose.
         if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>()
             && name.starts_with("AWS_")
             && !value.is_empty()
-            && !matches!(key, AmazonS3ConfigKey::Client(_) | AmazonS3ConfigKey::Bucket)
+            && !is_decided_here(&key)
         {
             builder = builder.with_config(key, value);
         }
@@ -175,6 +174,23 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
         server: endpoint.map_or_else(|| format!("s3 {region}"), str::to_owned),
         is_known: endpoint.is_none() && !is_express,
     })
+}
+
+/// Whether a variable that the library knows is left to baton: where the bucket is, and what baton promises of it.
+fn is_decided_here(key: &AmazonS3ConfigKey) -> bool {
+    matches!(
+        key,
+        AmazonS3ConfigKey::Client(_)
+            | AmazonS3ConfigKey::Bucket
+            | AmazonS3ConfigKey::Region
+            | AmazonS3ConfigKey::DefaultRegion
+            | AmazonS3ConfigKey::Endpoint
+            | AmazonS3ConfigKey::S3Endpoint
+            | AmazonS3ConfigKey::VirtualHostedStyleRequest
+            | AmazonS3ConfigKey::S3Express
+            | AmazonS3ConfigKey::Checksum
+            | AmazonS3ConfigKey::ConditionalPut
+    )
 }
 
 /// `https://HOST` and a bucket give `https://BUCKET.HOST`.
