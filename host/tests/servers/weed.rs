@@ -225,12 +225,15 @@ impl Weed {
 }
 
 impl Drop for Weed {
-    /// The guard ends the server, and removes its directory.
+    /// The guard ends the server, and removes its directory. Without a guard, which is so between an end and a new start,
+    /// nobody else removes it.
     fn drop(&mut self) {
-        if let Some((mut guard, words)) = self.guard.lock().unwrap().take() {
+        let guard = self.guard.get_mut().map(Option::take);
+        if let Ok(Some((mut guard, words))) = guard {
             drop(words);
             let _ = guard.wait();
         }
+        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
