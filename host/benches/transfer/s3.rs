@@ -91,7 +91,10 @@ pub(crate) fn measure(
     let (mut first, mut persist, mut attach) = (Vec::new(), Pair::default(), Pair::default());
     let mut stored_bytes = 0.0;
     for run in 0..run_count {
-        for (latency, which) in [(LATENCY, 0), (Duration::ZERO, 1)] {
+        // Who begins finds other caches than who follows.
+        let mut turns = [(LATENCY, 0), (Duration::ZERO, 1)];
+        turns.rotate_left(run % 2);
+        for (latency, which) in turns {
             eprintln!("S3, {latency:?} a request: run {} of {run_count}", run + 1);
             let prefix = format!("run-{run}-{which}");
             first.push(remote.prepare(&prefix)? as f64);

@@ -260,28 +260,6 @@ fn a_server_that_says_when_is_asked_then() {
 }
 
 #[test]
-fn a_few_connections_carry_all_requests() {
-    const WORKERS: usize = 3;
-    let scene = Scene::new();
-    scene.proxy.set_latency(Duration::from_millis(5));
-    scene.write_tree(2);
-    for words in ["persist tree --number 2", "attach latest --at out"] {
-        scene.proxy.reset();
-        scene
-            .job
-            .baton(&format!("{words} --workers {WORKERS}"))
-            .succeeds();
-        let (most, all) = scene.proxy.connections();
-        assert!(
-            scene.proxy.requests().len() > 2 * WORKERS,
-            "{words}: enough to tell"
-        );
-        assert!(most <= WORKERS, "{words}: {most} at once");
-        assert!(all <= WORKERS, "{words}: {all} in all");
-    }
-}
-
-#[test]
 fn a_listing_that_fails_is_no_empty_one() {
     let scene = Scene::new().within(BUDGET_SECONDS);
     scene

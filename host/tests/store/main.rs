@@ -22,6 +22,7 @@ mod outages;
 mod place;
 mod proxies;
 mod refusals;
+mod requests;
 mod scene;
 mod secrets;
 #[path = "../servers/mod.rs"]
