@@ -1,7 +1,7 @@
 //! Which store a command uses, and how it is reached: from flags, variables and `baton.toml` to an open store.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
