@@ -33,20 +33,26 @@ struct Figures {
     requests: Vec<f64>,
 }
 
-impl Figures {
-    fn add(&mut self, cost: &Cost, requests: usize) {
-        self.seconds.push(cost.wall);
-        self.requests.push(requests as f64);
-    }
+/// One operation, with latency and without.
+#[derive(Default)]
+struct Pair {
+    late: Figures,
+    soon: Figures,
 }
 
-/// One operation: first with latency, then without.
-#[derive(Default)]
-struct Pair([Figures; 2]);
-
 impl Pair {
+    fn add(&mut self, latency: Duration, cost: &Cost, requests: usize) {
+        let figures = if latency.is_zero() {
+            &mut self.soon
+        } else {
+            &mut self.late
+        };
+        figures.seconds.push(cost.wall);
+        figures.requests.push(requests as f64);
+    }
+
     fn report(self, what: &str, data_bytes: f64, rows: &mut Vec<Row>) {
-        let [late, soon] = self.0;
+        let Pair { late, soon } = self;
         rows.push(Row {
             what: format!("{what}: time"),
             unit: Unit::Seconds,
@@ -92,21 +98,21 @@ pub(crate) fn measure(
     let mut stored_bytes = 0.0;
     for run in 0..run_count {
         // Who begins finds other caches than who follows.
-        let mut turns = [(LATENCY, 0), (Duration::ZERO, 1)];
+        let mut turns = [LATENCY, Duration::ZERO];
         turns.rotate_left(run % 2);
-        for (latency, which) in turns {
+        for latency in turns {
             eprintln!("S3, {latency:?} a request: run {} of {run_count}", run + 1);
-            let prefix = format!("run-{run}-{which}");
+            let prefix = format!("run-{run}-{}", latency.as_millis());
             first.push(remote.prepare(&prefix)? as f64);
             remote.proxy.set_latency(latency);
             let before = remote.packs_bytes(&prefix);
             let (cost, requests) = remote.run(remote.persist(&prefix, "bench/tree", source), source)?;
-            persist.0[which].add(&cost, requests);
+            persist.add(latency, &cost, requests);
             stored_bytes = remote.packs_bytes(&prefix) - before;
             eprintln!("  persist {:.2} s, {requests} requests", cost.wall);
             let attached = work.join(format!("attached-{prefix}"));
             let (cost, requests) = remote.run(remote.attach(&prefix, &attached), source)?;
-            attach.0[which].add(&cost, requests);
+            attach.add(latency, &cost, requests);
             eprintln!("  attach {:.2} s, {requests} requests", cost.wall);
             equal::check(source, &attached)?;
             remote.bucket.clear(&format!("{prefix}/"));
