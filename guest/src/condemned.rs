@@ -16,7 +16,7 @@ use crate::id::{Digest, PackId, TreeId};
 use crate::keys;
 use crate::lines::{Reader, Writer};
 use crate::order::{newest_first, number};
-use crate::ports::{PutMode, PutOutcome, Store};
+use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::{BuildId, VERSION};
 
 /// More marks than this are refused when they are read.
@@ -93,8 +93,8 @@ impl Condemned {
             let Some(key) = store.list(keys::CONDEMNED, None, 1)?.pop() else {
                 return Ok(Condemned::default());
             };
-            if let Some(bytes) = store.get(&key, None)? {
-                return Condemned::from_bytes(&key, &bytes);
+            if let Some(list) = get_intact(store, &key, None, |bytes| Condemned::from_bytes(&key, &bytes))? {
+                return Ok(list);
             }
         }
         let message = "prunes replace the list of what is condemned all the time";

@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 pub enum PutMode {
     /// It stays: of racing creators exactly one wins.
     Create,
+    /// It stays, and its key is a digest of its bytes: nobody needs to hear who won.
+    Named,
     /// It is replaced, as a whole.
     Overwrite,
 }
@@ -47,7 +49,7 @@ pub trait Store {
 /// stand in the way of its repair.
 pub fn put_named(store: &impl Store, key: &str, bytes: &[u8]) -> Result<u64> {
     let length = bytes.len() as u64;
-    if store.put(key, bytes, PutMode::Create)? == PutOutcome::Stored {
+    if store.put(key, bytes, PutMode::Named)? == PutOutcome::Stored {
         return Ok(length);
     }
     if store.head(key)? == Some(length) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys;
-use crate::ports::{PutMode, Store};
+use crate::ports::{PutMode, Store, get_intact};
 use crate::record::{open, seal};
 
 /// The object [`keys::STORE`]. The version is in its header.
@@ -54,10 +54,10 @@ pub fn explain_absence(store: &impl Store) -> Result<()> {
 }
 
 fn check_marker(store: &impl Store) -> Result<bool> {
-    let Some(bytes) = store.get(keys::STORE, None)? else {
-        return Ok(false);
-    };
-    open::<Marker>("store", keys::STORE, &bytes).map(|_| true)
+    let marker = get_intact(store, keys::STORE, None, |bytes| {
+        open::<Marker>("store", keys::STORE, &bytes)
+    });
+    Ok(marker?.is_some())
 }
 
 fn foreign(key: &str) -> Error {

@@ -177,7 +177,7 @@ impl Tree {
         let bytes = self.to_bytes()?;
         let id = TreeId::of(&bytes);
         let key = crate::keys::tree(&id);
-        if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::AlreadyExists {
+        if store.put(&key, &bytes, PutMode::Named)? == PutOutcome::AlreadyExists {
             // One that was damaged since must not stand in the way of its repair.
             if store.get(&key, None)?.is_some_and(|found| found == bytes) {
                 return Ok((id, 0));

@@ -31,6 +31,7 @@ impl Store for Granted {
     fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome> {
         let mode = match mode {
             PutMode::Create => store::PutMode::Create,
+            PutMode::Named => store::PutMode::Named,
             PutMode::Overwrite => store::PutMode::Overwrite,
         };
         match store::put(key, bytes, mode).map_err(from_wit_error)? {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{all_keys, read};
 use crate::error::{Error, Result};
 use crate::keys::{self, Project};
-use crate::ports::{PutMode, PutOutcome, Store};
+use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::{Record, open, seal};
 
 /// The most layers of one workspace.
@@ -71,9 +71,7 @@ pub(super) fn workflow_layers(store: &impl Store, keys: &Project, workflow: &str
     let Some(key) = store.list(&keys.workflow(workflow), None, 1)?.pop() else {
         return layers(store, keys, workflow);
     };
-    let bytes = store
-        .get(&key, None)?
+    let WorkflowName { workspace } = get_intact(store, &key, None, |bytes| open("workflow", &key, &bytes))?
         .ok_or_else(|| Error::damaged(&key, "the workflow's name is missing"))?;
-    let WorkflowName { workspace } = open("workflow", &key, &bytes)?;
     layers(store, keys, &workspace)
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{Files, PutMode, PutOutcome, Store};
+use crate::ports::{Files, PutMode, PutOutcome, Store, get_intact};
 use crate::record::Record;
 use crate::tree::{Content, Entry, Tree};
 use crate::{lookup, workspace};
@@ -189,13 +189,11 @@ fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bo
         .into_iter()
         .next()
         .ok_or_else(|| Error::internal("a record has no key"))?;
-    let (record, repeated) = match store.get(&first, None)? {
+    let stands = get_intact(store, &first, None, |bytes| Record::open(&first, &bytes));
+    let (record, repeated) = match stands? {
         None => (record, false),
         // A build has one tree. The same step run again completes what an earlier run may have left incomplete.
-        Some(found) => (
-            same_build(store, Record::open(&first, &found)?, &record, tree)?,
-            true,
-        ),
+        Some(stands) => (same_build(store, stands, &record, tree)?, true),
     };
     let bytes = record.seal()?;
     let mut written = 0;
@@ -207,8 +205,7 @@ fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bo
     }
     for key in record.keys() {
         if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::AlreadyExists {
-            let found = store.get(&key, None)?.unwrap_or_default();
-            same_build(store, Record::open(&key, &found)?, &record, tree)?;
+            same_build(store, lookup::read(store, &key)?, &record, tree)?;
         } else {
             written += bytes.len() as u64;
         }

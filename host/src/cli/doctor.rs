@@ -136,10 +136,15 @@ fn format_check(
         Err(Error::Plugin(PluginError::NothingMatched(_))) => Check::good("store", format!("{place}, empty")),
         Err(error) => {
             let shown = Failure::Run(error).shown();
+            let subject = match shown.message.contains(&shown.subject) {
+                true => String::new(),
+                false => format!(" {}", shown.subject),
+            };
+            let causes: String = shown.causes.iter().map(|cause| format!(": {cause}")).collect();
             let hint = hints::of(&shown.code).unwrap_or_default();
             Check::bad(
                 "store",
-                format!("{place}: {} {}", shown.message, shown.subject),
+                format!("{place}: {}{subject}{causes}", shown.message),
                 hint,
             )
         }

@@ -167,7 +167,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("store", ""),
     (
         "store-answer",
-        "see the cause; `baton doctor` tries the store out",
+        "see the cause: the server is not one that baton knows, or something between here and there answers in its place",
     ),
     (
         "store-bucket-missing",
@@ -187,7 +187,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "store-credentials",
-        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --role-arn and the job's OIDC token; docs/stores.md has the order in which they are looked for",
+        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --role-arn and the job's OIDC token; for gs:// and az:// GOOGLE_… and AZURE_…; docs/stores.md has the order in which they are looked for",
     ),
     (
         "store-denied",

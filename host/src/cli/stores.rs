@@ -75,8 +75,17 @@ pub(crate) struct StoreArgs {
     )]
     pub(crate) ca_file: Option<PathBuf>,
     /// Allow requests without TLS
-    #[arg(long, global = true, env = "BATON_ALLOW_HTTP", hide_short_help = true)]
-    pub(crate) allow_http: bool,
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_ALLOW_HTTP",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_short_help = true
+    )]
+    pub(crate) allow_http: Option<bool>,
     /// A role of AWS to take on with the job's OIDC token
     #[arg(
         long,
@@ -94,6 +103,8 @@ pub(crate) struct StoreArgs {
         value_name = "NAME",
         hide_short_help = true
     )]
+    // Not from baton.toml: it may come with a repository, and would send any variable to any server.
+    #[serde(skip)]
     pub(crate) oidc_token_var: Option<String>,
     /// The address that exchanges the token. Default: AWS_ENDPOINT_URL_STS, or Amazon's in the region
     #[arg(
@@ -103,6 +114,7 @@ pub(crate) struct StoreArgs {
         value_name = "URL",
         hide_short_help = true
     )]
+    #[serde(skip)]
     pub(crate) sts_endpoint: Option<String>,
     /// The longest that one request to the store may take with all its tries, in seconds. Default: 120
     #[arg(
@@ -133,7 +145,7 @@ impl StoreArgs {
             region: self.region.or(other.region),
             addressing: self.addressing.or(other.addressing),
             ca_file: self.ca_file.or(other.ca_file),
-            allow_http: self.allow_http || other.allow_http,
+            allow_http: self.allow_http.or(other.allow_http),
             role_arn: self.role_arn.or(other.role_arn),
             oidc_token_var: self.oidc_token_var.or(other.oidc_token_var),
             sts_endpoint: self.sts_endpoint.or(other.sts_endpoint),
@@ -243,7 +255,7 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
         http: HttpOptions {
             ca_pem,
             proxies,
-            allow_http: args.allow_http,
+            allow_http: args.allow_http.unwrap_or(false),
             idle_connections_max: workers,
             connect_timeout: one_try.min(CONNECT_MAX),
             first_byte_timeout: one_try,

@@ -29,6 +29,7 @@ impl Host for Grants {
             grants.check_access(StoreAccess::Add, &key)?;
             let mode = match mode {
                 PutMode::Create => store::PutMode::Create,
+                PutMode::Named => store::PutMode::Named,
                 PutMode::Overwrite => store::PutMode::Overwrite,
             };
             match grants.store.put(parsed(&key)?, &bytes, mode).map_err(to_wit)? {

@@ -1,12 +1,12 @@
 //! A directory as a store: an object is a file, a key its path.
 //!
-//! An object is written under a temporary name, made durable (a large one in the background), and then linked to its own:
-//! `link` fails where something is, so of any number of creators one wins, on every POSIX file system, NFS included. A crash leaves at most temporary
-//! files, in `.tmp`, where no key can point.
+//! An object is written under a temporary name, made durable (one that is named by its content in the background), and then
+//! linked to its own: `link` fails where something is, so of any number of creators one wins, on every POSIX file system,
+//! NFS included. A crash leaves at most temporary files, in `.tmp`, where no key can point.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use super::settling::Settling;
 use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size, probe};
 
 const TEMPORARY: &str = ".tmp";
-/// From this size on an object is made durable in the background. Packs are; records are not.
+/// From this size on an object that is named by its content is made durable in the background.
 const LARGE_BYTES: usize = 1 << 20;
 /// Two overlap one pack's write with the other's flush; more only queue up at the disk.
 const SETTLING_THREADS: usize = 2;
@@ -129,17 +129,15 @@ impl DirectoryStore {
     }
 
     fn try_put(&self, path: &Path, bytes: &[u8], mode: PutMode) -> io::Result<PutOutcome> {
-        let large = bytes.len() >= LARGE_BYTES;
-        if !large {
+        let in_background = mode == PutMode::Named && bytes.len() >= LARGE_BYTES;
+        if !in_background {
             self.settling.settle()?;
         }
-        if mode == PutMode::Create && path.exists() {
+        if mode != PutMode::Overwrite && path.exists() {
             return Ok(PutOutcome::AlreadyExists);
         }
         let (temporary, file) = self.write_temporary(bytes)?;
-        if large {
-            // Who creates it at the same time creates it with the same bytes: only what is named by its content is
-            // large. So nobody needs to hear who won.
+        if in_background {
             let (root, path) = (self.root.clone(), path.to_owned());
             self.settling.start(Box::new(move || {
                 publish(&root, &temporary, &file, &path, mode).map(drop)
@@ -228,8 +226,14 @@ fn publish(
 fn give_name(temporary: &Temporary, dir: &Path, path: &Path, mode: PutMode) -> io::Result<PutOutcome> {
     match mode {
         PutMode::Overwrite => fs::rename(&temporary.0, path)?,
-        PutMode::Create => match fs::hard_link(&temporary.0, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(PutOutcome::AlreadyExists),
+        PutMode::Create | PutMode::Named => match fs::hard_link(&temporary.0, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // On NFS the answer may be lost and the request sent again: then it is our own link that is in the way.
+                let (own, there) = (fs::metadata(&temporary.0)?, fs::metadata(path)?);
+                if (own.dev(), own.ino()) != (there.dev(), there.ino()) {
+                    return Ok(PutOutcome::AlreadyExists);
+                }
+            }
             other => other?,
         },
     }

@@ -120,22 +120,21 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
         .strip_prefix("//")
         .ok_or_else(|| format!("it has the form {scheme}://BUCKET/PREFIX"))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.contains('@') {
-        return Err("credentials do not belong into it: set them as variables".to_owned());
+    // What is refused is not repeated here: it may be a key.
+    if rest.contains(['@', '?', '#']) {
+        return Err("credentials and signatures do not belong into it: set them as variables".to_owned());
     }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if bucket.is_empty() || !bucket.bytes().all(is_letter) {
         return Err(format!(
-            "{bucket:?} is no name of a bucket: {scheme}://BUCKET/PREFIX"
+            "its bucket has a name that none can have: {scheme}://BUCKET/PREFIX"
         ));
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     // The same names as in keys: what every server takes, and no path can leave.
     let valid = prefix.is_empty() || super::Key::parse(prefix).is_ok_and(|key| key.as_str().len() <= 200);
     if !valid {
-        return Err(format!(
-            "the prefix {prefix:?} may have at most 200 of the characters A-Z a-z 0-9 . _ ~ - /, and no name in it is empty or begins with a dot"
-        ));
+        return Err("its prefix may have at most 200 of the characters A-Z a-z 0-9 . _ ~ - /, and no name in it may be empty or begin with a dot".to_owned());
     }
     Ok(StoreLocation::Cloud(CloudLocation {
         provider,
@@ -144,14 +143,22 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
     }))
 }
 
-/// Somebody may have put a password where a URL has one.
+/// Somebody may have put a password where a URL has one, or a signature behind it.
 fn without_secrets(text: &str) -> String {
-    match (text.find("//"), text.rfind('@')) {
+    let (shown, cut) = match text.find(['?', '#']) {
+        Some(end) => (text.get(..end).unwrap_or_default(), "…"),
+        None => (text, ""),
+    };
+    match (shown.find("//"), shown.rfind('@')) {
         (Some(start), Some(end)) if start < end => {
-            let (before, after) = (text.get(..start + 2), text.get(end..));
-            format!("{}…{}", before.unwrap_or_default(), after.unwrap_or_default())
+            let (before, after) = (shown.get(..start + 2), shown.get(end..));
+            format!(
+                "{}…{}{cut}",
+                before.unwrap_or_default(),
+                after.unwrap_or_default()
+            )
         }
-        _ => text.to_owned(),
+        _ => format!("{shown}{cut}"),
     }
 }
 
@@ -206,8 +213,15 @@ mod tests {
 
     #[test]
     fn a_password_in_a_location_is_not_repeated() {
-        let error = parse("s3://key:hunter2@bucket/p").unwrap_err();
-        assert!(!error.to_string().contains("hunter2"), "{error}");
-        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        for text in [
+            "s3://key:hunter2@bucket/p",
+            "s3://key:hunter2/with/slash@bucket/p",
+            "az://c/p?sig=hunter2",
+            "https://account.example.com/c?sv=1&sig=hunter2",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
     }
 }

@@ -46,7 +46,7 @@ impl ObjectStore for MemoryStore {
     fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError> {
         check_size(key.as_str(), bytes.len() as u64, false)?;
         let mut objects = self.objects();
-        if mode == PutMode::Create && objects.contains_key(key.as_str()) {
+        if mode != PutMode::Overwrite && objects.contains_key(key.as_str()) {
             return Ok(PutOutcome::AlreadyExists);
         }
         objects.insert(key.to_string(), bytes.to_vec());

@@ -83,6 +83,9 @@ pub(crate) fn check_size(key: &str, size_bytes: u64, is_range: bool) -> Result<(
 pub enum PutMode {
     /// It stays. Of any number of racing creators exactly one wins.
     Create,
+    /// It stays, and its key is a digest of its bytes: who creates it at the same time creates the same. So a store may
+    /// put it in the background and say that it is stored, and may replace one of another size.
+    Named,
     /// It is replaced, as a whole.
     Overwrite,
 }

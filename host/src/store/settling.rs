@@ -89,17 +89,30 @@ impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
             state = self.wait(state);
         }
         check(&state)?;
-        state.queue.push_back(job);
         if state.started < self.threads {
-            state.started += 1;
             let settling = self.clone();
-            thread::Builder::new()
+            let started = thread::Builder::new()
                 .name("store-settling".to_owned())
-                .spawn(move || settling.work())?;
+                .spawn(move || settling.work());
+            match started {
+                Ok(_) => state.started += 1,
+                // The others do it, if there are any.
+                Err(error) if state.started == 0 => return Err(error.into()),
+                Err(_) => {}
+            }
         }
+        state.queue.push_back(job);
         drop(state);
         self.shared.1.notify_all();
         Ok(())
+    }
+
+    /// Waits until a job could be started at once.
+    pub(super) fn wait_for_room(&self) {
+        let mut state = self.state();
+        while state.queue.len() + state.running >= self.pending_max {
+            state = self.wait(state);
+        }
     }
 
     /// Waits until every job is done. Fails where one has.
@@ -117,7 +130,9 @@ impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
         while let Some(job) = state.queue.pop_front() {
             state.running += 1;
             drop(state);
-            let outcome = job();
+            // A job that panics must not leave everybody waiting for its end.
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job))
+                .unwrap_or_else(|_| Err(io::Error::other("a put in the background ended in a panic").into()));
             state = self.state();
             state.running -= 1;
             if let Err(error) = outcome {

@@ -1,16 +1,12 @@
-//! One call is any number of tries, within one budget of time.
+//! The calls that a store makes: keys in, bytes and outcomes out. How often each is tried is in `tries.rs`.
 
-use std::collections::hash_map::RandomState;
-use std::future::Future;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::future::{self, Either};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{
@@ -21,19 +17,17 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use super::failure::{RemoteFailure, RemoteKind};
-use super::heard::{Asked, Heard, hearing};
 use super::options::CloudOptions;
 use super::providers;
-use super::retry::{Tries, Verdict, judge};
 use super::role::Renewable;
+use super::tries::{Answer, Subject, random};
 use crate::engine::Interrupt;
 use crate::store::location::CloudLocation;
 use crate::store::{ByteRange, OBJECT_BYTES_MAX, PutMode, PutOutcome, StoreError, check_size};
 
-/// Marks who created an object, so that one whose answer was lost knows its own.
-const CREATOR: &str = "baton-creator";
-/// How often a call looks whether it is to end.
-const TICK: Duration = Duration::from_millis(50);
+/// Marks who created an object, so that one whose answer was lost knows its own. Letters only: Azure refuses `-` in the
+/// name of metadata, and proxies drop headers with `_`.
+const CREATOR: &str = "batoncreator";
 /// Threads that move bytes and encrypt them.
 const IO_THREADS: usize = 2;
 
@@ -47,20 +41,22 @@ pub(super) struct Page {
 
 /// A bucket, and the calls that can be made to it. Keys are relative to the store's prefix.
 pub(super) struct Calls {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     objects: Arc<dyn Library>,
     lister: Arc<dyn PaginatedListStore>,
-    renewable: Option<Arc<dyn Renewable>>,
+    pub(super) renewable: Option<Arc<dyn Renewable>>,
+    /// Whether many keys are deleted with one request, as the library does it.
+    deletes_in_bulk: bool,
     /// As errors show it.
     location: String,
     /// What all keys begin with: empty, or names with a `/` behind each.
     prefix: String,
     server: String,
     is_known: bool,
-    connections: Semaphore,
-    time_budget: Duration,
-    interrupt: Interrupt,
-    requests: AtomicU64,
+    pub(super) connections: Semaphore,
+    pub(super) time_budget: Duration,
+    pub(super) interrupt: Interrupt,
+    pub(super) requests: AtomicU64,
 }
 
 impl std::fmt::Debug for Calls {
@@ -71,15 +67,6 @@ impl std::fmt::Debug for Calls {
             .field("server", &self.server)
             .finish_non_exhaustive()
     }
-}
-
-/// What one call is about, for an error.
-#[derive(Clone, Copy)]
-struct Subject<'a> {
-    what: &'static str,
-    key: &'a str,
-    /// Whether it may use a connection beyond the limit.
-    unlimited: bool,
 }
 
 impl Calls {
@@ -110,6 +97,7 @@ impl Calls {
             objects: opened.objects,
             lister: opened.lister,
             renewable: opened.renewable,
+            deletes_in_bulk: opened.deletes_in_bulk,
             location: location.to_string(),
             prefix,
             server: opened.server,
@@ -223,12 +211,12 @@ impl Calls {
         };
         let put = self.call(subject, || async {
             let mut attributes = Attributes::new();
-            if mode == PutMode::Create {
+            if mode != PutMode::Overwrite {
                 attributes.insert(Attribute::Metadata(CREATOR.into()), creator.clone().into());
             }
             let options = PutOptions {
                 mode: match mode {
-                    PutMode::Create => LibraryPutMode::Create,
+                    PutMode::Create | PutMode::Named => LibraryPutMode::Create,
                     PutMode::Overwrite => LibraryPutMode::Overwrite,
                 },
                 attributes,
@@ -264,9 +252,9 @@ impl Calls {
 
     /// Puts an object that is named by its content. One that is there and has lost some of its bytes must not stand in the
     /// way of its repair.
-    pub(super) fn put_named(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<(), StoreError> {
+    pub(super) fn put_named(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
         let length = bytes.len() as u64;
-        let stands = self.put(key, bytes.clone(), mode)? == PutOutcome::AlreadyExists;
+        let stands = self.put(key, bytes.clone(), PutMode::Named)? == PutOutcome::AlreadyExists;
         if stands && self.head(key)? != Some(length) {
             self.put(key, bytes, PutMode::Overwrite)?;
         }
@@ -319,14 +307,22 @@ impl Calls {
         })
     }
 
+    /// Removes objects, as many with one request as the provider takes.
     pub(super) fn delete(&self, keys: &[&str]) -> Result<(), StoreError> {
-        let Some(first) = keys.first() else {
-            return Ok(());
+        // The library would make ten requests at once of them, which no limit here sees.
+        let together = if self.deletes_in_bulk {
+            keys.len().max(1)
+        } else {
+            1
         };
+        keys.chunks(together).try_for_each(|keys| self.delete_once(keys))
+    }
+
+    fn delete_once(&self, keys: &[&str]) -> Result<(), StoreError> {
         let paths: Vec<Path> = keys.iter().map(|key| self.path(key)).collect::<Result<_, _>>()?;
         let subject = Subject {
             what: "removed",
-            key: first,
+            key: keys.first().copied().unwrap_or_default(),
             unlimited: false,
         };
         let removed = self.call(subject, || async {
@@ -351,7 +347,7 @@ impl Calls {
         Path::parse(format!("{}{key}", self.prefix)).map_err(|_| StoreError::Key(key.to_owned()))
     }
 
-    fn failed(&self, subject: Subject<'_>, source: RemoteFailure) -> StoreError {
+    pub(super) fn failed(&self, subject: Subject<'_>, source: RemoteFailure) -> StoreError {
         StoreError::Remote {
             what: subject.what,
             key: subject.key.to_owned(),
@@ -359,141 +355,4 @@ impl Calls {
             source,
         }
     }
-
-    /// Tries until there is an answer, or no sense in trying.
-    fn call<T, F>(&self, subject: Subject<'_>, attempt: impl Fn() -> F) -> Result<Answer<T>, StoreError>
-    where
-        F: Future<Output = object_store::Result<T>>,
-    {
-        let tried = self.runtime.block_on(async {
-            let tries = Box::pin(self.tries(subject.unlimited, attempt));
-            match future::select(tries, Box::pin(self.interrupted())).await {
-                Either::Left((answer, _)) => answer,
-                Either::Right(_) => Err(RemoteFailure::new(RemoteKind::Interrupted, "interrupted")),
-            }
-        });
-        tried.map_err(|failure| self.failed(subject, failure))
-    }
-
-    async fn interrupted(&self) {
-        while !self.interrupt.is_set() {
-            tokio::time::sleep(TICK).await;
-        }
-    }
-
-    async fn tries<T, F>(&self, unlimited: bool, attempt: impl Fn() -> F) -> Result<Answer<T>, RemoteFailure>
-    where
-        F: Future<Output = object_store::Result<T>>,
-    {
-        let started = Instant::now();
-        let mut tries = Tries {
-            count: 0,
-            elapsed: Duration::ZERO,
-            budget: self.time_budget,
-            renewals: 0,
-        };
-        loop {
-            tries.count += 1;
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let asked = Instant::now();
-            let rest = self.time_budget.saturating_sub(started.elapsed());
-            let hearing = hearing(async {
-                // Never closed, so a permit always comes. It is given back before a pause.
-                let _permit = match unlimited {
-                    true => None,
-                    false => self.connections.acquire().await.ok(),
-                };
-                tokio::time::timeout(rest, attempt()).await
-            });
-            let (outcome, mut heard) = hearing.await;
-            tries.elapsed = started.elapsed();
-            let error = match outcome {
-                Ok(Ok(answer)) => return Ok(Answer::Is(answer)),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let message = format!("there was no answer within {:?}", self.time_budget);
-                    heard.failure = Some((crate::http::HttpFailureKind::TimedOut, message));
-                    super::oidc::failed("timed out".to_owned())
-                }
-            };
-            if let Some(answer) = expected(&error, &heard) {
-                return Ok(answer);
-            }
-            match judge(&heard, tries, spread()) {
-                Verdict::Again(pause) => tokio::time::sleep(pause).await,
-                Verdict::Renew => match &self.renewable {
-                    Some(renewable) => {
-                        tries.renewals += 1;
-                        renewable.expired(asked).await;
-                    }
-                    None => return Err(explained(RemoteKind::Credentials, &error, &heard, tries)),
-                },
-                Verdict::Final(kind) => return Err(explained(kind, &error, &heard, tries)),
-            }
-        }
-    }
-}
-
-/// What a call comes to when nothing is wrong.
-enum Answer<T> {
-    Is(T),
-    /// There is no such object.
-    Missing,
-    /// There is one already, or what is asked of it lies behind its end.
-    Exists,
-}
-
-/// Returns the answer that an error is, if it is one that a caller expects.
-fn expected<T>(error: &object_store::Error, heard: &Heard) -> Option<Answer<T>> {
-    if heard.failure.is_some() || heard.asked == Asked::Credentials {
-        return None;
-    }
-    let no_bucket = matches!(heard.code.as_str(), "NoSuchBucket" | "ContainerNotFound");
-    match (error, heard.status) {
-        (object_store::Error::NotFound { .. }, _) if !no_bucket => Some(Answer::Missing),
-        (object_store::Error::AlreadyExists { .. }, Some(412 | 304)) => Some(Answer::Exists),
-        // Azure's answer to a creator that comes second. The same status of another meaning has another code.
-        (object_store::Error::AlreadyExists { .. }, Some(409)) if heard.code == "BlobAlreadyExists" => {
-            Some(Answer::Exists)
-        }
-        (_, Some(416)) => Some(Answer::Exists),
-        _ => None,
-    }
-}
-
-/// Says what was heard last, after how many tries.
-fn explained(kind: RemoteKind, error: &object_store::Error, heard: &Heard, tries: Tries) -> RemoteFailure {
-    let mut message = match (&heard.failure, heard.status) {
-        (Some((_, message)), _) => message.clone(),
-        (None, Some(status)) if status >= 300 && heard.asked == Asked::Credentials => {
-            format!(
-                "there are no credentials: status {status} {} {}",
-                heard.code, heard.message
-            )
-        }
-        (None, Some(status)) if status >= 300 => {
-            format!("the server answered {status} {} {}", heard.code, heard.message)
-        }
-        _ => error.to_string(),
-    }
-    .trim_end()
-    .to_owned();
-    if tries.count > 1 {
-        message.push_str(&format!(
-            " ({} tries in {:.1} s)",
-            tries.count,
-            tries.elapsed.as_secs_f64()
-        ));
-    }
-    RemoteFailure::new(kind, message)
-}
-
-/// Returns a random number. The standard library has no other source, and this one is seeded by the system.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// Returns a random number from 0 to below 1.
-fn spread() -> f64 {
-    (random() >> 11) as f64 / (1_u64 << 53) as f64
 }

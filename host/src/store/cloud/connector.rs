@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt as _, Limited};
 use object_store::ClientOptions;
 use object_store::client::{
@@ -24,17 +25,21 @@ const METADATA_ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_s
 pub(super) struct Connector {
     pub(super) store: HttpClient,
     pub(super) options: HttpOptions,
+    /// The options that the library has for the store.
+    pub(super) library: ClientOptions,
     /// The end of the store's address: what else is asked hands out credentials.
     pub(super) address: Arc<str>,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<LibraryClient> {
-        let has =
-            |key: ClientConfigKey, value: &str| options.get_config_value(&key).as_deref() == Some(value);
-        let plain = has(ClientConfigKey::AllowHttp, "true");
-        let client = if plain && !self.options.allow_http {
-            // The library allows this for the addresses that hand out credentials only: they have no TLS.
+        let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
+        // Where nobody allowed it, the library does for what hands out credentials, which has no TLS. Where somebody did,
+        // it asks for a faster connection at least.
+        let is_near = (allows_http && !self.options.allow_http)
+            || options.get_config_value(&ClientConfigKey::ConnectTimeout)
+                != self.library.get_config_value(&ClientConfigKey::ConnectTimeout);
+        let client = if is_near {
             let near = HttpOptions {
                 allow_http: true,
                 proxies: Proxies::default(),
@@ -66,6 +71,7 @@ struct Service {
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let address = address_of(request.uri()).unwrap_or_default();
+        let is_batch = request.method() == Method::POST;
         let asked = if address == *self.address || address.ends_with(&format!(".{}", self.address)) {
             Asked::Store
         } else {
@@ -80,8 +86,24 @@ impl HttpService for Service {
             asked,
             status: Some(parts.status.as_u16()),
             retry_after: heard::retry_after(&parts.headers),
+            region: header(&parts.headers, "x-amz-bucket-region"),
             ..Heard::default()
         };
+        if parts.status.is_success() && is_batch && asked == Asked::Store {
+            // A deletion of many answers 200, and has an error in its text for each that failed.
+            let text = Limited::new(body, heard::BATCH_BYTES_MAX)
+                .collect()
+                .await
+                .map_err(|error| {
+                    let failure = HttpFailure::new(HttpFailureKind::Interrupted, error.to_string());
+                    heard::note_failure(asked, &failure);
+                    to_library(failure)
+                })?
+                .to_bytes();
+            (said.code, said.message) = heard::error_of(&text);
+            heard::note(said);
+            return Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(text)));
+        }
         if parts.status.is_success() {
             heard::note(said);
             let body = body.map_err(move |failure| {
@@ -99,6 +121,10 @@ impl HttpService for Service {
         heard::note(said);
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(text)))
     }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// Returns the host that a URL names, and its port unless it is the usual one.

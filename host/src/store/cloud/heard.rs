@@ -8,6 +8,8 @@ use crate::http::{HttpFailure, HttpFailureKind};
 
 /// An error's text is read up to this size.
 pub(super) const ERROR_BYTES_MAX: usize = 64 << 10;
+/// An answer to a deletion of a thousand keys, each named, is smaller.
+pub(super) const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Who was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +31,8 @@ pub(super) struct Heard {
     pub(super) code: String,
     /// What the server says besides.
     pub(super) message: String,
+    /// Where the bucket is, if Amazon says so.
+    pub(super) region: Option<String>,
     /// When the server wants to be asked again.
     pub(super) retry_after: Option<Duration>,
     /// Why there was no answer, or no end of it.

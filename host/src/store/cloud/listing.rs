@@ -101,9 +101,12 @@ fn sorted(
 ) -> Result<Vec<String>, StoreError> {
     let mut keys: Vec<String> = Vec::new();
     let mut from: Option<String> = None;
+    // Directory buckets take no other prefix than one that ends there.
+    let dir = prefix.rfind('/').and_then(|slash| prefix.get(..=slash));
     loop {
-        let page = calls.page(prefix, None, PAGE_KEYS, from.as_deref())?;
-        let behind = |key: &String| start_after.is_none_or(|after| key.as_str() > after);
+        let page = calls.page(dir.unwrap_or_default(), None, PAGE_KEYS, from.as_deref())?;
+        let behind =
+            |key: &String| key.starts_with(prefix) && start_after.is_none_or(|after| key.as_str() > after);
         keys.extend(
             page.keys
                 .into_iter()

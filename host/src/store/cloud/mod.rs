@@ -16,8 +16,11 @@ mod profile;
 mod providers;
 mod retry;
 mod role;
+mod tries;
 
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 pub use failure::{RemoteFailure, RemoteKind};
 pub use options::{Addressing, CloudOptions, Role, StoreUse, Variables};
@@ -30,10 +33,11 @@ use super::probe::ATOMIC;
 use super::settling::{Again, Settling};
 use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size};
 
-/// From this size on an object is put in the background. Packs are; records are not.
+/// From this size on an object that is named by its content is put in the background.
 const LARGE_BYTES: usize = 1 << 20;
 
-/// A store in a bucket.
+/// A store in a bucket. It has a runtime of its own for its requests, so it must not be used from a task of another one:
+/// give it a thread.
 #[derive(Debug)]
 pub struct CloudStore {
     calls: Arc<Calls>,
@@ -91,16 +95,19 @@ impl ObjectStore for CloudStore {
 
     fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError> {
         check_size(key.as_str(), bytes.len() as u64, false)?;
-        let bytes = bytes::Bytes::copy_from_slice(bytes);
-        if bytes.len() < LARGE_BYTES {
+        if mode != PutMode::Named || bytes.len() < LARGE_BYTES {
             self.settling.settle()?;
-            return self.calls.put(key.as_str(), bytes, mode);
+            return self.calls.put(key.as_str(), Bytes::copy_from_slice(bytes), mode);
         }
-        // Who creates it at the same time creates it with the same bytes: only what is named by its content is large. So
-        // nobody needs to hear who won.
-        let (calls, key) = (Arc::clone(&self.calls), key.to_string());
+        // Before the copy is made: how many of them there are is what bounds the memory.
+        self.settling.wait_for_room();
+        let (calls, key, bytes) = (
+            Arc::clone(&self.calls),
+            key.to_string(),
+            Bytes::copy_from_slice(bytes),
+        );
         self.settling
-            .start(Box::new(move || calls.put_named(&key, bytes, mode)))?;
+            .start(Box::new(move || calls.put_named(&key, bytes)))?;
         Ok(PutOutcome::Stored)
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::failure::{RemoteFailure, RemoteKind};
 use super::heard::{self, Asked, Heard};
 use super::options::Variables;
-use crate::http::HttpClient;
+use crate::http::{HttpClient, HttpFailure, HttpFailureKind};
 
 /// Whom the token is for, as AWS wants it.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -103,8 +103,12 @@ pub(super) async fn ask(
     let body = Limited::new(body, ANSWER_BYTES_MAX)
         .collect()
         .await
-        .map_err(|error| failed(format!("{whom} broke off: {error}")))?
-        .to_bytes();
+        .map_err(|error| {
+            let failure = HttpFailure::new(HttpFailureKind::Interrupted, error.to_string());
+            heard::note_failure(Asked::Credentials, &failure);
+            failed(format!("{whom} broke off: {error}"))
+        })?;
+    let body = body.to_bytes();
     let (code, message) = heard::error_of(&body);
     let refused = format!("{whom} refused: {} {code} {message}", parts.status);
     heard::note(Heard {
@@ -113,7 +117,7 @@ pub(super) async fn ask(
         retry_after: heard::retry_after(&parts.headers),
         code,
         message,
-        failure: None,
+        ..Heard::default()
     });
     if parts.status.is_success() {
         Ok(body)

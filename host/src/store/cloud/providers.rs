@@ -23,6 +23,8 @@ pub(super) struct Opened {
     pub(super) lister: Arc<dyn PaginatedListStore>,
     /// Credentials that can be fetched anew.
     pub(super) renewable: Option<Arc<dyn Renewable>>,
+    /// Whether many keys are deleted with one request.
+    pub(super) deletes_in_bulk: bool,
     /// Which server it is: what was learnt of one says nothing of another.
     pub(super) server: String,
     /// Whether it is one of the three large services, whose listings are known to come in order of bytes.
@@ -68,21 +70,22 @@ fn connector(options: &CloudOptions, store: HttpClient, address: &str) -> Connec
     Connector {
         store,
         options: options.http.clone(),
+        library: client_options(options),
         address: address.into(),
     }
 }
 
+/// Returns the host and port of a server's address. One with a password or a signature in it is refused, and not repeated.
 fn endpoint_address(endpoint: &str) -> Result<String, RemoteFailure> {
     endpoint
         .parse::<http::Uri>()
         .ok()
         .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+        .filter(|uri| uri.query().is_none() && !endpoint.contains(['@', '#']))
         .and_then(|uri| address_of(&uri))
         .ok_or_else(|| {
-            RemoteFailure::new(
-                RemoteKind::Options,
-                format!("the endpoint {endpoint:?} is not of the form https://HOST:PORT"),
-            )
+            let message = "an endpoint is not of the form https://HOST:PORT";
+            RemoteFailure::new(RemoteKind::Options, message)
         })
 }
 
@@ -138,7 +141,9 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     let is_express = endpoint.is_none() && location.bucket.ends_with("--x-s3");
     let host = match endpoint {
         Some(endpoint) => endpoint_address(endpoint)?,
-        None => "amazonaws.com".to_owned(),
+        // The token service's name ends with the same domain.
+        None if is_express => "amazonaws.com".to_owned(),
+        None => format!("s3.{region}.amazonaws.com"),
     };
     if let Some(endpoint) = endpoint {
         // With the bucket in the host's name the library wants it in the endpoint.
@@ -152,7 +157,7 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
         let credentials = Arc::new(role_credentials(role, options, region, store.clone())?);
         builder = builder.with_credentials(Arc::clone(&credentials) as _);
         renewable = Some(credentials);
-    } else if let Some(credential) = profile_credential(options, &profile) {
+    } else if let Some(credential) = profile_credential(options, &profile)? {
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)));
     }
     let s3 = builder
@@ -171,6 +176,7 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
         objects: Arc::clone(&s3) as _,
         lister: s3,
         renewable,
+        deletes_in_bulk: variables.get("AWS_DISABLE_BULK_DELETE") != Some("true"),
         server: endpoint.map_or_else(|| format!("s3 {region}"), str::to_owned),
         is_known: endpoint.is_none() && !is_express,
     })
@@ -203,7 +209,10 @@ fn with_bucket(endpoint: &str, bucket: &str) -> String {
 
 /// Returns the keys of a profile, unless something says that others are meant: keys in the environment, or a token that is
 /// exchanged for some.
-fn profile_credential(options: &CloudOptions, profile: &Profile) -> Option<AwsCredential> {
+fn profile_credential(
+    options: &CloudOptions,
+    profile: &Profile,
+) -> Result<Option<AwsCredential>, RemoteFailure> {
     let variables = &options.variables;
     let others = [
         "AWS_ACCESS_KEY_ID",
@@ -212,13 +221,35 @@ fn profile_credential(options: &CloudOptions, profile: &Profile) -> Option<AwsCr
     ];
     let unsigned = variables.get("AWS_SKIP_SIGNATURE").is_some();
     if unsigned || others.iter().any(|name| variables.get(name).is_some()) {
-        return None;
+        return Ok(None);
     }
-    Some(AwsCredential {
-        key_id: profile.get("aws_access_key_id")?.to_owned(),
-        secret_key: profile.get("aws_secret_access_key")?.to_owned(),
-        token: profile.get("aws_session_token").map(str::to_owned),
-    })
+    let keys = (
+        profile.get("aws_access_key_id"),
+        profile.get("aws_secret_access_key"),
+    );
+    if let (Some(key_id), Some(secret_key)) = keys {
+        return Ok(Some(AwsCredential {
+            key_id: key_id.to_owned(),
+            secret_key: secret_key.to_owned(),
+            token: profile.get("aws_session_token").map(str::to_owned),
+        }));
+    }
+    // Silently taking another identity instead would be worse than to fail.
+    let elsewhere = [
+        "sso_session",
+        "sso_start_url",
+        "source_profile",
+        "credential_process",
+    ];
+    match elsewhere.iter().find(|key| profile.get(key).is_some()) {
+        None => Ok(None),
+        Some(key) => {
+            let message = format!(
+                "the profile gets its credentials by {key}, which baton does not follow: put what `aws configure export-credentials --format env` prints into the environment"
+            );
+            Err(RemoteFailure::new(RemoteKind::Credentials, message))
+        }
+    }
 }
 
 fn role_credentials(
@@ -262,7 +293,10 @@ fn gcs(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> R
         if let Ok(key) = name.to_ascii_lowercase().parse::<GoogleConfigKey>()
             && name.starts_with("GOOGLE_")
             && !value.is_empty()
-            && !matches!(key, GoogleConfigKey::Client(_) | GoogleConfigKey::Bucket)
+            && !matches!(
+                key,
+                GoogleConfigKey::Client(_) | GoogleConfigKey::Bucket | GoogleConfigKey::BaseUrl
+            )
         {
             builder = builder.with_config(key, value);
         }
@@ -286,6 +320,7 @@ fn gcs(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> R
         objects: Arc::clone(&gcs) as _,
         lister: gcs,
         renewable: None,
+        deletes_in_bulk: false,
         server: options.endpoint.clone().unwrap_or_else(|| "gs".to_owned()),
         is_known: options.endpoint.is_none(),
     })
@@ -301,7 +336,14 @@ fn azure(
         if let Ok(key) = name.to_ascii_lowercase().parse::<AzureConfigKey>()
             && name.starts_with("AZURE_")
             && !value.is_empty()
-            && !matches!(key, AzureConfigKey::Client(_) | AzureConfigKey::ContainerName)
+            && !matches!(
+                key,
+                AzureConfigKey::Client(_)
+                    | AzureConfigKey::ContainerName
+                    | AzureConfigKey::Endpoint
+                    | AzureConfigKey::UseEmulator
+                    | AzureConfigKey::UseFabricEndpoint
+            )
         {
             builder = builder.with_config(key, value);
         }
@@ -325,6 +367,7 @@ fn azure(
         objects: Arc::clone(&azure) as _,
         lister: azure,
         renewable: None,
+        deletes_in_bulk: false,
         server: options.endpoint.clone().unwrap_or_else(|| "az".to_owned()),
         is_known: options.endpoint.is_none(),
     })

@@ -38,34 +38,77 @@ pub(super) enum Verdict {
 pub(super) struct Tries {
     /// How many there were, at least one.
     pub(super) count: u32,
-    /// Since the first one began.
+    /// How long they and the pauses between them took.
     pub(super) elapsed: Duration,
     /// What all may take together.
     pub(super) budget: Duration,
-    /// How often credentials were renewed.
+    /// Whether there are credentials that can be fetched anew.
+    pub(super) can_renew: bool,
+    /// How often they were.
     pub(super) renewals: u32,
+    /// What of `elapsed` had passed when the server was last seen, before it could not be reached.
+    pub(super) unreachable_from: Option<Duration>,
+}
+
+impl Tries {
+    /// Returns those of a call that begins.
+    pub(super) fn new(budget: Duration, can_renew: bool) -> Tries {
+        Tries {
+            count: 0,
+            elapsed: Duration::ZERO,
+            budget,
+            can_renew,
+            renewals: 0,
+            unreachable_from: None,
+        }
+    }
+
+    /// Counts a try that failed.
+    pub(super) fn failed(&mut self, heard: &Heard, took: Duration) {
+        let before = self.elapsed;
+        self.count += 1;
+        self.elapsed += took;
+        self.unreachable_from = match class_of(heard, *self) {
+            Class::Unreachable | Class::Nameless => self.unreachable_from.or(Some(before)),
+            _ => None,
+        };
+    }
+
+    /// How long the server has not been reached.
+    fn unreachable(&self) -> Duration {
+        self.elapsed
+            .saturating_sub(self.unreachable_from.unwrap_or(self.elapsed))
+    }
 }
 
 /// Decides. `spread` is a random number below 1: those who failed together should not come back together.
 pub(super) fn judge(heard: &Heard, tries: Tries, spread: f64) -> Verdict {
-    let class = class_of(heard);
-    let (kind, time_max, tries_max) = match class {
+    let class = class_of(heard, tries);
+    let (kind, late, tries_max) = match class {
         Class::Wrong(kind) => return Verdict::Final(kind),
-        Class::Expired if tries.renewals < RENEWALS_MAX => return Verdict::Renew,
+        Class::Expired if tries.can_renew && tries.renewals < RENEWALS_MAX => return Verdict::Renew,
         Class::Expired => return Verdict::Final(RemoteKind::Credentials),
-        Class::Busy => (RemoteKind::Busy, tries.budget, u32::MAX),
-        Class::Lost(kind) => (kind, tries.budget, u32::MAX),
-        Class::Damaged => (RemoteKind::Answer, tries.budget, DAMAGED_MAX),
-        Class::Unreachable => (RemoteKind::Unreachable, UNREACHABLE_MAX, u32::MAX),
-        Class::Nameless => (RemoteKind::Unreachable, NAMELESS_MAX, u32::MAX),
-        Class::NoCredentials => (RemoteKind::Credentials, tries.budget, CREDENTIALS_TRIES_MAX),
+        Class::Busy => (RemoteKind::Busy, false, u32::MAX),
+        Class::Lost(kind) => (kind, false, u32::MAX),
+        Class::Damaged => (RemoteKind::Answer, false, DAMAGED_MAX),
+        Class::Unreachable => (
+            RemoteKind::Unreachable,
+            tries.unreachable() > UNREACHABLE_MAX,
+            u32::MAX,
+        ),
+        Class::Nameless => (
+            RemoteKind::Unreachable,
+            tries.unreachable() > NAMELESS_MAX,
+            u32::MAX,
+        ),
+        Class::NoCredentials => (RemoteKind::Credentials, false, CREDENTIALS_TRIES_MAX),
     };
     let doubled = PAUSE_MIN.saturating_mul(1 << tries.count.saturating_sub(1).min(16));
     let pause = doubled.min(PAUSE_MAX).mul_f64(0.5 + 0.5 * spread);
     let asked = heard.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
     let pause = pause.max(asked);
-    let in_time = tries.elapsed.saturating_add(pause) < time_max.min(tries.budget);
-    if in_time && tries.count < tries_max {
+    let in_time = tries.elapsed.saturating_add(pause) < tries.budget;
+    if in_time && !late && tries.count < tries_max {
         Verdict::Again(pause)
     } else {
         Verdict::Final(kind)
@@ -89,7 +132,7 @@ enum Class {
     NoCredentials,
 }
 
-fn class_of(heard: &Heard) -> Class {
+fn class_of(heard: &Heard, tries: Tries) -> Class {
     if let Some((failure, _)) = &heard.failure {
         return match (failure, heard.asked) {
             (HttpFailureKind::Certificate | HttpFailureKind::Tls, _) => Class::Wrong(RemoteKind::Certificate),
@@ -148,7 +191,7 @@ fn class_of(heard: &Heard) -> Class {
         | "Md5Mismatch"
         | "IncompleteBody" => Class::Damaged,
         "NotImplemented" => Class::Wrong(RemoteKind::NotAtomic),
-        _ => return by_status(heard),
+        _ => return by_status(heard, tries),
     };
     // A role that does not trust this job denies it the credentials.
     match (by_code, heard.asked) {
@@ -157,8 +200,14 @@ fn class_of(heard: &Heard) -> Class {
     }
 }
 
-fn by_status(heard: &Heard) -> Class {
+fn by_status(heard: &Heard, tries: Tries) -> Class {
     match (heard.status, heard.asked) {
+        // An answer to HEAD has no text that says what is wrong: once, it may be that the credentials have expired.
+        (Some(400 | 401 | 403), Asked::Store)
+            if heard.code.is_empty() && tries.can_renew && tries.renewals == 0 =>
+        {
+            Class::Expired
+        }
         (Some(408 | 409 | 429 | 500 | 502 | 503 | 504), _) => Class::Busy,
         (_, Asked::Credentials) => Class::NoCredentials,
         (Some(301 | 307 | 308), _) => Class::Wrong(RemoteKind::Region),
@@ -177,7 +226,9 @@ mod tests {
         count: 1,
         elapsed: Duration::ZERO,
         budget: Duration::from_secs(120),
+        can_renew: true,
         renewals: 0,
+        unreachable_from: None,
     };
 
     fn status(status: u16, code: &str) -> Heard {
@@ -227,7 +278,6 @@ mod tests {
         for (heard, kind) in [
             (status(403, "SignatureDoesNotMatch"), RemoteKind::Credentials),
             (status(403, "AccessDenied"), RemoteKind::Denied),
-            (status(403, ""), RemoteKind::Denied),
             (status(403, "RequestTimeTooSkewed"), RemoteKind::Clock),
             (status(404, "NoSuchBucket"), RemoteKind::BucketMissing),
             (status(400, "AuthorizationHeaderMalformed"), RemoteKind::Region),
@@ -257,31 +307,49 @@ mod tests {
     fn expired_credentials_are_renewed_but_not_for_ever() {
         let heard = status(400, "ExpiredToken");
         assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Renew);
-        let renewed = Tries { renewals: 2, ..FIRST };
-        assert_eq!(
-            judge(&heard, renewed, 0.5),
-            Verdict::Final(RemoteKind::Credentials)
-        );
+        for wrong in [
+            Tries { renewals: 2, ..FIRST },
+            Tries {
+                can_renew: false,
+                ..FIRST
+            },
+        ] {
+            assert_eq!(judge(&heard, wrong, 0.5), Verdict::Final(RemoteKind::Credentials));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_text_may_mean_expired_credentials_once() {
+        let heard = status(403, "");
+        assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Renew);
+        for not in [
+            Tries { renewals: 1, ..FIRST },
+            Tries {
+                can_renew: false,
+                ..FIRST
+            },
+        ] {
+            assert_eq!(judge(&heard, not, 0.5), Verdict::Final(RemoteKind::Denied));
+        }
     }
 
     #[test]
     fn a_wrong_name_is_told_sooner_than_a_server_that_starts() {
-        let after = |seconds| Tries {
-            count: 8,
-            elapsed: Duration::from_secs(seconds),
-            ..FIRST
+        // The first try took a minute: the server went away in the middle of it.
+        let after = |seconds, kind| {
+            let mut tries = Tries {
+                elapsed: Duration::from_secs(60),
+                ..FIRST
+            };
+            tries.failed(&lost(kind), Duration::from_millis(1));
+            tries.elapsed += Duration::from_secs(seconds);
+            tries.failed(&lost(kind), Duration::from_millis(1));
+            judge(&lost(kind), tries, 0.5)
         };
-        assert_eq!(
-            judge(&lost(HttpFailureKind::Name), after(6), 0.5),
-            Verdict::Final(RemoteKind::Unreachable)
-        );
-        assert!(matches!(
-            judge(&lost(HttpFailureKind::Connect), after(6), 0.5),
-            Verdict::Again(_)
-        ));
-        assert_eq!(
-            judge(&lost(HttpFailureKind::Connect), after(31), 0.5),
-            Verdict::Final(RemoteKind::Unreachable)
-        );
+        let given_up = Verdict::Final(RemoteKind::Unreachable);
+        assert!(matches!(after(4, HttpFailureKind::Name), Verdict::Again(_)));
+        assert_eq!(after(6, HttpFailureKind::Name), given_up);
+        assert!(matches!(after(29, HttpFailureKind::Connect), Verdict::Again(_)));
+        assert_eq!(after(31, HttpFailureKind::Connect), given_up);
     }
 }

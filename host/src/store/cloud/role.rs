@@ -43,6 +43,7 @@ pub(super) struct RoleCredentials {
 pub(super) struct Current {
     credential: Arc<AwsCredential>,
     renew_at: SystemTime,
+    ends_at: SystemTime,
     fetched: Instant,
 }
 
@@ -111,6 +112,7 @@ fn current(body: &[u8]) -> Option<Current> {
             token: Some(found.session_token),
         }),
         renew_at: expires - AHEAD.min(life / 2),
+        ends_at: expires,
         fetched: Instant::now(),
     })
 }
@@ -127,7 +129,14 @@ impl CredentialProvider for RoleCredentials {
         {
             return Ok(Arc::clone(&current.credential));
         }
-        let fetched = self.fetch().await?;
+        let fetched = match (self.fetch().await, &*place) {
+            (Ok(fetched), _) => fetched,
+            // It was early: what is there serves until the next try.
+            (Err(_), Some(current)) if SystemTime::now() < current.ends_at => {
+                return Ok(Arc::clone(&current.credential));
+            }
+            (Err(error), _) => return Err(error),
+        };
         let credential = Arc::clone(&fetched.credential);
         *place = Some(fetched);
         Ok(credential)
