@@ -13,12 +13,14 @@ mod engine;
 mod error;
 mod grants;
 pub mod local;
+mod http;
 mod problem;
 pub mod request;
 mod signing;
 mod store;
 mod tunables;
 
+pub use crate::http::{HttpOptions, Proxies};
 pub use baton::{Baton, Options, Progress};
 pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, Damage, Decision, Details,
