@@ -15,9 +15,14 @@ use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, Limited};
+use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime_wasi_http::p2::HttpResult;
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
+use wasmtime_wasi_http::p2::bindings::{LinkOptions, sync};
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{
-    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView,
+    WasiHttpHooks, WasiHttpView,
 };
 
 use super::Grants;
@@ -80,6 +85,37 @@ impl WasiHttpView for Grants {
     }
 }
 
+/// Links `wasi:http` as far as requests need it.
+pub(crate) fn add_to_linker(linker: &mut Linker<Grants>) -> wasmtime::Result<()> {
+    let options = LinkOptions::default();
+    sync::http::types::add_to_linker::<_, WasiHttp>(linker, &options.into(), Grants::http)?;
+    outgoing_handler::add_to_linker::<_, Handler>(linker, |grants| Tidy(grants.http()))
+}
+
+/// Gives the generated code what it needs of the state.
+struct Handler;
+
+impl HasData for Handler {
+    type Data<'a> = Tidy<'a>;
+}
+
+/// The handler of wasmtime-wasi-http 48 owns the options of a request, and does not take them out of the table: after
+/// some hundred requests that is full. They are of no use here, since the client has its own.
+struct Tidy<'a>(WasiHttpCtxView<'a>);
+
+impl outgoing_handler::Host for Tidy<'_> {
+    fn handle(
+        &mut self,
+        request: Resource<HostOutgoingRequest>,
+        options: Option<Resource<RequestOptions>>,
+    ) -> HttpResult<Resource<HostFutureIncomingResponse>> {
+        if let Some(options) = options {
+            self.0.table.delete(options)?;
+        }
+        outgoing_handler::Host::handle(&mut self.0, request, None)
+    }
+}
+
 /// Returns the limits of headers.
 pub(super) fn context() -> WasiHttpCtx {
     WasiHttpCtx::new()
@@ -102,18 +138,28 @@ impl WasiHttpHooks for Gate {
         _options: Option<RequestOptions>,
         _processed: Io,
     ) -> Box<dyn Future<Output = Answered> + Send> {
-        let Some(egress) = self.egress.clone() else {
-            return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
-        };
+        let egress = self.egress.clone();
         let (tickets, interrupt) = (Arc::clone(&self.tickets), self.interrupt.clone());
-        Box::new(async move { egress.send(request, &tickets, interrupt).await })
+        Box::new(async move {
+            let (head, body) = request.into_parts();
+            // Read first: an answer that comes before all is read, a refusal above all, would break off what the
+            // component still writes, and be lost with it.
+            let body = Limited::new(body, REQUEST_BYTES_MAX)
+                .collect()
+                .await
+                .map_err(|_| Error::HttpRequestBodySize(None))?
+                .to_bytes();
+            let egress = egress.ok_or(Error::HttpRequestDenied)?;
+            let request = Request::from_parts(head, body);
+            egress.send(request, &tickets, interrupt).await
+        })
     }
 }
 
 impl Egress {
     async fn send(
         &self,
-        request: Request<WasiBody>,
+        request: Request<Bytes>,
         tickets: &Mutex<Tickets>,
         interrupt: Interrupt,
     ) -> Answered {
@@ -124,13 +170,6 @@ impl Egress {
                 .admit(&head.method, &head.uri, &mut tickets)
                 .ok_or(Error::HttpRequestDenied)?
         };
-        // Read first: a server that answers before it has read all would break off what the component still writes, and
-        // the answer with it.
-        let body = Limited::new(body, REQUEST_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|_| Error::HttpRequestBodySize(None))?
-            .to_bytes();
         let mut headers = HeaderMap::new();
         for (name, value) in &head.headers {
             if may_say(name) && *name != CONTENT_LENGTH {
