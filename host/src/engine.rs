@@ -11,7 +11,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::{Planned, Plugin, PluginError, PluginPre, Report, Request, Task};
 use crate::component::Component;
 use crate::error::Error;
-use crate::grants::{Ended, Grants, HasGrants, add_to_linker};
+use crate::grants::{Ended, Grants, HasGrants};
 
 /// How often a running component is looked at: how long an interruption takes at most.
 const TICK: Duration = Duration::from_millis(20);
@@ -50,7 +50,7 @@ impl Engine {
         let loaded = component.load(&engine)?;
         let mut linker: Linker<Grants> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
-        add_to_linker(&mut linker).map_err(wrong)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker).map_err(wrong)?;
         Plugin::add_to_linker::<Grants, HasGrants>(&mut linker, |grants| grants).map_err(wrong)?;
         // What is missing here is what the component wants and nobody offers.
         let name = component.name();

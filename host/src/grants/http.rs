@@ -15,14 +15,9 @@ use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, Limited};
-use wasmtime::component::{HasData, Linker, Resource};
-use wasmtime_wasi_http::p2::HttpResult;
-use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
-use wasmtime_wasi_http::p2::bindings::{LinkOptions, sync};
-use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{
-    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView,
-    WasiHttpHooks, WasiHttpView,
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView,
 };
 
 use super::Grants;
@@ -62,6 +57,8 @@ impl fmt::Debug for Egress {
 pub(crate) struct Gate {
     egress: Option<Arc<Egress>>,
     tickets: Arc<Mutex<Tickets>>,
+    /// How many requests were made.
+    requests: usize,
     pub(super) interrupt: Interrupt,
 }
 
@@ -70,6 +67,7 @@ impl Gate {
         Gate {
             egress,
             tickets: Arc::default(),
+            requests: 0,
             interrupt: Interrupt::default(),
         }
     }
@@ -77,42 +75,15 @@ impl Gate {
 
 impl WasiHttpView for Grants {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        // The handler of wasmtime-wasi-http 48 owns the options of a request, and leaves them in the table: after some
+        // hundred requests it would be full. So it gets as much more room as there are such leftovers.
+        let room = self.limits.handles_max.saturating_add(self.gate.requests);
+        self.table.set_max_capacity(room);
         WasiHttpCtxView {
             hooks: &mut self.gate,
             table: &mut self.table,
             ctx: &mut self.http,
         }
-    }
-}
-
-/// Links `wasi:http` as far as requests need it.
-pub(crate) fn add_to_linker(linker: &mut Linker<Grants>) -> wasmtime::Result<()> {
-    let options = LinkOptions::default();
-    sync::http::types::add_to_linker::<_, WasiHttp>(linker, &options.into(), Grants::http)?;
-    outgoing_handler::add_to_linker::<_, Handler>(linker, |grants| Tidy(grants.http()))
-}
-
-/// Gives the generated code what it needs of the state.
-struct Handler;
-
-impl HasData for Handler {
-    type Data<'a> = Tidy<'a>;
-}
-
-/// The handler of wasmtime-wasi-http 48 owns the options of a request, and does not take them out of the table: after
-/// some hundred requests that is full. They are of no use here, since the client has its own.
-struct Tidy<'a>(WasiHttpCtxView<'a>);
-
-impl outgoing_handler::Host for Tidy<'_> {
-    fn handle(
-        &mut self,
-        request: Resource<HostOutgoingRequest>,
-        options: Option<Resource<RequestOptions>>,
-    ) -> HttpResult<Resource<HostFutureIncomingResponse>> {
-        if let Some(options) = options {
-            self.0.table.delete(options)?;
-        }
-        outgoing_handler::Host::handle(&mut self.0, request, None)
     }
 }
 
@@ -138,6 +109,7 @@ impl WasiHttpHooks for Gate {
         _options: Option<RequestOptions>,
         _processed: Io,
     ) -> Box<dyn Future<Output = Answered> + Send> {
+        self.requests = self.requests.saturating_add(1);
         let egress = self.egress.clone();
         let (tickets, interrupt) = (Arc::clone(&self.tickets), self.interrupt.clone());
         Box::new(async move {

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 pub(crate) use directory::Directory;
 pub(crate) use egress::{Origin, Policy};
-pub(crate) use http::{Egress, add_to_linker};
+pub(crate) use http::Egress;
 pub(crate) use limits::Limits;
 pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
