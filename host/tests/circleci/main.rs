@@ -18,7 +18,6 @@ mod latest_set;
 mod looking_up;
 mod many;
 #[path = "../cli/objects.rs"]
-#[expect(dead_code, reason = "shared with the other end to end tests")]
 mod objects;
 #[path = "../cli/place.rs"]
 #[expect(dead_code, reason = "shared with the other end to end tests")]
