@@ -3,7 +3,6 @@
 //! is at hand (`described.rs`).
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test fails by panicking"
