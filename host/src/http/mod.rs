@@ -14,8 +14,6 @@ use std::time::Duration;
 
 pub(crate) use client::HttpClient;
 pub(crate) use failure::{HttpFailure, HttpFailureKind};
-#[cfg(test)]
-pub(crate) use resolver::no_addresses;
 pub(crate) use resolver::{AddressCheck, all_addresses};
 pub(crate) use timed::Received;
 

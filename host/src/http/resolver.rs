@@ -16,12 +16,6 @@ pub(crate) fn all_addresses() -> AddressCheck {
     Arc::new(|_| Ok(()))
 }
 
-/// Admits none.
-#[cfg(test)]
-pub(crate) fn no_addresses() -> AddressCheck {
-    Arc::new(|_| Err("no address is admitted"))
-}
-
 /// Asks the system's resolver, and checks what it says.
 pub(super) struct CheckedResolver {
     pub(super) check: AddressCheck,

@@ -268,7 +268,7 @@ fn component_says_what_it_is() {
     ] {
         assert!(wit.contains(item), "{item}");
     }
-    for absent in ["wasi:sockets", "wasi:http"] {
+    for absent in ["wasi:sockets", "wasi:http/incoming-handler"] {
         assert!(
             !wit.contains(absent),
             "{absent} is not granted, so it is not asked for"
