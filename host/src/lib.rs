@@ -12,6 +12,7 @@ pub mod context;
 mod engine;
 mod error;
 mod grants;
+pub mod local;
 mod problem;
 pub mod request;
 mod signing;
