@@ -12,6 +12,7 @@ pub mod context;
 mod engine;
 mod error;
 mod grants;
+mod http;
 pub mod local;
 mod problem;
 pub mod request;
@@ -19,6 +20,7 @@ mod signing;
 mod store;
 mod tunables;
 
+pub use crate::http::{HttpOptions, Proxies};
 pub use baton::{Baton, Options, Progress};
 pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, Damage, Decision, Details,

@@ -5,6 +5,7 @@
 //! says. There is no Docker: every step runs on this machine, as the user who started it.
 
 mod actions;
+pub mod api;
 mod error;
 mod jobs;
 mod logic;
