@@ -1,8 +1,8 @@
 //! CircleCI's configs on this machine: planned as CircleCI would, and run without it.
 //!
 //! [`plan`] expands a config for one pipeline: orbs, commands, jobs, executors, parameters, conditions, matrices, filters
-//! and the order of jobs. It does nothing else: what it returns is a value that prints. [`Runner`] then does what the plan
-//! says. There is no Docker: every step runs on this machine, as the user who started it.
+//! and the order of jobs. It does nothing else: what it returns is a value that prints. A [`run::Session`] then does what
+//! the plan says. There is no Docker: every step runs on this machine, as the user who started it.
 
 mod actions;
 pub mod api;
@@ -16,6 +16,7 @@ mod parameters;
 mod pattern;
 mod pipeline;
 mod plan;
+pub mod run;
 mod steps;
 mod template;
 mod workflows;
