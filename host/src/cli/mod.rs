@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod failure;
 mod hints;
+mod local;
 mod output;
 mod persist;
 mod policy;
@@ -58,6 +59,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&settings, args),
         Command::Prune(args) => prune::run(&settings, args),
         Command::Policy(args) => policy::run(cli.global, &args),
+        Command::Local(args) => local::run(&settings, *args),
         Command::Doctor => doctor::run(&settings),
         Command::Component => component::run(&settings),
     }

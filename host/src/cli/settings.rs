@@ -248,9 +248,14 @@ fn store_path(store: &str, beside: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn default_store() -> Result<PathBuf, Failure> {
-    let strategy = etcetera::choose_base_strategy()
+    let data = data_directory()
         .context("the home directory is unknown, so there is no default store: name one with --store")?;
-    Ok(strategy.data_dir().join("baton").join("store"))
+    Ok(data.join("store"))
+}
+
+/// Returns what baton may keep for this user.
+pub(crate) fn data_directory() -> Result<PathBuf, etcetera::HomeDirError> {
+    Ok(etcetera::choose_base_strategy()?.data_dir().join("baton"))
 }
 
 fn at_least_one<N: PartialEq + From<u8>>(name: &str, value: Option<N>, default: N) -> Result<N, Failure> {

@@ -96,6 +96,9 @@ pub enum LocalError {
     /// Another run has the directory.
     #[error("another run of baton local works in {}", .0.display())]
     Busy(PathBuf),
+    /// The person ended it.
+    #[error("it was interrupted: {0}")]
+    Interrupted(Place),
     /// A step could not be done, though its config is right.
     #[error("{message}: {place}")]
     Step {

@@ -25,8 +25,9 @@ pub struct Pipeline {
     pub git_url: String,
     /// `github`, `bitbucket`, or another.
     pub project_type: String,
-    /// The parameters that the pipeline was triggered with.
-    pub arguments: Vec<(String, Yaml)>,
+    /// The parameters that the pipeline was triggered with, as text; an integer or a boolean becomes one where it is declared
+    /// as such.
+    pub arguments: Vec<(String, String)>,
 }
 
 impl Pipeline {
@@ -86,7 +87,13 @@ impl<'a> PipelineValues<'a> {
                     .wrong("a parameter of a pipeline needs a default"));
             }
         }
-        let parameters = parameters::bind(declared, &pipeline.arguments, &place)?;
+        let arguments = pipeline.arguments.iter().map(|(name, text)| {
+            let declared_type = declared.get(name).and_then(|it| it.get("type")?.as_text());
+            let integer = text.parse().ok().filter(|_| declared_type == Some("integer"));
+            let value = integer.map_or_else(|| Yaml::Text(text.clone()), Yaml::Integer);
+            (name.clone(), value)
+        });
+        let parameters = parameters::bind(declared, &arguments.collect::<Vec<_>>(), &place)?;
         Ok(PipelineValues {
             pipeline,
             parameters,

@@ -119,7 +119,7 @@ mod tests {
         let pipeline = Pipeline {
             number: 7,
             branch: Some("main".to_owned()),
-            arguments: vec![("level".to_owned(), Yaml::Integer(3))],
+            arguments: vec![("level".to_owned(), "3".to_owned())],
             ..Pipeline::default()
         };
         let config = Yaml::parse(

@@ -196,7 +196,7 @@ workflows:
     assert_eq!(plan.workflows.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["build"]);
     assert!(plan.notes.iter().any(|note| note.contains("only a schedule starts it")), "{:?}", plan.notes);
     let pipeline = Pipeline {
-        arguments: vec![("action".to_owned(), Yaml::Text("deploy".to_owned()))],
+        arguments: vec![("action".to_owned(), "deploy".to_owned())],
         ..on_main()
     };
     let plan = planned_of(&text, &pipeline, &Selection::default(), &[]).unwrap();

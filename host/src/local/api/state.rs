@@ -207,6 +207,11 @@ impl Api {
         Api(Arc::new(Mutex::new(state)))
     }
 
+    /// Forgets everything.
+    pub fn forget(&self) {
+        *self.lock() = State::default();
+    }
+
     /// A panic of another thread leaves nothing half done here: every change is one push or one assignment.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

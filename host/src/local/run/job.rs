@@ -84,7 +84,7 @@ impl Node<'_> {
                 continue;
             }
             if self.run.workflow.options.options.interrupt.is_set() {
-                return Err(place.wrong("it was interrupted"));
+                return Err(LocalError::Interrupted(place.clone()));
             }
             watch(Occurrence::Step(step));
             let started = Instant::now();
@@ -175,7 +175,7 @@ impl Node<'_> {
                 "it said nothing for {} s, and was ended (no_output_timeout)",
                 run.no_output_time_max.as_secs()
             )),
-            Ended::Interrupted => return Err(place.wrong("it was interrupted")),
+            Ended::Interrupted => return Err(LocalError::Interrupted(place.clone())),
         })
     }
 }

@@ -71,6 +71,22 @@ impl Session {
         })
     }
 
+    /// Forgets earlier runs: their numbers, artifacts, variables and workspaces.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalError::Files`] where something cannot be removed.
+    pub fn reset(&self) -> Result<(), LocalError> {
+        for name in ["artifacts", "workspaces"] {
+            let directory = self.directory.join(name);
+            if directory.exists() {
+                super::place::remove(&directory)?;
+            }
+        }
+        self.api.forget();
+        self.save()
+    }
+
     /// Returns the pipeline with the number and the id that it has in this session. Nothing is kept of it unless something
     /// runs.
     pub fn begin(&self, project: &str, pipeline: Pipeline) -> Pipeline {

@@ -111,7 +111,8 @@ fn context(node: &Node<'_>) -> BuildContext {
 /// What the person can mend ends the step, and what is wrong with baton ends the run.
 fn failed(message: &str, error: Error, place: &Place) -> Result<Option<String>, LocalError> {
     match error {
-        Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Interrupted => {
+        Error::Interrupted => Err(LocalError::Interrupted(place.clone())),
+        Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } => {
             Err(LocalError::Step {
                 place: place.clone(),
                 message: message.to_owned(),
