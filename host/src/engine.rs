@@ -247,6 +247,8 @@ impl Instance {
     ) -> Result<T, Error> {
         self.store.data_mut().watch.restart()?;
         match call(&mut self.store, &self.plugin) {
+            // A call to a store ends early where the run is to end: what the component made of that is of no interest.
+            Ok(Err(_)) if self.store.data().watch.is_interrupted() => Err(Error::Interrupted),
             Ok(outcome) => outcome.map_err(Error::Plugin),
             Err(error) => Err(ended(name, &self.store, &error)),
         }

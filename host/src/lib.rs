@@ -34,4 +34,8 @@ pub use engine::Interrupt;
 pub use error::Error;
 pub use grants::{Access, StoreAccess};
 pub use signing::{KeyError, SigningKey, VerifyingKey};
-pub use store::{ByteRange, DirectoryStore, Key, ObjectStore, PutMode, PutOutcome, StoreError};
+pub use store::{
+    Addressing, ByteRange, CloudLocation, CloudOptions, CloudStore, DirectoryStore, Key, MemoryStore,
+    ObjectStore, Provider, PutMode, PutOutcome, RemoteFailure, RemoteKind, Role, StoreError, StoreLocation,
+    StoreUse, Variables,
+};

@@ -40,7 +40,10 @@ pub(crate) fn store(error: &StoreError) -> PluginError {
         StoreError::Key(_) => return internal(error.to_string(), ""),
         StoreError::Missing(path) => ("store-missing", path.display().to_string()),
         StoreError::NotADirectory(path) => ("store-not-a-directory", path.display().to_string()),
-        StoreError::Unknown(location) => ("store-unknown", location.clone()),
+        StoreError::Location { given, .. } => ("store-unknown", given.clone()),
+        StoreError::NotAtomic { store, .. } => ("store-not-atomic", store.clone()),
+        StoreError::Thread(_) => ("store", String::new()),
+        StoreError::Remote { source, key, .. } => (source.kind.code(), key.clone()),
         StoreError::TooLarge { key, .. } => ("object-too-large", key.clone()),
         StoreError::Io { source, key, .. } => (io_code(source), key.clone()),
     };

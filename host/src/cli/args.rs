@@ -6,6 +6,8 @@ use std::time::Duration;
 use baton::context::Overrides;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::stores::StoreArgs;
+
 /// Pass files from one CI job to the next: within a workflow, across workflows, across runners.
 ///
 /// A job persists files under a name; another attaches them, by workspace, by latest build of a branch, by number, commit
@@ -21,9 +23,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Where the files are kept: a directory. Default: baton/store in the user's data directory
-    #[arg(long, global = true, env = "BATON_STORE", value_name = "DIR")]
-    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
     /// How results are printed
     #[arg(long, global = true, env = "BATON_FORMAT", value_enum, default_value_t)]
     pub(crate) format: FormatArg,

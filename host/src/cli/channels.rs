@@ -25,7 +25,7 @@ pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure>
         reason,
         if_current,
     };
-    let moved = settings.reader()?.promote(&request)?;
+    let moved = settings.mover()?.promote(&request)?;
     report(settings, &moved);
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(crate) fn rollback(settings: &Settings, args: Rollback) -> Result<(), Failur
         reason,
         hold: !no_hold,
     };
-    let moved = settings.reader()?.rollback(&request)?;
+    let moved = settings.mover()?.rollback(&request)?;
     report(settings, &moved);
     Ok(())
 }
@@ -55,7 +55,7 @@ pub(crate) fn release(settings: &Settings, args: Release) -> Result<(), Failure>
     let Release { pointer, reason, who } = args;
     let scope = scope(settings, "latest".to_owned(), who)?;
     let moved = settings
-        .reader()?
+        .mover()?
         .release(&pointer_of(pointer), &scope, reason.as_deref())?;
     report(settings, &moved);
     Ok(())

@@ -1,11 +1,9 @@
 //! `baton doctor`: whether everything is there that a job needs, and what to mend.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use baton::context::{Context, Overrides};
-use baton::{DirectoryStore, Error, Key, ObjectStore, PluginError, PutMode, PutOutcome, StoreError};
+use baton::{Error, Interrupt, ObjectStore, PluginError, StoreError};
 use serde_json::{Value, json};
 
 use super::args::Format;
@@ -13,9 +11,6 @@ use super::failure::Failure;
 use super::hints;
 use super::output::{escaped, print, print_json};
 use super::settings::Settings;
-
-/// As many as race for a key when its atomicity is tried.
-const RACERS: usize = 8;
 
 /// One thing that was checked.
 struct Check {
@@ -80,51 +75,42 @@ fn component(settings: &Settings) -> Check {
 
 /// Checks that the store is one, can be written to, and lets one of several creators win.
 fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
-    let place = settings.store.display().to_string();
-    let opened = match DirectoryStore::open(&settings.store) {
-        Ok(_) => DirectoryStore::create(&settings.store),
+    let place = settings.store.location.to_string();
+    let opened = match settings.store.open(&Interrupt::default()) {
         Err(StoreError::Missing(_)) => {
             return vec![Check::good(
                 "store",
                 format!("{place} is not there yet: the first persist makes it"),
             )];
         }
-        Err(error) => Err(error),
+        other => other,
     };
     let store = match opened {
-        Ok(store) => Arc::new(store),
-        Err(error) => {
-            let code = if matches!(error, StoreError::Io { .. }) {
-                "permission-denied"
-            } else {
-                "store-not-a-directory"
-            };
-            return vec![Check::bad(
-                "store",
-                error.to_string(),
-                hints::of(code).unwrap_or_default(),
-            )];
-        }
+        Ok(store) => store,
+        Err(error) => return vec![wrong("store", error)],
     };
     let mut checks = vec![format_check(settings, &store, context, place)];
     if checks.iter().any(|check| check.found.is_err()) {
         return checks;
     }
-    checks.push(match probe(&*store) {
-        Ok(()) => Check::good("create", format!("atomic: of {RACERS} racing creators one wins")),
-        Err(wrong) => Check::bad(
-            "create",
-            wrong,
-            "use another file system: records are safe only where create is atomic",
-        ),
-    });
+    match store.probe() {
+        Ok(found) => checks.extend(found.into_iter().map(|found| Check::good("store", found))),
+        Err(error) => checks.push(wrong("store", error)),
+    }
     checks
+}
+
+fn wrong(what: &'static str, error: StoreError) -> Check {
+    let shown = Failure::from(error).shown();
+    let causes = shown.causes.iter().map(|cause| format!(": {cause}"));
+    let hint = hints::of(&shown.code).unwrap_or_default();
+    Check::bad(what, shown.message + &causes.collect::<String>(), hint)
 }
 
 /// Whether the component takes the store for one of its own: it asks for the newest build.
 fn format_check(
     settings: &Settings,
-    store: &Arc<DirectoryStore>,
+    store: &Arc<dyn ObjectStore>,
     context: Option<&Context>,
     place: String,
 ) -> Check {
@@ -133,8 +119,7 @@ fn format_check(
         None => baton::request::context("local"),
     };
     who.project.get_or_insert_with(|| "local/unknown".to_owned());
-    let store: Arc<dyn ObjectStore> = Arc::<DirectoryStore>::clone(store);
-    let listed = baton::Baton::new(store, settings.options.clone()).and_then(|baton| {
+    let listed = baton::Baton::new(Arc::clone(store), settings.options.clone()).and_then(|baton| {
         baton.list(&baton::Query {
             limit: 1,
             ..baton::request::query(who)
@@ -159,50 +144,6 @@ fn format_check(
             )
         }
     }
-}
-
-/// Creates one key from several threads at once, and counts who won.
-fn probe(store: &dyn ObjectStore) -> Result<(), String> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos();
-    let name = format!("v1/doctor/{}-{now}", std::process::id());
-    let key = Key::parse(&name).map_err(|error| error.to_string())?;
-    let (winners, losers) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let errors: Vec<String> = std::thread::scope(|scope| {
-        let racers: Vec<_> = (0..RACERS)
-            .map(|racer| {
-                let (winners, losers) = (&winners, &losers);
-                scope.spawn(
-                    move || match store.put(key, racer.to_string().as_bytes(), PutMode::Create) {
-                        Ok(PutOutcome::Stored) => Ok(winners.fetch_add(1, Ordering::Relaxed)),
-                        Ok(PutOutcome::AlreadyExists) => Ok(losers.fetch_add(1, Ordering::Relaxed)),
-                        Err(error) => Err(described(&error)),
-                    },
-                )
-            })
-            .collect();
-        racers
-            .into_iter()
-            .filter_map(|racer| racer.join().ok().and_then(Result::err))
-            .collect()
-    });
-    store.delete(&[key]).map_err(|error| described(&error))?;
-    if let Some(error) = errors.first() {
-        return Err(error.clone());
-    }
-    match (winners.into_inner(), losers.into_inner()) {
-        (1, _) => Ok(()),
-        (winners, _) => Err(format!("not atomic: {winners} of {RACERS} racing creators won")),
-    }
-}
-
-fn described(error: &StoreError) -> String {
-    let cause = std::error::Error::source(error)
-        .map(|cause| format!(": {cause}"))
-        .unwrap_or_default();
-    format!("{error}{cause}")
 }
 
 fn text(checks: &[Check], context: Option<&Context>) {

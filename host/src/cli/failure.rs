@@ -221,7 +221,9 @@ fn shown_host(error: &Error) -> Shown {
         Error::Directory { .. } => ("files", "target-unusable"),
         Error::Store(StoreError::Missing(_)) => ("store", "store-missing"),
         Error::Store(StoreError::NotADirectory(_)) => ("store", "store-not-a-directory"),
-        Error::Store(StoreError::Unknown(_)) => ("store", "store-unknown"),
+        Error::Store(StoreError::Location { .. }) => ("store", "store-unknown"),
+        Error::Store(StoreError::NotAtomic { .. }) => ("store", "store-not-atomic"),
+        Error::Store(StoreError::Remote { source, .. }) => ("store", source.kind.code()),
         _ => ("store", "store"),
     };
     let mut causes = Vec::new();

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::args::{Format, Local};
 use super::failure::Failure;
 use super::output::{escaped, print, print_json, print_table, say};
-use super::settings::{Settings, data_directory};
+use super::settings::Settings;
+use super::stores::data_directory;
 
 /// baton's own orb, which needs no file. The name is that of its examples.
 const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../../../orb.yml"));

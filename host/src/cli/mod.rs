@@ -16,6 +16,7 @@ mod policy;
 mod progress;
 mod prune;
 mod settings;
+mod stores;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,9 +1,8 @@
 //! `baton persist`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use baton::{DirectoryStore, PersistRequest, StoreError};
+use baton::PersistRequest;
 use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
@@ -38,7 +37,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         dry_run,
     };
     let baton = if dry_run {
-        dry_store(settings)?
+        settings.looker()?
     } else {
         settings.writer()?
     };
@@ -85,13 +84,4 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         }
     }
     Ok(())
-}
-
-/// A dry run changes nothing, so it makes no directory either: one that is missing is as good as an empty one.
-fn dry_store(settings: &Settings) -> Result<baton::Baton, Failure> {
-    let store = match DirectoryStore::open(&settings.store) {
-        Err(StoreError::Missing(_)) => DirectoryStore::absent(&settings.store),
-        other => other?,
-    };
-    settings.baton(Arc::new(store))
 }

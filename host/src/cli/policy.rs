@@ -66,7 +66,7 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
     let store = |access| Grant {
         what: "store",
         access,
-        place: settings.store.display().to_string(),
+        place: settings.store.location.to_string(),
     };
     let mut grants = match command {
         Command::Persist(args) if args.dry_run => vec![directory("read", &args.root), store("read")],

@@ -37,7 +37,10 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         },
         grace_ms: grace.as_millis() as u64,
     };
-    let baton = settings.reader()?;
+    let baton = match dry_run {
+        true => settings.reader()?,
+        false => settings.mover()?,
+    };
     let plan = baton.plan_prune(&request)?;
     if settings.format == Format::Text {
         print_plan(&plan);

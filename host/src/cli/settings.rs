@@ -9,36 +9,37 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use baton::context::{Context, Git, Overrides, Surroundings};
 use baton::{
-    Baton, BuildContext, Component, DirectoryStore, Interrupt, ObjectStore, Options, Scope, SigningKey,
-    StoreError, VerifyingKey,
+    Baton, BuildContext, Component, Interrupt, ObjectStore, Options, Scope, SigningKey, StoreError,
+    VerifyingKey,
 };
-use etcetera::BaseStrategy;
 use serde::Deserialize;
 
 use super::args::{Format, Global, KeySource, LookUpArgs};
 use super::failure::Failure;
+use super::stores::{Store, StoreArgs};
 
 const CONFIG_NAME: &str = "baton.toml";
 
 /// The file with defaults.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 struct Config {
-    store: Option<String>,
     component: Option<PathBuf>,
     workers: Option<usize>,
     memory_mib: Option<usize>,
     timeout_seconds: Option<u64>,
     project: Option<String>,
     default_branch: Option<String>,
+    /// What is left: how the store is reached. Any other key is an error.
+    #[serde(flatten)]
+    store: toml::Table,
 }
 
 /// What holds for this run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) format: Format,
-    /// The directory of the store.
-    pub(crate) store: PathBuf,
+    pub(crate) store: Store,
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) options: Options,
     project: Option<String>,
@@ -47,16 +48,11 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read(global: &Global) -> Result<Settings, Failure> {
-        let (config_file, config) = read_config(global.config.as_deref())?;
+        let (config_file, config, store) = read_config(global.config.as_deref())?;
         let beside = config_file
             .as_deref()
             .and_then(Path::parent)
             .unwrap_or(Path::new(""));
-        let store = match (&global.store, &config.store) {
-            (Some(store), _) => store_path(store, Path::new(""))?,
-            (None, Some(store)) => store_path(store, beside)?,
-            (None, None) => default_store()?,
-        };
         let mut options = Options::default();
         if let Some(file) = global
             .component
@@ -72,6 +68,7 @@ impl Settings {
         let seconds = global.timeout_seconds.or(config.timeout_seconds);
         let seconds = at_least_one("timeout-seconds", seconds, options.call_time_max.as_secs())?;
         options.call_time_max = Duration::from_secs(seconds);
+        let store = Store::read(global.store.clone(), store, beside, options.workers)?;
         Ok(Settings {
             format: global.format.into(),
             store,
@@ -82,22 +79,35 @@ impl Settings {
         })
     }
 
-    /// Opens the store as it is, and loads the component. What a command then does with it is another question: moves add
-    /// events to a store that must be there already.
+    /// Opens the store to read from it, and loads the component.
     pub(crate) fn reader(&self) -> Result<Baton, Failure> {
-        self.baton(Arc::new(DirectoryStore::open(&self.store)?))
+        self.baton(Store::open)
+    }
+
+    /// Opens the store to add events to it, and loads the component: a store that is moved in must be there already.
+    pub(crate) fn mover(&self) -> Result<Baton, Failure> {
+        self.baton(Store::open_to_add)
     }
 
     /// Opens the store to write to it, made if it is not there, and loads the component.
     pub(crate) fn writer(&self) -> Result<Baton, Failure> {
-        self.baton(Arc::new(DirectoryStore::create(&self.store)?))
+        self.baton(Store::create)
+    }
+
+    /// Opens the store to look what a command would do, and loads the component.
+    pub(crate) fn looker(&self) -> Result<Baton, Failure> {
+        self.baton(Store::look)
     }
 
     /// Loads the component on a store, and lets Ctrl-C and the runner's signal end it in order.
-    pub(crate) fn baton(&self, store: Arc<dyn ObjectStore>) -> Result<Baton, Failure> {
+    fn baton(
+        &self,
+        open: fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>,
+    ) -> Result<Baton, Failure> {
         let interrupt = Interrupt::default();
         let on_signal = interrupt.clone();
         ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
+        let store = open(&self.store, &interrupt)?;
         Ok(Baton::new(
             store,
             Options {
@@ -209,7 +219,7 @@ fn unusable(source: &KeySource) -> String {
     }
 }
 
-fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), Failure> {
+fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config, StoreArgs), Failure> {
     let found = match named {
         Some(file) => Some(file.to_owned()),
         None => {
@@ -220,42 +230,14 @@ fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), Failur
         }
     };
     let Some(file) = found else {
-        return Ok((None, Config::default()));
+        return Ok((None, Config::default(), StoreArgs::default()));
     };
     let text =
         std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let config =
-        toml::from_str(&text).with_context(|| format!("{} is not as it should be", file.display()))?;
-    Ok((Some(file), config))
-}
-
-/// Returns the directory that a store's name means.
-fn store_path(store: &str, beside: &Path) -> Result<PathBuf, Failure> {
-    let path = store
-        .strip_prefix("file://")
-        .or_else(|| store.strip_prefix("file:"))
-        .unwrap_or(store);
-    let scheme = path.split_once(':').map(|(scheme, _)| scheme);
-    let is_url = scheme
-        .is_some_and(|scheme| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    if is_url && path == store {
-        return Err(baton::Error::Store(StoreError::Unknown(store.to_owned())).into());
-    }
-    if path.is_empty() {
-        return Err(anyhow!("the store's name is empty").into());
-    }
-    Ok(beside.join(path))
-}
-
-fn default_store() -> Result<PathBuf, Failure> {
-    let data = data_directory()
-        .context("the home directory is unknown, so there is no default store: name one with --store")?;
-    Ok(data.join("store"))
-}
-
-/// Returns what baton may keep for this user.
-pub(crate) fn data_directory() -> Result<PathBuf, etcetera::HomeDirError> {
-    Ok(etcetera::choose_base_strategy()?.data_dir().join("baton"))
+    let wrong = || format!("{} is not as it should be", file.display());
+    let config: Config = toml::from_str(&text).with_context(wrong)?;
+    let store = config.store.clone().try_into().with_context(wrong)?;
+    Ok((Some(file), config, store))
 }
 
 fn at_least_one<N: PartialEq + From<u8>>(name: &str, value: Option<N>, default: N) -> Result<N, Failure> {

@@ -36,6 +36,10 @@ impl Watch {
         self.deadline = Some(Instant::now() + self.limit);
     }
 
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+
     /// Starts the clock of the next call, unless the run is to end.
     pub(crate) fn restart(&mut self) -> Result<(), Error> {
         self.deadline = Some(Instant::now() + self.limit);

@@ -12,14 +12,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::settling::Settling;
-use super::{
-    ByteRange, Key, OBJECT_BYTES_MAX, ObjectStore, PutMode, PutOutcome, RANGE_BYTES_MAX, StoreError,
-    check_prefix,
-};
+use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size, probe};
 
 const TEMPORARY: &str = ".tmp";
 /// From this size on an object is made durable in the background. Packs are; records are not.
 const LARGE_BYTES: usize = 1 << 20;
+/// Two overlap one pack's write with the other's flush; more only queue up at the disk.
+const SETTLING_THREADS: usize = 2;
+/// What is not durable yet is in the page cache already, so only its number is bounded.
+const PENDING_MAX: usize = 8;
 /// A directory that is removed this often before an object gets its name is not there for another reason.
 const DIRECTORY_TRIES_MAX: u32 = 100;
 /// A temporary file that nobody has touched for so long was left by a crash.
@@ -31,7 +32,7 @@ pub struct DirectoryStore {
     root: PathBuf,
     /// Tells this process's temporary files apart.
     written: AtomicU64,
-    settling: Settling,
+    settling: Settling<io::Error>,
 }
 
 impl DirectoryStore {
@@ -73,7 +74,7 @@ impl DirectoryStore {
         DirectoryStore {
             root: root.to_owned(),
             written: AtomicU64::new(0),
-            settling: Settling::default(),
+            settling: Settling::new(SETTLING_THREADS, PENDING_MAX),
         }
     }
 
@@ -301,17 +302,12 @@ impl ObjectStore for DirectoryStore {
             return Ok(None);
         }
         let size_bytes = metadata.len();
-        let (offset, wanted, limit) = match range {
-            None => (0, size_bytes, OBJECT_BYTES_MAX),
-            Some(ByteRange { offset, length }) => (offset, length, RANGE_BYTES_MAX),
+        let (offset, wanted) = match range {
+            None => (0, size_bytes),
+            Some(ByteRange { offset, length }) => (offset, length),
         };
         let length = wanted.min(size_bytes.saturating_sub(offset));
-        if length > limit {
-            return Err(StoreError::TooLarge {
-                key: key.to_string(),
-                size_bytes: length,
-            });
-        }
+        check_size(key.as_str(), length, range.is_some())?;
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, offset).map_err(failed)?;
         Ok(Some(bytes))
@@ -329,12 +325,7 @@ impl ObjectStore for DirectoryStore {
     }
 
     fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError> {
-        if bytes.len() as u64 > OBJECT_BYTES_MAX {
-            return Err(StoreError::TooLarge {
-                key: key.to_string(),
-                size_bytes: bytes.len() as u64,
-            });
-        }
+        check_size(key.as_str(), bytes.len() as u64, false)?;
         self.try_put(&self.path(key), bytes, mode)
             .map_err(|source| self.failed("written", key.as_str(), source))
     }
@@ -380,7 +371,38 @@ impl ObjectStore for DirectoryStore {
         Ok(())
     }
 
+    fn probe(&self) -> Result<Vec<String>, StoreError> {
+        let place = Place(self, self.root.join(probe::new_place()));
+        let found = probe::create_is_atomic(&place);
+        for name in ["first", "race"] {
+            // Why the probe failed is more than that its traces stay.
+            let _ = fs::remove_file(place.1.join(name));
+        }
+        remove_empty_dirs(&self.root, &place.1.join("first"));
+        found.map(|()| vec![probe::ATOMIC.to_owned()])
+    }
+
     fn location(&self) -> String {
         self.root.display().to_string()
+    }
+}
+
+/// Where a probe's objects are.
+struct Place<'a>(&'a DirectoryStore, PathBuf);
+
+impl probe::Tried for Place<'_> {
+    fn create(&self, name: &str, text: &str) -> Result<PutOutcome, StoreError> {
+        self.0
+            .try_put(&self.1.join(name), text.as_bytes(), PutMode::Create)
+            .map_err(|source| self.0.failed("written", ".probe", source))
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = fs::read(self.1.join(name)).map(Some);
+        read.map_err(|source| self.0.failed("read", ".probe", source))
+    }
+
+    fn location(&self) -> String {
+        ObjectStore::location(self.0)
     }
 }

@@ -1,12 +1,19 @@
 //! Stores: bytes under keys, behind one small trait. The component sees it as the import `store`.
 
+mod cloud;
 mod directory;
+mod location;
+mod memory;
+mod probe;
 mod settling;
 
 use std::fmt;
 use std::path::PathBuf;
 
+pub use cloud::{Addressing, CloudOptions, CloudStore, RemoteFailure, RemoteKind, Role, StoreUse, Variables};
 pub use directory::DirectoryStore;
+pub use location::{CloudLocation, Provider, StoreLocation};
+pub use memory::MemoryStore;
 
 /// An object is not larger than this, in bytes: it is held in memory.
 pub(crate) const OBJECT_BYTES_MAX: u64 = 256 << 20;
@@ -55,6 +62,22 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
     Key::parse(complete).map(|_| ())
 }
 
+/// Whether what would be held in memory is within the limits.
+pub(crate) fn check_size(key: &str, size_bytes: u64, is_range: bool) -> Result<(), StoreError> {
+    let limit = if is_range {
+        RANGE_BYTES_MAX
+    } else {
+        OBJECT_BYTES_MAX
+    };
+    if size_bytes <= limit {
+        return Ok(());
+    }
+    Err(StoreError::TooLarge {
+        key: key.to_owned(),
+        size_bytes,
+    })
+}
+
 /// What becomes of an object that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutMode {
@@ -101,6 +124,10 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// Removes objects. One that is not there is not an error; after a failure some may be gone.
     fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError>;
 
+    /// Tries out whether the store does what it must, above all that of several creators one wins. Returns what was found,
+    /// a sentence each. What it puts into the store it removes, and no listing shows it.
+    fn probe(&self) -> Result<Vec<String>, StoreError>;
+
     /// Returns how people name this store. Never with a secret in it.
     fn location(&self) -> String;
 }
@@ -117,9 +144,14 @@ pub enum StoreError {
     /// A file is at the place that was named.
     #[error("the store {} is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// A store of a kind that this version does not have.
-    #[error("{0}: this version knows only directories as stores")]
-    Unknown(String),
+    /// What was given does not name a store.
+    #[error("{given:?} does not name a store: {reason}")]
+    Location {
+        /// As it was given, without what may be a password.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An object is larger than any that baton makes.
     #[error("{key} has {size_bytes} bytes, and no object of baton's has more than {OBJECT_BYTES_MAX}")]
     TooLarge {
@@ -139,6 +171,29 @@ pub enum StoreError {
         store: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A store that cannot hold records: of racing creators not exactly one wins.
+    #[error("the store {store} cannot be written to: create is not atomic there, {reason}")]
+    NotAtomic {
+        /// The store.
+        store: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// A thread could not be started, or ended early.
+    #[error("the store cannot be used")]
+    Thread(#[source] std::io::Error),
+    /// The server of an object store said no, or nothing.
+    #[error("{key} could not be {what} in the store {store}")]
+    Remote {
+        /// What was being done: `read`, `written`, `listed`, `removed`, `opened`.
+        what: &'static str,
+        /// The object, or the prefix.
+        key: String,
+        /// The store's URL.
+        store: String,
+        /// Why.
+        source: RemoteFailure,
     },
 }
 

@@ -1,7 +1,7 @@
-//! Makes large objects durable behind the writer's back.
+//! Stores large objects behind the writer's back.
 //!
-//! A worker that waited for the disk after every pack would spend more time on that than on the pack. So a pack is synced
-//! and named on a thread of its own, and everybody who could notice waits for it first: a reader, and above all the
+//! A worker that waited for the disk or the network after every pack would spend more time on that than on the pack. So a
+//! pack is stored on a thread of its own, and everybody who could notice waits for it first: a reader, and above all the
 //! writer of the next small object, which may be the record that points to the pack.
 
 use std::collections::VecDeque;
@@ -9,52 +9,88 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Two overlap one pack's write with the other's flush; more only queue up at the disk.
-const THREADS: usize = 2;
-/// A writer that is this far ahead of the disk waits, so that what is not written yet stays small.
-const PENDING_MAX: usize = 8;
+type Job<E> = Box<dyn FnOnce() -> Result<(), E> + Send>;
 
-type Job = Box<dyn FnOnce() -> io::Result<()> + Send>;
+/// A failure that is told to everybody who asks.
+pub(super) trait Again {
+    /// Returns the same failure once more.
+    fn again(&self) -> Self;
+}
 
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Job>,
+impl Again for io::Error {
+    /// An error of the system keeps its number, by which it is explained.
+    fn again(&self) -> io::Error {
+        match self.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(self.kind(), self.to_string()),
+        }
+    }
+}
+
+struct State<E> {
+    queue: VecDeque<Job<E>>,
     running: usize,
     started: usize,
     /// The first failure. It stays: whatever is written later must not be trusted to point to what is there.
-    failed: Option<(io::ErrorKind, Option<i32>, String)>,
+    failed: Option<E>,
 }
 
 /// Runs jobs in the background, and waits for them.
-#[derive(Clone, Default)]
-pub(super) struct Settling {
-    shared: Arc<(Mutex<State>, Condvar)>,
+pub(super) struct Settling<E> {
+    shared: Arc<(Mutex<State<E>>, Condvar)>,
+    threads: usize,
+    pending_max: usize,
 }
 
-impl std::fmt::Debug for Settling {
+impl<E> Clone for Settling<E> {
+    fn clone(&self) -> Settling<E> {
+        Settling {
+            shared: Arc::clone(&self.shared),
+            ..*self
+        }
+    }
+}
+
+impl<E> std::fmt::Debug for Settling<E> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Settling")
     }
 }
 
-impl Settling {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
+    /// Returns one with so many threads. A writer that is `pending_max` jobs ahead of them waits, so that what is not
+    /// stored yet stays small.
+    pub(super) fn new(threads: usize, pending_max: usize) -> Settling<E> {
+        let state = State {
+            queue: VecDeque::new(),
+            running: 0,
+            started: 0,
+            failed: None,
+        };
+        Settling {
+            shared: Arc::new((Mutex::new(state), Condvar::new())),
+            threads,
+            pending_max,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<E>> {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State<E>>) -> MutexGuard<'a, State<E>> {
         self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `job` soon. Fails where an earlier one has.
-    pub(super) fn start(&self, job: Job) -> io::Result<()> {
+    pub(super) fn start(&self, job: Job<E>) -> Result<(), E> {
         let mut state = self.state();
-        while state.queue.len() + state.running >= PENDING_MAX {
+        while state.queue.len() + state.running >= self.pending_max {
             state = self.wait(state);
         }
         check(&state)?;
         state.queue.push_back(job);
-        if state.started < THREADS {
+        if state.started < self.threads {
             state.started += 1;
             let settling = self.clone();
             thread::Builder::new()
@@ -67,7 +103,7 @@ impl Settling {
     }
 
     /// Waits until every job is done. Fails where one has.
-    pub(super) fn settle(&self) -> io::Result<()> {
+    pub(super) fn settle(&self) -> Result<(), E> {
         let mut state = self.state();
         while !state.queue.is_empty() || state.running > 0 {
             state = self.wait(state);
@@ -85,9 +121,7 @@ impl Settling {
             state = self.state();
             state.running -= 1;
             if let Err(error) = outcome {
-                state
-                    .failed
-                    .get_or_insert((error.kind(), error.raw_os_error(), error.to_string()));
+                state.failed.get_or_insert(error);
             }
             self.shared.1.notify_all();
         }
@@ -95,12 +129,11 @@ impl Settling {
     }
 }
 
-/// Returns the first failure again. An error of the system keeps its number, by which it is explained.
-fn check(state: &State) -> io::Result<()> {
+/// Fails as the first job that failed.
+fn check<E: Again>(state: &State<E>) -> Result<(), E> {
     match &state.failed {
         None => Ok(()),
-        Some((_, Some(number), _)) => Err(io::Error::from_raw_os_error(*number)),
-        Some((kind, None, message)) => Err(io::Error::new(*kind, message.clone())),
+        Some(error) => Err(error.again()),
     }
 }
 
@@ -114,7 +147,7 @@ mod tests {
 
     #[test]
     fn settled_means_that_every_job_is_done() {
-        let (settling, done) = (Settling::default(), Arc::new(AtomicUsize::new(0)));
+        let (settling, done) = (Settling::<io::Error>::new(2, 8), Arc::new(AtomicUsize::new(0)));
         for _ in 0..50 {
             let done = Arc::clone(&done);
             let job = move || {
@@ -130,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_never_forgotten() {
-        let settling = Settling::default();
+        let settling = Settling::<io::Error>::new(2, 8);
         let full = || {
             Err(io::Error::from_raw_os_error(
                 rustix::io::Errno::NOSPC.raw_os_error(),

@@ -1,0 +1,317 @@
+//! Which store a command uses, and how it is reached: from flags, variables and `baton.toml` to an open store.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use baton::{
+    Addressing, CloudOptions, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore, ObjectStore,
+    Proxies, Role, StoreError, StoreLocation, StoreUse, Variables,
+};
+use clap::{Args, ValueEnum};
+use etcetera::BaseStrategy;
+use serde::Deserialize;
+
+use super::failure::Failure;
+
+/// Variables that begin so are given to whoever asks an object store. Nothing else of the environment is.
+const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+/// What holds the job's identity.
+const TOKENS: [&str; 5] = [
+    "CIRCLE_OIDC_TOKEN_V2",
+    "BATON_OIDC_TOKEN",
+    "GITLAB_OIDC_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+];
+/// One try gets a part of the budget, so that a server that stands still is asked again.
+const TRIES_IN_BUDGET: u32 = 4;
+const TRY_MAX: Duration = Duration::from_secs(30);
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How an object store is reached: the same on the command line and in `baton.toml`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(next_help_heading = "Object stores")]
+pub(crate) struct StoreArgs {
+    /// Where the files are kept: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or memory:.
+    /// Default: baton/store in the user's data directory
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_STORE",
+        value_name = "STORE",
+        help_heading = "Options"
+    )]
+    pub(crate) store: Option<String>,
+    /// The address of a server that speaks S3, or stands in for Google's or Azure's. Default: AWS_ENDPOINT_URL_S3,
+    /// AWS_ENDPOINT_URL, or the provider's own
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_ENDPOINT",
+        value_name = "URL",
+        hide_short_help = true
+    )]
+    pub(crate) endpoint: Option<String>,
+    /// The region of the bucket. Default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_REGION",
+        value_name = "NAME",
+        hide_short_help = true
+    )]
+    pub(crate) region: Option<String>,
+    /// Where the bucket's name goes. Default: into the path where there is an endpoint, else into the host's name
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_ADDRESSING",
+        value_enum,
+        value_name = "WHERE",
+        hide_short_help = true
+    )]
+    pub(crate) addressing: Option<AddressingArg>,
+    /// A file in PEM with certificates to trust, besides the system's and the built-in ones
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_CA_FILE",
+        value_name = "FILE",
+        hide_short_help = true
+    )]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Allow requests without TLS
+    #[arg(long, global = true, env = "BATON_ALLOW_HTTP", hide_short_help = true)]
+    pub(crate) allow_http: bool,
+    /// A role of AWS to take on with the job's OIDC token
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_ROLE_ARN",
+        value_name = "ARN",
+        hide_short_help = true
+    )]
+    pub(crate) role_arn: Option<String>,
+    /// The variable that holds the job's OIDC token. Default: what CircleCI and GitHub Actions set, or BATON_OIDC_TOKEN
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_OIDC_TOKEN_VAR",
+        value_name = "NAME",
+        hide_short_help = true
+    )]
+    pub(crate) oidc_token_var: Option<String>,
+    /// The address that exchanges the token. Default: AWS_ENDPOINT_URL_STS, or Amazon's in the region
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_STS_ENDPOINT",
+        value_name = "URL",
+        hide_short_help = true
+    )]
+    pub(crate) sts_endpoint: Option<String>,
+    /// The longest that one request to the store may take with all its tries, in seconds. Default: 120
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_STORE_TIMEOUT_SECONDS",
+        value_name = "N",
+        hide_short_help = true
+    )]
+    pub(crate) store_timeout_seconds: Option<u64>,
+}
+
+/// Where the bucket's name goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AddressingArg {
+    /// Into the path: https://HOST/BUCKET/KEY
+    Path,
+    /// Into the host's name: https://BUCKET.HOST/KEY
+    VirtualHost,
+}
+
+impl StoreArgs {
+    /// Returns these options, and where they are silent the other ones.
+    pub(crate) fn or(self, other: StoreArgs) -> StoreArgs {
+        StoreArgs {
+            store: self.store.or(other.store),
+            endpoint: self.endpoint.or(other.endpoint),
+            region: self.region.or(other.region),
+            addressing: self.addressing.or(other.addressing),
+            ca_file: self.ca_file.or(other.ca_file),
+            allow_http: self.allow_http || other.allow_http,
+            role_arn: self.role_arn.or(other.role_arn),
+            oidc_token_var: self.oidc_token_var.or(other.oidc_token_var),
+            sts_endpoint: self.sts_endpoint.or(other.sts_endpoint),
+            store_timeout_seconds: self.store_timeout_seconds.or(other.store_timeout_seconds),
+        }
+    }
+}
+
+/// Which store a command uses, and how it is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pub(crate) location: StoreLocation,
+    /// For an object store.
+    options: CloudOptions,
+}
+
+impl Store {
+    /// Merges flags and file. What is relative in the file is so to the file's directory, `beside`.
+    pub(crate) fn read(
+        args: StoreArgs,
+        config: StoreArgs,
+        beside: &Path,
+        workers: usize,
+    ) -> Result<Store, Failure> {
+        let location = match (&args.store, &config.store) {
+            (Some(store), _) => StoreLocation::parse(store, Path::new("")),
+            (None, Some(store)) => StoreLocation::parse(store, beside),
+            (None, None) => Ok(StoreLocation::Directory(default_directory()?)),
+        }?;
+        let merged = args.or(StoreArgs {
+            ca_file: config.ca_file.as_ref().map(|file| beside.join(file)),
+            ..config
+        });
+        let options = match location {
+            StoreLocation::Cloud(_) => cloud_options(merged, workers)?,
+            StoreLocation::Directory(_) | StoreLocation::Memory => CloudOptions::default(),
+        };
+        Ok(Store { location, options })
+    }
+
+    /// Opens the store as it is. It must be there.
+    pub(crate) fn open(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match &self.location {
+            StoreLocation::Directory(path) => Ok(Arc::new(DirectoryStore::open(path)?)),
+            _ => self.remote(StoreUse::Read, interrupt),
+        }
+    }
+
+    /// Opens the store as it is, to add to it.
+    pub(crate) fn open_to_add(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match &self.location {
+            StoreLocation::Directory(path) => Ok(Arc::new(DirectoryStore::open(path)?)),
+            _ => self.remote(StoreUse::Write, interrupt),
+        }
+    }
+
+    /// Opens the store to write to it. A directory is made if it is not there; a bucket never is.
+    pub(crate) fn create(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match &self.location {
+            StoreLocation::Directory(path) => Ok(Arc::new(DirectoryStore::create(path)?)),
+            _ => self.remote(StoreUse::Write, interrupt),
+        }
+    }
+
+    /// Opens the store to look what a command would do. A directory that is missing is as good as an empty one.
+    pub(crate) fn look(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match (&self.location, self.open(interrupt)) {
+            (StoreLocation::Directory(path), Err(StoreError::Missing(_))) => {
+                Ok(Arc::new(DirectoryStore::absent(path)))
+            }
+            (_, opened) => opened,
+        }
+    }
+
+    fn remote(&self, usage: StoreUse, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match &self.location {
+            StoreLocation::Cloud(location) => {
+                let options = CloudOptions {
+                    interrupt: interrupt.clone(),
+                    ..self.options.clone()
+                };
+                Ok(Arc::new(CloudStore::open(location, options, usage)?))
+            }
+            StoreLocation::Directory(_) | StoreLocation::Memory => Ok(Arc::new(MemoryStore::default())),
+        }
+    }
+}
+
+fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failure> {
+    let budget = match args.store_timeout_seconds {
+        Some(0) => return Err(anyhow!("store-timeout-seconds must be at least 1").into()),
+        Some(seconds) => Duration::from_secs(seconds),
+        None => CloudOptions::default().time_budget,
+    };
+    let one_try = (budget / TRIES_IN_BUDGET).min(TRY_MAX);
+    let ca_pem = args
+        .ca_file
+        .iter()
+        .map(|file| {
+            std::fs::read_to_string(file)
+                .with_context(|| format!("the file with certificates {} cannot be read", file.display()))
+        })
+        .collect::<Result<_, _>>()?;
+    let wanted = |name: &str| {
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || TOKENS.contains(&name)
+            || args.oidc_token_var.as_deref() == Some(name)
+    };
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let proxies = Proxies::from_variables(|name| environment.get(name).map(String::as_str));
+    let profile_files = profile_files(&environment);
+    let variables = environment.into_iter().filter(|(name, _)| wanted(name)).collect();
+    Ok(CloudOptions {
+        http: HttpOptions {
+            ca_pem,
+            proxies,
+            allow_http: args.allow_http,
+            idle_connections_max: workers,
+            connect_timeout: one_try.min(CONNECT_MAX),
+            first_byte_timeout: one_try,
+            idle_timeout: one_try,
+        },
+        endpoint: args.endpoint,
+        region: args.region,
+        addressing: args.addressing.map(|addressing| match addressing {
+            AddressingArg::Path => Addressing::Path,
+            AddressingArg::VirtualHost => Addressing::VirtualHost,
+        }),
+        role: args.role_arn.map(|arn| Role {
+            arn,
+            token_variable: args.oidc_token_var,
+            sts_endpoint: args.sts_endpoint,
+        }),
+        variables: Variables(variables),
+        profile_files,
+        connections_max: workers,
+        time_budget: budget,
+        interrupt: Interrupt::default(),
+    })
+}
+
+/// Where AWS's tools keep profiles: the credentials' file first.
+fn profile_files(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let home = etcetera::home_dir().ok();
+    [
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ("AWS_CONFIG_FILE", "config"),
+    ]
+    .into_iter()
+    .filter_map(|(variable, name)| {
+        let named = environment.get(variable).filter(|file| !file.is_empty());
+        named
+            .map(PathBuf::from)
+            .or_else(|| Some(home.as_ref()?.join(".aws").join(name)))
+    })
+    .collect()
+}
+
+fn default_directory() -> Result<PathBuf, Failure> {
+    let data = data_directory()
+        .context("the home directory is unknown, so there is no default store: name one with --store")?;
+    Ok(data.join("store"))
+}
+
+/// Returns what baton may keep for this user.
+pub(crate) fn data_directory() -> Result<PathBuf, etcetera::HomeDirError> {
+    Ok(etcetera::choose_base_strategy()?.data_dir().join("baton"))
+}

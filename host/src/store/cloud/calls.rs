@@ -1,0 +1,498 @@
+//! One call is any number of tries, within one budget of time.
+
+use std::collections::hash_map::RandomState;
+use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::{self, Either};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, GetOptions, GetRange, ObjectStore as Library, PutMode as LibraryPutMode,
+    PutOptions, PutPayload,
+};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+
+use super::failure::{RemoteFailure, RemoteKind};
+use super::heard::{Asked, Heard, hearing};
+use super::options::CloudOptions;
+use super::providers;
+use super::retry::{Tries, Verdict, judge};
+use super::role::Renewable;
+use crate::engine::Interrupt;
+use crate::store::location::CloudLocation;
+use crate::store::{ByteRange, OBJECT_BYTES_MAX, PutMode, PutOutcome, StoreError, check_size};
+
+/// Marks who created an object, so that one whose answer was lost knows its own.
+const CREATOR: &str = "baton-creator";
+/// How often a call looks whether it is to end.
+const TICK: Duration = Duration::from_millis(50);
+/// Threads that move bytes and encrypt them.
+const IO_THREADS: usize = 2;
+
+/// One page of a listing.
+pub(super) struct Page {
+    /// In the server's order, without the store's prefix.
+    pub(super) keys: Vec<String>,
+    /// Where the next page begins, if there is one.
+    pub(super) next: Option<String>,
+}
+
+/// A bucket, and the calls that can be made to it. Keys are relative to the store's prefix.
+pub(super) struct Calls {
+    runtime: Runtime,
+    objects: Arc<dyn Library>,
+    lister: Arc<dyn PaginatedListStore>,
+    renewable: Option<Arc<dyn Renewable>>,
+    /// As errors show it.
+    location: String,
+    /// What all keys begin with: empty, or names with a `/` behind each.
+    prefix: String,
+    server: String,
+    is_known: bool,
+    connections: Semaphore,
+    time_budget: Duration,
+    interrupt: Interrupt,
+    requests: AtomicU64,
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Calls")
+            .field("location", &self.location)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one call is about, for an error.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    what: &'static str,
+    key: &'a str,
+    /// Whether it may use a connection beyond the limit.
+    unlimited: bool,
+}
+
+impl Calls {
+    pub(super) fn open(location: &CloudLocation, options: CloudOptions) -> Result<Calls, StoreError> {
+        let failed = |source| StoreError::Remote {
+            what: "opened",
+            key: "it".to_owned(),
+            store: location.to_string(),
+            source,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(IO_THREADS)
+            .thread_name("store-io")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(StoreError::Thread)?;
+        let opened = {
+            let _entered = runtime.enter();
+            providers::open(location, &options).map_err(failed)?
+        };
+        let prefix = match location.prefix.as_str() {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        Ok(Calls {
+            runtime,
+            objects: opened.objects,
+            lister: opened.lister,
+            renewable: opened.renewable,
+            location: location.to_string(),
+            prefix,
+            server: opened.server,
+            is_known: opened.is_known,
+            connections: Semaphore::new(options.connections_max.max(1)),
+            time_budget: options.time_budget,
+            interrupt: options.interrupt,
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Returns what the server is known by.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Whether it is one of the three large services.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn get(&self, key: &str, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, StoreError> {
+        let range = range.map(|ByteRange { offset, length }| offset..offset.saturating_add(length));
+        if range.as_ref().is_some_and(Range::is_empty) {
+            return Ok(self.head(key)?.map(|_| Vec::new()));
+        }
+        let path = self.path(key)?;
+        let subject = Subject {
+            what: "read",
+            key,
+            unlimited: false,
+        };
+        let found = self.call(subject, || async {
+            let options = GetOptions {
+                range: range.clone().map(GetRange::Bounded),
+                ..GetOptions::default()
+            };
+            let found = self.objects.get_opts(&path, options).await?;
+            let size = found.range.end.saturating_sub(found.range.start);
+            if size > OBJECT_BYTES_MAX {
+                return Ok(Err(size));
+            }
+            Ok(Ok(Vec::from(found.bytes().await?)))
+        });
+        match found? {
+            Answer::Is(Ok(bytes)) => Ok(Some(bytes)),
+            Answer::Is(Err(size)) => check_size(key, size, false).map(|()| None),
+            Answer::Missing => Ok(None),
+            // The object is there, and the range begins behind its end.
+            Answer::Exists => Ok(Some(Vec::new())),
+        }
+    }
+
+    pub(super) fn head(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        Ok(self.look(key)?.map(|(size, _)| size))
+    }
+
+    /// Returns the size of an object, and who created it.
+    fn look(&self, key: &str) -> Result<Option<(u64, Option<String>)>, StoreError> {
+        let path = self.path(key)?;
+        let subject = Subject {
+            what: "read",
+            key,
+            unlimited: false,
+        };
+        let found = self.call(subject, || async {
+            let options = GetOptions {
+                head: true,
+                ..GetOptions::default()
+            };
+            let found = self.objects.get_opts(&path, options).await?;
+            let creator = found.attributes.get(&Attribute::Metadata(CREATOR.into()));
+            Ok((
+                found.meta.size,
+                creator.map(|creator| creator.as_ref().to_owned()),
+            ))
+        });
+        match found? {
+            Answer::Is(found) => Ok(Some(found)),
+            Answer::Missing | Answer::Exists => Ok(None),
+        }
+    }
+
+    pub(super) fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<PutOutcome, StoreError> {
+        self.put_beyond(key, bytes, mode, false)
+    }
+
+    /// Puts an object; `unlimited` when others wait for this one, and all must be under way at once.
+    pub(super) fn put_beyond(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        mode: PutMode,
+        unlimited: bool,
+    ) -> Result<PutOutcome, StoreError> {
+        let path = self.path(key)?;
+        let creator = format!("{:016x}{:016x}", random(), random());
+        let was_lost = AtomicU64::new(0);
+        let subject = Subject {
+            what: "written",
+            key,
+            unlimited,
+        };
+        let put = self.call(subject, || async {
+            let mut attributes = Attributes::new();
+            if mode == PutMode::Create {
+                attributes.insert(Attribute::Metadata(CREATOR.into()), creator.clone().into());
+            }
+            let options = PutOptions {
+                mode: match mode {
+                    PutMode::Create => LibraryPutMode::Create,
+                    PutMode::Overwrite => LibraryPutMode::Overwrite,
+                },
+                attributes,
+                ..PutOptions::default()
+            };
+            let payload = PutPayload::from(bytes.clone());
+            let put = self.objects.put_opts(&path, payload, options).await;
+            // Any failure may be that of the answer only.
+            if put.is_err() {
+                was_lost.fetch_add(1, Ordering::Relaxed);
+            }
+            put.map(drop)
+        });
+        match put? {
+            Answer::Is(()) => Ok(PutOutcome::Stored),
+            Answer::Missing => Err(self.failed(
+                subject,
+                RemoteFailure::new(
+                    RemoteKind::BucketMissing,
+                    "the server says that there is no such bucket",
+                ),
+            )),
+            Answer::Exists if was_lost.load(Ordering::Relaxed) > 1 => {
+                let found = self.look(key)?.and_then(|(_, found)| found);
+                Ok(match found {
+                    Some(found) if found == creator => PutOutcome::Stored,
+                    _ => PutOutcome::AlreadyExists,
+                })
+            }
+            Answer::Exists => Ok(PutOutcome::AlreadyExists),
+        }
+    }
+
+    /// Puts an object that is named by its content. One that is there and has lost some of its bytes must not stand in the
+    /// way of its repair.
+    pub(super) fn put_named(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<(), StoreError> {
+        let length = bytes.len() as u64;
+        let stands = self.put(key, bytes.clone(), mode)? == PutOutcome::AlreadyExists;
+        if stands && self.head(key)? != Some(length) {
+            self.put(key, bytes, PutMode::Overwrite)?;
+        }
+        Ok(())
+    }
+
+    /// Returns one page of the keys that begin with `prefix`. `from` is where the page before ended.
+    pub(super) fn page(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+        limit: usize,
+        from: Option<&str>,
+    ) -> Result<Page, StoreError> {
+        let full = format!("{}{prefix}", self.prefix);
+        let subject = Subject {
+            what: "listed",
+            key: prefix,
+            unlimited: false,
+        };
+        let listed = self.call(subject, || async {
+            let options = PaginatedListOptions {
+                offset: start_after.map(|after| format!("{}{after}", self.prefix)),
+                max_keys: Some(limit),
+                page_token: from.map(str::to_owned),
+                ..PaginatedListOptions::default()
+            };
+            let prefix = (!full.is_empty()).then_some(full.as_str());
+            self.lister.list_paginated(prefix, options).await
+        });
+        let listed = match listed? {
+            Answer::Is(listed) => listed,
+            Answer::Missing | Answer::Exists => {
+                let missing = "the server says that there is no such bucket";
+                return Err(self.failed(subject, RemoteFailure::new(RemoteKind::BucketMissing, missing)));
+            }
+        };
+        let keys = listed
+            .result
+            .objects
+            .iter()
+            // A server that lists what it was not asked for is not believed.
+            .filter(|object| object.location.as_ref().starts_with(&full))
+            .filter_map(|object| object.location.as_ref().strip_prefix(&self.prefix))
+            .map(str::to_owned)
+            .collect();
+        Ok(Page {
+            keys,
+            next: listed.page_token,
+        })
+    }
+
+    pub(super) fn delete(&self, keys: &[&str]) -> Result<(), StoreError> {
+        let Some(first) = keys.first() else {
+            return Ok(());
+        };
+        let paths: Vec<Path> = keys.iter().map(|key| self.path(key)).collect::<Result<_, _>>()?;
+        let subject = Subject {
+            what: "removed",
+            key: first,
+            unlimited: false,
+        };
+        let removed = self.call(subject, || async {
+            let paths: Vec<object_store::Result<Path>> = paths.iter().cloned().map(Ok).collect();
+            let mut removed = self
+                .objects
+                .delete_stream(futures_util::stream::iter(paths).boxed());
+            while let Some(outcome) = removed.next().await {
+                match outcome {
+                    // Gone is what is wanted.
+                    Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        });
+        removed.map(drop)
+    }
+
+    fn path(&self, key: &str) -> Result<Path, StoreError> {
+        // Not `Path::from`, which would encode a `~`.
+        Path::parse(format!("{}{key}", self.prefix)).map_err(|_| StoreError::Key(key.to_owned()))
+    }
+
+    fn failed(&self, subject: Subject<'_>, source: RemoteFailure) -> StoreError {
+        StoreError::Remote {
+            what: subject.what,
+            key: if subject.key.is_empty() { "it" } else { subject.key }.to_owned(),
+            store: self.location.clone(),
+            source,
+        }
+    }
+
+    /// Tries until there is an answer, or no sense in trying.
+    fn call<T, F>(&self, subject: Subject<'_>, attempt: impl Fn() -> F) -> Result<Answer<T>, StoreError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let tried = self.runtime.block_on(async {
+            let tries = Box::pin(self.tries(subject.unlimited, attempt));
+            match future::select(tries, Box::pin(self.interrupted())).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => Err(RemoteFailure::new(RemoteKind::Interrupted, "interrupted")),
+            }
+        });
+        tried.map_err(|failure| self.failed(subject, failure))
+    }
+
+    async fn interrupted(&self) {
+        while !self.interrupt.is_set() {
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    async fn tries<T, F>(&self, unlimited: bool, attempt: impl Fn() -> F) -> Result<Answer<T>, RemoteFailure>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let started = Instant::now();
+        let mut tries = Tries {
+            count: 0,
+            elapsed: Duration::ZERO,
+            budget: self.time_budget,
+            renewals: 0,
+        };
+        loop {
+            tries.count += 1;
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let rest = self.time_budget.saturating_sub(started.elapsed());
+            let hearing = hearing(async {
+                // Never closed, so a permit always comes. It is given back before a pause.
+                let _permit = match unlimited {
+                    true => None,
+                    false => self.connections.acquire().await.ok(),
+                };
+                tokio::time::timeout(rest, attempt()).await
+            });
+            let (outcome, mut heard) = hearing.await;
+            tries.elapsed = started.elapsed();
+            let error = match outcome {
+                Ok(Ok(answer)) => return Ok(Answer::Is(answer)),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let message = format!("there was no answer within {:?}", self.time_budget);
+                    heard.failure = Some((crate::http::HttpFailureKind::TimedOut, message));
+                    super::oidc::failed("timed out".to_owned())
+                }
+            };
+            if let Some(answer) = expected(&error, &heard) {
+                return Ok(answer);
+            }
+            match judge(&heard, tries, spread()) {
+                Verdict::Again(pause) => tokio::time::sleep(pause).await,
+                Verdict::Renew => match &self.renewable {
+                    Some(renewable) => {
+                        tries.renewals += 1;
+                        renewable.expired().await;
+                    }
+                    None => return Err(explained(RemoteKind::Credentials, &error, &heard, tries)),
+                },
+                Verdict::Final(kind) => return Err(explained(kind, &error, &heard, tries)),
+            }
+        }
+    }
+}
+
+/// What a call comes to when nothing is wrong.
+enum Answer<T> {
+    Is(T),
+    /// There is no such object.
+    Missing,
+    /// There is one already, or what is asked of it lies behind its end.
+    Exists,
+}
+
+/// Returns the answer that an error is, if it is one that a caller expects.
+fn expected<T>(error: &object_store::Error, heard: &Heard) -> Option<Answer<T>> {
+    if heard.failure.is_some() || heard.asked == Asked::Credentials {
+        return None;
+    }
+    let no_bucket = matches!(heard.code.as_str(), "NoSuchBucket" | "ContainerNotFound");
+    match (error, heard.status) {
+        (object_store::Error::NotFound { .. }, _) if !no_bucket => Some(Answer::Missing),
+        (object_store::Error::AlreadyExists { .. }, Some(412 | 304)) => Some(Answer::Exists),
+        // Azure's answer to a creator that comes second. The same status of another meaning has another code.
+        (object_store::Error::AlreadyExists { .. }, Some(409)) if heard.code == "BlobAlreadyExists" => {
+            Some(Answer::Exists)
+        }
+        (_, Some(416)) => Some(Answer::Exists),
+        _ => None,
+    }
+}
+
+/// Says what was heard last, after how many tries.
+fn explained(kind: RemoteKind, error: &object_store::Error, heard: &Heard, tries: Tries) -> RemoteFailure {
+    let mut message = match (&heard.failure, heard.status) {
+        (Some((_, message)), _) => message.clone(),
+        (None, Some(status)) if status >= 300 && heard.asked == Asked::Credentials => {
+            format!(
+                "there are no credentials: status {status} {} {}",
+                heard.code, heard.message
+            )
+        }
+        (None, Some(status)) if status >= 300 => {
+            format!("the server answered {status} {} {}", heard.code, heard.message)
+        }
+        _ => error.to_string(),
+    }
+    .trim_end()
+    .to_owned();
+    if tries.count > 1 {
+        message.push_str(&format!(
+            " ({} tries in {:.1} s)",
+            tries.count,
+            tries.elapsed.as_secs_f64()
+        ));
+    }
+    RemoteFailure::new(kind, message)
+}
+
+/// Returns a random number. The standard library has no other source, and this one is seeded by the system.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Returns a random number from 0 to below 1.
+fn spread() -> f64 {
+    (random() >> 11) as f64 / (1_u64 << 53) as f64
+}

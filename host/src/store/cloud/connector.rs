@@ -1,0 +1,116 @@
+//! The library's requests on baton's own client, which notes what the server says.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use object_store::ClientOptions;
+use object_store::client::{
+    ClientConfigKey, HttpClient as LibraryClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest,
+    HttpResponse, HttpResponseBody, HttpService,
+};
+
+use super::heard::{self, Asked, Heard};
+use crate::http::{HttpClient, HttpFailure, HttpFailureKind, HttpOptions, Proxies, all_addresses};
+
+/// How long whoever hands out credentials on this machine's own network may take to connect.
+const METADATA_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+/// And to answer.
+const METADATA_ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(4);
+
+/// Makes clients for the library: one for the store, one for the addresses that hand out credentials.
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) store: HttpClient,
+    pub(super) options: HttpOptions,
+    /// The end of the store's host name: what else is asked hands out credentials.
+    pub(super) host: Arc<str>,
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<LibraryClient> {
+        let has =
+            |key: ClientConfigKey, value: &str| options.get_config_value(&key).as_deref() == Some(value);
+        let plain = has(ClientConfigKey::AllowHttp, "true");
+        let client = if plain && !self.options.allow_http {
+            // The library allows this for the addresses that hand out credentials only: they have no TLS.
+            let near = HttpOptions {
+                allow_http: true,
+                proxies: Proxies::default(),
+                connect_timeout: METADATA_CONNECT_TIMEOUT,
+                first_byte_timeout: METADATA_ANSWER_TIMEOUT,
+                ..self.options.clone()
+            };
+            HttpClient::new(&near, all_addresses()).map_err(|failure| object_store::Error::Generic {
+                store: "HTTP",
+                source: Box::new(failure),
+            })?
+        } else {
+            self.store.clone()
+        };
+        Ok(LibraryClient::new(Service {
+            client,
+            host: Arc::clone(&self.host),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Service {
+    client: HttpClient,
+    host: Arc<str>,
+}
+
+#[async_trait]
+impl HttpService for Service {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let host = request.uri().host().unwrap_or_default();
+        let asked = if host == &*self.host || host.ends_with(&format!(".{}", self.host)) {
+            Asked::Store
+        } else {
+            Asked::Credentials
+        };
+        let answer = self.client.send(request).await.map_err(|failure| {
+            heard::note_failure(asked, &failure);
+            to_library(failure)
+        })?;
+        let (parts, body) = answer.into_parts();
+        let mut said = Heard {
+            asked,
+            status: Some(parts.status.as_u16()),
+            retry_after: heard::retry_after(&parts.headers),
+            ..Heard::default()
+        };
+        if parts.status.is_success() {
+            heard::note(said);
+            let body = body.map_err(move |failure| {
+                heard::note_failure(asked, &failure);
+                to_library(failure)
+            });
+            return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
+        }
+        // An error's text may break off: the status says enough.
+        let text = Limited::new(body, heard::ERROR_BYTES_MAX)
+            .collect()
+            .await
+            .map_or_else(|_| Bytes::new(), |collected| collected.to_bytes());
+        (said.code, said.message) = heard::error_of(&text);
+        heard::note(said);
+        Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(text)))
+    }
+}
+
+fn to_library(failure: HttpFailure) -> HttpError {
+    let kind = match failure.kind() {
+        HttpFailureKind::Name | HttpFailureKind::Connect => HttpErrorKind::Connect,
+        HttpFailureKind::TimedOut => HttpErrorKind::Timeout,
+        HttpFailureKind::Interrupted => HttpErrorKind::Interrupted,
+        HttpFailureKind::Refused
+        | HttpFailureKind::Certificate
+        | HttpFailureKind::Tls
+        | HttpFailureKind::Request
+        | HttpFailureKind::Other => HttpErrorKind::Unknown,
+    };
+    HttpError::new(kind, failure)
+}

@@ -1,0 +1,143 @@
+//! S3, GCS and Azure as a store, on the crate `object_store`: it signs, and knows the three APIs.
+//!
+//! What is left to do here: calls from threads onto its futures, when to try again, which of several creators won, in what
+//! order keys are listed, and errors that say what to mend. What is deliberately not here: multipart uploads. The largest
+//! object is far below what one request may carry.
+
+mod calls;
+mod connector;
+mod failure;
+mod heard;
+mod listing;
+mod oidc;
+mod options;
+mod probe;
+mod profile;
+mod providers;
+mod retry;
+mod role;
+
+use std::sync::Arc;
+
+pub use failure::{RemoteFailure, RemoteKind};
+pub use options::{Addressing, CloudOptions, Role, StoreUse, Variables};
+
+use calls::Calls;
+use listing::Listing;
+
+use super::location::CloudLocation;
+use super::probe::ATOMIC;
+use super::settling::{Again, Settling};
+use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size};
+
+/// From this size on an object is put in the background. Packs are; records are not.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// A store in a bucket.
+#[derive(Debug)]
+pub struct CloudStore {
+    calls: Arc<Calls>,
+    listing: Listing,
+    settling: Settling<StoreError>,
+}
+
+impl CloudStore {
+    /// Opens a store. To write, the server must be known to let exactly one of several creators win: that is tried out at
+    /// first use, and remembered in the bucket. Nothing else is asked of the server yet.
+    pub fn open(
+        location: &CloudLocation,
+        options: CloudOptions,
+        usage: StoreUse,
+    ) -> Result<CloudStore, StoreError> {
+        let connections = options.connections_max.max(1);
+        let calls = Calls::open(location, options)?;
+        let listing = probe::learn(&calls, usage)?;
+        Ok(CloudStore {
+            calls: Arc::new(calls),
+            listing,
+            // As many packs wait as are under way: each is 8 MiB of memory.
+            settling: Settling::new(connections, 2 * connections),
+        })
+    }
+
+    /// Returns how many requests were made so far, tries included.
+    pub fn requests(&self) -> u64 {
+        self.calls.requests()
+    }
+}
+
+impl ObjectStore for CloudStore {
+    fn get(&self, key: Key<'_>, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(range) = range {
+            check_size(key.as_str(), range.length, true)?;
+        }
+        self.settling.settle()?;
+        self.calls.get(key.as_str(), range)
+    }
+
+    fn head(&self, key: Key<'_>) -> Result<Option<u64>, StoreError> {
+        self.settling.settle()?;
+        self.calls.head(key.as_str())
+    }
+
+    fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError> {
+        check_size(key.as_str(), bytes.len() as u64, false)?;
+        let bytes = bytes::Bytes::copy_from_slice(bytes);
+        if bytes.len() < LARGE_BYTES {
+            self.settling.settle()?;
+            return self.calls.put(key.as_str(), bytes, mode);
+        }
+        // Who creates it at the same time creates it with the same bytes: only what is named by its content is large. So
+        // nobody needs to hear who won.
+        let (calls, key) = (Arc::clone(&self.calls), key.to_string());
+        self.settling
+            .start(Box::new(move || calls.put_named(&key, bytes, mode)))?;
+        Ok(PutOutcome::Stored)
+    }
+
+    fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        check_prefix(prefix)?;
+        self.settling.settle()?;
+        self.listing.list(&self.calls, prefix, start_after, limit)
+    }
+
+    fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError> {
+        self.settling.settle()?;
+        let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+        self.calls.delete(&keys)
+    }
+
+    fn probe(&self) -> Result<Vec<String>, StoreError> {
+        let listing = probe::probe(&self.calls)?;
+        Ok(vec![ATOMIC.to_owned(), listing.described().to_owned()])
+    }
+
+    fn location(&self) -> String {
+        self.calls.location().to_owned()
+    }
+}
+
+impl Again for StoreError {
+    fn again(&self) -> StoreError {
+        match self {
+            StoreError::Remote {
+                what,
+                key,
+                store,
+                source,
+            } => StoreError::Remote {
+                what,
+                key: key.clone(),
+                store: store.clone(),
+                source: source.clone(),
+            },
+            other => StoreError::Thread(std::io::Error::other(other.to_string())),
+        }
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> StoreError {
+        StoreError::Thread(error)
+    }
+}

@@ -1,0 +1,131 @@
+//! What a server can do, tried out and remembered. A server is believed neither that it creates atomically nor that it
+//! lists in order.
+//!
+//! What was found is kept beside the store, under a name that no key can have, with the server that it was found of.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::calls::Calls;
+use super::failure::RemoteKind;
+use super::listing::Listing;
+use super::options::StoreUse;
+use crate::store::probe::{Tried, create_is_atomic, new_place};
+use crate::store::{PutMode, PutOutcome, StoreError};
+
+const FOUND: &str = ".probe/found.json";
+/// Names that the two orders sort differently, in the order of their bytes.
+const IN_BYTES: [&str; 4] = ["k-x", "k.x", "k/x", "m"];
+const IN_NAMES: [&str; 4] = ["k/x", "k-x", "k.x", "m"];
+
+/// What was found of a server.
+#[derive(Serialize, Deserialize)]
+struct Found {
+    server: String,
+    /// As `Listing` names it.
+    listing: String,
+}
+
+/// Returns how the server lists. To write, it must be atomic: that is looked up, or tried out and remembered.
+pub(super) fn learn(calls: &Calls, usage: StoreUse) -> Result<Listing, StoreError> {
+    if calls.is_known() && usage == StoreUse::Read {
+        return Ok(Listing::Bytes);
+    }
+    if let Some(listing) = remembered(calls)? {
+        return Ok(listing);
+    }
+    match usage {
+        // Whoever may only read cannot try: it is slower, and right.
+        StoreUse::Read => Ok(Listing::Unordered),
+        StoreUse::Write => probe(calls),
+    }
+}
+
+fn remembered(calls: &Calls) -> Result<Option<Listing>, StoreError> {
+    let Some(bytes) = calls.get(FOUND, None)? else {
+        return Ok(None);
+    };
+    // What cannot be read is as good as nothing: it is found out again.
+    let found: Option<Found> = serde_json::from_slice(&bytes).ok();
+    Ok(found
+        .filter(|found| found.server == calls.server())
+        .and_then(|found| Listing::from_word(&found.listing)))
+}
+
+fn remember(calls: &Calls, listing: Listing) -> Result<(), StoreError> {
+    let found = Found {
+        server: calls.server().to_owned(),
+        listing: listing.word().to_owned(),
+    };
+    let bytes = serde_json::to_vec(&found).map_err(|error| StoreError::Thread(error.into()))?;
+    calls.put(FOUND, Bytes::from(bytes), PutMode::Overwrite).map(drop)
+}
+
+/// Tries out what a server can do, removes what it put there, and remembers what it found.
+pub(super) fn probe(calls: &Calls) -> Result<Listing, StoreError> {
+    let place = new_place();
+    let found = create_is_atomic(&Place(calls, &place)).and_then(|()| listing(calls, &place));
+    let mut keys: Vec<String> = IN_BYTES
+        .iter()
+        .map(|name| format!("{place}/list/{name}"))
+        .collect();
+    keys.extend(["first", "race"].map(|name| format!("{place}/{name}")));
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let removed = calls.delete(&keys);
+    // Why the probe failed is more than that its traces cannot be removed.
+    let found = found?;
+    match removed {
+        // Whoever may not delete may still write.
+        Err(StoreError::Remote { source, .. }) if source.kind == RemoteKind::Denied => {}
+        other => other?,
+    }
+    remember(calls, found)?;
+    Ok(found)
+}
+
+/// Where a probe's objects are.
+struct Place<'a>(&'a Calls, &'a str);
+
+impl Tried for Place<'_> {
+    fn create(&self, name: &str, text: &str) -> Result<PutOutcome, StoreError> {
+        let (key, bytes) = (format!("{}/{name}", self.1), Bytes::from(text.to_owned()));
+        self.0.put_beyond(&key, bytes, PutMode::Create, true)
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(&format!("{}/{name}", self.1), None)
+    }
+
+    fn location(&self) -> String {
+        self.0.location().to_owned()
+    }
+}
+
+/// Finds out in what order the server lists, and whether it starts where it is told to.
+fn listing(calls: &Calls, place: &str) -> Result<Listing, StoreError> {
+    let prefix = format!("{place}/list/");
+    for name in IN_BYTES {
+        calls.put(&format!("{prefix}{name}"), Bytes::new(), PutMode::Overwrite)?;
+    }
+    let names = |start_after: Option<&str>, limit| -> Result<Vec<String>, StoreError> {
+        let start_after = start_after.map(|name| format!("{prefix}{name}"));
+        let page = calls.page(&prefix, start_after.as_deref(), limit, None)?;
+        let name = |key: String| key.strip_prefix(&prefix).map(str::to_owned);
+        Ok(page.keys.into_iter().filter_map(name).collect())
+    };
+    let all = names(None, 1000)?;
+    for (listing, order) in [(Listing::Bytes, IN_BYTES), (Listing::Names, IN_NAMES)] {
+        if all != order {
+            continue;
+        }
+        let [first, second, rest @ ..] = order;
+        let starts = names(Some(second), 1000)? == rest;
+        let stops = names(None, 1)? == [first];
+        return Ok(if starts && stops {
+            listing
+        } else {
+            Listing::Unordered
+        });
+    }
+    Ok(Listing::Unordered)
+}

@@ -1,0 +1,315 @@
+//! From options to the library's stores: one function a provider.
+
+use std::sync::Arc;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, Checksum};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
+use object_store::{ClientOptions, RetryConfig, StaticCredentialProvider};
+
+use super::connector::Connector;
+use super::failure::{RemoteFailure, RemoteKind};
+use super::oidc::TokenSource;
+use super::options::{Addressing, CloudOptions, Role};
+use super::profile::Profile;
+use super::role::{Renewable, RoleCredentials};
+use crate::http::{HttpClient, HttpFailure, HttpFailureKind, all_addresses};
+use crate::store::location::{CloudLocation, Provider};
+
+/// Both faces of one of the library's stores, and what it is known by.
+pub(super) struct Opened {
+    pub(super) objects: Arc<dyn object_store::ObjectStore>,
+    pub(super) lister: Arc<dyn PaginatedListStore>,
+    /// Credentials that can be fetched anew.
+    pub(super) renewable: Option<Arc<dyn Renewable>>,
+    /// Which server it is: what was learnt of one says nothing of another.
+    pub(super) server: String,
+    /// Whether it is one of the three large services, whose listings are known to come in order of bytes.
+    pub(super) is_known: bool,
+}
+
+pub(super) fn open(location: &CloudLocation, options: &CloudOptions) -> Result<Opened, RemoteFailure> {
+    let store = HttpClient::new(&options.http, all_addresses()).map_err(of_client)?;
+    match location.provider {
+        Provider::S3 => s3(location, options, store),
+        Provider::Gcs => gcs(location, options, store),
+        Provider::Azure => azure(location, options, store),
+    }
+}
+
+fn of_client(failure: HttpFailure) -> RemoteFailure {
+    let kind = match failure.kind() {
+        HttpFailureKind::Certificate | HttpFailureKind::Tls => RemoteKind::Certificate,
+        _ => RemoteKind::Options,
+    };
+    RemoteFailure::new(kind, failure.to_string())
+}
+
+fn wrong(error: &object_store::Error) -> RemoteFailure {
+    RemoteFailure::new(RemoteKind::Options, error.to_string())
+}
+
+fn client_options(options: &CloudOptions) -> ClientOptions {
+    ClientOptions::new()
+        .with_allow_http(options.http.allow_http)
+        .with_connect_timeout(options.http.connect_timeout)
+}
+
+/// The library tries once: when to try again is decided here, where fresh credentials and the server's wish are known.
+fn no_retries() -> RetryConfig {
+    RetryConfig {
+        max_retries: 0,
+        ..RetryConfig::default()
+    }
+}
+
+fn connector(options: &CloudOptions, store: HttpClient, host: &str) -> Connector {
+    Connector {
+        store,
+        options: options.http.clone(),
+        host: host.into(),
+    }
+}
+
+fn host_of(endpoint: &str) -> Result<String, RemoteFailure> {
+    endpoint
+        .parse::<http::Uri>()
+        .ok()
+        .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+        .and_then(|uri| uri.host().map(str::to_owned))
+        .ok_or_else(|| {
+            RemoteFailure::new(
+                RemoteKind::Options,
+                format!("the endpoint {endpoint:?} is not of the form https://HOST:PORT"),
+            )
+        })
+}
+
+fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Result<Opened, RemoteFailure> {
+    let variables = &options.variables;
+    let profile_name = variables.get("AWS_PROFILE");
+    let profile = Profile::read(
+        profile_name.unwrap_or("default"),
+        options.profile_files.iter().map(std::path::PathBuf::as_path),
+    )?;
+    if let Some(name) = profile_name
+        && profile.is_empty()
+    {
+        let message = format!("AWS_PROFILE names the profile {name:?}, and no file with profiles has it");
+        return Err(RemoteFailure::new(RemoteKind::Credentials, message));
+    }
+    let mut builder = AmazonS3Builder::new();
+    for (name, value) in &variables.0 {
+        // What the library knows, and nobody set for another purpose.
+        if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>()
+            && name.starts_with("AWS_")
+            && !value.is_empty()
+            && !matches!(key, AmazonS3ConfigKey::Client(_) | AmazonS3ConfigKey::Bucket)
+        {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let region = options
+        .region
+        .as_deref()
+        .or_else(|| variables.get("AWS_REGION"))
+        .or_else(|| variables.get("AWS_DEFAULT_REGION"))
+        .or_else(|| profile.get("region"));
+    let endpoint = options
+        .endpoint
+        .as_deref()
+        .or_else(|| variables.get("AWS_ENDPOINT_URL_S3"))
+        .or_else(|| variables.get("AWS_ENDPOINT_URL"))
+        .or_else(|| profile.get("endpoint_url"))
+        .map(|endpoint| endpoint.trim_end_matches('/'));
+    // A server of one's own rarely has regions, and takes the name that Amazon gave its first one.
+    let region = match (region, endpoint) {
+        (Some(region), _) => region,
+        (None, Some(_)) => "us-east-1",
+        (None, None) => {
+            let message = "the region of the bucket is not known: set --region or AWS_REGION";
+            return Err(RemoteFailure::new(RemoteKind::Options, message));
+        }
+    };
+    let addressing = options.addressing.unwrap_or(match endpoint {
+        Some(_) => Addressing::Path,
+        None => Addressing::VirtualHost,
+    });
+    let is_express = endpoint.is_none() && location.bucket.ends_with("--x-s3");
+    let host = match endpoint {
+        Some(endpoint) => host_of(endpoint)?,
+        None => "amazonaws.com".to_owned(),
+    };
+    if let Some(endpoint) = endpoint {
+        // With the bucket in the host's name the library wants it in the endpoint.
+        builder = builder.with_endpoint(match addressing {
+            Addressing::Path => endpoint.to_owned(),
+            Addressing::VirtualHost => with_bucket(endpoint, &location.bucket),
+        });
+    }
+    let mut renewable: Option<Arc<dyn Renewable>> = None;
+    if let Some(role) = &options.role {
+        let credentials = Arc::new(role_credentials(role, options, region, store.clone())?);
+        builder = builder.with_credentials(Arc::clone(&credentials) as _);
+        renewable = Some(credentials);
+    } else if let Some(credential) = profile_credential(options, &profile) {
+        builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)));
+    }
+    let s3 = builder
+        .with_bucket_name(&location.bucket)
+        .with_region(region)
+        .with_virtual_hosted_style_request(addressing == Addressing::VirtualHost)
+        .with_s3_express(is_express)
+        .with_checksum_algorithm(Checksum::SHA256)
+        .with_client_options(client_options(options))
+        .with_retry(no_retries())
+        .with_http_connector(connector(options, store, &host))
+        .build()
+        .map_err(|error| wrong(&error))?;
+    let s3 = Arc::new(s3);
+    Ok(Opened {
+        objects: Arc::clone(&s3) as _,
+        lister: s3,
+        renewable,
+        server: endpoint.map_or_else(|| format!("s3 {region}"), str::to_owned),
+        is_known: endpoint.is_none() && !is_express,
+    })
+}
+
+/// `https://HOST` and a bucket give `https://BUCKET.HOST`.
+fn with_bucket(endpoint: &str, bucket: &str) -> String {
+    match endpoint.split_once("://") {
+        Some((scheme, host)) => format!("{scheme}://{bucket}.{host}"),
+        None => endpoint.to_owned(),
+    }
+}
+
+/// Returns the keys of a profile, unless something says that others are meant: keys in the environment, or a token that is
+/// exchanged for some.
+fn profile_credential(options: &CloudOptions, profile: &Profile) -> Option<AwsCredential> {
+    let variables = &options.variables;
+    let others = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ];
+    let unsigned = variables.get("AWS_SKIP_SIGNATURE").is_some();
+    if unsigned || others.iter().any(|name| variables.get(name).is_some()) {
+        return None;
+    }
+    Some(AwsCredential {
+        key_id: profile.get("aws_access_key_id")?.to_owned(),
+        secret_key: profile.get("aws_secret_access_key")?.to_owned(),
+        token: profile.get("aws_session_token").map(str::to_owned),
+    })
+}
+
+fn role_credentials(
+    role: &Role,
+    options: &CloudOptions,
+    region: &str,
+    client: HttpClient,
+) -> Result<RoleCredentials, RemoteFailure> {
+    let variables = &options.variables;
+    let endpoint = role
+        .sts_endpoint
+        .as_deref()
+        .or_else(|| variables.get("AWS_ENDPOINT_URL_STS"))
+        .map_or_else(|| format!("https://sts.{region}.amazonaws.com/"), str::to_owned);
+    host_of(&endpoint)?;
+    let job = variables.get("AWS_ROLE_SESSION_NAME").unwrap_or("baton");
+    let session = job
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "=,.@-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(64)
+        .collect();
+    Ok(RoleCredentials {
+        client,
+        source: TokenSource::find(variables, role.token_variable.as_deref())?,
+        arn: role.arn.clone(),
+        endpoint,
+        session,
+        current: tokio::sync::Mutex::default(),
+    })
+}
+
+fn gcs(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Result<Opened, RemoteFailure> {
+    let mut builder = GoogleCloudStorageBuilder::new();
+    for (name, value) in &options.variables.0 {
+        if let Ok(key) = name.to_ascii_lowercase().parse::<GoogleConfigKey>()
+            && name.starts_with("GOOGLE_")
+            && !value.is_empty()
+            && !matches!(key, GoogleConfigKey::Client(_) | GoogleConfigKey::Bucket)
+        {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let host = match &options.endpoint {
+        Some(endpoint) => {
+            builder = builder.with_config(GoogleConfigKey::BaseUrl, endpoint);
+            host_of(endpoint)?
+        }
+        None => "storage.googleapis.com".to_owned(),
+    };
+    let gcs = builder
+        .with_bucket_name(&location.bucket)
+        .with_client_options(client_options(options))
+        .with_retry(no_retries())
+        .with_http_connector(connector(options, store, &host))
+        .build()
+        .map_err(|error| wrong(&error))?;
+    let gcs = Arc::new(gcs);
+    Ok(Opened {
+        objects: Arc::clone(&gcs) as _,
+        lister: gcs,
+        renewable: None,
+        server: options.endpoint.clone().unwrap_or_else(|| "gs".to_owned()),
+        is_known: options.endpoint.is_none(),
+    })
+}
+
+fn azure(
+    location: &CloudLocation,
+    options: &CloudOptions,
+    store: HttpClient,
+) -> Result<Opened, RemoteFailure> {
+    let mut builder = MicrosoftAzureBuilder::new();
+    for (name, value) in &options.variables.0 {
+        if let Ok(key) = name.to_ascii_lowercase().parse::<AzureConfigKey>()
+            && name.starts_with("AZURE_")
+            && !value.is_empty()
+            && !matches!(key, AzureConfigKey::Client(_) | AzureConfigKey::ContainerName)
+        {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let host = match &options.endpoint {
+        Some(endpoint) => {
+            builder = builder.with_endpoint(endpoint.clone());
+            host_of(endpoint)?
+        }
+        None => "blob.core.windows.net".to_owned(),
+    };
+    let azure = builder
+        .with_container_name(&location.bucket)
+        .with_client_options(client_options(options))
+        .with_retry(no_retries())
+        .with_http_connector(connector(options, store, &host))
+        .build()
+        .map_err(|error| wrong(&error))?;
+    let azure = Arc::new(azure);
+    Ok(Opened {
+        objects: Arc::clone(&azure) as _,
+        lister: azure,
+        renewable: None,
+        server: options.endpoint.clone().unwrap_or_else(|| "az".to_owned()),
+        is_known: options.endpoint.is_none(),
+    })
+}

@@ -1,0 +1,213 @@
+//! Where a store is, as people name it: a directory, or a URL.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreLocation {
+    /// A directory of this machine or of a shared disk.
+    Directory(PathBuf),
+    /// A bucket of an object store, or a part of one.
+    Cloud(CloudLocation),
+    /// The memory of this process: for tests, and gone with it.
+    Memory,
+}
+
+/// A bucket, and what all keys in it begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudLocation {
+    /// Whose API the server speaks.
+    pub provider: Provider,
+    /// The bucket, or Azure's container.
+    pub bucket: String,
+    /// Names joined by `/`, or empty.
+    pub prefix: String,
+}
+
+/// Whose API an object store speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Amazon S3, or a server that speaks its API.
+    S3,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+impl Provider {
+    /// Returns the scheme of its URLs.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Provider::S3 => "s3",
+            Provider::Gcs => "gs",
+            Provider::Azure => "az",
+        }
+    }
+}
+
+impl StoreLocation {
+    /// Reads a location: a path, `file:PATH`, `file:///PATH`, `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`, or
+    /// `memory:`. A relative path is relative to `beside`.
+    pub fn parse(text: &str, beside: &Path) -> Result<StoreLocation, StoreError> {
+        let wrong = |reason: &str| StoreError::Location {
+            given: without_secrets(text),
+            reason: reason.to_owned(),
+        };
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
+            _ => (String::new(), text),
+        };
+        match scheme.as_str() {
+            "" | "file" => {
+                let path = match rest.strip_prefix("//") {
+                    // A URL's path is absolute; what is before it would be a host.
+                    Some(path) if scheme == "file" && !path.starts_with('/') => {
+                        return Err(wrong(
+                            "a file URL has three slashes before its path: file:///PATH",
+                        ));
+                    }
+                    Some(path) if scheme == "file" => path,
+                    _ => rest,
+                };
+                match path.is_empty() {
+                    true => Err(wrong("it is empty")),
+                    false => Ok(StoreLocation::Directory(beside.join(path))),
+                }
+            }
+            "memory" if rest.is_empty() => Ok(StoreLocation::Memory),
+            "s3" => cloud(Provider::S3, rest).map_err(|reason| wrong(&reason)),
+            "gs" => cloud(Provider::Gcs, rest).map_err(|reason| wrong(&reason)),
+            "az" => cloud(Provider::Azure, rest).map_err(|reason| wrong(&reason)),
+            _ => Err(wrong(
+                "a store is a directory, or begins with file:, s3://, gs://, az:// or memory:",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreLocation::Directory(path) => path.display().fmt(formatter),
+            StoreLocation::Cloud(cloud) => cloud.fmt(formatter),
+            StoreLocation::Memory => formatter.write_str("memory:"),
+        }
+    }
+}
+
+impl fmt::Display for CloudLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}://{}", self.provider.scheme(), self.bucket)?;
+        if self.prefix.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, "/{}", self.prefix)
+    }
+}
+
+/// A path may have a colon in it, and a scheme has more than one letter.
+fn is_scheme(text: &str) -> bool {
+    text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
+    let scheme = provider.scheme();
+    let rest = rest
+        .strip_prefix("//")
+        .ok_or_else(|| format!("it has the form {scheme}://BUCKET/PREFIX"))?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.contains('@') {
+        return Err("credentials do not belong into it: set them as variables".to_owned());
+    }
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if bucket.is_empty() || !bucket.bytes().all(is_letter) {
+        return Err(format!(
+            "{bucket:?} is no name of a bucket: {scheme}://BUCKET/PREFIX"
+        ));
+    }
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    // The same names as in keys: what every server takes, and no path can leave.
+    let valid = prefix.is_empty() || super::Key::parse(prefix).is_ok_and(|key| key.as_str().len() <= 200);
+    if !valid {
+        return Err(format!(
+            "the prefix {prefix:?} may have at most 200 of the characters A-Z a-z 0-9 . _ ~ - /, and no name in it is empty or begins with a dot"
+        ));
+    }
+    Ok(StoreLocation::Cloud(CloudLocation {
+        provider,
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+    }))
+}
+
+/// Somebody may have put a password where a URL has one.
+fn without_secrets(text: &str) -> String {
+    match (text.find("//"), text.rfind('@')) {
+        (Some(start), Some(end)) if start < end => {
+            let (before, after) = (text.get(..start + 2), text.get(end..));
+            format!("{}…{}", before.unwrap_or_default(), after.unwrap_or_default())
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn parse(text: &str) -> Result<StoreLocation, StoreError> {
+        StoreLocation::parse(text, Path::new("/beside"))
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        for (text, shown) in [
+            ("dir", "/beside/dir"),
+            ("/abs", "/abs"),
+            ("-rf", "/beside/-rf"),
+            ("a:b", "/beside/a:b"),
+            ("file:dir", "/beside/dir"),
+            ("file:///abs/dir", "/abs/dir"),
+            ("s3://bucket", "s3://bucket"),
+            ("S3://bucket/a/b/", "s3://bucket/a/b"),
+            ("gs://bucket/p", "gs://bucket/p"),
+            ("az://container/p", "az://container/p"),
+            ("memory:", "memory:"),
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused_with_a_reason() {
+        for text in [
+            "",
+            "file:",
+            "file://host/dir",
+            "s3:bucket",
+            "s3://",
+            "s3:///prefix",
+            "s3://bu cket",
+            "s3://bucket/../x",
+            "s3://bucket/a//b",
+            "s3://bucket/.a",
+            "s3://bucket/a?region=x",
+            "ftp://host/dir",
+            "memory:x",
+        ] {
+            assert!(matches!(parse(text), Err(StoreError::Location { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_location_is_not_repeated() {
+        let error = parse("s3://key:hunter2@bucket/p").unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+}
