@@ -55,7 +55,8 @@ pub fn entries(store: &impl Store, scope: &Scope) -> Result<(Vec<Entry>, Vec<Rec
     ))
 }
 
-fn changes(before: Vec<Entry>, after: Vec<Entry>) -> Vec<Change> {
+/// Returns what differs between two lists of entries, each in path order.
+pub fn changes(before: Vec<Entry>, after: Vec<Entry>) -> Vec<Change> {
     let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
     let mut changes = Vec::new();
     loop {

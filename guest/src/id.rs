@@ -14,6 +14,22 @@ pub struct Digest([u8; 32]);
 #[error("an id has 64 of the characters 0-9 and a-f")]
 pub struct IdError;
 
+/// A digest in the making, of contents that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Hashing(blake3::Hasher);
+
+impl Hashing {
+    /// Adds the next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the digest of all that was added.
+    pub fn digest(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
 impl Digest {
     /// Returns the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Digest {

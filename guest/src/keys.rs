@@ -7,6 +7,15 @@ use crate::record::{BuildId, Record};
 /// Says that a directory or prefix is a store, and of which format version.
 pub const STORE: &str = "v1/store";
 
+/// What all keys of this version begin with.
+pub const VERSION: &str = "v1/";
+
+/// What the keys of packs begin with.
+pub const PACKS: &str = "v1/packs/";
+
+/// What the keys of trees begin with.
+pub const TREES: &str = "v1/trees/";
+
 /// Below it, the lists of what a prune is going to delete.
 pub const CONDEMNED: &str = "v1/condemned/";
 

@@ -6,6 +6,7 @@
 
 pub mod attach;
 pub mod channel;
+pub mod circleci;
 pub mod condemned;
 pub mod context;
 pub mod diff;
@@ -19,6 +20,8 @@ mod lines;
 pub mod lookup;
 #[cfg(not(target_family = "wasm"))]
 pub mod memory;
+#[cfg(not(target_family = "wasm"))]
+pub mod memory_http;
 pub mod order;
 pub mod pack;
 pub mod path;

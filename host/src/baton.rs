@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::{
-    AttachRequest, Attached, Build, Damage, Details, Difference, Event, Moved, PersistRequest, Persisted,
-    Planned, PluginError, Pointer, PromoteRequest, PrunePlan, PruneRequest, Pruned, Query, Report, Request,
-    Resolution, RollbackRequest, Scope, Statement, Task, Unfit, Verified, VerifyRequest,
+    AttachRequest, Attached, Build, CircleciSource, Damage, Details, Difference, Event, LatestSet, Moved,
+    PersistRequest, Persisted, Planned, PluginError, Pointer, PromoteRequest, PrunePlan, PruneRequest,
+    Pruned, Query, Report, Request, Resolution, RollbackRequest, Scope, SetLatestRequest, Statement, Task,
+    Unfit, Verified, VerifyRequest,
 };
+use crate::circleci::{CircleCi, variables_path};
 use crate::component::Component;
 use crate::engine::{Engine, Instance, Interrupt};
 use crate::error::Error;
-use crate::grants::{Directory, Grants, Limits, StoreAccess};
+use crate::grants::{Directory, Egress, Grants, Limits, Network, OnWait, StoreAccess};
 use crate::signing::{SigningKey, VerifyingKey};
 use crate::store::ObjectStore;
 
@@ -39,6 +41,10 @@ pub struct Options {
     pub handles_max: usize,
     /// What ends a run early.
     pub interrupt: Interrupt,
+    /// How CircleCI is reached, for scopes that look among its artifacts. Default: it is not, and no server is.
+    pub circleci: Option<CircleCi>,
+    /// Hears that a run waits for a server. Default: nobody does.
+    pub on_wait: Option<OnWait>,
     /// The key that signs what is persisted. Default: nothing is signed.
     pub sign: Option<SigningKey>,
     /// The key by which a build must be signed: attach refuses any other, verify finds it. Default: none need be.
@@ -55,6 +61,8 @@ impl Default for Options {
             call_time_max: Duration::from_secs(15 * 60),
             handles_max: 256,
             interrupt: Interrupt::default(),
+            circleci: None,
+            on_wait: None,
             sign: None,
             require_signed: None,
         }
@@ -117,6 +125,7 @@ impl Progress for () {}
 pub struct Baton {
     engine: Engine,
     store: Arc<dyn ObjectStore>,
+    egress: Option<Arc<Egress>>,
     options: Options,
 }
 
@@ -134,9 +143,11 @@ impl Baton {
     /// Loads the component. Cheap for the one that is built in, a second or so for one from a file.
     pub fn new(store: Arc<dyn ObjectStore>, options: Options) -> Result<Baton, Error> {
         let engine = Engine::new(&options.component, options.interrupt.clone())?;
+        let egress = options.circleci.as_ref().map(CircleCi::egress).transpose()?;
         Ok(Baton {
             engine,
             store,
+            egress: egress.map(Arc::new),
             options,
         })
     }
@@ -176,7 +187,7 @@ impl Baton {
                     reason: "it was there already, and its record names another actor or URL".to_owned(),
                 });
             }
-            let statement = self.statement(&persisted.build)?;
+            let statement = self.statement(&persisted.build, None)?;
             let envelope = key.sign(&statement.payload_type, &statement.payload);
             self.add_signature(&persisted.build, &key.verifying_key().id(), &envelope)?;
         }
@@ -221,7 +232,8 @@ impl Baton {
                 Some(directory),
                 StoreAccess::Read,
                 &mut |plan| {
-                    self.signed(&plan.builds).collect::<Result<(), Error>>()?;
+                    self.signed(&plan.builds, request.scope.circleci.as_ref())
+                        .collect::<Result<(), Error>>()?;
                     if plan.may_fall_back {
                         fallback = plan.builds.iter().map(|build| build.tree.clone()).collect();
                     }
@@ -265,12 +277,13 @@ impl Baton {
         progress: &mut dyn Progress,
     ) -> Result<(Verified, Vec<Error>), Error> {
         let mut unsigned = Vec::new();
+        let from = request.scope.as_ref().and_then(|scope| scope.circleci.clone());
         let report = self.transfer(
             &Request::Verify(request),
             None,
             StoreAccess::Read,
             &mut |plan| {
-                for signed in self.signed(&plan.builds) {
+                for signed in self.signed(&plan.builds, from.as_ref()) {
                     match signed {
                         Err(error @ Error::Unsigned { .. }) => unsigned.push(error),
                         other => other?,
@@ -307,18 +320,25 @@ impl Baton {
     }
 
     /// Checks that builds are signed, if they must be. A tree that no build led to cannot be.
-    fn signed<'a>(&'a self, builds: &'a [Build]) -> impl Iterator<Item = Result<(), Error>> + 'a {
+    fn signed<'a>(
+        &'a self,
+        builds: &'a [Build],
+        from: Option<&'a CircleciSource>,
+    ) -> impl Iterator<Item = Result<(), Error>> + 'a {
         let none = (builds.is_empty() && self.options.require_signed.is_some()).then(|| {
             Err(Error::Unsigned {
                 build: "a tree without a build".to_owned(),
                 reason: "only builds are signed".to_owned(),
             })
         });
-        builds.iter().map(|build| self.check_signature(build)).chain(none)
+        builds
+            .iter()
+            .map(move |build| self.check_signature(build, from))
+            .chain(none)
     }
 
     /// Checks that a build is signed by the key that is required, if one is.
-    fn check_signature(&self, build: &Build) -> Result<(), Error> {
+    fn check_signature(&self, build: &Build, from: Option<&CircleciSource>) -> Result<(), Error> {
         let Some(key) = &self.options.require_signed else {
             return Ok(());
         };
@@ -326,7 +346,7 @@ impl Baton {
             payload_type,
             payload,
             envelopes,
-        } = self.statement(build)?;
+        } = self.statement(build, from)?;
         if envelopes
             .iter()
             .any(|envelope| key.verifies(envelope, &payload_type, &payload))
@@ -420,10 +440,27 @@ impl Baton {
         })
     }
 
-    /// Returns what can be signed of a build, and what was.
-    pub fn statement(&self, build: &Build) -> Result<Statement, Error> {
+    /// Returns what can be signed of a build, and what was. `from` says where it was found, if that is among CircleCI's
+    /// artifacts.
+    pub fn statement(&self, build: &Build, from: Option<&CircleciSource>) -> Result<Statement, Error> {
         self.ask(StoreAccess::Read)?.call("get", |store, plugin| {
-            plugin.baton_plugin_signatures().call_get(store, build)
+            plugin.baton_plugin_signatures().call_get(store, build, from)
+        })
+    }
+
+    /// Sets the variable of a project of CircleCI that says which build is the latest. The component may post to that one
+    /// path of the API, besides what it may read.
+    pub fn set_latest(&self, request: &SetLatestRequest) -> Result<LatestSet, Error> {
+        let path = variables_path(&request.source.project);
+        let egress = self.egress.as_ref().map(|egress| {
+            Arc::new(Egress {
+                policy: egress.policy.with_post(path),
+                ..(**egress).clone()
+            })
+        });
+        let grants = self.grants_with(StoreAccess::Read, None, egress)?;
+        self.engine.instance(grants)?.call("set-latest", |store, plugin| {
+            plugin.baton_plugin_circleci().call_set_latest(store, request)
         })
     }
 
@@ -442,13 +479,26 @@ impl Baton {
     }
 
     fn grants(&self, store_access: StoreAccess, directory: Option<Arc<Directory>>) -> Result<Grants, Error> {
+        self.grants_with(store_access, directory, self.egress.clone())
+    }
+
+    fn grants_with(
+        &self,
+        store_access: StoreAccess,
+        directory: Option<Arc<Directory>>,
+        egress: Option<Arc<Egress>>,
+    ) -> Result<Grants, Error> {
         let limits = Limits {
             memory_bytes_max: self.options.memory_bytes_max,
             call_time_max: self.options.call_time_max,
             handles_max: self.options.handles_max,
             memory_refused: false,
         };
-        Grants::new(Arc::clone(&self.store), store_access, directory, limits)
+        let network = Network {
+            egress,
+            on_wait: self.options.on_wait.clone(),
+        };
+        Grants::new(Arc::clone(&self.store), store_access, directory, network, limits)
     }
 }
 

@@ -13,13 +13,13 @@ mod generated {
     });
 }
 
-pub(crate) use generated::baton::plugin::{attributes, store, types};
+pub(crate) use generated::baton::plugin::{attributes, store, types, waiting};
 pub(crate) use generated::exports::baton::plugin::transfer::{Report, Request};
 pub(crate) use generated::{Plugin, PluginPre};
 
 pub use generated::baton::plugin::types::{
-    Build, BuildContext, Damage, Error as PluginError, Kind, Node, OnConflict, Order, Problem, Scope,
-    Timestamp, Unfit,
+    Build, BuildContext, CircleciSource, Damage, Error as PluginError, Kind, Node, OnConflict, Order,
+    Problem, Scope, Timestamp, ToldNumber, Unfit,
 };
 pub use generated::exports::baton::plugin::builds::{
     Change, Details, Difference, Query, Resolution, TreeEntry,
@@ -27,6 +27,7 @@ pub use generated::exports::baton::plugin::builds::{
 pub use generated::exports::baton::plugin::channels::{
     Action as Move, BuildId, Event, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
 };
+pub use generated::exports::baton::plugin::circleci::{LatestSet, SetLatestRequest};
 pub use generated::exports::baton::plugin::retention::{
     Amount, Decision, Plan as PrunePlan, Policy as Retention, Pruned, Request as PruneRequest,
 };

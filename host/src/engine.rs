@@ -50,6 +50,7 @@ impl Engine {
         let loaded = component.load(&engine)?;
         let mut linker: Linker<Grants> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker).map_err(wrong)?;
         Plugin::add_to_linker::<Grants, HasGrants>(&mut linker, |grants| grants).map_err(wrong)?;
         // What is missing here is what the component wants and nobody offers.
         let name = component.name();
@@ -78,7 +79,7 @@ impl Engine {
     pub(crate) fn instance(&self, grants: Grants) -> Result<Instance, Error> {
         let mut store = Store::new(&self.engine, grants);
         store.limiter(|grants| &mut grants.limits);
-        store.data_mut().watch.start(&self.interrupt);
+        store.data_mut().start(&self.interrupt);
         if self.interruptible {
             store.set_epoch_deadline(1);
             store.epoch_deadline_callback(|store| {

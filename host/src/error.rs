@@ -72,6 +72,14 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// CircleCI cannot be asked as it was said.
+    #[error("CircleCI cannot be asked at {base_url}: {reason}")]
+    CircleCi {
+        /// The origin of the API.
+        base_url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

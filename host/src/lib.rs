@@ -1,12 +1,13 @@
 //! baton passes files from one CI job to the next. This crate is its host, and the API to embed it.
 //!
 //! All logic is in a WebAssembly component, which this crate carries, sandboxes and feeds: it has the store, one
-//! directory, and nothing else. [`Baton`] is where to start; the command `baton` uses nothing that is not here.
+//! directory, the servers that a run needs, and nothing else. [`Baton`] is where to start; the command `baton` uses nothing that is not here.
 //!
 //! Library code here does not touch the terminal, the environment or the home directory; the command does.
 
 mod baton;
 mod bindings;
+mod circleci;
 mod component;
 pub mod context;
 mod engine;
@@ -23,16 +24,17 @@ mod tunables;
 pub use crate::http::{HttpOptions, Proxies};
 pub use baton::{Baton, Options, Progress};
 pub use bindings::{
-    Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, Damage, Decision, Details,
-    Difference, Event, Finding, IfNoFiles, Kind, Move, Moved, Node, OnConflict, Order, PersistRequest,
-    Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest, PrunePlan, PruneRequest, Pruned,
-    Query, Resolution, Retention, RollbackRequest, Scope, Statement, Step, Target, Task, Timestamp,
-    TreeEntry, Unfit, Verified, VerifyRequest,
+    Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, CircleciSource, Damage,
+    Decision, Details, Difference, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved, Node, OnConflict,
+    Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest, PrunePlan,
+    PruneRequest, Pruned, Query, Resolution, Retention, RollbackRequest, Scope, SetLatestRequest, Statement,
+    Step, Target, Task, Timestamp, ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
 };
+pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;
 pub use engine::Interrupt;
 pub use error::Error;
-pub use grants::{Access, StoreAccess};
+pub use grants::{Access, OnWait, StoreAccess};
 pub use signing::{KeyError, SigningKey, VerifyingKey};
 pub use store::{
     Addressing, ByteRange, CloudLocation, CloudOptions, CloudStore, DirectoryStore, Key, MemoryStore,

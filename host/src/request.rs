@@ -91,6 +91,7 @@ pub fn scope(selector: &str, context: BuildContext) -> Scope {
         jobs: Vec::new(),
         strict: false,
         without: Vec::new(),
+        circleci: None,
         context,
     }
 }

@@ -1,9 +1,10 @@
 //! Attach: a build's tree, or the merged layers of a workspace, becomes files in a directory.
 //!
-//! `plan` compares with what is there and cuts the work into tasks by pack, `worker` fetches, verifies and writes into a
+//! `plan` cuts the work into tasks by pack once `compare` knows what is there, `worker` fetches, verifies and writes into a
 //! staging directory, `finish` gives everything its name. Until then nothing that the user can see has changed, so a
 //! damaged store or a full disk leaves the directory as it was.
 
+mod compare;
 mod finish;
 mod plan;
 mod staging;
@@ -12,6 +13,7 @@ mod worker;
 use serde::{Deserialize, Serialize};
 
 pub use finish::{Attached, finish};
+pub(crate) use plan::plan_downloads;
 pub use plan::{Attach, plan};
 pub use staging::abandon;
 pub use worker::Worker;

@@ -1,6 +1,7 @@
 //! Between the WIT's types and the crate's.
 
 use super::imports::types as wit;
+use crate::circleci::{Job, Source, Told};
 use crate::context::Context;
 use crate::error::{Damage, Error, Problem};
 use crate::lookup::{Scope, Unfit};
@@ -126,6 +127,7 @@ pub(super) fn scope(scope: wit::Scope) -> Scope {
         jobs,
         strict,
         without,
+        circleci,
         context: who,
     } = scope;
     // A name that is no tree's id is no tree of ours.
@@ -141,8 +143,64 @@ pub(super) fn scope(scope: wit::Scope) -> Scope {
         jobs,
         strict,
         without: without.into_iter().filter_map(unfit).collect(),
+        circleci: circleci.map(source),
         context: context(who),
     }
+}
+
+pub(super) fn source(source: wit::CircleciSource) -> Source {
+    let wit::CircleciSource {
+        base_url,
+        project,
+        patience_ms,
+        token_variable,
+        has_token,
+        told,
+    } = source;
+    Source {
+        base_url,
+        project,
+        patience_ms,
+        token_variable,
+        has_token,
+        told: told.map(|wit::ToldNumber { variable, number }| Told { variable, number }),
+    }
+}
+
+/// Returns a job of CircleCI that has no record.
+pub(super) fn job(job: Job, project: &str) -> wit::Build {
+    wit::Build {
+        selector: format!("build:{}", job.number),
+        artifact: String::new(),
+        project: project.to_owned(),
+        eligible: job.branch.is_some() && !job.fork,
+        branch: job.branch,
+        tag: job.tag,
+        commit: job.commit,
+        number: job.number,
+        run: job.pipeline.unwrap_or(job.number),
+        attempt: job.number,
+        workflow: job.workflow,
+        workspace: None,
+        job: job.name,
+        node: None,
+        pull_request: None,
+        fork: job.fork,
+        runner: "circleci".to_owned(),
+        url: job.url,
+        actor: None,
+        created_ms: job.stopped_ms,
+        baton: String::new(),
+        component: None,
+        tree: String::new(),
+        files: 0,
+        bytes: 0,
+    }
+}
+
+/// Returns jobs of CircleCI that have no records.
+pub(super) fn jobs(jobs: Vec<Job>, project: &str) -> Vec<wit::Build> {
+    jobs.into_iter().map(|it| job(it, project)).collect()
 }
 
 pub(super) fn context(context: wit::BuildContext) -> Context {

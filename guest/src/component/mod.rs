@@ -1,11 +1,14 @@
 //! The component: the WIT exports, on the logic of the rest of the crate, and the ports, on the WIT imports.
 //!
-//! A file an interface. Nothing outside this folder names wit-bindgen or WASI.
+//! A file an interface. Nothing outside this folder names wit-bindgen, waki or WASI.
 
 mod attributes;
 mod builds;
 mod channels;
+mod circleci;
 mod convert;
+mod http;
+mod origin;
 mod retention;
 mod signatures;
 mod store;

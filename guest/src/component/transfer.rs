@@ -3,9 +3,14 @@
 use std::cell::RefCell;
 
 use super::attributes::Granted as GrantedFiles;
-use super::convert::{build, builds, context, on_conflict, scope, to_wit_error, wit_damage, wit_problems};
+use super::convert::{
+    build, builds, context, jobs, on_conflict, scope, to_wit_error, wit_damage, wit_problems,
+};
 use super::exports::transfer as wit;
+use super::http::Granted as GrantedHttp;
+use super::origin::Origin;
 use super::store::Granted as GrantedStore;
+use crate::circleci::{self, Artifacts, Source, plain};
 use crate::error::{Error, Result};
 use crate::plan::{Action, Planned, Step, Task};
 use crate::{attach, persist, verify};
@@ -14,6 +19,7 @@ use crate::{attach, persist, verify};
 const PERSIST: u8 = b'p';
 const ATTACH: u8 = b'a';
 const VERIFY: u8 = b'v';
+const DOWNLOAD: u8 = b'd';
 
 impl wit::Guest for super::Component {
     type Worker = Worker;
@@ -33,7 +39,7 @@ impl wit::Guest for super::Component {
 
     fn abandon(rest: Vec<u8>) -> Result<(), wit::Error> {
         // Only an attach leaves anything in the directory: the others cannot even write there.
-        if rest.first() != Some(&ATTACH) {
+        if !matches!(rest.first(), Some(&ATTACH | &DOWNLOAD)) {
             return Ok(());
         }
         GrantedFiles::new()
@@ -49,8 +55,9 @@ pub(super) struct Worker {
 
 enum State {
     Persist(GrantedFiles, Box<persist::Worker>),
-    Attach(GrantedFiles, Box<attach::Worker>),
-    Verify,
+    Attach(Origin, GrantedFiles, Box<attach::Worker>),
+    Download(GrantedHttp, GrantedFiles, Vec<u8>),
+    Verify(Origin),
 }
 
 impl State {
@@ -60,8 +67,17 @@ impl State {
                 let worker = persist::Worker::new(index, base)?;
                 Ok(State::Persist(GrantedFiles::new()?, Box::new(worker)))
             }
-            Some((&ATTACH, _)) => Ok(State::Attach(GrantedFiles::new()?, Box::default())),
-            Some((&VERIFY, _)) => Ok(State::Verify),
+            Some((&ATTACH, origin)) => Ok(State::Attach(
+                Origin::from_shared(origin)?,
+                GrantedFiles::new()?,
+                Box::default(),
+            )),
+            Some((&DOWNLOAD, shared)) => Ok(State::Download(
+                GrantedHttp::new(),
+                GrantedFiles::new()?,
+                shared.to_vec(),
+            )),
+            Some((&VERIFY, origin)) => Ok(State::Verify(Origin::from_shared(origin)?)),
             _ => Err(Error::internal("`shared` is from no plan")),
         }
     }
@@ -79,8 +95,9 @@ impl wit::GuestWorker for Worker {
         let mut state = self.state.borrow_mut();
         let outcome = match state.as_mut().ok_or_else(no_state)? {
             State::Persist(files, worker) => worker.run(&GrantedStore, files, &task),
-            State::Attach(files, worker) => worker.run(&GrantedStore, files, &task),
-            State::Verify => verify::run(&GrantedStore, &task),
+            State::Attach(origin, files, worker) => worker.run(origin, files, &task),
+            State::Download(http, files, shared) => plain::run(http, files, shared, &task),
+            State::Verify(origin) => verify::run(origin, &task),
         };
         if outcome.is_err() {
             *state = None;
@@ -91,7 +108,7 @@ impl wit::GuestWorker for Worker {
     fn close(&self) -> Result<wit::Outcome, wit::Error> {
         match self.state.borrow_mut().take().ok_or_else(no_state)? {
             State::Persist(_, worker) => worker.close(&GrantedStore).map_err(to_wit_error),
-            State::Attach(..) | State::Verify => Ok(Vec::new()),
+            State::Attach(..) | State::Download(..) | State::Verify(..) => Ok(Vec::new()),
         }
     }
 }
@@ -133,7 +150,36 @@ fn plan_attach(request: wit::AttachRequest) -> Result<wit::Planned> {
         on_conflict: on_conflict(request.on_conflict),
         dry_run: request.dry_run,
     };
-    attach::plan(&GrantedStore, &GrantedFiles::new()?, &request).map(|planned| wit_planned(ATTACH, planned))
+    match &request.scope.circleci {
+        None => attach::plan(&GrantedStore, &GrantedFiles::new()?, &request)
+            .map(|planned| wit_planned(ATTACH, planned)),
+        Some(source) => plan_attach_from(source, &request),
+    }
+}
+
+fn plan_attach_from(source: &Source, request: &attach::Attach) -> Result<wit::Planned> {
+    let (http, files) = (GrantedHttp::new(), GrantedFiles::new()?);
+    let (artifacts, warnings) = circleci::open(&http, source, &request.scope)?;
+    let mut planned = match artifacts {
+        Artifacts::Store(store, scope) => {
+            let request = attach::Attach {
+                scope: *scope,
+                ..request.clone()
+            };
+            let mut planned = attach::plan(&store, &files, &request)?;
+            planned.shared = Origin::shared(store.index())?;
+            wit_planned(ATTACH, planned)
+        }
+        Artifacts::Plain(stored) => {
+            let download = plain::plan(&files, source, &stored, request)?;
+            wit::Planned {
+                builds: jobs(download.jobs, &source.project),
+                ..wit_planned(DOWNLOAD, download.planned)
+            }
+        }
+    };
+    planned.warnings.extend(wit_problems(warnings));
+    Ok(planned)
 }
 
 fn wit_planned(mark: u8, planned: Planned) -> wit::Planned {
@@ -155,7 +201,30 @@ fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
         scope: request.scope.map(scope),
         data: request.data,
     };
-    verify::plan(&GrantedStore, &request).map(|planned| wit_planned(VERIFY, planned))
+    let Some((source, scope)) = request
+        .scope
+        .as_ref()
+        .and_then(|scope| Some((scope.circleci.as_ref()?, scope)))
+    else {
+        return verify::plan(&GrantedStore, &request).map(|planned| wit_planned(VERIFY, planned));
+    };
+    let http = GrantedHttp::new();
+    match circleci::open(&http, source, scope)? {
+        (Artifacts::Store(store, scope), warnings) => {
+            let request = verify::Verify {
+                scope: Some(*scope),
+                data: request.data,
+            };
+            let mut planned = verify::plan(&store, &request)?;
+            planned.shared = Origin::shared(store.index())?;
+            planned.warnings.extend(warnings);
+            Ok(wit_planned(VERIFY, planned))
+        }
+        (Artifacts::Plain(stored), _) => {
+            let first = stored.first().map(|(job, _)| job.shown());
+            Err(circleci::only_plain(&first.unwrap_or_default()))
+        }
+    }
 }
 
 fn task(task: Task) -> wit::Task {
@@ -186,6 +255,20 @@ fn step(step: Step) -> wit::Step {
     }
 }
 
+fn attached(report: attach::Attached) -> wit::Attached {
+    wit::Attached {
+        builds: builds(report.builds),
+        files: report.files,
+        directories: report.directories,
+        symlinks: report.symlinks,
+        bytes: report.bytes,
+        new_files: report.new_files,
+        new_bytes: report.new_bytes,
+        fetched_bytes: report.fetched_bytes,
+        removed: report.removed,
+    }
+}
+
 fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
     match rest.split_first() {
         Some((&PERSIST, rest)) => {
@@ -208,16 +291,13 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
         }
         Some((&ATTACH, rest)) => {
             let report = attach::finish(&GrantedFiles::new()?, rest, outcomes)?;
+            Ok(wit::Report::Attached(attached(report)))
+        }
+        Some((&DOWNLOAD, rest)) => {
+            let report = plain::finish(&GrantedFiles::new()?, rest, outcomes)?;
             Ok(wit::Report::Attached(wit::Attached {
-                builds: builds(report.builds),
-                files: report.files,
-                directories: report.directories,
-                symlinks: report.symlinks,
-                bytes: report.bytes,
-                new_files: report.new_files,
-                new_bytes: report.new_bytes,
-                fetched_bytes: report.fetched_bytes,
-                removed: report.removed,
+                builds: jobs(report.jobs, &report.project),
+                ..attached(report.attached)
             }))
         }
         Some((&VERIFY, rest)) => {

@@ -18,6 +18,7 @@ use layers::workflow_layers;
 use newest::{PAGE, Search, newest};
 use pointed::{latest, on_channel};
 
+use crate::circleci::Source;
 use crate::context::{ARTIFACT, Context};
 use crate::error::{Damage, Error, Problem, Result};
 use crate::id::TreeId;
@@ -45,6 +46,8 @@ pub struct Scope {
     pub strict: bool,
     /// What turned out to be damaged, so that `latest` does not take it.
     pub without: Vec<Unfit>,
+    /// Among what CircleCI's jobs stored, and not in the store.
+    pub circleci: Option<Source>,
 }
 
 /// A tree that cannot be attached.

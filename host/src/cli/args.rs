@@ -206,11 +206,39 @@ pub(crate) struct Attach {
 ///
 /// It is looked up, in the order of pipeline and build numbers: a slow old build or a rerun never moves it back.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "Commands")]
 pub(crate) struct Latest {
+    #[command(subcommand)]
+    pub(crate) command: Option<LatestCommand>,
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
     #[command(flatten)]
     pub(crate) strict: StrictArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LatestCommand {
+    Set(LatestSet),
+}
+
+/// Set the variable of a project of CircleCI that says which build is the latest
+///
+/// For jobs that read the variable. A look-up needs none. What is known to move it backwards is refused, with exit code
+/// 3; what cannot be known, since the API hides the value, is said.
+#[derive(Debug, Args)]
+pub(crate) struct LatestSet {
+    /// The variable's name
+    #[arg(long, default_value = "LATEST_BUILD_NUM", value_name = "NAME")]
+    pub(crate) var: String,
+    /// The number of the build. Default: this build's
+    #[arg(long, value_name = "N")]
+    pub(crate) value: Option<u64>,
+    /// Set it even if that moves it backwards
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The project. Default: that of --store circleci:SLUG, or as the runner or git says
+    #[arg(long)]
+    pub(crate) project: Option<String>,
 }
 
 /// List builds, newest first
@@ -509,6 +537,15 @@ pub(crate) struct LookUpArgs {
     /// The workspace. Default: as the runner says
     #[arg(long, value_name = "ID")]
     pub(crate) workspace: Option<String>,
+    /// With --store circleci: let this variable say which build is the latest. Default name: LATEST_BUILD_NUM
+    #[arg(
+        long,
+        value_name = "VAR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "LATEST_BUILD_NUM"
+    )]
+    pub(crate) from_env: Option<String>,
 }
 
 /// What is done about damage.

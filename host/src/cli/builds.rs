@@ -1,10 +1,10 @@
-//! `baton latest`, `baton builds`, `baton show`: questions about builds.
+//! `baton builds`, `baton show`: questions about builds.
 
 use baton::context::Overrides;
 use baton::{Baton, Build, Kind, Query, Resolution, Scope, TreeEntry};
 use serde_json::{Value, json};
 
-use super::args::{Builds, Format, KeySource, Latest, Show};
+use super::args::{Builds, Format, KeySource, Show};
 use super::failure::Failure;
 use super::output::{
     age, builds_json, counted, entry_json, escaped, files, named, print, print_json, print_table, say, sized,
@@ -12,27 +12,20 @@ use super::output::{
 };
 use super::settings::{Settings, signing_key};
 
-pub(crate) fn latest(settings: &Settings, args: Latest) -> Result<(), Failure> {
-    let scope = settings.scope("latest".to_owned(), args.look_up, args.strict.strict)?;
-    let Resolution { builds, warnings } = settings.reader()?.resolve(&scope)?;
-    if settings.format == Format::Json {
-        print_json(&json!({ "builds": builds_json(&builds), "warnings": warnings_json(&warnings) }));
-        return Ok(());
-    }
-    warn(&warnings);
-    if let Some(build) = builds.first() {
-        say(&format!("{}: {}", named(build), about(build)));
-        print(&build.selector);
-    }
-    Ok(())
-}
-
-fn about(build: &Build) -> String {
+/// Says in a few words what a build is. A job of CircleCI with plain artifacts has no sums.
+pub(crate) fn about(build: &Build) -> String {
     let job = build
         .job
         .as_ref()
         .map(|job| format!(" by {}", escaped(job)))
         .unwrap_or_default();
+    if build.tree.is_empty() {
+        let ended = match build.created_ms {
+            0 => String::new(),
+            created_ms => format!(" {}", age(created_ms)),
+        };
+        return format!("built{job}{ended}");
+    }
     format!(
         "{}, {}, persisted{job} {}",
         files(build.files),
@@ -149,7 +142,7 @@ fn print_statements(baton: &Baton, scope: &Scope, key: Option<&KeySource>) -> Re
     let Resolution { builds, warnings } = baton.resolve(scope)?;
     warn(&warnings);
     for build in &builds {
-        let statement = baton.statement(build)?;
+        let statement = baton.statement(build, scope.circleci.as_ref())?;
         let shown = match &key {
             Some(key) => key.sign(&statement.payload_type, &statement.payload),
             None => statement.payload,
@@ -164,7 +157,10 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
     let node = build.node.map(|node| format!("{} of {}", node.index, node.total));
     let rows = [
         ("build", Some(build.selector.clone())),
-        ("artifact", Some(build.artifact.clone())),
+        (
+            "artifact",
+            Some(build.artifact.clone()).filter(|it| !it.is_empty()),
+        ),
         ("project", Some(build.project.clone())),
         ("branch", build.branch.clone()),
         ("tag", build.tag.clone()),
@@ -185,13 +181,14 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
         ("runner", Some(build.runner.clone())),
         ("url", build.url.clone()),
         ("actor", build.actor.clone()),
-        ("persisted", Some(age(build.created_ms))),
+        ("persisted", (build.created_ms > 0).then(|| age(build.created_ms))),
         ("by baton", Some(build.baton.clone()).filter(|it| !it.is_empty())),
         ("component", build.component.clone()),
-        ("tree", Some(build.tree.clone())),
+        ("tree", Some(build.tree.clone()).filter(|it| !it.is_empty())),
         (
             "files",
-            Some(format!("{}, {}", counted(build.files), sized(build.bytes))),
+            // Of plain artifacts, only the paths are known.
+            (!build.tree.is_empty()).then(|| format!("{}, {}", counted(build.files), sized(build.bytes))),
         ),
     ];
     rows.into_iter()

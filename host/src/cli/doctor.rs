@@ -76,6 +76,9 @@ fn component(settings: &Settings) -> Check {
 /// Checks that the store is one, can be written to, and lets one of several creators win.
 fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
     let place = settings.store.location.to_string();
+    if settings.store.is_circleci() {
+        return vec![circleci(settings, place)];
+    }
     let opened = match settings.store.open(&Interrupt::default()) {
         Err(StoreError::Missing(_)) => {
             return vec![Check::good(
@@ -98,6 +101,30 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
         Err(error) => checks.push(wrong("store", error)),
     }
     checks
+}
+
+/// Whether CircleCI can be asked as it was said. That it answers is seen when something is asked of it.
+fn circleci(settings: &Settings, place: String) -> Check {
+    let reached = settings.store.circleci().and_then(|circleci| {
+        let servers = circleci.servers()?;
+        Ok((circleci, servers))
+    });
+    match reached {
+        Ok((circleci, servers)) => {
+            let token = match circleci.token {
+                Some(_) => format!("with the token in {}", circleci.token_variable),
+                None => format!("without a token: {} has none", circleci.token_variable),
+            };
+            Check::good(
+                "store",
+                format!("{place}, to read, from {}, {token}", servers.join(", ")),
+            )
+        }
+        Err(failure) => {
+            let shown = failure.shown();
+            Check::bad("store", shown.message, hints::of(&shown.code).unwrap_or_default())
+        }
+    }
 }
 
 fn wrong(what: &'static str, error: StoreError) -> Check {

@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod failure;
 mod hints;
+mod latest;
 mod local;
 mod output;
 mod persist;
@@ -21,6 +22,7 @@ mod verify;
 
 use std::process::ExitCode;
 
+use baton::{Error, PluginError, Problem};
 use clap::Parser;
 
 use args::{Cli, Command, FormatArg};
@@ -46,10 +48,13 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         return Err(anyhow::anyhow!("--format intoto is for `baton show`").into());
     }
     let settings = Settings::read(&cli.global)?;
+    if settings.store.is_circleci() {
+        check_readable(&cli.command)?;
+    }
     match cli.command {
         Command::Persist(args) => persist::run(&settings, args),
         Command::Attach(args) => attach::run(&settings, args),
-        Command::Latest(args) => builds::latest(&settings, args),
+        Command::Latest(args) => latest::run(&settings, args),
         Command::Builds(args) => builds::list(&settings, args),
         Command::Show(args) => builds::show(&settings, args, cli.global.format == FormatArg::Intoto),
         Command::Diff(args) => diff::run(&settings, args),
@@ -64,4 +69,27 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Doctor => doctor::run(&settings),
         Command::Component => component::run(&settings),
     }
+}
+
+/// Refuses what needs more of a store than CircleCI's artifacts are: they are found by job, and read.
+fn check_readable(command: &Command) -> Result<(), Failure> {
+    let wants = match command {
+        Command::Persist(_) => "persist",
+        Command::Builds(_) => "builds",
+        Command::Promote(_) => "promote",
+        Command::Rollback(_) => "rollback",
+        Command::Release(_) => "release",
+        Command::History(_) => "history",
+        Command::Prune(_) => "prune",
+        Command::Verify(args) if args.all => "verify --all",
+        _ => return Ok(()),
+    };
+    Err(Failure::Run(Error::Plugin(PluginError::Invalid(Problem {
+        code: "circleci-read-only".to_owned(),
+        message: format!(
+            "`baton {wants}` cannot work on CircleCI's artifacts, which are found by job, and only read"
+        ),
+        subject: "circleci:".to_owned(),
+        causes: Vec::new(),
+    }))))
 }

@@ -68,7 +68,25 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         access,
         place: settings.store.location.to_string(),
     };
+    let network = || match settings.store.circleci().and_then(|it| Ok(it.servers()?)) {
+        Ok(servers) => Grant {
+            what: "network",
+            access: "ask",
+            place: format!(
+                "{}, and where a redirect of theirs leads, once",
+                servers.join(", ")
+            ),
+        },
+        Err(failure) => Grant {
+            what: "network",
+            access: "none",
+            place: failure.shown().message,
+        },
+    };
+    let sets = matches!(command, Command::Latest(args) if args.command.is_some());
+    let asks = sets || settings.store.is_circleci();
     let mut grants = match command {
+        Command::Latest(_) if sets => vec![none("directory"), none("store")],
         Command::Persist(args) if args.dry_run => vec![directory("read", &args.root), store("read")],
         Command::Persist(args) => vec![directory("read", &args.root), store("read, write")],
         Command::Attach(args) if args.dry_run => vec![directory("read", &args.at), store("read")],
@@ -100,6 +118,8 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         ],
         Command::Policy(_) | Command::Component => vec![none("directory"), none("store")],
     };
-    grants.extend(["network", "environment", "secrets"].map(none));
+    let idle = matches!(command, Command::Policy(_) | Command::Component);
+    grants.push(if asks && !idle { network() } else { none("network") });
+    grants.extend(["environment", "secrets"].map(none));
     grants
 }

@@ -1,8 +1,10 @@
 //! How a transfer shows that it goes on: a bar on a terminal, a line a phase in a log.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use baton::{Damage, Planned, Problem, Progress, Step, Task};
+use baton::{Damage, OnWait, Planned, Problem, Progress, Step, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{action_name, escaped, files, print, say, several, sized, warn};
@@ -15,6 +17,8 @@ pub(crate) struct Talk {
     dry_run: bool,
     bar: Option<ProgressBar>,
     files: u64,
+    /// Whether nobody says how large the files are: CircleCI does not.
+    unsized_files: bool,
     /// What the plan warned of.
     pub(crate) warnings: Vec<Problem>,
     /// What a dry run would do.
@@ -32,6 +36,7 @@ impl Talk {
             dry_run,
             bar: None,
             files: 0,
+            unsized_files: false,
             warnings: Vec::new(),
             steps: Vec::new(),
             planned_files: 0,
@@ -66,6 +71,19 @@ impl Talk {
     }
 }
 
+/// Says that a run waits for a server. Workers wait together, and say so once.
+pub(crate) fn say_that_it_waits() -> OnWait {
+    let last: Mutex<Option<Instant>> = Mutex::new(None);
+    OnWait::new(move |time, why| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        *last = Some(Instant::now());
+        say(&format!("waiting {:.1} s for {why}", time.as_secs_f64()));
+    })
+}
+
 impl Progress for Talk {
     fn waiting(&mut self) {
         say("waiting: another attach is running in this directory");
@@ -83,25 +101,33 @@ impl Progress for Talk {
         self.warnings.clone_from(&plan.warnings);
         self.steps.clone_from(&plan.steps);
         (self.planned_files, self.planned_bytes) = (plan.files, plan.bytes);
+        self.unsized_files = plan.builds.iter().any(|build| build.tree.is_empty());
         if self.dry_run {
             return false;
         }
         if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new(plan.bytes);
-            let template =
-                "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+            let bar = ProgressBar::new(if self.unsized_files {
+                plan.files
+            } else {
+                plan.bytes
+            });
+            let template = match self.unsized_files {
+                true => "{msg} {wide_bar} {pos}/{len} {eta}",
+                false => {
+                    "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}"
+                }
+            };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             bar.set_message(self.verb);
             self.bar = Some(bar);
         } else {
-            say(&format!(
-                "{}: {}, {}",
-                self.verb,
-                (self.counted)(plan.files),
-                sized(plan.bytes)
-            ));
+            let size = match self.unsized_files {
+                true => "of unknown size".to_owned(),
+                false => sized(plan.bytes),
+            };
+            say(&format!("{}: {}, {size}", self.verb, (self.counted)(plan.files)));
         }
         true
     }
@@ -110,7 +136,11 @@ impl Progress for Talk {
         self.files += task.files;
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} {}", self.verb, (self.counted)(self.files)));
-            bar.inc(task.bytes);
+            bar.inc(if self.unsized_files {
+                task.files
+            } else {
+                task.bytes
+            });
         }
     }
 }

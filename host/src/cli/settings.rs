@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use baton::context::{Context, Git, Overrides, Surroundings};
 use baton::{
-    Baton, BuildContext, Component, Interrupt, ObjectStore, Options, Scope, SigningKey, StoreError,
-    VerifyingKey,
+    Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Scope,
+    SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
 };
 use serde::Deserialize;
 
@@ -108,10 +108,30 @@ impl Settings {
         let on_signal = interrupt.clone();
         ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
         let store = open(&self.store, &interrupt)?;
+        let circleci = self.store.is_circleci().then(|| self.store.circleci());
+        self.load(store, interrupt, circleci.transpose()?)
+    }
+
+    /// Loads the component to ask CircleCI, whatever the store is: it gets none.
+    pub(crate) fn asker(&self, circleci: CircleCi) -> Result<Baton, Failure> {
+        let interrupt = Interrupt::default();
+        let on_signal = interrupt.clone();
+        ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
+        self.load(Arc::new(MemoryStore::default()), interrupt, Some(circleci))
+    }
+
+    fn load(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        interrupt: Interrupt,
+        circleci: Option<CircleCi>,
+    ) -> Result<Baton, Failure> {
         Ok(Baton::new(
             store,
             Options {
                 interrupt,
+                circleci,
+                on_wait: Some(super::progress::say_that_it_waits()),
                 ..self.options.clone()
             },
         )?)
@@ -168,6 +188,7 @@ impl Settings {
             project,
             branch,
             workspace,
+            from_env,
         } = args;
         let overrides = Overrides {
             project,
@@ -175,13 +196,54 @@ impl Settings {
             workspace,
             ..Overrides::default()
         };
+        let context = self.look_up_context(&overrides)?;
+        let circleci = match &self.store.location {
+            StoreLocation::CircleCi(slug) => {
+                let told = from_env.as_deref().map(told).transpose()?;
+                let project = project_slug(slug.as_ref(), &context)?;
+                Some(self.store.circleci()?.source(&project, told))
+            }
+            _ if from_env.is_some() => {
+                return Err(anyhow!(
+                    "--from-env is for --store circleci: any other store knows what is the latest"
+                )
+                .into());
+            }
+            _ => None,
+        };
         Ok(Scope {
             name,
             jobs: job,
             strict,
-            ..baton::request::scope(&selector, self.look_up_context(&overrides)?)
+            circleci,
+            ..baton::request::scope(&selector, context)
         })
     }
+}
+
+/// Returns the slug of the project of CircleCI: the one that was named, or that of the runner.
+pub(crate) fn project_slug(named: Option<&String>, context: &BuildContext) -> Result<String, Failure> {
+    named.or(context.project.as_ref()).cloned().ok_or_else(|| {
+        anyhow!("it is not known which project of CircleCI this is: name it as in --store circleci:gh/OWNER/REPOSITORY")
+            .into()
+    })
+}
+
+/// Reads the number that a variable says is the latest.
+fn told(variable: &str) -> Result<ToldNumber, Failure> {
+    let value = std::env::var(variable).map_err(|_| {
+        anyhow!(
+            "{variable} is not set, so it does not say which build is the latest: `baton latest set` sets it"
+        )
+    })?;
+    let number = value
+        .trim()
+        .parse()
+        .map_err(|_| anyhow!("{variable} is {value:?}, and should be the number of a build"))?;
+    Ok(ToldNumber {
+        variable: variable.to_owned(),
+        number,
+    })
 }
 
 /// Reads the key that signs.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use baton::{
-    Addressing, CloudOptions, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore, ObjectStore,
-    Proxies, Role, StoreError, StoreLocation, StoreUse, Variables,
+    Addressing, CircleCi, CloudOptions, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore,
+    ObjectStore, Proxies, Role, StoreError, StoreLocation, StoreUse, Variables,
 };
 use clap::{Args, ValueEnum};
 use etcetera::BaseStrategy;
@@ -36,7 +36,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[command(next_help_heading = "Object stores")]
 pub(crate) struct StoreArgs {
-    /// Where the files are kept: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or memory:.
+    /// Where the files are kept: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or memory:; or
+    /// circleci: or circleci:gh/OWNER/REPOSITORY for what jobs of CircleCI stored as artifacts, to read.
     /// Default: baton/store in the user's data directory
     #[arg(
         long,
@@ -123,6 +124,37 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) store_timeout_seconds: Option<u64>,
+    /// The origin of CircleCI's API, for a CircleCI Server. Default: https://circleci.com
+    #[arg(
+        long = "api",
+        global = true,
+        env = "BATON_CIRCLECI_API",
+        value_name = "URL",
+        help_heading = "CircleCI",
+        hide_short_help = true
+    )]
+    #[serde(rename = "circleci-api")]
+    pub(crate) circleci_api: Option<String>,
+    /// The variable that holds a personal API token of CircleCI. Default: CIRCLE_TOKEN
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_TOKEN_VAR",
+        value_name = "NAME",
+        help_heading = "CircleCI",
+        hide_short_help = true
+    )]
+    pub(crate) token_var: Option<String>,
+    /// Where a CircleCI Server keeps artifacts, if not on the API's host: HOST or HOST:PORT, several with commas between
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_ARTIFACT_HOST",
+        value_name = "HOST",
+        help_heading = "CircleCI",
+        hide_short_help = true
+    )]
+    pub(crate) artifact_host: Option<String>,
 }
 
 /// Where the bucket's name goes.
@@ -149,6 +181,9 @@ impl StoreArgs {
             oidc_token_var: self.oidc_token_var.or(other.oidc_token_var),
             sts_endpoint: self.sts_endpoint.or(other.sts_endpoint),
             store_timeout_seconds: self.store_timeout_seconds.or(other.store_timeout_seconds),
+            circleci_api: self.circleci_api.or(other.circleci_api),
+            token_var: self.token_var.or(other.token_var),
+            artifact_host: self.artifact_host.or(other.artifact_host),
         }
     }
 }
@@ -159,6 +194,9 @@ pub(crate) struct Store {
     pub(crate) location: StoreLocation,
     /// For an object store.
     options: CloudOptions,
+    /// What flags, variables and file say together.
+    args: StoreArgs,
+    workers: usize,
 }
 
 impl Store {
@@ -179,10 +217,47 @@ impl Store {
             ..config
         });
         let options = match location {
-            StoreLocation::Cloud(_) => cloud_options(merged, workers)?,
-            StoreLocation::Directory(_) | StoreLocation::Memory => CloudOptions::default(),
+            StoreLocation::Cloud(_) => cloud_options(merged.clone(), workers)?,
+            StoreLocation::Directory(_) | StoreLocation::Memory | StoreLocation::CircleCi(_) => {
+                CloudOptions::default()
+            }
         };
-        Ok(Store { location, options })
+        Ok(Store {
+            location,
+            options,
+            args: merged,
+            workers,
+        })
+    }
+
+    /// Whether the files are what jobs of CircleCI stored as artifacts.
+    pub(crate) fn is_circleci(&self) -> bool {
+        matches!(self.location, StoreLocation::CircleCi(_))
+    }
+
+    /// Returns how CircleCI is reached. Reads the token from the variable of the name that was given.
+    pub(crate) fn circleci(&self) -> Result<CircleCi, Failure> {
+        let CloudOptions {
+            http, time_budget, ..
+        } = cloud_options(self.args.clone(), self.workers)?;
+        let defaults = CircleCi::default();
+        let token_variable = self.args.token_var.clone().unwrap_or(defaults.token_variable);
+        let token = std::env::var(&token_variable)
+            .ok()
+            .filter(|token| !token.trim().is_empty());
+        let hosts = self.args.artifact_host.as_deref().unwrap_or_default().split(',');
+        Ok(CircleCi {
+            base_url: self.args.circleci_api.clone().unwrap_or(defaults.base_url),
+            artifact_hosts: hosts
+                .map(str::trim)
+                .filter(|host| !host.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            token,
+            token_variable,
+            http,
+            time_budget,
+        })
     }
 
     /// Opens the store as it is. It must be there.
@@ -228,7 +303,10 @@ impl Store {
                 };
                 Ok(Arc::new(CloudStore::open(location, options, usage)?))
             }
-            StoreLocation::Directory(_) | StoreLocation::Memory => Ok(Arc::new(MemoryStore::default())),
+            // What is at CircleCI is read by way of the API: the component's store has nothing in it.
+            StoreLocation::Directory(_) | StoreLocation::Memory | StoreLocation::CircleCi(_) => {
+                Ok(Arc::new(MemoryStore::default()))
+            }
         }
     }
 }

@@ -2,8 +2,11 @@
 
 mod attributes;
 mod directory;
+mod egress;
+mod http;
 mod limits;
 mod store;
+mod waiting;
 mod watch;
 
 use std::sync::Arc;
@@ -11,12 +14,18 @@ use std::sync::Arc;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 pub(crate) use directory::Directory;
+pub(crate) use egress::{Origin, Policy};
+pub(crate) use http::Egress;
 pub(crate) use limits::Limits;
+pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
 
+use self::http::Gate;
 use crate::bindings::PluginError;
+use crate::engine::Interrupt;
 use crate::error::Error;
 use crate::store::ObjectStore;
 
@@ -43,6 +52,14 @@ pub enum StoreAccess {
     Delete,
 }
 
+/// Which servers an instance may ask, and who hears that it waits for one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    /// Absent: none.
+    pub(crate) egress: Option<Arc<Egress>>,
+    pub(crate) on_wait: Option<OnWait>,
+}
+
 /// What one instance of the component is granted.
 pub(crate) struct Grants {
     pub(crate) store: Arc<dyn ObjectStore>,
@@ -50,6 +67,9 @@ pub(crate) struct Grants {
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) limits: Limits,
     pub(crate) watch: Watch,
+    on_wait: Option<OnWait>,
+    gate: Gate,
+    http: WasiHttpCtx,
     stderr: MemoryOutputPipe,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -65,11 +85,13 @@ impl HasData for HasGrants {
 impl crate::bindings::types::Host for Grants {}
 
 impl Grants {
-    /// Makes the state of one instance: no environment, no arguments, no sockets, and one directory if any.
+    /// Makes the state of one instance: no environment, no arguments, no sockets, one directory if any, and HTTP to
+    /// whom the gate lets pass.
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
         store_access: StoreAccess,
         directory: Option<Arc<Directory>>,
+        network: Network,
         limits: Limits,
     ) -> Result<Grants, Error> {
         let stderr = MemoryOutputPipe::new(STDERR_BYTES_MAX);
@@ -95,10 +117,19 @@ impl Grants {
             directory,
             limits,
             watch,
+            on_wait: network.on_wait,
+            gate: Gate::new(network.egress),
+            http: http::context(),
             stderr,
             wasi: wasi.build(),
             table,
         })
+    }
+
+    /// Watches for an interrupt from now on, and starts the clock.
+    pub(crate) fn start(&mut self, interrupt: &Interrupt) {
+        self.watch.start(interrupt);
+        self.gate.interrupt = interrupt.clone();
     }
 
     /// Serves a call, unless the call that led here must end.

@@ -14,6 +14,8 @@ pub enum StoreLocation {
     Cloud(CloudLocation),
     /// The memory of this process: for tests, and gone with it.
     Memory,
+    /// What jobs of CircleCI stored as artifacts, to read: of the project with this slug, or of the one that asks.
+    CircleCi(Option<String>),
 }
 
 /// A bucket, and what all keys in it begin with.
@@ -50,8 +52,8 @@ impl Provider {
 }
 
 impl StoreLocation {
-    /// Reads a location: a path, `file:PATH`, `file:///PATH`, `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`, or
-    /// `memory:`. A relative path is relative to `beside`.
+    /// Reads a location: a path, `file:PATH`, `file:///PATH`, `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`,
+    /// `memory:`, `circleci:` or `circleci:SLUG`. A relative path is relative to `beside`.
     pub fn parse(text: &str, beside: &Path) -> Result<StoreLocation, StoreError> {
         let wrong = |reason: &str| StoreError::Location {
             given: without_secrets(text),
@@ -79,11 +81,18 @@ impl StoreLocation {
                 }
             }
             "memory" if rest.is_empty() => Ok(StoreLocation::Memory),
+            "circleci" if rest.is_empty() => Ok(StoreLocation::CircleCi(None)),
+            "circleci" => match is_slug(rest) {
+                true => Ok(StoreLocation::CircleCi(Some(rest.to_owned()))),
+                false => Err(wrong(
+                    "a project of CircleCI is circleci:gh/OWNER/REPOSITORY, circleci:bb/OWNER/REPOSITORY or circleci:circleci/ID/ID",
+                )),
+            },
             "s3" => cloud(Provider::S3, rest).map_err(|reason| wrong(&reason)),
             "gs" => cloud(Provider::Gcs, rest).map_err(|reason| wrong(&reason)),
             "az" => cloud(Provider::Azure, rest).map_err(|reason| wrong(&reason)),
             _ => Err(wrong(
-                "a store is a directory, or begins with file:, s3://, gs://, az:// or memory:",
+                "a store is a directory, or begins with file:, s3://, gs://, az://, circleci: or memory:",
             )),
         }
     }
@@ -95,6 +104,9 @@ impl fmt::Display for StoreLocation {
             StoreLocation::Directory(path) => path.display().fmt(formatter),
             StoreLocation::Cloud(cloud) => cloud.fmt(formatter),
             StoreLocation::Memory => formatter.write_str("memory:"),
+            StoreLocation::CircleCi(slug) => {
+                write!(formatter, "circleci:{}", slug.as_deref().unwrap_or_default())
+            }
         }
     }
 }
@@ -144,6 +156,15 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
     }))
 }
 
+/// Whether a text has the form of a slug. What it means is the component's business.
+fn is_slug(text: &str) -> bool {
+    let known = ["gh", "github", "bb", "bitbucket", "circleci"];
+    let mut parts = text.split('/');
+    parts.next().is_some_and(|host| known.contains(&host))
+        && parts.clone().count() == 2
+        && parts.all(|part| !matches!(part, "" | "." | "..") && !part.contains(char::is_control))
+}
+
 /// Somebody may have put a password where a URL has one.
 fn without_secrets(text: &str) -> String {
     match (text.find("//"), text.rfind('@')) {
@@ -178,6 +199,9 @@ mod tests {
             ("gs://bucket/p", "gs://bucket/p"),
             ("az://container/p", "az://container/p"),
             ("memory:", "memory:"),
+            ("circleci:", "circleci:"),
+            ("circleci:gh/acme/shop", "circleci:gh/acme/shop"),
+            ("circleci:circleci/9Yyt/44n9", "circleci:circleci/9Yyt/44n9"),
         ] {
             assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
         }
@@ -199,6 +223,10 @@ mod tests {
             "s3://bucket/a?region=x",
             "ftp://host/dir",
             "memory:x",
+            "circleci:acme/shop",
+            "circleci://gh/acme/shop",
+            "circleci:gl/acme/shop",
+            "circleci:gh/../shop",
         ] {
             assert!(matches!(parse(text), Err(StoreError::Location { .. })), "{text}");
         }

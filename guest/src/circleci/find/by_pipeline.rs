@@ -1,0 +1,180 @@
+//! Successful jobs, pipeline by pipeline, the newest first: by v2 alone. It costs two requests a pipeline, and one more
+//! for each rerun, so it is limited in depth.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::Job;
+use super::super::api::Pipeline;
+use super::super::send::Client;
+use super::{Seen, fits, workflow_job};
+use crate::error::{Error, Result};
+use crate::ports::Http;
+
+/// So many pages of pipelines are listed, some 20 each.
+const PAGES_MAX: usize = 5;
+/// Into so many pipelines is looked.
+const PIPELINES_MAX: usize = 40;
+
+/// Which pipelines fit.
+pub(in super::super) enum Fits {
+    /// Those of a branch, but for those of forks.
+    Branch(String),
+    /// Those of the one commit that begins with this.
+    Commit(String),
+    /// Those of a tag.
+    Tag(String),
+}
+
+pub(in super::super) struct ByPipeline {
+    fits: Fits,
+    wanted: Vec<String>,
+    /// Jobs of the pipeline that was looked into last.
+    jobs: VecDeque<Job>,
+    pipelines: VecDeque<Pipeline>,
+    /// Where the next page begins. `Some(None)` is the first.
+    token: Option<Option<String>>,
+    pages: usize,
+    listed: usize,
+    searched: usize,
+    commits: BTreeSet<String>,
+    names: BTreeSet<String>,
+    unsuccessful: Option<String>,
+}
+
+impl ByPipeline {
+    pub(super) fn new(fits: Fits, wanted: Vec<String>) -> ByPipeline {
+        ByPipeline {
+            fits,
+            wanted,
+            jobs: VecDeque::new(),
+            pipelines: VecDeque::new(),
+            token: Some(None),
+            pages: 0,
+            listed: 0,
+            searched: 0,
+            commits: BTreeSet::new(),
+            names: BTreeSet::new(),
+            unsuccessful: None,
+        }
+    }
+
+    /// Returns the newest job that is left.
+    pub(super) fn next(&mut self, client: &Client<'_, impl Http>) -> Result<Option<Job>> {
+        loop {
+            if let Some(job) = self.jobs.pop_front() {
+                return Ok(Some(job));
+            }
+            if let Some(pipeline) = self.pipelines.pop_front() {
+                if self.searched == PIPELINES_MAX {
+                    return Ok(None);
+                }
+                self.searched += 1;
+                self.look_into(client, &pipeline)?;
+            } else if !self.more(client)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Lists more pipelines. Returns whether there were any to list.
+    fn more(&mut self, client: &Client<'_, impl Http>) -> Result<bool> {
+        // A commit has few pipelines, and they lie together: once found, the rest of the project is of no use.
+        let enough = !matches!(self.fits, Fits::Branch(_)) && self.searched > 0;
+        let Some(token) = self.token.take_if(|_| self.pages < PAGES_MAX && !enough) else {
+            return Ok(false);
+        };
+        let branch = match &self.fits {
+            Fits::Branch(branch) => Some(branch.as_str()),
+            Fits::Commit(_) | Fits::Tag(_) => None,
+        };
+        let page = client.pipelines(branch, token.as_deref())?;
+        self.pages += 1;
+        self.listed += page.items.len();
+        self.token = page.next().map(Some);
+        let mut fitting: Vec<Pipeline> = page.items.into_iter().filter(|it| self.fits.fits(it)).collect();
+        if let Fits::Commit(prefix) = &self.fits {
+            self.commits
+                .extend(fitting.iter().filter_map(|it| it.vcs.revision.clone()));
+            if self.commits.len() > 1 {
+                let shown: Vec<&str> = self.commits.iter().take(5).map(String::as_str).collect();
+                let message = format!("several commits begin with {prefix}: {}", shown.join(", "));
+                return Err(Error::invalid(
+                    "ambiguous-commit",
+                    message,
+                    &format!("sha:{prefix}"),
+                ));
+            }
+        }
+        // The specification does not promise the order that the service has.
+        fitting.sort_by_key(|it| std::cmp::Reverse(it.number));
+        self.pipelines.extend(fitting);
+        Ok(true)
+    }
+
+    /// Takes the successful jobs of a pipeline: of all of its workflows, reruns included, the newest first.
+    fn look_into(&mut self, client: &Client<'_, impl Http>, pipeline: &Pipeline) -> Result<()> {
+        // A rerun lists the jobs that it did not run again, too, under their numbers.
+        let mut found = BTreeMap::new();
+        for workflow in client.workflows(pipeline)? {
+            for item in client.jobs(&workflow.id)? {
+                let wanted = fits(&self.wanted, Some(&item.name));
+                if item.status == "success" {
+                    self.names.insert(item.name.clone());
+                } else if wanted && self.unsuccessful.is_none() {
+                    let number = item
+                        .job_number
+                        .map_or_else(String::new, |number| format!(" (build:{number})"));
+                    self.unsuccessful = Some(format!("its newest {}{number} is {}", item.name, item.status));
+                }
+                if item.status != "success" || !wanted {
+                    continue;
+                }
+                if let Some(job) = workflow_job(item, &workflow.id) {
+                    found.insert(job.number, job);
+                }
+            }
+        }
+        self.jobs.extend(found.into_values().rev().map(|job| Job {
+            branch: pipeline.vcs.branch.clone(),
+            tag: pipeline.vcs.tag.clone(),
+            commit: pipeline.vcs.revision.clone(),
+            pipeline: Some(pipeline.number),
+            fork: pipeline.vcs.is_fork(),
+            ..job
+        }));
+        Ok(())
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        let of = match &self.fits {
+            Fits::Branch(branch) => format!(" of branch {branch}"),
+            Fits::Commit(_) | Fits::Tag(_) => String::new(),
+        };
+        let how_far = match (self.listed, self.searched) {
+            (0, _) => format!("there is no pipeline{of}"),
+            (listed, 0) => format!("none of the newest {listed} pipelines{of} fits"),
+            (listed, searched) => {
+                format!("{searched} of the newest {listed} pipelines{of} were looked into")
+            }
+        };
+        Seen {
+            how_far,
+            names: self.names.clone(),
+            unsuccessful: self.unsuccessful.clone(),
+        }
+    }
+}
+
+impl Fits {
+    fn fits(&self, pipeline: &Pipeline) -> bool {
+        let vcs = &pipeline.vcs;
+        match self {
+            Fits::Branch(branch) => !vcs.is_fork() && vcs.branch.as_ref().is_none_or(|of| of == branch),
+            Fits::Commit(prefix) => {
+                let commit = vcs.revision.as_ref().map(|commit| commit.to_ascii_lowercase());
+                commit.is_some_and(|commit| commit.starts_with(prefix.as_str()))
+            }
+            Fits::Tag(tag) => vcs.tag.as_ref() == Some(tag),
+        }
+    }
+}

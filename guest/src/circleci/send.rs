@@ -1,0 +1,240 @@
+//! Sends requests with patience: follows redirects, waits where a server says so or is in trouble, and says what became
+//! of it in the user's words.
+
+use super::retry::{self, Verdict};
+use super::{Source, url};
+use crate::error::{Error, Result, warning};
+use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
+
+/// As browsers and curl have it, but fewer: CircleCI's artifacts need one.
+const REDIRECTS_MAX: usize = 5;
+/// As much of an answer that is an error is read.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// One CircleCI, and who carries the requests.
+pub(super) struct Client<'a, H> {
+    pub(super) http: &'a H,
+    pub(super) source: &'a Source,
+}
+
+/// Why an attempt did not succeed.
+pub(super) enum Trouble {
+    /// Another one may.
+    Again {
+        why: String,
+        told_ms: Option<u64>,
+        limited: bool,
+        /// Whether this one got further than the one before: then patience begins anew.
+        progressed: bool,
+    },
+    /// No other will.
+    Over(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Over(error)
+    }
+}
+
+impl<H: Http> Client<'_, H> {
+    /// Makes attempts until one succeeds, or the time for it is used up. `what` completes "… could not be read".
+    pub(super) fn patiently<T>(
+        &self,
+        what: &str,
+        url: &str,
+        mut attempt: impl FnMut() -> Result<T, Trouble>,
+    ) -> Result<T> {
+        let mut started = self.http.now_ms();
+        let mut tries = 0;
+        loop {
+            let (why, told_ms, limited) = match attempt() {
+                Ok(done) => return Ok(done),
+                Err(Trouble::Over(error)) => return Err(error),
+                Err(Trouble::Again {
+                    why,
+                    told_ms,
+                    limited,
+                    progressed,
+                }) => {
+                    if progressed {
+                        (started, tries) = (self.http.now_ms(), 0);
+                    }
+                    (why, told_ms, limited)
+                }
+            };
+            tries += 1;
+            let spent = self.http.now_ms().saturating_sub(started);
+            let left = self.source.patience_ms.saturating_sub(spent);
+            let random = self.http.random();
+            let wait = match told_ms {
+                Some(told) => retry::jittered_ms(told, random),
+                None => retry::backoff_ms(tries, random),
+            };
+            if wait > left {
+                return Err(exhausted(what, url, tries, spent, limited).because(&why).because(
+                    match told_ms {
+                        Some(told) => format!(
+                            "the server says to wait {} s, and {} s are left",
+                            told.div_ceil(1000),
+                            left / 1000
+                        ),
+                        None => format!("{} s were given to it", self.source.patience_ms / 1000),
+                    },
+                ));
+            }
+            self.http.wait(wait, &format!("{what}: {why}"));
+        }
+    }
+
+    /// Sends one request, and follows where it is led. Returns the answer, and the URL that gave it.
+    pub(super) fn follow(&self, request: &HttpRequest) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
+        let mut request = request.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let answer = self
+                .http
+                .send(&request)
+                .map_err(|failure| trouble(failure, &request.url))?;
+            if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+                return Ok((answer, request.url));
+            }
+            let refused = |why: &str| {
+                let message = format!("the server led to another place, and {why}");
+                Error::Store(warning("redirect-refused", message, &url::shown(&request.url)))
+            };
+            if request.method == Method::Post {
+                return Err(refused("a change is never sent to another place").into());
+            }
+            let location = answer.header("location").unwrap_or_default();
+            let to = url::redirected(&request.url, location);
+            request.url = to.ok_or_else(|| refused("that is none where it may be followed to"))?;
+        }
+        let message = format!("the server led to another place more than {REDIRECTS_MAX} times");
+        let shown = url::shown(&request.url);
+        Err(Error::Store(warning("too-many-redirects", message, &shown)).into())
+    }
+
+    /// Sends one request, and judges the status: what is not 2xx is trouble.
+    pub(super) fn ask(
+        &self,
+        what: &str,
+        request: &HttpRequest,
+    ) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
+        let (mut answer, from) = self.follow(request)?;
+        let verdict = retry::judge(answer.status);
+        // A range that begins behind the end has no bytes: an answer like any other.
+        let behind = answer.status == 416 && request.headers.iter().any(|(name, _)| *name == "range");
+        if behind || (200..300).contains(&answer.status) {
+            return Ok((answer, from));
+        }
+        let told_ms = retry::told_ms(&answer.headers, self.http.now_ms());
+        let message = message(&mut answer.body);
+        match verdict {
+            Verdict::Final => Err(self.refused(what, answer.status, &message, &from).into()),
+            verdict => Err(Trouble::Again {
+                why: format!("the server answers {}{message}", answer.status),
+                told_ms,
+                limited: verdict == Verdict::Limited,
+                progressed: false,
+            }),
+        }
+    }
+
+    /// Returns the error for an answer that is final.
+    fn refused(&self, what: &str, status: u16, message: &str, from: &str) -> Error {
+        let Source {
+            token_variable,
+            has_token,
+            ..
+        } = self.source;
+        let (code, why) = match (status, has_token) {
+            (401, true) => (
+                "api-unauthorized",
+                format!("the token in {token_variable} is not accepted"),
+            ),
+            (401, false) => (
+                "api-unauthorized",
+                format!("it needs a token, and {token_variable} has none"),
+            ),
+            (403, true) => (
+                "api-forbidden",
+                format!("who the token in {token_variable} belongs to may not do that"),
+            ),
+            (403, false) => (
+                "api-forbidden",
+                format!("it is forbidden without a token, and {token_variable} has none"),
+            ),
+            (404 | 410, true) => (
+                "api-not-found",
+                format!("it is not there, or hidden from who the token in {token_variable} belongs to"),
+            ),
+            (404 | 410, false) => (
+                "api-not-found",
+                format!("it is not there, or hidden since {token_variable} has no token"),
+            ),
+            _ => ("api-answer", "the server refuses the request".to_owned()),
+        };
+        let text = format!("{what} could not be read: {why} ({status})");
+        let error = Error::Store(warning(code, text, &url::shown(from)));
+        match message.strip_prefix(": ") {
+            Some(message) => error.because(message),
+            None => error,
+        }
+    }
+}
+
+/// Returns what a failure means for another try.
+pub(super) fn trouble(failure: HttpFailure, at: &str) -> Trouble {
+    match failure {
+        HttpFailure::Transient(why) => Trouble::Again {
+            why,
+            told_ms: None,
+            limited: false,
+            progressed: false,
+        },
+        HttpFailure::Denied(why) => Trouble::Over(Error::invalid("egress-denied", why, &url::shown(at))),
+        HttpFailure::Final(why) => {
+            let message = "the server cannot be reached";
+            Trouble::Over(Error::Store(warning("api-unreachable", message, &url::shown(at))).because(why))
+        }
+    }
+}
+
+fn exhausted(what: &str, at: &str, tries: u32, spent_ms: u64, limited: bool) -> Error {
+    let times = if tries == 1 {
+        "1 try".to_owned()
+    } else {
+        format!("{tries} tries")
+    };
+    let spent = format!("{times} in {:.1} s", spent_ms as f64 / 1000.0);
+    let (code, message) = match limited {
+        true => (
+            "api-limited",
+            format!("{what} could not be read: the server limits requests; {spent}"),
+        ),
+        false => ("api-unavailable", format!("{what} could not be read: {spent}")),
+    };
+    Error::Store(warning(code, message, &url::shown(at)))
+}
+
+/// Returns what an answer says of itself, with a colon before it, or nothing.
+fn message(body: &mut impl HttpBody) -> String {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        message: String,
+    }
+    let mut bytes = Vec::new();
+    // An error whose text breaks off is still that error.
+    while let Ok(Some(piece)) = body.next() {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return String::new();
+        }
+    }
+    match serde_json::from_slice::<Message>(&bytes) {
+        Ok(Message { message }) if !message.is_empty() => {
+            format!(": {}", message.chars().take(200).collect::<String>())
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The port for HTTP in memory, for tests: servers that answer from a script, and a clock that moves only when somebody
+//! waits.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest};
+
+/// What one request comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scripted {
+    /// An answer. Its body may break off behind the last piece.
+    Answer {
+        /// For example 200.
+        status: u16,
+        /// Names in lower case.
+        headers: Vec<(String, String)>,
+        /// What `next` returns, one after the other.
+        pieces: Vec<Vec<u8>>,
+        /// How the body ends, where it does not end well.
+        broken: Option<HttpFailure>,
+    },
+    /// None.
+    Failure(HttpFailure),
+}
+
+impl Scripted {
+    /// Returns an answer with a body in one piece.
+    pub fn answer(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
+        Scripted::Answer {
+            status,
+            headers: Vec::new(),
+            pieces: vec![body.into()],
+            broken: None,
+        }
+    }
+
+    /// Returns the answer with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Scripted {
+        if let Scripted::Answer { headers, .. } = &mut self {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+}
+
+/// Servers that answer from a script. What is `pub` is there for tests to look at.
+#[derive(Debug, Default)]
+pub struct MemoryHttp {
+    /// What each URL answers: the first entry, until only one is left, which stays.
+    pub script: RefCell<BTreeMap<String, VecDeque<Scripted>>>,
+    /// What was asked, in order.
+    pub sent: RefCell<Vec<HttpRequest>>,
+    /// How long somebody waited, in milliseconds, and why.
+    pub waits: RefCell<Vec<(u64, String)>>,
+    /// In milliseconds since 1970.
+    pub now: Cell<u64>,
+    /// What every request takes, in milliseconds.
+    pub takes_ms: Cell<u64>,
+}
+
+impl MemoryHttp {
+    /// Adds what a URL answers next.
+    pub fn on(&self, url: &str, scripted: Scripted) {
+        let mut script = self.script.borrow_mut();
+        script.entry(url.to_owned()).or_default().push_back(scripted);
+    }
+
+    /// Adds what a URL answers next, as JSON.
+    pub fn json(&self, url: &str, value: &serde_json::Value) {
+        self.on(url, Scripted::answer(200, value.to_string()));
+    }
+
+    /// Returns the URLs that were asked, in order.
+    pub fn urls(&self) -> Vec<String> {
+        let sent = self.sent.borrow();
+        sent.iter().map(|request| request.url.clone()).collect()
+    }
+}
+
+/// The rest of a scripted body.
+#[derive(Debug)]
+pub struct MemoryBody {
+    pieces: VecDeque<Vec<u8>>,
+    broken: Option<HttpFailure>,
+}
+
+impl HttpBody for MemoryBody {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, HttpFailure> {
+        match (self.pieces.pop_front(), self.broken.take()) {
+            (Some(piece), broken) => {
+                self.broken = broken;
+                Ok(Some(piece))
+            }
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl Http for MemoryHttp {
+    type Body = MemoryBody;
+
+    fn send(&self, request: &HttpRequest) -> Result<HttpAnswer<MemoryBody>, HttpFailure> {
+        self.sent.borrow_mut().push(request.clone());
+        self.now.set(self.now.get() + self.takes_ms.get());
+        let mut script = self.script.borrow_mut();
+        let scripted = match script.get_mut(&request.url) {
+            None => Some(Scripted::answer(404, r#"{"message":"not in the script"}"#)),
+            Some(queue) if queue.len() > 1 => queue.pop_front(),
+            Some(queue) => queue.front().cloned(),
+        };
+        match scripted {
+            Some(Scripted::Answer {
+                status,
+                headers,
+                pieces,
+                broken,
+            }) => Ok(HttpAnswer {
+                status,
+                headers,
+                body: MemoryBody {
+                    pieces: pieces.into(),
+                    broken,
+                },
+            }),
+            Some(Scripted::Failure(failure)) => Err(failure),
+            None => Err(HttpFailure::Final("nothing is in the script".to_owned())),
+        }
+    }
+
+    fn wait(&self, ms: u64, why: &str) {
+        self.now.set(self.now.get() + ms);
+        self.waits.borrow_mut().push((ms, why.to_owned()));
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.now.get()
+    }
+
+    fn random(&self) -> u64 {
+        self.sent.borrow().len() as u64
+    }
+}

@@ -1,0 +1,220 @@
+//! How CircleCI is reached: what the component is told of it, and what it is not.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+
+use crate::bindings::{CircleciSource, ToldNumber};
+use crate::error::Error;
+use crate::grants::{Egress, Origin, Policy};
+use crate::http::{HttpClient, HttpOptions};
+
+/// CircleCI itself.
+pub const CLOUD: &str = "https://circleci.com";
+
+/// Which CircleCI is asked, and how.
+#[derive(Clone)]
+pub struct CircleCi {
+    /// The origin of the API, for example `https://circleci.com`.
+    pub base_url: String,
+    /// Other hosts that artifacts are on, each as `HOST`, `HOST:PORT` or an origin. A CircleCI Server may have one;
+    /// CircleCI's own are known.
+    pub artifact_hosts: Vec<String>,
+    /// The token. It is added to requests for the API and for artifacts, and never reaches the component.
+    pub token: Option<String>,
+    /// Where the token is from, for messages: the name of a variable.
+    pub token_variable: String,
+    /// Certificates, proxies and time limits. Whether plain text is allowed is decided by the base URL.
+    pub http: HttpOptions,
+    /// For how long one request is tried.
+    pub time_budget: Duration,
+}
+
+impl Default for CircleCi {
+    fn default() -> CircleCi {
+        CircleCi {
+            base_url: CLOUD.to_owned(),
+            artifact_hosts: Vec::new(),
+            token: None,
+            token_variable: "CIRCLE_TOKEN".to_owned(),
+            http: HttpOptions::default(),
+            time_budget: Duration::from_secs(120),
+        }
+    }
+}
+
+impl fmt::Debug for CircleCi {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CircleCi")
+            .field("base_url", &self.base_url)
+            .field("artifact_hosts", &self.artifact_hosts)
+            .field("token", &self.token.as_ref().map(|_| "(hidden)"))
+            .field("token_variable", &self.token_variable)
+            .field("http", &self.http)
+            .field("time_budget", &self.time_budget)
+            .finish()
+    }
+}
+
+impl CircleCi {
+    /// Returns what a scope needs to look among the artifacts of a project, by its slug. With a number, that is the
+    /// latest build, whatever the API says.
+    pub fn source(&self, project: &str, told: Option<ToldNumber>) -> CircleciSource {
+        CircleciSource {
+            base_url: self.base_url.trim_end_matches('/').to_owned(),
+            project: project.to_owned(),
+            patience_ms: self.time_budget.as_millis() as u64,
+            token_variable: self.token_variable.clone(),
+            has_token: self.token.is_some(),
+            told,
+        }
+    }
+
+    /// Returns the servers that the component may ask, for people.
+    pub fn servers(&self) -> Result<Vec<String>, Error> {
+        Ok(self.policy()?.shown())
+    }
+
+    fn policy(&self) -> Result<Policy, Error> {
+        let api = origin(&self.base_url)
+            .ok_or_else(|| self.wrong("it is not an origin such as https://circleci.com"))?;
+        if !self.base_url.starts_with("https:") && !api.is_loopback() {
+            return Err(self.wrong("it would be asked without TLS, and so without the token"));
+        }
+        let artifacts = self.artifact_hosts.iter().map(|host| {
+            let scheme = if api.is_loopback() { "http" } else { "https" };
+            let url = match host.contains("://") {
+                true => host.clone(),
+                false => format!("{scheme}://{host}"),
+            };
+            origin(&url).ok_or_else(|| self.wrong(&format!("the artifact host {host} is not one")))
+        });
+        let artifacts = artifacts.collect::<Result<_, _>>()?;
+        Ok(Policy::new(api, artifacts))
+    }
+
+    fn wrong(&self, reason: &str) -> Error {
+        Error::CircleCi {
+            base_url: self.base_url.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Makes the client, and the gate that it is behind.
+    pub(crate) fn egress(&self) -> Result<Egress, Error> {
+        let policy = self.policy()?;
+        let options = HttpOptions {
+            allow_http: self.base_url.starts_with("http:"),
+            ..self.http.clone()
+        };
+        let checked = policy.clone();
+        let client = HttpClient::new(&options, Arc::new(move |address| checked.check_address(address)))
+            .map_err(|failure| self.wrong(&failure.to_string()))?;
+        let token = self.token.as_ref().map(|token| {
+            let mut value = HeaderValue::from_str(token.trim()).map_err(|_| {
+                self.wrong(&format!(
+                    "the token in {} has characters that no token has",
+                    self.token_variable
+                ))
+            })?;
+            value.set_sensitive(true);
+            Ok::<_, Error>(value)
+        });
+        Ok(Egress {
+            policy,
+            client,
+            token: token.transpose()?,
+        })
+    }
+}
+
+/// Returns the origin of a URL that has nothing behind it.
+fn origin(url: &str) -> Option<Origin> {
+    let url: Uri = url.trim_end_matches('/').parse().ok()?;
+    let plain = matches!(url.path(), "" | "/") && url.query().is_none();
+    if plain { Origin::of(&url) } else { None }
+}
+
+/// Returns the one path that sets a project's variables.
+pub(crate) fn variables_path(project: &str) -> String {
+    // As the component writes a slug: three names, escaped.
+    let parts: Vec<String> = project.split('/').map(escaped).collect();
+    let parts = match parts.split_first() {
+        Some((host, rest)) if host == "github" => [&["gh".to_owned()], rest].concat(),
+        Some((host, rest)) if host == "bitbucket" => [&["bb".to_owned()], rest].concat(),
+        _ => parts,
+    };
+    format!("/api/v2/project/{}/envvar", parts.join("/"))
+}
+
+fn escaped(name: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let circleci = CircleCi {
+            token: Some("hunter2".to_owned()),
+            ..CircleCi::default()
+        };
+        assert!(!format!("{circleci:?}").contains("hunter2"));
+        assert!(!format!("{:?}", circleci.egress().unwrap()).contains("hunter2"));
+        assert!(!format!("{:?}", circleci.source("gh/a/b", None)).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_base_url_is_an_origin_with_tls() {
+        for wrong in [
+            "",
+            "circleci.com",
+            "http://ci.acme.example",
+            "https://a/b",
+            "https://u@a",
+            "ftp://a",
+            "https://a?b",
+        ] {
+            let circleci = CircleCi {
+                base_url: wrong.to_owned(),
+                ..CircleCi::default()
+            };
+            assert!(circleci.servers().is_err(), "{wrong}");
+        }
+        let server = CircleCi {
+            base_url: "https://ci.acme.example/".to_owned(),
+            artifact_hosts: vec!["files.acme.example:8443".to_owned()],
+            ..CircleCi::default()
+        };
+        assert_eq!(
+            server.servers().unwrap(),
+            ["https://ci.acme.example", "https://files.acme.example:8443"]
+        );
+        assert_eq!(
+            CircleCi::default().servers().unwrap(),
+            ["https://circleci.com", "https://*.circle-artifacts.com"]
+        );
+    }
+
+    #[test]
+    fn a_slug_has_one_path() {
+        assert_eq!(
+            variables_path("github/a b/c"),
+            "/api/v2/project/gh/a%20b/c/envvar"
+        );
+        assert_eq!(
+            variables_path("circleci/1/2"),
+            "/api/v2/project/circleci/1/2/envvar"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! The import `waiting`: patience that the user hears of, and can end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Grants;
+use crate::bindings::waiting::Host;
+
+/// As the WIT says.
+const WAIT_MS_MAX: u64 = 600_000;
+/// How long an interruption takes at most.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Hears that a run waits for a server: for how long, and why, in a few words. Several threads call at once.
+#[derive(Clone)]
+pub struct OnWait(Arc<dyn Fn(Duration, &str) + Send + Sync>);
+
+impl OnWait {
+    /// Calls this at the beginning of every wait.
+    pub fn new(hear: impl Fn(Duration, &str) + Send + Sync + 'static) -> OnWait {
+        OnWait(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for OnWait {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnWait")
+    }
+}
+
+impl Host for Grants {
+    fn wait(&mut self, ms: u64, why: String) -> wasmtime::Result<()> {
+        let time = Duration::from_millis(ms.min(WAIT_MS_MAX));
+        if let Some(OnWait(hear)) = &self.on_wait {
+            hear(time, &crate::problem::escaped(&why));
+        }
+        let end = Instant::now() + time;
+        loop {
+            self.watch.check()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            thread::sleep(left.min(TICK));
+        }
+    }
+}
