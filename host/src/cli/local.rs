@@ -32,7 +32,10 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         branch: args.branch.clone(),
         ..Overrides::default()
     })?;
-    let name = found.project.clone().unwrap_or_else(|| "local/project".to_owned());
+    let name = found
+        .project
+        .clone()
+        .unwrap_or_else(|| "local/project".to_owned());
     let (project, git_url) = project(&name);
     let pipeline = Pipeline {
         branch: found.branch.filter(|_| args.tag.is_none()),
@@ -138,13 +141,22 @@ fn variables(args: &Local) -> Result<Vec<(String, String)>, Failure> {
 fn project(name: &str) -> (String, String) {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
-        ["gh", owner, repository] => (name.to_owned(), format!("https://github.com/{owner}/{repository}")),
-        ["bb", owner, repository] => (name.to_owned(), format!("https://bitbucket.org/{owner}/{repository}")),
+        ["gh", owner, repository] => (
+            name.to_owned(),
+            format!("https://github.com/{owner}/{repository}"),
+        ),
+        ["bb", owner, repository] => (
+            name.to_owned(),
+            format!("https://bitbucket.org/{owner}/{repository}"),
+        ),
         [.., owner, repository] => (
             format!("circleci/{owner}/{repository}"),
             format!("https://localhost/{owner}/{repository}"),
         ),
-        _ => (format!("circleci/local/{name}"), format!("https://localhost/local/{name}")),
+        _ => (
+            format!("circleci/local/{name}"),
+            format!("https://localhost/local/{name}"),
+        ),
     }
 }
 
@@ -188,7 +200,10 @@ fn talk(occurrence: Occurrence<'_>) {
                 (index, total) => format!(", node {index} of {total}"),
             };
             let name = escaped(&job.name);
-            say(&format!("\n-- job {name} ({number}{which}) in {}", directory.display()));
+            say(&format!(
+                "\n-- job {name} ({number}{which}) in {}",
+                directory.display()
+            ));
         }
         Occurrence::Step(step) => say(&format!("-- {}: {}", step.action.kind(), escaped(&step.name))),
         Occurrence::Output(bytes) => {
@@ -272,7 +287,8 @@ fn print_outcome(outcome: &Outcome, pipeline: &Pipeline, format: Format) {
                     rows.push(vec![
                         escaped(&workflow.name),
                         escaped(&job.name),
-                        job.number.map_or_else(|| "-".to_owned(), |number| number.to_string()),
+                        job.number
+                            .map_or_else(|| "-".to_owned(), |number| number.to_string()),
                         job.ending.name().to_owned(),
                     ]);
                 }

@@ -108,10 +108,9 @@ impl Keys<'_> {
     fn only(&self, step: &str, allowed: &[&str]) -> Result<(), LocalError> {
         for (key, _) in self.arguments.entries(self.place)? {
             if !allowed.contains(&key.as_str()) && key != "name" && key != "when" {
-                return Err(self.place.wrong(format!(
-                    "{step} has no key {key}; it has {}",
-                    allowed.join(", ")
-                )));
+                return Err(self
+                    .place
+                    .wrong(format!("{step} has no key {key}; it has {}", allowed.join(", "))));
             }
         }
         Ok(())
@@ -145,13 +144,19 @@ fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
         None => false,
         Some(Yaml::Bool(background)) => *background,
         Some(other) => {
-            return Err(place.wrong(format!("background is {}, and a boolean is expected", other.kind())));
+            return Err(place.wrong(format!(
+                "background is {}, and a boolean is expected",
+                other.kind()
+            )));
         }
     };
     let no_output_time_max = match keys.text("no_output_timeout")? {
         None => NO_OUTPUT_TIME_MAX,
-        Some(text) => duration(&text)
-            .ok_or_else(|| place.wrong(format!("no_output_timeout is {text}, and a time such as 20m is expected")))?,
+        Some(text) => duration(&text).ok_or_else(|| {
+            place.wrong(format!(
+                "no_output_timeout is {text}, and a time such as 20m is expected"
+            ))
+        })?,
     };
     Ok(Step {
         name: match keys.text("name")? {
@@ -184,10 +189,7 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 /// Returns the variables of an executor, a job or a step: a map, or a list of maps.
-pub(crate) fn environment(
-    value: Option<&Yaml>,
-    place: &Place,
-) -> Result<Vec<(String, String)>, LocalError> {
+pub(crate) fn environment(value: Option<&Yaml>, place: &Place) -> Result<Vec<(String, String)>, LocalError> {
     let mut variables = Vec::new();
     let maps = match value {
         None => return Ok(variables),
@@ -225,8 +227,17 @@ mod tests {
 
     #[test]
     fn artifacts_of_a_failed_job_are_kept() {
-        assert_eq!(stepped("store_artifacts", "{path: a}").unwrap().unwrap().when, When::Always);
-        assert_eq!(stepped("run", "{command: a, when: on_fail}").unwrap().unwrap().when, When::OnFail);
+        assert_eq!(
+            stepped("store_artifacts", "{path: a}").unwrap().unwrap().when,
+            When::Always
+        );
+        assert_eq!(
+            stepped("run", "{command: a, when: on_fail}")
+                .unwrap()
+                .unwrap()
+                .when,
+            When::OnFail
+        );
     }
 
     #[test]
@@ -236,10 +247,18 @@ mod tests {
             ("run", "{name: a}", "command is missing"),
             ("run", "{command: a, when: never}", "when is never"),
             ("run", "{command: a, no_output_timeout: 20}", "a time such as 20m"),
-            ("run", "{command: a, environment: {a-b: c}}", "cannot be the name of a variable"),
+            (
+                "run",
+                "{command: a, environment: {a-b: c}}",
+                "cannot be the name of a variable",
+            ),
             ("attach_workspace", "{}", "at is missing"),
             ("persist_to_workspace", "{root: .}", "paths is missing"),
-            ("store_artifacts", "{path: a, prefix: b}", "store_artifacts has no key prefix"),
+            (
+                "store_artifacts",
+                "{path: a, prefix: b}",
+                "store_artifacts has no key prefix",
+            ),
         ] {
             let error = stepped(name, arguments).unwrap_err();
             assert!(error.contains(says), "{error}");

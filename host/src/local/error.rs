@@ -113,7 +113,10 @@ pub enum LocalError {
 
 impl LocalError {
     /// Returns a closure for `map_err`: what was being done, on which path.
-    pub(crate) fn files(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> LocalError {
+    pub(crate) fn files(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> LocalError {
         let path = path.into();
         move |source| LocalError::Files { what, path, source }
     }

@@ -55,7 +55,10 @@ pub(crate) fn expand(
     let executor = executor(config, pipeline, job.namespace, &body, place)?;
     let either = |key: &str| body.get(key).or_else(|| executor.get(key));
     let mut environment = docker_environment(either("docker"), place)?;
-    environment.extend(actions::environment(executor.get("environment"), &place.within("executor"))?);
+    environment.extend(actions::environment(
+        executor.get("environment"),
+        &place.within("executor"),
+    )?);
     environment.extend(actions::environment(
         body.get("environment"),
         &place.within("environment"),
@@ -66,7 +69,9 @@ pub(crate) fn expand(
         expanded: Vec::new(),
     };
     steps.add(&call.before, config, &place.within("pre-steps"))?;
-    let own = body.get("steps").ok_or_else(|| place.wrong("the job has no steps"))?;
+    let own = body
+        .get("steps")
+        .ok_or_else(|| place.wrong("the job has no steps"))?;
     steps.add(own, job.namespace, place)?;
     steps.add(&call.after, config, &place.within("post-steps"))?;
     Ok(JobKind::Build(Box::new(Build {
@@ -76,7 +81,9 @@ pub(crate) fn expand(
             Some(directory) => directory.scalar(place)?,
             None => "~/project".to_owned(),
         },
-        shell: either("shell").map(|shell| shell_text(shell, place)).transpose()?,
+        shell: either("shell")
+            .map(|shell| shell_text(shell, place))
+            .transpose()?,
         parallelism: parallelism(body.get("parallelism"), place)?,
         steps: steps.expanded,
     })))
@@ -168,8 +175,6 @@ fn parallelism(value: Option<&Yaml>, place: &Place) -> Result<u32, LocalError> {
     };
     match u32::try_from(number) {
         Ok(nodes) if nodes >= 1 && number <= PARALLELISM_MAX => Ok(nodes),
-        _ => Err(place.wrong(format!(
-            "parallelism is a number from 1 to {PARALLELISM_MAX}"
-        ))),
+        _ => Err(place.wrong(format!("parallelism is a number from 1 to {PARALLELISM_MAX}"))),
     }
 }

@@ -60,7 +60,9 @@ pub(crate) fn holds(condition: &Yaml, place: &Place) -> Result<bool, LocalError>
             let text = |key: &str| {
                 let value = operand.get(key);
                 value
-                    .ok_or_else(|| place.wrong(format!("matches needs pattern and value, and {key} is missing")))?
+                    .ok_or_else(|| {
+                        place.wrong(format!("matches needs pattern and value, and {key} is missing"))
+                    })?
                     .scalar(place)
             };
             pattern::matches(&text("pattern")?, &text("value")?, place)

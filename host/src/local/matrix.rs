@@ -23,9 +23,7 @@ pub(crate) fn combinations(matrix: &Yaml, place: &Place) -> Result<Vec<Combinati
     for (name, values) in parameters.entries(place)? {
         let values = values.items(&place.within(name))?;
         if values.is_empty() || all.len().saturating_mul(values.len()) > COMBINATIONS_MAX {
-            return Err(place.wrong(format!(
-                "a matrix has from 1 to {COMBINATIONS_MAX} combinations"
-            )));
+            return Err(place.wrong(format!("a matrix has from 1 to {COMBINATIONS_MAX} combinations")));
         }
         all = all
             .iter()

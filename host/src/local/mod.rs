@@ -64,7 +64,9 @@ pub fn plan(config: Config<'_>, pipeline: &Pipeline, selection: &Selection) -> R
         return Err(place.wrong("the version of the config must be 2.1"));
     }
     if body.get("setup") == Some(&Yaml::Bool(true)) {
-        return Err(place.unsupported("a config with setup: true is continued by another one, and that does not run here"));
+        return Err(place.unsupported(
+            "a config with setup: true is continued by another one, and that does not run here",
+        ));
     }
     let values = PipelineValues::bind(pipeline, &body, &place)?;
     let config = Namespace::config(body, place.clone(), &values, config.orbs)?;
@@ -80,7 +82,11 @@ pub fn plan(config: Config<'_>, pipeline: &Pipeline, selection: &Selection) -> R
     };
     let mut planned = Vec::new();
     let mut names = Vec::new();
-    for (name, body) in bodies.entries(&place)?.iter().filter(|(name, _)| name != "version") {
+    for (name, body) in bodies
+        .entries(&place)?
+        .iter()
+        .filter(|(name, _)| name != "version")
+    {
         names.push(name.as_str());
         if selection.workflow.as_ref().is_some_and(|wanted| wanted != name) {
             continue;

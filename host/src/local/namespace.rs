@@ -146,7 +146,9 @@ impl Namespace {
     }
 
     fn orb(&self, name: &str) -> Option<&Namespace> {
-        self.orbs.iter().find(|orb| orb.path.last().is_some_and(|it| it == name))
+        self.orbs
+            .iter()
+            .find(|orb| orb.path.last().is_some_and(|it| it == name))
     }
 
     /// Returns a name that means everywhere what `name` means here: `@ORB/ORB:NAME`. What is no name of a section stays:
@@ -160,7 +162,12 @@ impl Namespace {
                 let path: Vec<&str> = self.path.iter().map(String::as_str).chain([orb]).collect();
                 format!("@{}:{plain}", path.join("/"))
             }
-            None if self.body.get(section.key()).and_then(|all| all.get(name)).is_some() => {
+            None if self
+                .body
+                .get(section.key())
+                .and_then(|all| all.get(name))
+                .is_some() =>
+            {
                 format!("@{}:{name}", self.path.join("/"))
             }
             None => name.to_owned(),
@@ -225,7 +232,10 @@ impl Namespace {
         let declared = callee.body.get("parameters").unwrap_or(&Yaml::Null);
         let mut carried = Vec::new();
         for (name, declaration) in declared.entries(place)? {
-            let parameter_type = declaration.get("type").and_then(Yaml::as_text).unwrap_or_default();
+            let parameter_type = declaration
+                .get("type")
+                .and_then(Yaml::as_text)
+                .unwrap_or_default();
             let argument = arguments.iter().find(|(given, _)| given == name);
             let value = match (argument, declaration.get("default")) {
                 (Some((_, argument)), _) => self.carried(parameter_type, argument),
@@ -241,11 +251,7 @@ impl Namespace {
 }
 
 /// Finds the orb that a config names as in the registry.
-fn by_reference(
-    reference: &str,
-    sources: &[OrbSource],
-    place: &Place,
-) -> Result<(Yaml, Place), LocalError> {
+fn by_reference(reference: &str, sources: &[OrbSource], place: &Place) -> Result<(Yaml, Place), LocalError> {
     let name = reference.split('@').next().unwrap_or_default();
     let Some(source) = sources.iter().find(|source| source.name == name) else {
         return Err(place.unsupported(format!(

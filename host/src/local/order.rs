@@ -18,10 +18,7 @@ pub(crate) fn ordered(mut waiting: Vec<Job>, place: &Place) -> Result<Vec<Job>, 
         };
         let Some(next) = waiting.iter().position(is_ready) else {
             let names: Vec<&str> = waiting.iter().map(|job| job.name.as_str()).collect();
-            return Err(place.wrong(format!(
-                "these jobs wait for one another: {}",
-                names.join(", ")
-            )));
+            return Err(place.wrong(format!("these jobs wait for one another: {}", names.join(", "))));
         };
         ordered.push(waiting.remove(next));
     }

@@ -41,7 +41,10 @@ pub(crate) fn bind(
 
 /// Returns the value as its type has it.
 fn checked(name: &str, declaration: &Yaml, value: &Yaml, place: &Place) -> Result<Yaml, LocalError> {
-    let declared_type = declaration.get("type").and_then(Yaml::as_text).unwrap_or_default();
+    let declared_type = declaration
+        .get("type")
+        .and_then(Yaml::as_text)
+        .unwrap_or_default();
     let wrong = |expected: &str| {
         Err(place.wrong(format!(
             "the argument {name} is {}, and {expected} is expected",
@@ -121,12 +124,20 @@ mod tests {
             ("{a: {type: string}}", "{a: 1}", "a text (in quotes"),
             ("{a: {type: boolean}}", "{a: maybe}", "a boolean is expected"),
             ("{a: {type: integer}}", "{a: '1'}", "an integer is expected"),
-            ("{a: {type: enum, enum: [x, y]}}", "{a: z}", "one of these is expected: x, y"),
+            (
+                "{a: {type: enum, enum: [x, y]}}",
+                "{a: z}",
+                "one of these is expected: x, y",
+            ),
             ("{a: {type: env_var_name}}", "{a: 1X}", "the name of a variable"),
             ("{a: {type: steps}}", "{a: run}", "a list of steps"),
             ("{a: {type: text}}", "{a: b}", "the type \"text\""),
             ("{a: {type: string}}", "{}", "a is missing"),
-            ("{a: {type: string}}", "{b: x, a: x}", "only these are declared: a"),
+            (
+                "{a: {type: string}}",
+                "{b: x, a: x}",
+                "only these are declared: a",
+            ),
         ] {
             let error = bound(declared, argument).unwrap_err();
             assert!(error.contains(says) && error.ends_with(": config.yml"), "{error}");

@@ -24,9 +24,7 @@ pub(crate) fn matches(pattern: &str, text: &str, place: &Place) -> Result<bool, 
 /// Returns whether a filter's `only` or `ignore` names a branch or a tag: a name, or a pattern between slashes.
 pub(crate) fn names(filters: &[String], name: &str, place: &Place) -> Result<bool, LocalError> {
     for filter in filters {
-        let pattern = filter
-            .strip_prefix('/')
-            .and_then(|rest| rest.strip_suffix('/'));
+        let pattern = filter.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         let named = match pattern {
             Some(pattern) => matches(pattern, name, place)?,
             None => filter == name,

@@ -94,10 +94,7 @@ impl<'a> PipelineValues<'a> {
             (name.clone(), value)
         });
         let parameters = parameters::bind(declared, &arguments.collect::<Vec<_>>(), &place)?;
-        Ok(PipelineValues {
-            pipeline,
-            parameters,
-        })
+        Ok(PipelineValues { pipeline, parameters })
     }
 
     /// Returns the value of `<< pipeline.NAME >>`. In orbs the parameters of the pipeline are out of scope, as CircleCI

@@ -35,7 +35,9 @@ impl<'a> Steps<'a> {
         depth: usize,
     ) -> Result<(), LocalError> {
         if depth > COMMAND_DEPTH_MAX {
-            return Err(place.wrong(format!("commands call commands more than {COMMAND_DEPTH_MAX} deep")));
+            return Err(place.wrong(format!(
+                "commands call commands more than {COMMAND_DEPTH_MAX} deep"
+            )));
         }
         for (at, step) in steps.items(place)?.iter().enumerate() {
             let (name, arguments) = match step {
@@ -75,7 +77,9 @@ impl<'a> Steps<'a> {
                 let condition = arguments
                     .get("condition")
                     .ok_or_else(|| place.wrong("condition is missing"))?;
-                let steps = arguments.get("steps").ok_or_else(|| place.wrong("steps is missing"))?;
+                let steps = arguments
+                    .get("steps")
+                    .ok_or_else(|| place.wrong("steps is missing"))?;
                 if logic::holds(condition, place)? == (name == "when") {
                     self.add_at(steps, from, place, depth + 1)?;
                 }

@@ -122,16 +122,15 @@ mod tests {
             arguments: vec![("level".to_owned(), "3".to_owned())],
             ..Pipeline::default()
         };
-        let config = Yaml::parse(
-            "parameters: {level: {type: integer, default: 1}}",
-            "config.yml",
-        )
-        .unwrap();
+        let config = Yaml::parse("parameters: {level: {type: integer, default: 1}}", "config.yml").unwrap();
         let values = PipelineValues::bind(&pipeline, &config, &place).unwrap();
         let parameters = [
             ("to".to_owned(), Yaml::Text("you".to_owned())),
             ("flag".to_owned(), Yaml::Bool(false)),
-            ("all".to_owned(), Yaml::List(vec![Yaml::Text("checkout".to_owned())])),
+            (
+                "all".to_owned(),
+                Yaml::List(vec![Yaml::Text("checkout".to_owned())]),
+            ),
         ];
         let scope = Scope {
             pipeline: &values,
@@ -147,15 +146,27 @@ mod tests {
     #[test]
     fn references_are_filled_in() {
         let text = |text: &str| Ok(Yaml::Text(text.to_owned()));
-        assert_eq!(filled("to <<parameters.to>> and << parameters.to >>", false), text("to you and you"));
-        assert_eq!(filled("p-<< pipeline.number >>-<< pipeline.git.branch >>", true), text("p-7-main"));
-        assert_eq!(filled("cat \\<<END << parameters.flag >>", false), text("cat <<END false"));
+        assert_eq!(
+            filled("to <<parameters.to>> and << parameters.to >>", false),
+            text("to you and you")
+        );
+        assert_eq!(
+            filled("p-<< pipeline.number >>-<< pipeline.git.branch >>", true),
+            text("p-7-main")
+        );
+        assert_eq!(
+            filled("cat \\<<END << parameters.flag >>", false),
+            text("cat <<END false")
+        );
     }
 
     #[test]
     fn a_reference_alone_keeps_its_kind() {
         assert_eq!(filled(" << parameters.flag >> ", false), Ok(Yaml::Bool(false)));
-        assert_eq!(filled("<< pipeline.parameters.level >>", false), Ok(Yaml::Integer(3)));
+        assert_eq!(
+            filled("<< pipeline.parameters.level >>", false),
+            Ok(Yaml::Integer(3))
+        );
         assert!(matches!(filled("<< parameters.all >>", false), Ok(Yaml::List(_))));
     }
 
@@ -163,7 +174,11 @@ mod tests {
     fn what_is_not_declared_is_an_error() {
         for (text, in_orb, says) in [
             ("<< parameters.no >>", false, "parameters.no is used"),
-            ("<< pipeline.parameters.no >>", false, "pipeline.parameters.no is used"),
+            (
+                "<< pipeline.parameters.no >>",
+                false,
+                "pipeline.parameters.no is used",
+            ),
             ("<< pipeline.parameters.level >>", true, "out of scope"),
             ("<< pipeline.schedule.name >>", false, "has no value here"),
             ("<< matrix.a >>", false, "neither a value of the pipeline"),

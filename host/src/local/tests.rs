@@ -2,7 +2,12 @@
 
 use super::*;
 
-fn planned_of(text: &str, pipeline: &Pipeline, selection: &Selection, orbs: &[OrbSource]) -> Result<Plan, String> {
+fn planned_of(
+    text: &str,
+    pipeline: &Pipeline,
+    selection: &Selection,
+    orbs: &[OrbSource],
+) -> Result<Plan, String> {
     let config = Config {
         file: "config.yml",
         text,
@@ -32,8 +37,14 @@ fn jobs(plan: &Plan) -> Vec<&str> {
 
 /// Returns the commands of a job.
 fn commands(plan: &Plan, name: &str) -> Vec<String> {
-    let job = plan.workflows.iter().flat_map(|it| &it.jobs).find(|job| job.name == name);
-    let JobKind::Build(build) = &job.unwrap().kind else { panic!("{name}") };
+    let job = plan
+        .workflows
+        .iter()
+        .flat_map(|it| &it.jobs)
+        .find(|job| job.name == name);
+    let JobKind::Build(build) = &job.unwrap().kind else {
+        panic!("{name}")
+    };
     let run = |step: &Step| match &step.action {
         Action::Run(run) => Some(run.command.clone()),
         _ => None,
@@ -75,9 +86,19 @@ workflows: {w: {jobs: [j]}}";
         commands(&plan, "j"),
         ["echo from outer", "loud", "echo from outer", "quiet", "echo last"]
     );
-    let JobKind::Build(build) = &plan.workflows[0].jobs[0].kind else { panic!() };
+    let JobKind::Build(build) = &plan.workflows[0].jobs[0].kind else {
+        panic!()
+    };
     assert_eq!(build.executor, "docker: a:x");
-    let last = |name: &str| build.environment.iter().rfind(|(key, _)| key == name).unwrap().1.clone();
+    let last = |name: &str| {
+        build
+            .environment
+            .iter()
+            .rfind(|(key, _)| key == name)
+            .unwrap()
+            .1
+            .clone()
+    };
     assert_eq!((last("A"), last("B")), ("job".to_owned(), "b".to_owned()));
     assert_eq!(build.steps.last().unwrap().action.kind(), "checkout");
 }
@@ -117,7 +138,13 @@ workflows:
 ";
     let plan = planned_of(text, &on_main(), &Selection::default(), &[orb]).unwrap();
     assert_eq!(commands(&plan, "a"), ["the orb says 7", "the orb says 7"]);
-    let b = ["the config says", "the orb says 7", "the config says", "the orb says 7", "the orb says 7"];
+    let b = [
+        "the config says",
+        "the orb says 7",
+        "the config says",
+        "the orb says 7",
+        "the orb says 7",
+    ];
     assert_eq!(commands(&plan, "b"), b);
     let executors: Vec<&str> = plan.workflows[0]
         .jobs
@@ -193,8 +220,20 @@ workflows:
 "
     );
     let plan = planned(&text).unwrap();
-    assert_eq!(plan.workflows.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["build"]);
-    assert!(plan.notes.iter().any(|note| note.contains("only a schedule starts it")), "{:?}", plan.notes);
+    assert_eq!(
+        plan.workflows
+            .iter()
+            .map(|it| it.name.as_str())
+            .collect::<Vec<_>>(),
+        ["build"]
+    );
+    assert!(
+        plan.notes
+            .iter()
+            .any(|note| note.contains("only a schedule starts it")),
+        "{:?}",
+        plan.notes
+    );
     let pipeline = Pipeline {
         arguments: vec![("action".to_owned(), "deploy".to_owned())],
         ..on_main()
@@ -222,13 +261,18 @@ workflows:
     };
     assert_eq!(only(None, Some("b")), Ok("a b".to_owned()));
     assert_eq!(only(Some("two"), None), Ok("e".to_owned()));
-    assert!(only(Some("three"), None).unwrap_err().contains("there are one, two"));
+    assert!(
+        only(Some("three"), None)
+            .unwrap_err()
+            .contains("there are one, two")
+    );
     assert!(only(Some("two"), Some("a")).unwrap_err().contains("they have e"));
 }
 
 #[test]
 fn jobs_that_a_workflow_calls_twice_are_numbered() {
-    let text = format!("{HEAD}jobs: {{j: {{executor: e, steps: [checkout]}}}}\nworkflows: {{w: {{jobs: [j, j]}}}}");
+    let text =
+        format!("{HEAD}jobs: {{j: {{executor: e, steps: [checkout]}}}}\nworkflows: {{w: {{jobs: [j, j]}}}}");
     assert_eq!(jobs(&planned(&text).unwrap()), ["j-1", "j-2"]);
 }
 
@@ -239,15 +283,32 @@ fn errors_say_where() {
         format!("{HEAD}jobs: {{j: {{executor: e, steps: {steps}}}}}\nworkflows: {{w: {{jobs: [j]}}}}")
     };
     for (text, says) in [
-        (job("[run: a, nothing]"), "there is no command nothing: config.yml: workflows, w, j, step 2 (nothing)"),
-        (job("[run: {name: a}]"), "command is missing: config.yml: workflows, w, j, step 1 (run)"),
+        (
+            job("[run: a, nothing]"),
+            "there is no command nothing: config.yml: workflows, w, j, step 2 (nothing)",
+        ),
+        (
+            job("[run: {name: a}]"),
+            "command is missing: config.yml: workflows, w, j, step 1 (run)",
+        ),
         (job("[run: << parameters.x >>]"), "parameters.x is used"),
         (job("[a/b]"), "there is no command a/b"),
-        (format!("{HEAD}workflows: {{w: {{jobs: [k]}}}}"), "there is no job k: config.yml: workflows, w, k"),
-        (format!("{HEAD}jobs: {{j: {{executor: f, steps: []}}}}\nworkflows: {{w: {{jobs: [j]}}}}"), "there is no executor f"),
-        (format!("{HEAD}jobs: {{j: {{steps: [checkout]}}}}\nworkflows: {{w: {{jobs: [j]}}}}"), "the job has no executor"),
         (
-            format!("{HEAD}jobs: {{j: {{executor: e, steps: []}}}}\nworkflows: {{w: {{jobs: [j: {{requires: [k]}}]}}}}"),
+            format!("{HEAD}workflows: {{w: {{jobs: [k]}}}}"),
+            "there is no job k: config.yml: workflows, w, k",
+        ),
+        (
+            format!("{HEAD}jobs: {{j: {{executor: f, steps: []}}}}\nworkflows: {{w: {{jobs: [j]}}}}"),
+            "there is no executor f",
+        ),
+        (
+            format!("{HEAD}jobs: {{j: {{steps: [checkout]}}}}\nworkflows: {{w: {{jobs: [j]}}}}"),
+            "the job has no executor",
+        ),
+        (
+            format!(
+                "{HEAD}jobs: {{j: {{executor: e, steps: []}}}}\nworkflows: {{w: {{jobs: [j: {{requires: [k]}}]}}}}"
+            ),
             "it requires k, and the workflow has no such job",
         ),
         (
@@ -257,9 +318,14 @@ fn errors_say_where() {
             "these jobs wait for one another: a, b",
         ),
         ("version: 2\njobs: {}".to_owned(), "must be 2.1"),
-        ("version: 2.1\norbs: {x: acme/x@1}\nworkflows: {}".to_owned(), "--orb acme/x=FILE"),
         (
-            format!("{HEAD}commands: {{a: {{steps: [a]}}}}\njobs: {{j: {{executor: e, steps: [a]}}}}\nworkflows: {{w: {{jobs: [j]}}}}"),
+            "version: 2.1\norbs: {x: acme/x@1}\nworkflows: {}".to_owned(),
+            "--orb acme/x=FILE",
+        ),
+        (
+            format!(
+                "{HEAD}commands: {{a: {{steps: [a]}}}}\njobs: {{j: {{executor: e, steps: [a]}}}}\nworkflows: {{w: {{jobs: [j]}}}}"
+            ),
             "more than 32 deep",
         ),
     ] {

@@ -75,8 +75,9 @@ impl Workflows<'_> {
             }
         }
         if body.get("triggers").is_some() {
-            self.notes
-                .push(format!("the workflow {name} does not run: only a schedule starts it"));
+            self.notes.push(format!(
+                "the workflow {name} does not run: only a schedule starts it"
+            ));
             return Ok(None);
         }
         let mut called = Vec::new();
@@ -135,10 +136,7 @@ impl Workflows<'_> {
         place: &Place,
         called: &mut Vec<Called>,
     ) -> Result<(), LocalError> {
-        let entries = options
-            .entries(place)?
-            .iter()
-            .filter(|(key, _)| key != "matrix");
+        let entries = options.entries(place)?.iter().filter(|(key, _)| key != "matrix");
         let options = Yaml::Map(entries.cloned().collect());
         let options = self.scope(combination).fill(&options, place)?;
         let name = match options.get("name") {
@@ -162,11 +160,7 @@ impl Workflows<'_> {
             None => self.pipeline.tag.is_some(),
         };
         called.push(Called {
-            job: Job {
-                name,
-                requires,
-                kind,
-            },
+            job: Job { name, requires, kind },
             alias: alias.to_owned(),
             filtered,
         });
@@ -183,7 +177,9 @@ impl Workflows<'_> {
         let Some(found) = self.config.look_up(self.config, Section::Jobs, job) else {
             let in_group = self.config.get("job-groups").and_then(|all| all.get(job));
             if in_group.is_some() {
-                return Err(place.unsupported(format!("{job} is a group of jobs, and groups do not run here")));
+                return Err(
+                    place.unsupported(format!("{job} is a group of jobs, and groups do not run here"))
+                );
             }
             return Err(place.wrong(format!("there is no job {job}")));
         };
@@ -323,12 +319,7 @@ fn requirement(value: &Yaml, place: &Place) -> Result<Requirement, LocalError> {
             "failed" => meant.push(Status::Failed),
             "canceled" | "unauthorized" => meant.push(Status::Canceled),
             "not_run" => meant.push(Status::NotRun),
-            "terminal" => meant.extend([
-                Status::Success,
-                Status::Failed,
-                Status::Canceled,
-                Status::NotRun,
-            ]),
+            "terminal" => meant.extend([Status::Success, Status::Failed, Status::Canceled, Status::NotRun]),
             other => {
                 return Err(place.wrong(format!(
                     "{other} is no end of a job: there are success, failed, canceled, unauthorized, not_run and terminal"
@@ -336,8 +327,5 @@ fn requirement(value: &Yaml, place: &Place) -> Result<Requirement, LocalError> {
             }
         }
     }
-    Ok(Requirement {
-        job,
-        statuses: meant,
-    })
+    Ok(Requirement { job, statuses: meant })
 }

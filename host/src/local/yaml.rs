@@ -46,7 +46,10 @@ impl Yaml {
     /// Returns the value of a key; nothing where this is no map, or has no such key.
     pub(crate) fn get(&self, key: &str) -> Option<&Yaml> {
         match self {
-            Yaml::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Yaml::Map(entries) => entries
+                .iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
             _ => None,
         }
     }

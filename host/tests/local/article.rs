@@ -84,7 +84,10 @@ fn one_workflow_deploys_exactly_what_it_built() {
     );
     // On another branch the filter leaves the deployment out.
     let ran = laptop.local(ONE_WORKFLOW, &["--branch", "feature"]).succeeds();
-    assert_eq!(ran.statuses().into_iter().collect::<Vec<_>>(), [("build", "success")]);
+    assert_eq!(
+        ran.statuses().into_iter().collect::<Vec<_>>(),
+        [("build", "success")]
+    );
 }
 
 #[test]
@@ -95,17 +98,24 @@ fn a_build_that_fails_is_not_deployed() {
         ran.statuses().into_iter().collect::<Vec<_>>(),
         [("build", "failed"), ("deploy", "not_run")]
     );
-    ran.tells("the build is broken").tells("build failed after").tells("exit code 7");
+    ran.tells("the build is broken")
+        .tells("build failed after")
+        .tells("exit code 7");
 }
 
 #[test]
 fn a_second_workflow_deploys_what_the_first_one_built() {
     let laptop = Laptop::new();
     let config = inlined(TWO_WORKFLOWS);
-    let first = laptop.local(&config, &["--workflow", "build-deploy-dev"]).succeeds();
+    let first = laptop
+        .local(&config, &["--workflow", "build-deploy-dev"])
+        .succeeds();
     let built = first.home("build", "build_artifacts");
     assert_same(&built, &first.home("deploy-dev", "build_artifacts"));
-    assert_eq!(laptop.variable("LATEST_BUILD_NUM"), Some(first.number("build").to_string()));
+    assert_eq!(
+        laptop.variable("LATEST_BUILD_NUM"),
+        Some(first.number("build").to_string())
+    );
     let kept = crate::trees::tree(&built);
 
     // A build that fails, and a deployment, have higher numbers, and change nothing of it.
@@ -115,18 +125,35 @@ fn a_second_workflow_deploys_what_the_first_one_built() {
         .ends(1);
     assert_eq!(broken.statuses()["deploy-dev"], "not_run");
     assert!(broken.number("build") > first.number("deploy-dev"));
-    assert_eq!(laptop.variable("LATEST_BUILD_NUM"), Some(first.number("build").to_string()));
+    assert_eq!(
+        laptop.variable("LATEST_BUILD_NUM"),
+        Some(first.number("build").to_string())
+    );
     for _ in 0..2 {
         let second = laptop.local(&config, &["--workflow", "deploy-prod"]).succeeds();
-        assert_eq!(crate::trees::tree(&second.home("deploy-prod", "build_artifacts")), kept);
-        assert_eq!(second.read("deploy-prod", "deployed.txt"), "deploying to prod: this is version 1\n");
+        assert_eq!(
+            crate::trees::tree(&second.home("deploy-prod", "build_artifacts")),
+            kept
+        );
+        assert_eq!(
+            second.read("deploy-prod", "deployed.txt"),
+            "deploying to prod: this is version 1\n"
+        );
     }
 
     // The next build that succeeds is the latest.
-    let third = laptop.local(&config, &["--workflow", "build-deploy-dev"]).succeeds();
-    assert_eq!(laptop.variable("LATEST_BUILD_NUM"), Some(third.number("build").to_string()));
+    let third = laptop
+        .local(&config, &["--workflow", "build-deploy-dev"])
+        .succeeds();
+    assert_eq!(
+        laptop.variable("LATEST_BUILD_NUM"),
+        Some(third.number("build").to_string())
+    );
     let last = laptop.local(&config, &["--workflow", "deploy-prod"]).succeeds();
-    assert_eq!(last.read("deploy-prod", "deployed.txt"), "deploying to prod: this is version 2\n");
+    assert_eq!(
+        last.read("deploy-prod", "deployed.txt"),
+        "deploying to prod: this is version 2\n"
+    );
 }
 
 /// CircleCI keeps no permission bits of plain artifacts, so the script is run by its shell.
@@ -134,7 +161,10 @@ fn a_second_workflow_deploys_what_the_first_one_built() {
 fn plain_artifacts_arrive_under_their_paths() {
     let laptop = Laptop::new();
     let plain = TWO_WORKFLOWS
-        .replace("- baton/persist: {paths: build_artifacts}", "- store_artifacts: {path: build_artifacts}")
+        .replace(
+            "- baton/persist: {paths: build_artifacts}",
+            "- store_artifacts: {path: build_artifacts}",
+        )
         .replace("shop/deploy.sh dev", "sh build_artifacts/bin/app")
         .replace("shop/deploy.sh prod", "sh build_artifacts/bin/app");
     let ran = laptop

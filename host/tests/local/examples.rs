@@ -12,7 +12,10 @@ const PROJECT: &str = "project/build_artifacts";
 fn with_directory(laptop: &Laptop, name: &str) -> String {
     let store = laptop.path("bucket");
     let text = example(name);
-    assert!(text.contains("s3://acme-builds/shop"), "{name} has no bucket any more: {text}");
+    assert!(
+        text.contains("s3://acme-builds/shop"),
+        "{name} has no bucket any more: {text}"
+    );
     text.replace("s3://acme-builds/shop", &format!("file:{}", store.display()))
         .replace("arn:aws:iam::123456789012:role/builds", "")
         .replace("arn:aws:iam::123456789012:role/deployments", "")
@@ -49,7 +52,9 @@ fn two_workflows() {
     laptop.write("version.txt", "version 2\n");
     let broken = laptop.local(&config, &["--env", "BREAK=yes"]).ends(1);
     assert_eq!(broken.statuses()["deploy-dev"], "not_run");
-    let second = laptop.local(&config, &["--parameter", "production=true"]).succeeds();
+    let second = laptop
+        .local(&config, &["--parameter", "production=true"])
+        .succeeds();
     assert_eq!(second.statuses().into_keys().collect::<Vec<_>>(), ["deploy-prod"]);
     assert_eq!(tree(&second.home("deploy-prod", PROJECT)), built);
 }
@@ -62,7 +67,9 @@ fn s3_with_oidc() {
     let built = tree(&first.home("build", PROJECT));
     laptop.write("version.txt", "version 2\n");
     laptop.local(&config, &["--env", "BREAK=yes"]).ends(1);
-    let second = laptop.local(&config, &["--parameter", "production=true"]).succeeds();
+    let second = laptop
+        .local(&config, &["--parameter", "production=true"])
+        .succeeds();
     assert_eq!(tree(&second.home("deploy-prod", PROJECT)), built);
 }
 
@@ -72,7 +79,8 @@ fn commit_and_rollback() {
     let config = with_directory(&laptop, "commit_and_rollback");
     let deployed = |ran: crate::laptop::Ran, job: &str| {
         let ran = ran.succeeds();
-        ran.read(job, "project/deployed.txt").replace("deploying to prod: this is ", "")
+        ran.read(job, "project/deployed.txt")
+            .replace("deploying to prod: this is ", "")
     };
     let mut commits = Vec::new();
     for version in ["version 1\n", "version 2\n"] {
@@ -80,7 +88,10 @@ fn commit_and_rollback() {
         laptop.write("change.txt", version);
         commits.push(laptop.commit());
         laptop.local(&config, &[]).succeeds();
-        assert_eq!(deployed(laptop.local(&config, &["--parameter", "action=deploy"]), "deploy"), version);
+        assert_eq!(
+            deployed(laptop.local(&config, &["--parameter", "action=deploy"]), "deploy"),
+            version
+        );
     }
     let ran = laptop.local(&config, &["--parameter", "action=rollback"]);
     assert_eq!(deployed(ran, "rollback"), "version 1\n");
@@ -118,7 +129,10 @@ fn fan_out_fan_in() {
     }
     let parts = "part 0\npart 1\npart 2\npart 3\n";
     for report in ["licences", "sizes"] {
-        assert_eq!(ran.read("release", &format!("project/reports/{report}.txt")), parts);
+        assert_eq!(
+            ran.read("release", &format!("project/reports/{report}.txt")),
+            parts
+        );
     }
 }
 
@@ -126,15 +140,26 @@ fn fan_out_fan_in() {
 fn approval() {
     let laptop = Laptop::new();
     let config = with_directory(&laptop, "approval");
-    let held = laptop.local(&config, &[]).succeeds().tells("--approve approve gives it");
+    let held = laptop
+        .local(&config, &[])
+        .succeeds()
+        .tells("--approve approve gives it");
     assert_eq!(
         held.statuses().into_iter().collect::<Vec<_>>(),
-        [("approve", "on_hold"), ("build", "success"), ("deploy", "not_run"), ("promote", "not_run")]
+        [
+            ("approve", "on_hold"),
+            ("build", "success"),
+            ("deploy", "not_run"),
+            ("promote", "not_run")
+        ]
     );
     laptop.write("version.txt", "version 2\n");
     let _ = laptop.commit();
     let ran = laptop.local(&config, &["--approve", "approve"]).succeeds();
     assert_same(&ran.home("build", PROJECT), &ran.home("deploy", PROJECT));
-    assert_eq!(ran.read("deploy", "project/deployed.txt"), "deploying to prod: this is version 2\n");
+    assert_eq!(
+        ran.read("deploy", "project/deployed.txt"),
+        "deploying to prod: this is version 2\n"
+    );
     assert!(fs::read_dir(laptop.path("bucket/v1")).unwrap().count() > 0);
 }

@@ -19,7 +19,10 @@ struct Machine {
 impl Machine {
     fn new() -> Machine {
         let machine = Machine {
-            dir: tempfile::Builder::new().prefix("baton-install-").tempdir().unwrap(),
+            dir: tempfile::Builder::new()
+                .prefix("baton-install-")
+                .tempdir()
+                .unwrap(),
         };
         let name = format!("baton-{VERSION}-{}", target());
         let release = machine.path(&format!("releases/v{VERSION}"));
@@ -37,12 +40,18 @@ impl Machine {
     }
 
     fn shell(&self, script: &str) {
-        let status = Command::new("bash").args(["-euc", script]).current_dir(self.dir.path()).status();
+        let status = Command::new("bash")
+            .args(["-euc", script])
+            .current_dir(self.dir.path())
+            .status();
         assert!(status.unwrap().success(), "{script}");
     }
 
     fn archive(&self) -> PathBuf {
-        self.path(&format!("releases/v{VERSION}/baton-{VERSION}-{}.tar.gz", target()))
+        self.path(&format!(
+            "releases/v{VERSION}/baton-{VERSION}-{}.tar.gz",
+            target()
+        ))
     }
 
     fn install(&self, parameters: &[(&str, &str)]) -> Output {
@@ -62,7 +71,11 @@ impl Machine {
             .env("PARAM_SHA256", "")
             .env("PARAM_INSTALL_DIR", "$HOME/.local/bin")
             .envs(parameters.iter().copied());
-        fs::write(self.path("bash_env"), fs::read(self.path("bash_env")).unwrap_or_default()).unwrap();
+        fs::write(
+            self.path("bash_env"),
+            fs::read(self.path("bash_env")).unwrap_or_default(),
+        )
+        .unwrap();
         command.output().unwrap()
     }
 }
@@ -90,12 +103,23 @@ fn the_pinned_version_is_installed_once() {
     let machine = Machine::new();
     succeeds(&machine.install(&[]), &format!("installed baton {VERSION}"));
     let installed = machine.path("home/.local/bin/baton");
-    assert_eq!(fs::metadata(&installed).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(
+        fs::metadata(&installed).unwrap().permissions().mode() & 0o777,
+        0o755
+    );
     assert_eq!(fs::read(installed).unwrap(), fs::read(BATON).unwrap());
     // The later steps find it.
     let env = fs::read_to_string(machine.path("bash_env")).unwrap();
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", machine.path("home/.local/bin").display());
-    let found = Command::new("bash").args(["-c", &format!("PATH=/usr/local/bin:/usr/bin:/bin\n{env}\necho $PATH")]).output();
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        machine.path("home/.local/bin").display()
+    );
+    let found = Command::new("bash")
+        .args([
+            "-c",
+            &format!("PATH=/usr/local/bin:/usr/bin:/bin\n{env}\necho $PATH"),
+        ])
+        .output();
     assert_eq!(String::from_utf8(found.unwrap().stdout).unwrap().trim(), path);
     // The archive is gone, and nothing needs it.
     fs::remove_file(machine.archive()).unwrap();
@@ -110,14 +134,20 @@ fn an_archive_that_was_changed_is_refused() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&archive, bytes).unwrap();
-    fails(&machine.install(&[]), "is not what it should be: expected SHA-256");
+    fails(
+        &machine.install(&[]),
+        "is not what it should be: expected SHA-256",
+    );
     assert!(!machine.path("home/.local/bin/baton").exists());
 }
 
 #[test]
 fn a_given_digest_goes_before_the_one_beside_the_archive() {
     let machine = Machine::new();
-    fails(&machine.install(&[("PARAM_SHA256", &"0".repeat(64))]), "is not what it should be");
+    fails(
+        &machine.install(&[("PARAM_SHA256", &"0".repeat(64))]),
+        "is not what it should be",
+    );
     let sums = fs::read_to_string(machine.path(&format!("releases/v{VERSION}/SHA256SUMS"))).unwrap();
     fs::remove_file(machine.path(&format!("releases/v{VERSION}/SHA256SUMS"))).unwrap();
     succeeds(&machine.install(&[("PARAM_SHA256", &sums[..64])]), "installed");

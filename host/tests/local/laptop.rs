@@ -81,7 +81,9 @@ impl Laptop {
 
     fn git(&self, words: &str) -> String {
         let mut command = Command::new("git");
-        command.args(words.split_whitespace()).current_dir(self.path("shop"));
+        command
+            .args(words.split_whitespace())
+            .current_dir(self.path("shop"));
         let output = self.prepared(command).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -166,7 +168,8 @@ impl Ran {
             .unwrap_or_else(|| panic!("{}", self.err))
             .iter()
             .flat_map(|workflow| workflow["jobs"].as_array().unwrap());
-        jobs.find(|job| job["name"] == name).unwrap_or_else(|| panic!("no job {name}: {}", self.json))
+        jobs.find(|job| job["name"] == name)
+            .unwrap_or_else(|| panic!("no job {name}: {}", self.json))
     }
 
     pub(crate) fn number(&self, job: &str) -> u64 {

@@ -6,7 +6,10 @@ use serde_json::Value;
 
 /// Returns orb.yml.
 pub(crate) fn packed() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("orb.yml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join("orb.yml");
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -30,5 +33,10 @@ pub(crate) fn example(name: &str) -> String {
 
 /// Returns the names of all examples.
 pub(crate) fn examples() -> Vec<String> {
-    packed()["examples"].as_object().unwrap().keys().cloned().collect()
+    packed()["examples"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
 }

@@ -8,7 +8,9 @@ use crate::trees::tree;
 
 /// Returns a config with one workflow `w`.
 fn config(jobs: &str, calls: &str) -> String {
-    format!("version: 2.1\nexecutors: {{e: {{docker: [{{image: a}}]}}}}\njobs:\n{jobs}\nworkflows: {{w: {{jobs: {calls}}}}}\n")
+    format!(
+        "version: 2.1\nexecutors: {{e: {{docker: [{{image: a}}]}}}}\njobs:\n{jobs}\nworkflows: {{w: {{jobs: {calls}}}}}\n"
+    )
 }
 
 #[test]
@@ -117,7 +119,10 @@ fn a_job_may_wait_for_a_failure() {
     );
     let ran = laptop.local(&config, &[]).ends(1);
     let statuses: Vec<_> = ran.statuses().into_iter().collect();
-    assert_eq!(statuses, [("breaks", "failed"), ("goes-on", "not_run"), ("tells", "success")]);
+    assert_eq!(
+        statuses,
+        [("breaks", "failed"), ("goes-on", "not_run"), ("tells", "success")]
+    );
 }
 
 #[test]
@@ -150,7 +155,10 @@ fn what_goes_on_in_the_background_ends_with_the_job() {
       - run: echo 'not after a halt' > ~/late",
         "[j]",
     );
-    let ran = laptop.local(&config, &[]).succeeds().tells("the step has ended the job");
+    let ran = laptop
+        .local(&config, &[])
+        .succeeds()
+        .tells("the step has ended the job");
     assert!(!ran.home("j", "late").exists());
     let pid = ran.read("j", "pid");
     assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "{pid}");
@@ -172,7 +180,11 @@ fn checkout_has_what_nobody_has_committed_and_not_what_git_ignores() {
     assert_eq!(ran.read("j", "project/new"), "y");
     assert!(ran.home("j", "project/build.sh").exists() && !ran.home("j", "project/ignored").exists());
     assert!(ran.read("j", "head").ends_with("https://github.com/acme/shop\n"));
-    assert!(ran.read("j", "status").contains(" M version.txt"), "{}", ran.read("j", "status"));
+    assert!(
+        ran.read("j", "status").contains(" M version.txt"),
+        "{}",
+        ran.read("j", "status")
+    );
 }
 
 #[test]
@@ -182,7 +194,10 @@ fn a_dry_run_prints_and_does_nothing() {
     for _ in 0..2 {
         let ran = laptop.local(&config, &["--dry-run"]).succeeds();
         assert_eq!(ran.json["pipeline"], 1);
-        assert_eq!(ran.json["workflows"][0]["jobs"][0]["steps"][0]["command"], "touch ~/was-here");
+        assert_eq!(
+            ran.json["workflows"][0]["jobs"][0]["steps"][0]["command"],
+            "touch ~/was-here"
+        );
     }
     assert!(!laptop.path("state/jobs").exists() && !laptop.path("state/api.json").exists());
 }
@@ -201,8 +216,16 @@ fn runs_count_on_until_they_are_forgotten() {
 fn errors_name_the_file_and_the_place() {
     let laptop = Laptop::new();
     for (steps, code, says) in [
-        ("[nothing]", "wrong-config", "there is no command nothing: .circleci/config.yml: workflows, w, j, step 1 (nothing)"),
-        ("[run: echo << pipeline.schedule.id >>]", "config-unsupported", "pipeline.schedule.id has no value here"),
+        (
+            "[nothing]",
+            "wrong-config",
+            "there is no command nothing: .circleci/config.yml: workflows, w, j, step 1 (nothing)",
+        ),
+        (
+            "[run: echo << pipeline.schedule.id >>]",
+            "config-unsupported",
+            "pipeline.schedule.id has no value here",
+        ),
         ("[", "wrong-config", "is not as YAML is"),
     ] {
         let config = config(&format!("  j: {{executor: e, steps: {steps}}}"), "[j]");
@@ -210,17 +233,32 @@ fn errors_name_the_file_and_the_place() {
         assert_eq!(ran.json["error"]["code"], code, "{}", ran.json);
     }
     let other = "version: 2.1\norbs: {x: acme/x@1.2}\njobs: {}\nworkflows: {}\n";
-    laptop.local(other, &[]).ends(1).tells("give its file with --orb acme/x=FILE");
+    laptop
+        .local(other, &[])
+        .ends(1)
+        .tells("give its file with --orb acme/x=FILE");
 }
 
 /// What the person has in the environment is not there, and what a job does to its home is done to its own.
 #[test]
 fn a_missing_shell_and_a_missing_directory_say_so() {
     let laptop = Laptop::new();
-    let shell = config("  j: {executor: e, steps: [run: {command: a, shell: /no/such/shell}]}", "[j]");
-    laptop.local(&shell, &[]).ends(1).tells("the shell `/no/such/shell` cannot be started");
-    let directory = config("  j: {executor: e, steps: [run: {command: a, working_directory: no/such}]}", "[j]");
-    laptop.local(&directory, &[]).ends(1).tells("no/such is not there");
+    let shell = config(
+        "  j: {executor: e, steps: [run: {command: a, shell: /no/such/shell}]}",
+        "[j]",
+    );
+    laptop
+        .local(&shell, &[])
+        .ends(1)
+        .tells("the shell `/no/such/shell` cannot be started");
+    let directory = config(
+        "  j: {executor: e, steps: [run: {command: a, working_directory: no/such}]}",
+        "[j]",
+    );
+    laptop
+        .local(&directory, &[])
+        .ends(1)
+        .tells("no/such is not there");
 }
 
 /// The orb's commands work where they are inlined under any name, and say what is wrong.

@@ -20,7 +20,10 @@ pub(crate) fn tree(directory: &Path) -> BTreeMap<String, String> {
                 directories.push(path.clone());
                 format!("{bits:o} directory")
             } else {
-                format!("{bits:o} {}", String::from_utf8(fs::read(&path).unwrap()).unwrap())
+                format!(
+                    "{bits:o} {}",
+                    String::from_utf8(fs::read(&path).unwrap()).unwrap()
+                )
             };
             let name = path.strip_prefix(directory).unwrap().to_str().unwrap();
             entries.insert(name.to_owned(), shown);

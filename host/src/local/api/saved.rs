@@ -31,7 +31,10 @@ pub(super) mod pairs {
 
     type Variables = BTreeMap<(String, String), String>;
 
-    pub(in super::super) fn serialize<S: Serializer>(variables: &Variables, to: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        variables: &Variables,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_seq(variables)
     }
 
@@ -58,7 +61,8 @@ mod tests {
         let pipeline = api.add_pipeline(of.clone());
         let workflow = api.add_workflow(&pipeline.id, "w").unwrap();
         let job = api.add_job(&workflow.id, "build", 1).unwrap();
-        api.set_job_status("gh/acme/shop", job.number, JobStatus::Success).unwrap();
+        api.set_job_status("gh/acme/shop", job.number, JobStatus::Success)
+            .unwrap();
         let artifact = Artifact {
             path: "dist/app".to_owned(),
             node: 0,

@@ -19,12 +19,19 @@ pub(super) fn store(
     let from = node.place.resolve(&node.working_directory, path);
     // CircleCI says that there is nothing, and goes on.
     if !from.exists() {
-        watch(Occurrence::Note(&format!("there is nothing at {}", from.display())));
+        watch(Occurrence::Note(&format!(
+            "there is nothing at {}",
+            from.display()
+        )));
         return Ok(None);
     }
     let prefix = match destination {
         Some(destination) => destination.trim_matches('/').to_owned(),
-        None => path.trim_start_matches("~/").trim_start_matches("./").trim_matches('/').to_owned(),
+        None => path
+            .trim_start_matches("~/")
+            .trim_start_matches("./")
+            .trim_matches('/')
+            .to_owned(),
     };
     let mut files = Vec::new();
     if from.is_dir() {
@@ -49,7 +56,11 @@ pub(super) fn store(
             .copied()
             .collect::<Vec<_>>()
             .join("/");
-        let source = if relative.is_empty() { from.clone() } else { from.join(file) };
+        let source = if relative.is_empty() {
+            from.clone()
+        } else {
+            from.join(file)
+        };
         let target = kept.join(blake3::hash(name.as_bytes()).to_hex().as_str());
         fs::create_dir_all(&kept)
             .and_then(|()| fs::copy(&source, &target))

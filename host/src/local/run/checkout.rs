@@ -16,8 +16,14 @@ pub(super) fn run(repository: &Path, target: &Path, git_url: &str, session: &Pat
     if !repository.join(".git").exists() {
         return copy_all(repository, target, session);
     }
-    let listed = git(repository, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
-    let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let listed = git(
+        repository,
+        &["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+    )?;
+    let names = listed
+        .stdout
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty());
     for name in names {
         let name = Path::new(OsStr::from_bytes(name));
         let from = repository.join(name);
@@ -62,7 +68,11 @@ fn history(repository: &Path, target: &Path, git_url: &str) -> Result<(), LocalE
 
 fn git<A: AsRef<OsStr>>(directory: &Path, arguments: &[A]) -> Result<Output, LocalError> {
     let failed = LocalError::files("git cannot be asked about the repository", directory);
-    let output = Command::new("git").arg("-C").arg(directory).args(arguments).output();
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(directory)
+        .args(arguments)
+        .output();
     match output {
         Ok(output) if output.status.success() => Ok(output),
         Ok(output) => Err(failed(std::io::Error::other(
@@ -102,7 +112,9 @@ fn copy(from: &Path, to: &Path) -> Result<(), LocalError> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).map_err(uncopied())?;
     }
-    let metadata = from.symlink_metadata().map_err(LocalError::files("the repository cannot be read", from))?;
+    let metadata = from
+        .symlink_metadata()
+        .map_err(LocalError::files("the repository cannot be read", from))?;
     if metadata.is_symlink() {
         let target = fs::read_link(from).map_err(LocalError::files("the repository cannot be read", from))?;
         match symlink(target, to) {

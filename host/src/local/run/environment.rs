@@ -8,7 +8,11 @@ use super::job::NodeRun;
 use super::place::NodePlace;
 
 /// Returns the variables of a node, before those of a step.
-pub(super) fn variables(run: &NodeRun<'_>, place: &NodePlace, working_directory: &str) -> BTreeMap<String, OsString> {
+pub(super) fn variables(
+    run: &NodeRun<'_>,
+    place: &NodePlace,
+    working_directory: &str,
+) -> BTreeMap<String, OsString> {
     let workflow = run.workflow;
     let options = workflow.options;
     let mut variables = BTreeMap::new();
@@ -40,7 +44,10 @@ fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(&'static str,
         ("CI", "true".to_owned()),
         ("CIRCLECI", "true".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
-        ("CIRCLE_BUILD_URL", format!("{}/{number}", workflow.session.api_url())),
+        (
+            "CIRCLE_BUILD_URL",
+            format!("{}/{number}", workflow.session.api_url()),
+        ),
         ("CIRCLE_BUILD_NUM", number),
         ("CIRCLE_JOB", run.job.name.clone()),
         ("CIRCLE_NODE_INDEX", run.node.to_string()),
@@ -55,7 +62,10 @@ fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(&'static str,
         ("CIRCLE_SHA1", pipeline.revision.clone()),
         ("CIRCLE_WORKFLOW_ID", workflow.workflow.id.clone()),
         ("CIRCLE_WORKFLOW_JOB_ID", run.api_job.id.clone()),
-        ("CIRCLE_WORKFLOW_WORKSPACE_ID", workflow.workflow.workspace.clone()),
+        (
+            "CIRCLE_WORKFLOW_WORKSPACE_ID",
+            workflow.workflow.workspace.clone(),
+        ),
         ("CIRCLE_WORKING_DIRECTORY", working_directory.to_owned()),
         ("CIRCLE_TOKEN", workflow.session.token.clone()),
         ("BATON_CIRCLECI_API", workflow.session.api_url()),

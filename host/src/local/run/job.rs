@@ -163,7 +163,9 @@ impl Node<'_> {
         };
         if run.background {
             self.background.push(shell::start(&command, place)?);
-            watch(Occurrence::Note("it goes on in the background, and ends with the job"));
+            watch(Occurrence::Note(
+                "it goes on in the background, and ends with the job",
+            ));
             return Ok(None);
         }
         let ended = shell::run(&command, place, &mut |output| watch(Occurrence::Output(output)))?;

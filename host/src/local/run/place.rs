@@ -23,8 +23,20 @@ pub(super) struct NodePlace {
 
 impl NodePlace {
     /// Makes the directories of a node.
-    pub(super) fn make(jobs: &Path, number: u64, name: &str, node: (u32, u32), binary: &Path) -> Result<NodePlace, LocalError> {
-        let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    pub(super) fn make(
+        jobs: &Path,
+        number: u64,
+        name: &str,
+        node: (u32, u32),
+        binary: &Path,
+    ) -> Result<NodePlace, LocalError> {
+        let safe = |c: char| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
         let mut called = format!("{number}-{}", name.chars().map(safe).collect::<String>());
         if node.1 > 1 {
             called.push_str(&format!(".{}", node.0));
@@ -39,7 +51,8 @@ impl NodePlace {
             directory,
         };
         for dir in [&place.home, &place.temporary, &place.programs] {
-            fs::create_dir_all(dir).map_err(LocalError::files("the directory of a job cannot be made", dir))?;
+            fs::create_dir_all(dir)
+                .map_err(LocalError::files("the directory of a job cannot be made", dir))?;
         }
         let unmade = |path: &Path| LocalError::files("a file of a job cannot be made", path.to_owned());
         fs::write(&place.bash_env, "").map_err(unmade(&place.bash_env))?;
@@ -65,7 +78,8 @@ impl NodePlace {
 
 /// Removes a directory with all that is in it, whatever its permission bits.
 pub(super) fn remove(directory: &Path) -> Result<(), LocalError> {
-    let unremoved = |path: &Path| LocalError::files("what an earlier job left cannot be removed", path.to_owned());
+    let unremoved =
+        |path: &Path| LocalError::files("what an earlier job left cannot be removed", path.to_owned());
     let entries = fs::read_dir(directory).map_err(unremoved(directory))?;
     for entry in entries {
         let entry = entry.map_err(unremoved(directory))?;

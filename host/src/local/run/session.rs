@@ -28,7 +28,8 @@ impl Session {
     ///
     /// [`LocalError::Busy`] where another run has the directory, [`LocalError::Files`] where it cannot be used.
     pub fn open(directory: &Path) -> Result<Session, LocalError> {
-        fs::create_dir_all(directory).map_err(LocalError::files("the directory cannot be made", directory))?;
+        fs::create_dir_all(directory)
+            .map_err(LocalError::files("the directory cannot be made", directory))?;
         let directory = directory
             .canonicalize()
             .map_err(LocalError::files("the directory cannot be used", directory))?;
@@ -53,15 +54,19 @@ impl Session {
                 LocalError::files("what earlier runs left cannot be read", &saved)(error)
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Api::new(),
-            Err(error) => return Err(LocalError::files("what earlier runs left cannot be read", &saved)(error)),
+            Err(error) => {
+                return Err(LocalError::files("what earlier runs left cannot be read", &saved)(error));
+            }
         };
         let token = token()?;
         let settings = Settings {
             token: Some(token.clone()),
             ..Settings::default()
         };
-        let server = Server::start(api.clone(), settings)
-            .map_err(LocalError::files("the API cannot be started on loopback for", &directory))?;
+        let server = Server::start(api.clone(), settings).map_err(LocalError::files(
+            "the API cannot be started on loopback for",
+            &directory,
+        ))?;
         Ok(Session {
             directory,
             api,

@@ -112,13 +112,11 @@ fn context(node: &Node<'_>) -> BuildContext {
 fn failed(message: &str, error: Error, place: &Place) -> Result<Option<String>, LocalError> {
     match error {
         Error::Interrupted => Err(LocalError::Interrupted(place.clone())),
-        Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } => {
-            Err(LocalError::Step {
-                place: place.clone(),
-                message: message.to_owned(),
-                source: Box::new(error),
-            })
-        }
+        Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } => Err(LocalError::Step {
+            place: place.clone(),
+            message: message.to_owned(),
+            source: Box::new(error),
+        }),
         error => Ok(Some(format!("{message}: {error}"))),
     }
 }
