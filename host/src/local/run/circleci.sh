@@ -28,7 +28,7 @@ case "${1-} ${2-}" in
   'step halt') touch "$(dirname "${BASH_SOURCE[0]}")/../halted" ;;
   *)
     printf 'error: circleci %s is not known to baton local\n' "$*" >&2
-    printf '\nhint: there are `circleci env subst` and `circleci step halt`\n' >&2
+    printf '\nhint: there are circleci env subst and circleci step halt\n' >&2
     exit 1
     ;;
 esac

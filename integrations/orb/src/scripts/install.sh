@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Puts one version of baton in place, verified by its SHA-256. Does nothing where that version is there already.
+# PARAM_VERSION says which. PARAM_BASE_URL, PARAM_SHA256 and PARAM_INSTALL_DIR may be left out.
 set -euo pipefail
 
 expand() {
@@ -41,8 +42,8 @@ sha256_of() {
 }
 
 version=$(expand "$PARAM_VERSION")
-base_url=$(expand "$PARAM_BASE_URL")
-install_dir=$(expand "$PARAM_INSTALL_DIR")
+base_url=$(expand "${PARAM_BASE_URL:-https://github.com/baton-ci/baton/releases/download}")
+install_dir=$(expand "${PARAM_INSTALL_DIR:-$HOME/.local/bin}")
 case $install_dir in
   '~'/*) install_dir=$HOME/${install_dir#??} ;;
   "\$HOME"/*) install_dir=$HOME/${install_dir#"\$HOME"/} ;;
@@ -66,7 +67,7 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 archive=baton-$version-$target.tar.gz
 fetch "${base_url%/}/v$version/$archive" "$work/$archive"
-wanted=$PARAM_SHA256
+wanted=${PARAM_SHA256:-}
 if [ -z "$wanted" ]; then
   fetch "${base_url%/}/v$version/SHA256SUMS" "$work/SHA256SUMS"
   wanted=$(awk -v name="$archive" '$2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
