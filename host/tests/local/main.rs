@@ -10,6 +10,7 @@
 mod article;
 mod examples;
 mod install;
+mod integrations;
 mod laptop;
 mod orb;
 mod runner;
