@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 use baton::context::Overrides;
 use baton::local::run::{Occurrence, Outcome, RunOptions, Session};
 use baton::local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection, plan};
-use baton::{Interrupt, Options};
+use baton::{BuildContext, Interrupt, Options};
 use serde_json::{Value, json};
 
 use super::args::{Format, Local};
@@ -26,36 +26,14 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     let file = args.file.display().to_string();
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("{file} cannot be read"))?;
     let orbs = orbs(&args)?;
-    let here = std::env::current_dir().context("the current directory cannot be found")?;
     let found = settings.look_up_context(&Overrides {
         project: args.project.clone(),
         branch: args.branch.clone(),
         ..Overrides::default()
     })?;
-    let name = found
-        .project
-        .clone()
-        .unwrap_or_else(|| "local/project".to_owned());
-    let (project, git_url) = project(&name);
-    let pipeline = Pipeline {
-        branch: found.branch.filter(|_| args.tag.is_none()),
-        tag: args.tag.clone(),
-        default_branch: found.default_branch,
-        revision: found.commit.unwrap_or_else(|| NO_COMMIT.to_owned()),
-        base_revision: NO_COMMIT.to_owned(),
-        project_type: project_type(&project).to_owned(),
-        git_url,
-        arguments: args.parameters.clone(),
-        ..Pipeline::default()
-    };
-    let state = match &args.state {
-        Some(state) => state.clone(),
-        None => data_directory()
-            .context("the home directory is unknown: name a directory with --state")?
-            .join("local")
-            .join(project.replace('/', "_")),
-    };
-    let session = Session::open(&state)?;
+    let actor = found.actor.clone();
+    let (project, pipeline) = pipeline(found, &args);
+    let session = Session::open(&state(&args, &project)?)?;
     if args.reset {
         session.reset()?;
     }
@@ -73,19 +51,21 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     for note in &planned.notes {
         say(&format!("note: {}", escaped(note)));
     }
+    check_approved(&planned, &args.approved)?;
     if args.dry_run {
         print_plan(&planned, &pipeline, settings.format);
         return Ok(());
     }
     say("note: there is no Docker here: jobs run on this machine, as you, and can do what you can");
+    let here = std::env::current_dir().context("the current directory cannot be found")?;
     let options = RunOptions {
         repository: repository(&here),
         project,
         variables: variables(&args)?,
         path: std::env::var_os("PATH").unwrap_or_default(),
         binary: std::env::current_exe().context("this program cannot be found")?,
-        actor: found.actor,
-        approved: args.approved.clone(),
+        actor,
+        approved: args.approved,
         options: interruptible(settings)?,
     };
     let outcome = session.run(&planned, &pipeline, &options, &mut talk)?;
@@ -93,6 +73,53 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     match outcome.is_success() {
         true => Ok(()),
         false => Err(Failure::Reported(1)),
+    }
+}
+
+/// Returns the slug of the project, and the pipeline as far as it is known before it has a number.
+fn pipeline(found: BuildContext, args: &Local) -> (String, Pipeline) {
+    let name = found.project.unwrap_or_else(|| "local/project".to_owned());
+    let (project, git_url) = project(&name);
+    let pipeline = Pipeline {
+        branch: found.branch.filter(|_| args.tag.is_none()),
+        tag: args.tag.clone(),
+        default_branch: found.default_branch,
+        revision: found.commit.unwrap_or_else(|| NO_COMMIT.to_owned()),
+        base_revision: NO_COMMIT.to_owned(),
+        project_type: project_type(&project).to_owned(),
+        git_url,
+        arguments: args.parameters.clone(),
+        ..Pipeline::default()
+    };
+    (project, pipeline)
+}
+
+/// Returns the directory where the runs of a project are kept.
+fn state(args: &Local, project: &str) -> Result<PathBuf, Failure> {
+    if let Some(state) = &args.state {
+        return Ok(state.clone());
+    }
+    let data = data_directory().context("the home directory is unknown: name a directory with --state")?;
+    Ok(data.join("local").join(project.replace('/', "_")))
+}
+
+/// Refuses the approval of what waits for none: the name is a wrong one.
+fn check_approved(planned: &Plan, approved: &[String]) -> Result<(), Failure> {
+    let jobs = planned.workflows.iter().flat_map(|workflow| &workflow.jobs);
+    let waiting: Vec<&str> = jobs
+        .filter(|job| job.kind == JobKind::Approval)
+        .map(|job| job.name.as_str())
+        .collect();
+    match approved.iter().find(|name| !waiting.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) if waiting.is_empty() => {
+            Err(anyhow!("--approve {name} approves nothing: no job waits for an approval").into())
+        }
+        Some(name) => Err(anyhow!(
+            "--approve {name} approves nothing: these wait for an approval: {}",
+            waiting.join(", ")
+        )
+        .into()),
     }
 }
 

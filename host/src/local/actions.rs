@@ -209,6 +209,8 @@ pub(crate) fn environment(value: Option<&Yaml>, place: &Place) -> Result<Vec<(St
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn stepped(name: &str, arguments: &str) -> Result<Option<Step>, String> {

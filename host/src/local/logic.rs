@@ -84,6 +84,8 @@ fn is_scalar(value: &Yaml) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn judged(condition: &str) -> Result<bool, String> {

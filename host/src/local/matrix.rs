@@ -63,6 +63,8 @@ pub(crate) fn name(job: &str, combination: &Combination) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn named(matrix: &str) -> Result<Vec<String>, String> {

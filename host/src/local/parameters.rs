@@ -100,6 +100,8 @@ pub(crate) fn is_variable_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn bound(declared: &str, arguments: &str) -> Result<String, String> {

@@ -38,6 +38,8 @@ pub(crate) fn names(filters: &[String], name: &str, place: &Place) -> Result<boo
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]

@@ -111,6 +111,8 @@ fn line_of(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::super::pipeline::Pipeline;
     use super::*;
 

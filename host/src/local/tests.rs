@@ -1,4 +1,10 @@
 //! Whole configs, planned.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use super::*;
 

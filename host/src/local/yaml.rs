@@ -206,6 +206,8 @@ impl<'de> Deserialize<'de> for Yaml {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn parsed(text: &str) -> Yaml {

@@ -153,6 +153,10 @@ fn approval() {
             ("promote", "not_run")
         ]
     );
+    laptop
+        .local(&config, &["--approve", "aprove"])
+        .ends(1)
+        .tells("these wait for an approval: approve");
     laptop.write("version.txt", "version 2\n");
     let _ = laptop.commit();
     let ran = laptop.local(&config, &["--approve", "approve"]).succeeds();

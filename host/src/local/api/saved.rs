@@ -46,6 +46,8 @@ pub(super) mod pairs {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use std::path::PathBuf;
 
     use super::super::{Artifact, Content, JobStatus, NewPipeline};

@@ -26,7 +26,7 @@ pub(super) fn variables(
     for (name, value) in of_circleci(run, working_directory) {
         variables.insert(name.to_owned(), value.into());
     }
-    let of_project = run.variables.iter().map(|(name, value)| (name, value));
+    let of_project = run.variables.iter();
     let given = options.variables.iter().map(|(name, value)| (name, value));
     let of_job = run.build.environment.iter().map(|(name, value)| (name, value));
     for (name, value) in of_project.chain(given).chain(of_job) {

@@ -22,7 +22,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the directory, made if it is not there, removes the directories of earlier jobs, and starts the API.
+    /// Opens the directory, made if it is not there, and starts the API.
     ///
     /// # Errors
     ///
@@ -42,10 +42,6 @@ impl Session {
             Err(TryLockError::Error(error)) => {
                 return Err(LocalError::files("the lock cannot be taken", lock_path)(error));
             }
-        }
-        let jobs = directory.join("jobs");
-        if jobs.exists() {
-            super::place::remove(&jobs)?;
         }
         let saved = directory.join("api.json");
         let api = match fs::read_to_string(&saved) {
@@ -109,8 +105,8 @@ impl Session {
         }
     }
 
-    /// Does what a plan says, one job after the other, and returns how it went. A job that fails ends no other one that
-    /// does not require it.
+    /// Removes the directories of earlier jobs, does what a plan says, one job after the other, and returns how it went. A
+    /// job that fails ends no other one that does not require it.
     ///
     /// # Errors
     ///
@@ -123,6 +119,10 @@ impl Session {
         options: &RunOptions,
         watch: Watch<'_>,
     ) -> Result<Outcome, LocalError> {
+        let jobs = self.directory.join("jobs");
+        if jobs.exists() {
+            super::place::remove(&jobs)?;
+        }
         let mut outcome = Outcome::default();
         for planned in &plan.workflows {
             let place = Place::file(format!("workflow {}", planned.name));
