@@ -107,9 +107,11 @@ impl Laptop {
         let mut command = Command::new(BATON);
         command
             .current_dir(self.path("shop"))
-            .args(["local", "--format", "json", "--state"])
-            .arg(self.path("state"))
+            .args(["local", "--format", "json"])
             .args(arguments);
+        if !arguments.contains(&"--state") {
+            command.arg("--state").arg(self.path("state"));
+        }
         let output = self.prepared(command).output().unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
         Ran {

@@ -188,6 +188,19 @@ fn checkout_has_what_nobody_has_committed_and_not_what_git_ignores() {
 }
 
 #[test]
+fn the_runs_may_be_kept_in_the_repository() {
+    let laptop = Laptop::new();
+    let config = config(
+        "  j: {executor: e, steps: [checkout, run: 'echo a > a', store_artifacts: {path: a}]}",
+        "[j]",
+    );
+    for _ in 0..2 {
+        let ran = laptop.local(&config, &["--state", "runs"]).succeeds();
+        assert!(ran.home("j", "project/build.sh").exists() && !ran.home("j", "project/runs").exists());
+    }
+}
+
+#[test]
 fn a_dry_run_prints_and_does_nothing() {
     let laptop = Laptop::new();
     let config = config("  j: {executor: e, steps: [run: touch ~/was-here]}", "[j]");

@@ -10,9 +10,13 @@ use std::process::{Command, Output};
 use super::super::error::LocalError;
 
 /// Brings the repository to `target`: what git tracks and what it does not ignore, and its history. Without git, all that
-/// is there but the directory of the runs.
+/// is there. The directory of the runs is left out.
 pub(super) fn run(repository: &Path, target: &Path, git_url: &str, session: &Path) -> Result<(), LocalError> {
     fs::create_dir_all(target).map_err(LocalError::files("the checkout cannot be made", target))?;
+    // As the session's directory is: so that the one can be found within the other.
+    let repository = &repository
+        .canonicalize()
+        .map_err(LocalError::files("the repository cannot be read", repository))?;
     if !repository.join(".git").exists() {
         return copy_all(repository, target, session);
     }
@@ -29,7 +33,7 @@ pub(super) fn run(repository: &Path, target: &Path, git_url: &str, session: &Pat
         let from = repository.join(name);
         // Deleted and not committed, or a submodule: git lists both.
         let is_file = from.symlink_metadata().is_ok_and(|it| !it.is_dir());
-        if is_file {
+        if is_file && !from.starts_with(session) {
             copy(&from, &target.join(name))?;
         }
     }
@@ -91,7 +95,7 @@ fn copy_all(from: &Path, to: &Path, session: &Path) -> Result<(), LocalError> {
             let entry = entry.map_err(unread(&path))?;
             let name = directory.join(entry.file_name());
             let kind = entry.file_type().map_err(unread(&path))?;
-            if kind.is_dir() && entry.path().canonicalize().is_ok_and(|it| it == session) {
+            if entry.path() == session {
                 continue;
             }
             if kind.is_dir() {
