@@ -79,7 +79,7 @@ impl Laptop {
         self.git("rev-parse HEAD").trim().to_owned()
     }
 
-    fn git(&self, words: &str) -> String {
+    pub(crate) fn git(&self, words: &str) -> String {
         let mut command = Command::new("git");
         command
             .args(words.split_whitespace())

@@ -274,6 +274,62 @@ fn a_missing_shell_and_a_missing_directory_say_so() {
         .tells("no/such is not there");
 }
 
+/// The branch that is checked out here is not the one that others start from.
+#[test]
+fn a_job_on_a_branch_does_not_take_it_for_the_default_one() {
+    let laptop = Laptop::new();
+    laptop.git("checkout --quiet -b feature");
+    let config = config(
+        "  j: {executor: e, steps: [checkout, run: '! git symbolic-ref --quiet refs/remotes/origin/HEAD && git remote > ~/remote']}",
+        "[j]",
+    );
+    let ran = laptop.local(&config, &[]).succeeds();
+    assert_eq!(ran.read("j", "remote"), "origin\n");
+}
+
+/// A workflow that does nothing but the job of the orb.
+#[test]
+fn the_orbs_job_takes_a_channel_back() {
+    let laptop = Laptop::new();
+    let store = laptop.path("bucket").display().to_string();
+    let config = inlined(&format!(
+        "
+version: 2.1
+orbs: {{baton: baton-ci/baton@0.1.0}}
+parameters: {{back: {{type: boolean, default: false}}}}
+jobs:
+  build:
+    docker: [{{image: a}}]
+    environment: {{BATON_STORE: '{store}'}}
+    steps:
+      - checkout
+      - run: ./build.sh
+      - baton/persist: {{paths: build_artifacts, store: '', artifact: shop}}
+      - baton/promote: {{artifact: shop}}
+  deploy:
+    docker: [{{image: a}}]
+    steps:
+      - baton/attach: {{selector: 'channel:production', store: '{store}', artifact: shop}}
+workflows:
+  build: {{unless: << pipeline.parameters.back >>, jobs: [build]}}
+  back:
+    when: << pipeline.parameters.back >>
+    jobs:
+      - baton/rollback: {{store: '{store}', artifact: shop, reason: the basket is empty}}
+      - deploy: {{requires: [baton/rollback]}}
+"
+    ));
+    for version in ["version 1\n", "version 2\n"] {
+        laptop.write("version.txt", version);
+        laptop.local(&config, &[]).succeeds();
+    }
+    let ran = laptop.local(&config, &["--parameter", "back=true"]).succeeds();
+    assert_eq!(
+        ran.read("deploy", "project/build_artifacts/app.txt"),
+        "version 1\njob build\n"
+    );
+}
+
 /// The orb's commands work where they are inlined under any name, and say what is wrong.
 #[test]
 fn the_orb_says_what_it_cannot_do() {

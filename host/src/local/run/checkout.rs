@@ -8,10 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::super::error::LocalError;
+use super::super::pipeline::Pipeline;
 
 /// Brings the repository to `target`: what git tracks and what it does not ignore, and its history. Without git, all that
 /// is there. The directory of the runs is left out.
-pub(super) fn run(repository: &Path, target: &Path, git_url: &str, session: &Path) -> Result<(), LocalError> {
+pub(super) fn run(
+    repository: &Path,
+    target: &Path,
+    pipeline: &Pipeline,
+    session: &Path,
+) -> Result<(), LocalError> {
     fs::create_dir_all(target).map_err(LocalError::files("the checkout cannot be made", target))?;
     // As the session's directory is: so that the one can be found within the other.
     let repository = &repository
@@ -38,13 +44,13 @@ pub(super) fn run(repository: &Path, target: &Path, git_url: &str, session: &Pat
         }
     }
     if !target.join(".git").exists() {
-        history(repository, target, git_url)?;
+        history(repository, target, pipeline)?;
     }
     Ok(())
 }
 
 /// Brings the history along, so that steps can ask git. Objects are shared by hard links: that takes no time.
-fn history(repository: &Path, target: &Path, git_url: &str) -> Result<(), LocalError> {
+fn history(repository: &Path, target: &Path, pipeline: &Pipeline) -> Result<(), LocalError> {
     let beside = target.join(".git-of-checkout");
     let from = repository.as_os_str();
     let clone: [&OsStr; 6] = [
@@ -60,8 +66,12 @@ fn history(repository: &Path, target: &Path, git_url: &str) -> Result<(), LocalE
     fs::rename(beside.join(".git"), &git_dir)
         .and_then(|()| fs::remove_dir(&beside))
         .map_err(LocalError::files("the history cannot be brought to", &git_dir))?;
-    if !git_url.is_empty() {
-        git(target, &["remote", "set-url", "origin", git_url])?;
+    git(target, &["remote", "set-url", "origin", &pipeline.git_url])?;
+    // It names the branch that is checked out here, which need not be the one that others start from.
+    git(target, &["remote", "set-head", "origin", "--delete"])?;
+    if let Some(branch) = &pipeline.default_branch {
+        let branch = format!("refs/remotes/origin/{branch}");
+        git(target, &["symbolic-ref", "refs/remotes/origin/HEAD", &branch])?;
     }
     // A repository without a commit has nothing to compare the files with.
     if git(target, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok() {

@@ -120,9 +120,9 @@ impl Node<'_> {
                     None => self.working_directory.clone(),
                 };
                 let options = self.run.workflow.options;
-                let git_url = &self.run.workflow.pipeline.git_url;
+                let pipeline = self.run.workflow.pipeline;
                 let session = &self.run.workflow.session.directory;
-                checkout::run(&options.repository, &target, git_url, session)?;
+                checkout::run(&options.repository, &target, pipeline, session)?;
                 Ok(None)
             }
             Action::Persist { root, paths } => workspace::persist(self, at, root, paths, place, watch),
