@@ -68,7 +68,10 @@ fn history(repository: &Path, target: &Path, pipeline: &Pipeline) -> Result<(), 
         .map_err(LocalError::files("the history cannot be brought to", &git_dir))?;
     git(target, &["remote", "set-url", "origin", &pipeline.git_url])?;
     // It names the branch that is checked out here, which need not be the one that others start from.
-    git(target, &["remote", "set-head", "origin", "--delete"])?;
+    git(
+        target,
+        &["update-ref", "--no-deref", "-d", "refs/remotes/origin/HEAD"],
+    )?;
     if let Some(branch) = &pipeline.default_branch {
         let branch = format!("refs/remotes/origin/{branch}");
         git(target, &["symbolic-ref", "refs/remotes/origin/HEAD", &branch])?;
