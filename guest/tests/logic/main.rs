@@ -9,6 +9,8 @@
 
 mod bundles;
 mod channels;
+mod circleci;
+mod circleci_search;
 mod damage;
 mod fallback;
 mod golden;

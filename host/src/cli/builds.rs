@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::args::{Builds, Format, KeySource, Show};
 use super::failure::Failure;
 use super::output::{
-    age, builds_json, counted, entry_json, escaped, files, named, print, print_json, print_table, say, sized,
-    warn, warnings_json,
+    age, builds_json, counted, entry_json, escaped, files, print, print_json, print_table, say, sized, warn,
+    warnings_json,
 };
 use super::settings::{Settings, signing_key};
 

@@ -213,6 +213,7 @@ fn shown_host(error: &Error) -> Shown {
         Error::Timeout { .. } => ("limit", "time-limit"),
         Error::Unsigned { .. } => ("invalid", "not-signed"),
         Error::Interrupted => ("interrupted", "interrupted"),
+        Error::CircleCi { .. } => ("invalid", "circleci-unusable"),
         Error::ComponentFile { .. } | Error::ComponentInvalid { .. } => ("invalid", "wrong-component"),
         Error::Directory {
             what: "root", source, ..

@@ -7,12 +7,52 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "ambiguous-job",
         "say whose with --job NAME, or give the artifacts of each job a name of their own with --name",
     ),
+    ("ambiguous-project", "name one with --project"),
+    ("api-answer", "check --api: something else may answer there"),
+    (
+        "api-forbidden",
+        "use the personal API token of somebody who may: setting variables needs write access to the project",
+    ),
+    ("api-limited", "raise --store-timeout-seconds, or lower --workers"),
+    (
+        "api-not-found",
+        "check the project's slug and the number, and whether the token's owner can see the project",
+    ),
+    (
+        "api-unauthorized",
+        "set CIRCLE_TOKEN, or the variable that --token-var names, to a personal API token: project tokens do not work with API v2",
+    ),
+    (
+        "api-unavailable",
+        "try again later, or raise --store-timeout-seconds",
+    ),
+    (
+        "api-unreachable",
+        "check --api, the proxy variables and --ca-file",
+    ),
+    ("artifact-changed", "run it again"),
+    (
+        "artifact-expired",
+        "run the job again: CircleCI keeps artifacts for 30 days at most, or less if the plan says so",
+    ),
     (
         "build-exists",
         "to persist more from the same job, give it another name with --name",
     ),
     ("build-gone", "choose another build: `baton builds` lists them"),
     ("channel-held", ""),
+    (
+        "circleci-not-listed",
+        "look one up with `baton latest` or `baton show`",
+    ),
+    (
+        "circleci-read-only",
+        "persist to a directory (--store file:OUT), and let CircleCI's store_artifacts store that",
+    ),
+    (
+        "circleci-unusable",
+        "give --api an origin such as https://circleci.com; check the variable with the token",
+    ),
     ("command", ""),
     (
         "component-failed",
@@ -33,6 +73,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "directory-in-the-way",
         "move the directory away, or let --clean replace it",
+    ),
+    (
+        "egress-denied",
+        "if this is where a CircleCI Server keeps artifacts, name it with --artifact-host",
     ),
     (
         "empty-store",
@@ -74,6 +118,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("later-format", "update baton"),
     (
+        "latest-moved-on",
+        "a newer build is the latest already; --force sets it anyway",
+    ),
+    ("latest-unknown", ""),
+    (
         "leftover-skipped",
         "the next attach into this directory removes it",
     ),
@@ -97,17 +146,22 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "names-collide",
         "attach on a file system that tells upper from lower case",
     ),
+    ("newest-unknown", ""),
+    (
+        "no-artifacts",
+        "run the job again, or name another build with build:N",
+    ),
     (
         "no-build",
         "`baton builds` lists what there is; check --project, --branch and --name",
     ),
     (
-        "no-earlier-build",
-        "`baton history` and `baton builds` list what there is; name the build with --to",
-    ),
-    (
         "no-channel",
         "check the name, --name and --project; `baton promote SELECTOR CHANNEL` makes a channel",
+    ),
+    (
+        "no-earlier-build",
+        "`baton history` and `baton builds` list what there is; name the build with --to",
     ),
     (
         "no-files",
@@ -117,6 +171,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "no-space",
         "free some space, and run it again: nothing was left half-written",
+    ),
+    (
+        "no-successful-job",
+        "check --job and --branch, or name a build with build:N",
     ),
     ("not-a-directory", ""),
     (
@@ -158,8 +216,18 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "permission-denied",
         "give this user the permission, or exclude the path with '!PATH'",
     ),
+    (
+        "plain-artifacts",
+        "store what `baton persist --store file:OUT` makes: it has sizes and digests",
+    ),
+    ("plain-beside-store", ""),
+    ("previous-unknown", ""),
     ("pruned-meanwhile", "run it again"),
     ("read-only", "choose a place that can be written to"),
+    (
+        "redirect-refused",
+        "check --api: it should be the address that answers itself",
+    ),
     (
         "reserved-name",
         "rename .baton-attach in the artifact: attach needs that name for itself",
@@ -170,8 +238,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "root-unusable",
         "--root must name a directory, and this user must be able to read it",
     ),
+    ("search-too-deep", "name a build with build:N"),
+    ("selector-not-for-circleci", ""),
     ("special-bits-dropped", ""),
     ("special-file", "exclude it with '!PATH'"),
+    ("stale-variable", "leave out --from-env: the API knows the latest"),
     ("statement-too-large", ""),
     ("store", ""),
     (
@@ -185,13 +256,27 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "--at must name a directory that this user can write to, or one that can be made",
     ),
     ("time-limit", "raise --timeout-seconds"),
+    ("told-and-selected", "leave out --from-env, or ask for latest"),
+    (
+        "too-many-artifacts",
+        "store what `baton persist --store file:OUT` makes: it has few, large files",
+    ),
     ("too-many-entries", "persist in several artifacts"),
     ("too-many-layers", "give the workspace another name"),
     ("too-many-open-files", "raise `ulimit -n`, or lower --workers"),
+    (
+        "too-many-redirects",
+        "check --api: it should be the address that answers itself",
+    ),
     ("tree-too-large", "persist in several artifacts"),
     (
         "unsafe-to-prune",
         "`baton verify --all` lists what is damaged; persist those builds again, or remove them with --drop-damaged",
+    ),
+    ("unsuccessful-job", ""),
+    (
+        "wrong-artifact-path",
+        "change the path or the destination of store_artifacts in the job that stored it",
     ),
     ("wrong-commit", ""),
     (
@@ -206,7 +291,12 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("wrong-node", ""),
     ("wrong-reason", "give a shorter --reason"),
     ("wrong-selector", ""),
+    (
+        "wrong-slug",
+        "write it as CircleCI's project settings show it, for example gh/acme/shop",
+    ),
     ("wrong-steps", ""),
+    ("wrong-variable", "choose another name with --var"),
 ];
 
 /// Returns the hint for a code, where there is more to say than the message does.

@@ -328,7 +328,7 @@ mod tests {
         let cloud = policy("https://circleci.com", &[]);
         let from = uri("https://output.circle-artifacts.com/a/b");
         let mut tickets = Tickets::default();
-        let mut ask = |policy: &Policy, url: &str, tickets: &mut Tickets| {
+        let ask = |policy: &Policy, url: &str, tickets: &mut Tickets| {
             policy.admit(&Method::GET, &uri(url), tickets)
         };
         cloud.answered(

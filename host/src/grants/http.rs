@@ -57,6 +57,8 @@ impl fmt::Debug for Egress {
 pub(crate) struct Gate {
     egress: Option<Arc<Egress>>,
     tickets: Arc<Mutex<Tickets>>,
+    /// How many requests were made.
+    requests: usize,
     pub(super) interrupt: Interrupt,
 }
 
@@ -65,6 +67,7 @@ impl Gate {
         Gate {
             egress,
             tickets: Arc::default(),
+            requests: 0,
             interrupt: Interrupt::default(),
         }
     }
@@ -72,6 +75,10 @@ impl Gate {
 
 impl WasiHttpView for Grants {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        // The handler of wasmtime-wasi-http 48 owns the options of a request, and leaves them in the table: after some
+        // hundred requests it would be full. So it gets as much more room as there are such leftovers.
+        let room = self.limits.handles_max.saturating_add(self.gate.requests);
+        self.table.set_max_capacity(room);
         WasiHttpCtxView {
             hooks: &mut self.gate,
             table: &mut self.table,
@@ -102,18 +109,29 @@ impl WasiHttpHooks for Gate {
         _options: Option<RequestOptions>,
         _processed: Io,
     ) -> Box<dyn Future<Output = Answered> + Send> {
-        let Some(egress) = self.egress.clone() else {
-            return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
-        };
+        self.requests = self.requests.saturating_add(1);
+        let egress = self.egress.clone();
         let (tickets, interrupt) = (Arc::clone(&self.tickets), self.interrupt.clone());
-        Box::new(async move { egress.send(request, &tickets, interrupt).await })
+        Box::new(async move {
+            let (head, body) = request.into_parts();
+            // Read first: an answer that comes before all is read, a refusal above all, would break off what the
+            // component still writes, and be lost with it.
+            let body = Limited::new(body, REQUEST_BYTES_MAX)
+                .collect()
+                .await
+                .map_err(|_| Error::HttpRequestBodySize(None))?
+                .to_bytes();
+            let egress = egress.ok_or(Error::HttpRequestDenied)?;
+            let request = Request::from_parts(head, body);
+            egress.send(request, &tickets, interrupt).await
+        })
     }
 }
 
 impl Egress {
     async fn send(
         &self,
-        request: Request<WasiBody>,
+        request: Request<Bytes>,
         tickets: &Mutex<Tickets>,
         interrupt: Interrupt,
     ) -> Answered {
@@ -124,13 +142,6 @@ impl Egress {
                 .admit(&head.method, &head.uri, &mut tickets)
                 .ok_or(Error::HttpRequestDenied)?
         };
-        // Read first: a server that answers before it has read all would break off what the component still writes, and
-        // the answer with it.
-        let body = Limited::new(body, REQUEST_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|_| Error::HttpRequestBodySize(None))?
-            .to_bytes();
         let mut headers = HeaderMap::new();
         for (name, value) in &head.headers {
             if may_say(name) && *name != CONTENT_LENGTH {

@@ -64,10 +64,10 @@ impl ByPipeline {
             if let Some(job) = self.jobs.pop_front() {
                 return Ok(Some(job));
             }
+            if self.searched == PIPELINES_MAX {
+                return Ok(None);
+            }
             if let Some(pipeline) = self.pipelines.pop_front() {
-                if self.searched == PIPELINES_MAX {
-                    return Ok(None);
-                }
                 self.searched += 1;
                 self.look_into(client, &pipeline)?;
             } else if !self.more(client)? {

@@ -336,6 +336,11 @@ impl Api {
         Ok(())
     }
 
+    /// Returns how many jobs there are, of all projects.
+    pub fn job_count(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
     /// Returns a job as it stands.
     pub fn job(&self, project: &str, number: u64) -> Result<Job, UnknownId> {
         self.lock().job_mut(project, number).cloned()
