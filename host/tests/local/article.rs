@@ -156,6 +156,31 @@ fn a_second_workflow_deploys_what_the_first_one_built() {
     );
 }
 
+/// As the article has it: the number comes from the variable, as it was when the job began.
+#[test]
+fn a_deployment_may_take_the_number_from_the_variable() {
+    let laptop = Laptop::new();
+    let from_env = "baton/get_latest_artifacts: {from_env: true}\n      - run: {name: deploy to prod";
+    let config = TWO_WORKFLOWS.replace(
+        "baton/get_latest_artifacts\n      - run: {name: deploy to prod",
+        from_env,
+    );
+    let config = inlined(&config);
+    let build = ["--workflow", "build-deploy-dev"];
+    let first = laptop.local(&config, &build).succeeds();
+    let kept = crate::trees::tree(&first.home("build", "build_artifacts"));
+    let deployed = laptop.local(&config, &["--workflow", "deploy-prod"]).succeeds();
+    assert_eq!(
+        crate::trees::tree(&deployed.home("deploy-prod", "build_artifacts")),
+        kept
+    );
+    // Without the variable there is no number.
+    laptop
+        .local(&config, &["--reset", "--workflow", "deploy-prod"])
+        .ends(1)
+        .tells("LATEST_BUILD_NUM");
+}
+
 /// CircleCI keeps no permission bits of plain artifacts, so the script is run by its shell.
 #[test]
 fn plain_artifacts_arrive_under_their_paths() {
