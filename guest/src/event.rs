@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::ARTIFACT;
 use crate::error::{Error, Result};
 use crate::keys;
-use crate::ports::{PutMode, PutOutcome, Store};
+use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::{BuildId, open, seal};
 
 /// What can be moved: names one history of an artifact.
@@ -106,10 +106,8 @@ impl Event {
 
     /// Reads the event that lies under `key`.
     pub fn read(store: &impl Store, key: &str) -> Result<Event> {
-        let bytes = store
-            .get(key, None)?
+        let event: Event = get_intact(store, key, None, |bytes| open("event", key, &bytes))?
             .ok_or_else(|| Error::damaged(key, "the event is missing"))?;
-        let event: Event = open("event", key, &bytes)?;
         if event.key() != key {
             let message = format!(
                 "this is event {} of {}, and does not belong here",

@@ -1,7 +1,7 @@
 //! What the logic needs from outside, as small traits: the store, the granted directory, the time, and HTTP.
 //! `component/` implements them over the imports, `memory` and `memory_http` for tests.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What becomes of an object that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,23 @@ pub fn put_named(store: &impl Store, key: &str, bytes: &[u8]) -> Result<u64> {
     }
     store.put(key, bytes, PutMode::Overwrite)?;
     Ok(length)
+}
+
+/// Reads an object, or the part `(offset, length)` of it, with `check`; and once more if that finds it damaged. Bytes can be
+/// altered on their way, too, and then no older build must take the place of one that is whole.
+pub fn get_intact<T>(
+    store: &impl Store,
+    key: &str,
+    range: Option<(u64, u64)>,
+    mut check: impl FnMut(Vec<u8>) -> Result<T>,
+) -> Result<Option<T>> {
+    let Some(first) = store.get(key, range)? else {
+        return Ok(None);
+    };
+    match check(first) {
+        Err(Error::Damaged(_)) => store.get(key, range)?.map(check).transpose(),
+        other => other.map(Some),
+    }
 }
 
 /// The time. Machines that share a store are taken to agree on it within the grace period of a prune.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Damage, Error, Result};
 use crate::event::Event;
 use crate::keys;
-use crate::ports::Store;
+use crate::ports::{Store, get_intact};
 use crate::record::Record;
 
 /// What records lie under.
@@ -136,9 +136,8 @@ impl Survey {
             return Ok(());
         }
         self.objects += 1;
-        let record = store
-            .get(&key, None)?
-            .map_or_else(|| Err(gone(&key)), |bytes| Record::open(&key, &bytes));
+        let record = get_intact(store, &key, None, |bytes| Record::open(&key, &bytes))
+            .and_then(|found| found.ok_or_else(|| gone(&key)));
         // One that was deleted since it was listed is none.
         if matches!(&record, Err(Error::Damaged(_))) && store.head(&key)?.is_none() {
             return Ok(());

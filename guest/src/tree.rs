@@ -10,7 +10,7 @@ use crate::frame::CHUNK_BYTES_MAX;
 use crate::id::{Digest, PackId, TreeId};
 use crate::lines::{Reader, Writer};
 use crate::path;
-use crate::ports::{PutMode, PutOutcome, Store, Time};
+use crate::ports::{PutMode, PutOutcome, Store, Time, get_intact};
 use crate::record::VERSION;
 
 /// More entries than this are refused: a tree is held in memory, at some 200 bytes an entry.
@@ -210,20 +210,21 @@ impl Tree {
     }
 
     fn fetch(store: &impl Store, id: &TreeId, key: &str) -> Result<Vec<u8>> {
-        let bytes = store.get(key, None)?.ok_or_else(|| {
-            Error::damaged_digest(key, "the tree is missing", id.to_string(), String::new())
-        })?;
-        let found = TreeId::of(&bytes);
-        if found != *id {
+        let checked = get_intact(store, key, None, |bytes| {
+            let found = TreeId::of(&bytes);
+            if found == *id {
+                return Ok(bytes);
+            }
             let message = "the tree was altered, cut short or swapped";
-            return Err(Error::damaged_digest(
+            Err(Error::damaged_digest(
                 key,
                 message,
                 id.to_string(),
                 found.to_string(),
-            ));
-        }
-        Ok(bytes)
+            ))
+        });
+        checked?
+            .ok_or_else(|| Error::damaged_digest(key, "the tree is missing", id.to_string(), String::new()))
     }
 
     /// Returns the stored form.

@@ -15,7 +15,7 @@ use crate::id::{Digest, PackId, TreeId};
 use crate::keys;
 use crate::lookup::{self, Scope};
 use crate::plan::{Planned, Task};
-use crate::ports::Store;
+use crate::ports::{Store, get_intact};
 use crate::record::Record;
 use crate::survey::{Damages, Depth, survey};
 use crate::tree::{Content, Place, Tree};
@@ -265,20 +265,21 @@ fn check_length(store: &impl Store, pack: &PackIn) -> Result<()> {
 
 fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<()> {
     let key = keys::pack(&pack.id);
-    let Some(bytes) = store.get(&key, None)? else {
-        return Err(missing(&pack.id));
-    };
-    *read += bytes.len() as u64;
-    let found = PackId::of(&bytes);
-    if found != pack.id {
+    let checked = get_intact(store, &key, None, |bytes| {
+        *read += bytes.len() as u64;
+        let found = PackId::of(&bytes);
+        if found == pack.id {
+            return Ok(bytes);
+        }
         let message = "the pack was altered";
-        return Err(Error::damaged_digest(
+        Err(Error::damaged_digest(
             &key,
             message,
             pack.id.to_string(),
             found.to_string(),
-        ));
-    }
+        ))
+    });
+    let bytes = checked?.ok_or_else(|| missing(&pack.id))?;
     // The pack is what it was. What is wrong from here on, a tree says of it.
     let (mut decompressor, mut content) = (Decompressor::default(), Vec::new());
     for ((offset, length, raw_length, digest), pieces) in &pack.chunks {

@@ -9,7 +9,7 @@ use http::{HeaderValue, Uri};
 use crate::bindings::{CircleciSource, ToldNumber};
 use crate::error::Error;
 use crate::grants::{Egress, Origin, Policy};
-use crate::http::{HttpClient, HttpOptions};
+use crate::http::{AddressCheck, HttpClient, HttpOptions};
 
 /// CircleCI itself.
 pub const CLOUD: &str = "https://circleci.com";
@@ -111,8 +111,8 @@ impl CircleCi {
             ..self.http.clone()
         };
         let checked = policy.clone();
-        let client = HttpClient::new(&options, Arc::new(move |address| checked.check_address(address)))
-            .map_err(|failure| self.wrong(&failure.to_string()))?;
+        let check: AddressCheck = Arc::new(move |address| checked.check_address(address));
+        let client = HttpClient::new(&options, check).map_err(|failure| self.wrong(&failure.to_string()))?;
         let token = self.token.as_ref().map(|token| {
             let mut value = HeaderValue::from_str(token.trim()).map_err(|_| {
                 self.wrong(&format!(

@@ -117,25 +117,54 @@ impl Worker {
         for chunk in run {
             let start = (chunk.offset - first.offset) as usize;
             let frame = bytes.get(start..start + chunk.length as usize);
-            let opened = frame
-                .ok_or_else(|| "it is cut short".to_owned())
-                .and_then(|frame| {
-                    self.decompressor
-                        .open(frame, chunk.raw_length as usize, &mut self.content)
-                });
-            opened.map_err(|why| damaged_pack(store, pack, chunk, &why))?;
+            if self.open(frame, chunk).is_err() {
+                // Bytes can be altered on their way, too: what lies there decides.
+                let again = store.get(&key, Some((chunk.offset, u64::from(chunk.length))))?;
+                outcome.fetched_bytes += again.as_ref().map_or(0, |again| again.len() as u64);
+                self.open(again.as_deref(), chunk).map_err(|wrong| match wrong {
+                    Wrong::Chunk(why) => damaged_pack(store, pack, chunk, &why),
+                    Wrong::Piece { wanted, found } => wrong_piece(store, pack, wanted, found),
+                })?;
+            }
             for piece in &chunk.pieces {
-                let end = piece.start as usize + piece.length as usize;
-                let content = self.content.get(piece.start as usize..end).unwrap_or_default();
-                let found = Digest::of(content);
-                if found != piece.digest {
-                    return Err(wrong_piece(store, pack, piece, found));
-                }
+                let content = part(&self.content, piece);
                 write(files, piece, content, changes, outcome)?;
             }
         }
         Ok(())
     }
+
+    /// Opens a chunk into `content`, and checks all pieces of it that are wanted.
+    fn open(&mut self, frame: Option<&[u8]>, chunk: &ChunkIn) -> std::result::Result<(), Wrong> {
+        let frame = frame
+            .filter(|frame| frame.len() == chunk.length as usize)
+            .ok_or_else(|| Wrong::Chunk("it is cut short".to_owned()))?;
+        self.decompressor
+            .open(frame, chunk.raw_length as usize, &mut self.content)
+            .map_err(Wrong::Chunk)?;
+        for piece in &chunk.pieces {
+            let found = Digest::of(part(&self.content, piece));
+            if found != piece.digest {
+                let wanted = piece.digest;
+                return Err(Wrong::Piece { wanted, found });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a chunk.
+enum Wrong {
+    /// It does not open.
+    Chunk(String),
+    /// What it holds is something else.
+    Piece { wanted: Digest, found: Digest },
+}
+
+/// Returns a piece of an opened chunk. One that is not there has another digest than any that is wanted.
+fn part<'a>(content: &'a [u8], piece: &Piece) -> &'a [u8] {
+    let end = piece.start as usize + piece.length as usize;
+    content.get(piece.start as usize..end).unwrap_or_default()
 }
 
 /// Splits chunks, sorted by offset, into runs that one request fetches.
@@ -187,17 +216,12 @@ fn damaged_pack(store: &impl Store, pack: &PackId, chunk: &ChunkIn, why: &str) -
     with_pack_digest(store, pack, message)
 }
 
-fn wrong_piece(store: &impl Store, pack: &PackId, piece: &Piece, found: Digest) -> Error {
+fn wrong_piece(store: &impl Store, pack: &PackId, wanted: Digest, found: Digest) -> Error {
     let error = with_pack_digest(store, pack, "the pack was altered".to_owned());
     match &error {
         Error::Damaged(damage) if damage.expected == damage.found => {
             let message = "a tree points to bytes of another file, though the pack is whole".to_owned();
-            Error::damaged_digest(
-                &keys::pack(pack),
-                message,
-                piece.digest.to_string(),
-                found.to_string(),
-            )
+            Error::damaged_digest(&keys::pack(pack), message, wanted.to_string(), found.to_string())
         }
         _ => error,
     }

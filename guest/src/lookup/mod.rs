@@ -23,7 +23,7 @@ use crate::context::{ARTIFACT, Context};
 use crate::error::{Damage, Error, Problem, Result};
 use crate::id::TreeId;
 use crate::keys::Project;
-use crate::ports::Store;
+use crate::ports::{Store, get_intact};
 use crate::record::Record;
 use crate::selector::{Selector, SelectorError};
 use crate::tree::Tree;
@@ -292,10 +292,8 @@ pub(crate) fn sound<T: Default>(found: Result<T>) -> Result<T> {
 
 /// Reads the record under a key that a listing gave.
 pub fn read(store: &impl Store, key: &str) -> Result<Record> {
-    let bytes = store
-        .get(key, None)?
-        .ok_or_else(|| Error::damaged(key, "the record is missing"))?;
-    Record::open(key, &bytes)
+    get_intact(store, key, None, |bytes| Record::open(key, &bytes))?
+        .ok_or_else(|| Error::damaged(key, "the record is missing"))
 }
 
 /// Returns the one commit that begins with `prefix`, in full.

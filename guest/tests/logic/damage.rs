@@ -1,5 +1,7 @@
 //! Bytes that changed in the store: an attach says which object, shows both digests, and never writes a wrong byte.
 
+use std::cell::RefCell;
+
 use baton_guest::Error;
 use baton_guest::id::Digest;
 use baton_guest::keys;
@@ -8,7 +10,7 @@ use baton_guest::pack::PackWriter;
 use baton_guest::tree::{Content, Entry, Place, Tree};
 
 use crate::support::driver::{all_of, attach, persisted};
-use crate::support::stores::copy;
+use crate::support::stores::{Altering, copy};
 use crate::support::{build, code, noise};
 
 /// Files of every kind and size, as one build.
@@ -249,4 +251,21 @@ fn a_packs_line_of_the_tree_stays_short() {
         [1 << 16, 1]
     );
     assert_eq!(bytes, crate::support::stores::stored_bytes(&store, "v1/packs/"));
+}
+
+#[test]
+fn bytes_that_were_altered_on_their_way_are_fetched_again() {
+    let (store, files) = some_build();
+    let altering = Altering {
+        inner: &store,
+        asked: RefCell::default(),
+    };
+    let to = MemoryFiles::default();
+    let attached = attach(&altering, &to, &all_of("latest", build(2)), 2).unwrap();
+    assert_eq!(to.listing(), files.listing());
+    assert_eq!(attached.builds.len(), 1);
+    let asked = altering.asked.borrow();
+    for prefix in ["v1/packs/", "v1/trees/", "v1/projects/"] {
+        assert!(asked.iter().any(|key| key.starts_with(prefix)), "{prefix}");
+    }
 }

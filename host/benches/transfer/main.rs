@@ -2,8 +2,8 @@
 //! its design.
 //!
 //! It makes a tree of 40,000 source files and a file of 4 GiB, persists and attaches both, compares what came
-//! out with what went in, and prints a table. A limit that is missed makes the exit status 1. It measures the
-//! directory store only: what a network adds is not baton's doing. `--help` lists the options.
+//! out with what went in, and prints a table. A limit that is missed makes the exit status 1. With `--s3` it
+//! persists and attaches the tree through S3 instead. `--help` lists the options.
 
 mod cases;
 mod commands;
@@ -12,6 +12,16 @@ mod equal;
 mod history;
 mod measure;
 mod options;
+mod s3;
+#[path = "../../tests/servers/mod.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests share it, which do more with it, and fail by panicking"
+)]
+mod servers;
 mod settle;
 mod store;
 mod table;
@@ -58,25 +68,17 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let home = place.make_directory("home")?;
     let commands = Commands { baton: binary, home };
     let mut rows = Vec::new();
-    if options.file_count > 0 {
-        measure_tree(options, &commands, &place, &mut rows)?;
-    }
-    if options.large_bytes > 0 {
-        measure_large_file(options, &commands, &place, &mut rows)?;
-    }
-    if options.build_count > 0 {
-        cases::start_up(
-            &commands,
-            options.build_count,
-            &place.make_directory("builds")?,
-            &mut rows,
-        )?;
-        place.clear("builds")?;
-    }
+    let sides = if options.s3 {
+        measure_s3(options, &commands, &place, &mut rows)?;
+        ["20 ms a request", "no latency"]
+    } else {
+        measure_all(options, &commands, &place, &mut rows)?;
+        ["baton", "tar and zstd"]
+    };
     if options.markdown {
         print_heading(options, &commands);
     }
-    print!("{}", table::render(&rows, options.markdown));
+    print!("{}", table::render(&rows, sides, options.markdown));
     println!(
         "\nSeconds: the least of {} runs (median). Bytes: the most (median).",
         options.run_count
@@ -86,6 +88,43 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
         eprintln!("limit missed: {what}");
     }
     Ok(missed.is_empty())
+}
+
+/// Measures the directory store, beside `tar` and `zstd`.
+fn measure_all(
+    options: &Options,
+    commands: &Commands,
+    place: &Place,
+    rows: &mut Vec<Row>,
+) -> Result<(), Box<dyn Error>> {
+    if options.file_count > 0 {
+        measure_tree(options, commands, place, rows)?;
+    }
+    if options.large_bytes > 0 {
+        measure_large_file(options, commands, place, rows)?;
+    }
+    if options.build_count > 0 {
+        let work = place.make_directory("builds")?;
+        cases::start_up(commands, options.build_count, &work, rows)?;
+        place.clear("builds")?;
+    }
+    Ok(())
+}
+
+fn measure_s3(
+    options: &Options,
+    commands: &Commands,
+    place: &Place,
+    rows: &mut Vec<Row>,
+) -> Result<(), Box<dyn Error>> {
+    let work = place.make_directory("tree")?;
+    eprintln!(
+        "making a tree of {} files, {} bytes",
+        options.file_count, options.bytes
+    );
+    let tree = tree::generate(&work.join("source"), options.file_count, options.bytes)?;
+    s3::measure(commands, options.run_count, &tree.root, &work, rows)?;
+    place.clear("tree")
 }
 
 fn measure_tree(

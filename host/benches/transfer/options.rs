@@ -15,6 +15,8 @@ cargo bench --bench transfer -- [options]
   --bytes SIZE     size of the tree (700MB)
   --large SIZE     size of the large file (4GiB); 0 leaves it out
   --builds COUNT   builds in the store that `baton latest` looks into (100000); 0 leaves it out
+  --s3             the tree through S3 instead of all else: SeaweedFS in memory behind a
+                   proxy that counts requests, with and without 20 ms added to each
   --runs COUNT     runs of each measurement (3)
   --dir DIR        where to make the temporary directory (the system's)
   --keep           leave the temporary directory behind
@@ -28,6 +30,7 @@ pub(crate) struct Options {
     pub(crate) bytes: u64,
     pub(crate) large_bytes: u64,
     pub(crate) build_count: usize,
+    pub(crate) s3: bool,
     pub(crate) run_count: usize,
     pub(crate) directory: PathBuf,
     pub(crate) keep: bool,
@@ -42,6 +45,7 @@ impl Options {
             bytes: 700_000_000,
             large_bytes: 4 << 30,
             build_count: 100_000,
+            s3: false,
             run_count: 3,
             directory: std::env::temp_dir(),
             keep: false,
@@ -58,6 +62,7 @@ impl Options {
                 "--builds" => options.build_count = count(&value()?)?,
                 "--runs" => options.run_count = count(&value()?)?.max(1),
                 "--dir" => options.directory = PathBuf::from(value()?),
+                "--s3" => options.s3 = true,
                 "--keep" => options.keep = true,
                 "--markdown" => options.markdown = true,
                 "--help" | "-h" => options.help = true,

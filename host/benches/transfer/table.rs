@@ -8,6 +8,7 @@ pub(crate) enum Unit {
     Milliseconds,
     Bytes,
     Percent,
+    Count,
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +41,9 @@ impl Series {
     fn judged(&self, unit: Unit) -> f64 {
         match unit {
             Unit::Seconds => self.0.iter().copied().fold(f64::INFINITY, f64::min),
-            Unit::Bytes | Unit::Percent => self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            Unit::Bytes | Unit::Percent | Unit::Count => {
+                self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+            }
             Unit::Milliseconds => self.median(),
         }
     }
@@ -106,9 +109,9 @@ pub(crate) fn missed(rows: &[Row]) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the table, in columns or as Markdown.
-pub(crate) fn render(rows: &[Row], markdown: bool) -> String {
-    let head = ["what", "baton", "tar and zstd", "ratio", "limit", "ok?"].map(str::to_owned);
+/// Returns the table, in columns or as Markdown. The two sides are what is compared.
+pub(crate) fn render(rows: &[Row], [baton, peer]: [&str; 2], markdown: bool) -> String {
+    let head = ["what", baton, peer, "ratio", "limit", "ok?"].map(str::to_owned);
     let lines: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
     let mut widths = [0; 6];
     for line in &lines {
@@ -147,6 +150,7 @@ fn show(figure: f64, unit: Unit) -> String {
         Unit::Seconds => format!("{figure:.2} s"),
         Unit::Milliseconds => format!("{figure:.1} ms"),
         Unit::Percent => format!("{figure:.2} %"),
+        Unit::Count => format!("{figure:.0}"),
         Unit::Bytes => format!("{:.1} MiB", figure / f64::from(1 << 20)),
     }
 }

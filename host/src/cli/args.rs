@@ -23,8 +23,11 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    /// Where the files are kept: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or memory:; or
+    /// circleci: or circleci:gh/OWNER/REPOSITORY for what jobs of CircleCI stored as artifacts, to read.
+    /// Default: baton/store in the user's data directory
+    #[arg(long, global = true, env = "BATON_STORE", value_name = "STORE")]
+    pub(crate) store: Option<String>,
     /// How results are printed
     #[arg(long, global = true, env = "BATON_FORMAT", value_enum, default_value_t)]
     pub(crate) format: FormatArg,
@@ -67,6 +70,9 @@ pub(crate) struct Global {
         hide_short_help = true
     )]
     pub(crate) timeout_seconds: Option<u64>,
+    // Last: its heading holds for all that follows.
+    #[command(flatten)]
+    pub(crate) reach: StoreArgs,
 }
 
 impl Global {
@@ -84,6 +90,7 @@ impl Global {
             workers: self.workers.or(other.workers),
             memory_mib: self.memory_mib.or(other.memory_mib),
             timeout_seconds: self.timeout_seconds.or(other.timeout_seconds),
+            reach: self.reach.or(other.reach),
         }
     }
 }

@@ -97,8 +97,8 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
         return checks;
     }
     match store.probe() {
-        Ok(found) => checks.extend(found.into_iter().map(|found| Check::good("store", found))),
-        Err(error) => checks.push(wrong("store", error)),
+        Ok(found) => checks.extend(found.into_iter().map(|(what, found)| Check::good(what, found))),
+        Err(error) => checks.push(wrong("create", error)),
     }
     checks
 }

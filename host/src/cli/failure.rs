@@ -247,7 +247,9 @@ fn shown_host(error: &Error) -> Shown {
 
 /// Returns the text for people: what and where, why, and what to do.
 fn render(shown: &Shown, hint: Option<&str>) -> String {
-    let place = if shown.subject.is_empty() {
+    // The message of a store names the key already.
+    let told = shown.kind == "store" && shown.message.contains(&shown.subject);
+    let place = if shown.subject.is_empty() || told {
         String::new()
     } else {
         format!(": {}", shown.subject)

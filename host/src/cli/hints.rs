@@ -246,11 +246,59 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("statement-too-large", ""),
     ("store", ""),
     (
+        "store-answer",
+        "see the cause; `baton doctor` tries the store out",
+    ),
+    (
+        "store-bucket-missing",
+        "check the bucket's name in --store, or make the bucket: baton makes none",
+    ),
+    (
+        "store-busy",
+        "run it again later; --store-timeout-seconds gives it more time",
+    ),
+    (
+        "store-certificate",
+        "give the server's CA with --ca-file, or check that --endpoint speaks TLS at this port",
+    ),
+    (
+        "store-clock",
+        "set the clock of this machine: requests are signed with its time",
+    ),
+    (
+        "store-credentials",
+        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --role-arn and the job's OIDC token; docs/stores.md has the order in which they are looked for",
+    ),
+    (
+        "store-denied",
+        "give these credentials the permissions that docs/stores.md lists",
+    ),
+    (
         "store-missing",
         "check --store or BATON_STORE; the first persist makes the directory",
     ),
     ("store-not-a-directory", "name a directory with --store"),
-    ("store-unknown", "name a directory with --store"),
+    (
+        "store-not-atomic",
+        "enable conditional writes (If-None-Match) on the server, or use another one: it can be read from, and records written to it could be lost",
+    ),
+    (
+        "store-options",
+        "see the cause: an option or a variable of the store is missing or wrong; docs/stores.md lists them",
+    ),
+    ("store-region", "set --region to the region of the bucket"),
+    (
+        "store-timeout",
+        "run it again; --store-timeout-seconds gives a slow server more time",
+    ),
+    (
+        "store-unknown",
+        "name a directory, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
+    ),
+    (
+        "store-unreachable",
+        "check --endpoint, the network and the proxy variables",
+    ),
     (
         "target-unusable",
         "--at must name a directory that this user can write to, or one that can be made",

@@ -24,6 +24,7 @@ const CONFIG_NAME: &str = "baton.toml";
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Config {
+    store: Option<String>,
     component: Option<PathBuf>,
     workers: Option<usize>,
     memory_mib: Option<usize>,
@@ -32,8 +33,11 @@ struct Config {
     default_branch: Option<String>,
     /// What is left: how the store is reached. Any other key is an error.
     #[serde(flatten)]
-    store: toml::Table,
+    reach: toml::Table,
 }
+
+/// A way to open the store.
+type Open = fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>;
 
 /// What holds for this run.
 #[derive(Debug, Clone)]
@@ -48,11 +52,20 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read(global: &Global) -> Result<Settings, Failure> {
-        let (config_file, config, store) = read_config(global.config.as_deref())?;
+        let (config_file, config, reach) = read_config(global.config.as_deref())?;
         let beside = config_file
             .as_deref()
             .and_then(Path::parent)
             .unwrap_or(Path::new(""));
+        let location = match (&global.store, &config.store) {
+            (Some(store), _) => Some(StoreLocation::parse(store, Path::new(""))?),
+            (None, Some(store)) => Some(StoreLocation::parse(store, beside)?),
+            (None, None) => None,
+        };
+        let reach = global.reach.clone().or(StoreArgs {
+            ca_file: reach.ca_file.map(|file| beside.join(file)),
+            ..reach
+        });
         let mut options = Options::default();
         if let Some(file) = global
             .component
@@ -68,7 +81,7 @@ impl Settings {
         let seconds = global.timeout_seconds.or(config.timeout_seconds);
         let seconds = at_least_one("timeout-seconds", seconds, options.call_time_max.as_secs())?;
         options.call_time_max = Duration::from_secs(seconds);
-        let store = Store::read(global.store.clone(), store, beside, options.workers)?;
+        let store = Store::new(location, reach, options.workers)?;
         Ok(Settings {
             format: global.format.into(),
             store,
@@ -100,10 +113,7 @@ impl Settings {
     }
 
     /// Loads the component on a store, and lets Ctrl-C and the runner's signal end it in order.
-    fn baton(
-        &self,
-        open: fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>,
-    ) -> Result<Baton, Failure> {
+    fn baton(&self, open: Open) -> Result<Baton, Failure> {
         let interrupt = Interrupt::default();
         let on_signal = interrupt.clone();
         ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
@@ -298,8 +308,8 @@ fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config, StoreAr
         std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let wrong = || format!("{} is not as it should be", file.display());
     let config: Config = toml::from_str(&text).with_context(wrong)?;
-    let store = config.store.clone().try_into().with_context(wrong)?;
-    Ok((Some(file), config, store))
+    let reach = config.reach.clone().try_into().with_context(wrong)?;
+    Ok((Some(file), config, reach))
 }
 
 fn at_least_one<N: PartialEq + From<u8>>(name: &str, value: Option<N>, default: N) -> Result<N, Failure> {

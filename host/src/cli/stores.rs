@@ -36,17 +36,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[command(next_help_heading = "Object stores")]
 pub(crate) struct StoreArgs {
-    /// Where the files are kept: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or memory:; or
-    /// circleci: or circleci:gh/OWNER/REPOSITORY for what jobs of CircleCI stored as artifacts, to read.
-    /// Default: baton/store in the user's data directory
-    #[arg(
-        long,
-        global = true,
-        env = "BATON_STORE",
-        value_name = "STORE",
-        help_heading = "Options"
-    )]
-    pub(crate) store: Option<String>,
     /// The address of a server that speaks S3, or stands in for Google's or Azure's. Default: AWS_ENDPOINT_URL_S3,
     /// AWS_ENDPOINT_URL, or the provider's own
     #[arg(
@@ -171,7 +160,6 @@ impl StoreArgs {
     /// Returns these options, and where they are silent the other ones.
     pub(crate) fn or(self, other: StoreArgs) -> StoreArgs {
         StoreArgs {
-            store: self.store.or(other.store),
             endpoint: self.endpoint.or(other.endpoint),
             region: self.region.or(other.region),
             addressing: self.addressing.or(other.addressing),
@@ -200,24 +188,18 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Merges flags and file. What is relative in the file is so to the file's directory, `beside`.
-    pub(crate) fn read(
+    /// Returns the store at `location`, or the default one. `workers` share a transfer.
+    pub(crate) fn new(
+        location: Option<StoreLocation>,
         args: StoreArgs,
-        config: StoreArgs,
-        beside: &Path,
         workers: usize,
     ) -> Result<Store, Failure> {
-        let location = match (&args.store, &config.store) {
-            (Some(store), _) => StoreLocation::parse(store, Path::new("")),
-            (None, Some(store)) => StoreLocation::parse(store, beside),
-            (None, None) => Ok(StoreLocation::Directory(default_directory()?)),
-        }?;
-        let merged = args.or(StoreArgs {
-            ca_file: config.ca_file.as_ref().map(|file| beside.join(file)),
-            ..config
-        });
+        let location = match location {
+            Some(location) => location,
+            None => StoreLocation::Directory(default_directory()?),
+        };
         let options = match location {
-            StoreLocation::Cloud(_) => cloud_options(merged.clone(), workers)?,
+            StoreLocation::Cloud(_) => cloud_options(args.clone(), workers)?,
             StoreLocation::Directory(_) | StoreLocation::Memory | StoreLocation::CircleCi(_) => {
                 CloudOptions::default()
             }
@@ -225,7 +207,7 @@ impl Store {
         Ok(Store {
             location,
             options,
-            args: merged,
+            args,
             workers,
         })
     }
@@ -321,10 +303,7 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
     let ca_pem = args
         .ca_file
         .iter()
-        .map(|file| {
-            std::fs::read_to_string(file)
-                .with_context(|| format!("the file with certificates {} cannot be read", file.display()))
-        })
+        .map(|file| certificates(file))
         .collect::<Result<_, _>>()?;
     let wanted = |name: &str| {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -364,6 +343,16 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
         time_budget: budget,
         interrupt: Interrupt::default(),
     })
+}
+
+/// Reads a file with certificates. That it has any is checked here, where its name is known.
+fn certificates(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("the file with certificates {} cannot be read", file.display()))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(anyhow!("there is no certificate in PEM in {}", file.display()));
+    }
+    Ok(text)
 }
 
 /// Where AWS's tools keep profiles: the credentials' file first.

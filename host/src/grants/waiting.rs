@@ -13,9 +13,11 @@ const WAIT_MS_MAX: u64 = 600_000;
 /// How long an interruption takes at most.
 const TICK: Duration = Duration::from_millis(20);
 
+type Hear = dyn Fn(Duration, &str) + Send + Sync;
+
 /// Hears that a run waits for a server: for how long, and why, in a few words. Several threads call at once.
 #[derive(Clone)]
-pub struct OnWait(Arc<dyn Fn(Duration, &str) + Send + Sync>);
+pub struct OnWait(Arc<Hear>);
 
 impl OnWait {
     /// Calls this at the beginning of every wait.

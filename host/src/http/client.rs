@@ -123,7 +123,7 @@ impl HttpClient {
             let host = url.host_str().unwrap_or_default();
             return Err(HttpFailure::new(
                 HttpFailureKind::Request,
-                format!("{host} would be asked without TLS, which nobody allowed"),
+                format!("{host} would be asked without TLS, and allow-http is not set"),
             ));
         }
         let host = url.host_str().unwrap_or_default();

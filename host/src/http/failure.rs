@@ -46,8 +46,9 @@ impl HttpFailure {
         self.kind
     }
 
-    /// Explains a failure of the client. The URL is left out: it may hold a signature.
+    /// Explains a failure of the client. Of the URL only the address is shown: the rest may hold a signature.
     pub(super) fn from_client(error: reqwest::Error) -> HttpFailure {
+        let address = error.url().and_then(address_of);
         let error = error.without_url();
         let kind = causes(&error).find_map(kind_of).unwrap_or_else(|| {
             if error.is_timeout() {
@@ -66,7 +67,12 @@ impl HttpFailure {
         let message = causes(&error)
             .last()
             .map_or_else(|| error.to_string(), ToString::to_string);
-        HttpFailure::new(kind, message)
+        match address {
+            Some(address) if !message.contains(&address) => {
+                HttpFailure::new(kind, format!("{address}: {message}"))
+            }
+            _ => HttpFailure::new(kind, message),
+        }
     }
 }
 
@@ -77,6 +83,15 @@ impl fmt::Display for HttpFailure {
 }
 
 impl Error for HttpFailure {}
+
+/// Returns a URL's host, and its port where it has one that is not the usual one.
+fn address_of(url: &reqwest::Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
 
 /// Returns an error and what caused it, outermost first.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -77,9 +77,9 @@ impl ObjectStore for MemoryStore {
         Ok(())
     }
 
-    fn probe(&self) -> Result<Vec<String>, StoreError> {
+    fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError> {
         // One lock is held from the look to the change.
-        Ok(vec![super::probe::ATOMIC.to_owned()])
+        Ok(vec![super::probe::ATOMIC])
     }
 
     fn location(&self) -> String {

@@ -124,9 +124,9 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// Removes objects. One that is not there is not an error; after a failure some may be gone.
     fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError>;
 
-    /// Tries out whether the store does what it must, above all that of several creators one wins. Returns what was found,
-    /// a sentence each. What it puts into the store it removes, and no listing shows it.
-    fn probe(&self) -> Result<Vec<String>, StoreError>;
+    /// Tries out whether the store does what it must, above all that of several creators one wins. Returns what was found
+    /// of what. What it puts into the store it removes, and no listing shows it.
+    fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError>;
 
     /// Returns how people name this store. Never with a secret in it.
     fn location(&self) -> String;
@@ -184,17 +184,24 @@ pub enum StoreError {
     #[error("the store cannot be used")]
     Thread(#[source] std::io::Error),
     /// The server of an object store said no, or nothing.
-    #[error("{key} could not be {what} in the store {store}")]
+    #[error("{}", remote_summary(what, key, store))]
     Remote {
         /// What was being done: `read`, `written`, `listed`, `removed`, `opened`.
         what: &'static str,
-        /// The object, or the prefix.
+        /// The object, or the prefix. Empty: the store as a whole.
         key: String,
         /// The store's URL.
         store: String,
         /// Why.
         source: RemoteFailure,
     },
+}
+
+fn remote_summary(what: &str, key: &str, store: &str) -> String {
+    match key {
+        "" => format!("the store {store} could not be {what}"),
+        key => format!("{key} could not be {what} in the store {store}"),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{PutOutcome, StoreError};
 /// How many create the same key at once.
 const RACERS: usize = 8;
 /// What a probe that finds nothing wrong has shown.
-pub(super) const ATOMIC: &str = "create is atomic: of 8 racing creators one wins";
+pub(super) const ATOMIC: (&str, &str) = ("create", "atomic: of 8 racing creators one wins");
 
 /// Puts and gets what a probe needs: by a name within the probe's place, whole.
 pub(super) trait Tried: Sync {

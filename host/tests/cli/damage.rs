@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::files::{Listing, assert_same, assert_same_listing, listing, noise, seen, text, write, write_all};
+use crate::files::{Listing, assert_same, assert_same_listing, listing, noise, text, write, write_all};
 use crate::place::{Job, Place, Ran};
 use crate::stored::{Stored, id};
 
@@ -406,120 +406,14 @@ fn what_is_in_a_record_cannot_move_the_cursor() {
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_left_alone() {
-    let place = Place::new();
-    let job = place.job("work");
-    write(&job.path("file"), "x");
-    write_all(
-        &place.path("foreign"),
-        &[("src/main.rs", "fn main() {}"), ("README.md", "hello")],
-    );
-    write(&place.path("a-file"), "x");
-    fs::create_dir(place.path("empty")).unwrap();
-    for (store, words, code, tells) in [
-        (
-            "foreign",
-            "persist file",
-            1,
-            "this is not a baton store: it has other things in it, and no v1/store",
-        ),
-        ("foreign", "latest", 1, "this is not a baton store"),
-        (
-            "foreign",
-            "attach latest --at out",
-            1,
-            "this is not a baton store",
-        ),
-        ("a-file", "persist file", 1, "a-file is not a directory"),
-        ("a-file", "latest", 1, "a-file is not a directory"),
-        (
-            "a-file/below",
-            "persist file",
-            1,
-            "a-file/below is not a directory",
-        ),
-        ("empty", "latest", 3, "the store is empty"),
-        ("empty", "attach latest --at out", 3, "the store is empty"),
-        ("empty", "builds", 3, "the store is empty"),
-        ("missing", "latest", 1, "there is no store at"),
-        ("missing", "attach latest --at out", 1, "there is no store at"),
-        ("missing", "persist file --dry-run", 0, "would persist 1 file"),
-    ] {
-        let before = (listing(&place.path("foreign")), listing(&place.path("empty")));
-        job.clone()
-            .store(&place.path(store))
-            .baton(words)
-            .ends(code)
-            .tells(tells);
-        let after = (listing(&place.path("foreign")), listing(&place.path("empty")));
-        assert_eq!(after, before, "{words} in {store}");
-        assert!(!place.path("missing").exists(), "{words} in {store}");
-    }
-    assert_eq!(seen(&place.path("a-file")).what, seen(&job.path("file")).what);
-    for url in ["s3://bucket/prefix", "gs://bucket", "http://example.com"] {
-        let job = job.clone().set("BATON_STORE", url);
-        job.baton("persist file")
-            .ends(1)
-            .tells("this version knows only directories as stores")
-            .tells(url);
-    }
-    // A URL of a directory is one.
-    let url = format!("file://{}", place.path("by-url").display());
-    job.clone()
-        .set("BATON_STORE", url)
-        .baton("persist file --number 1")
-        .succeeds();
-    job.store(&place.path("by-url"))
-        .baton("latest")
-        .succeeds()
-        .prints(["build:1"]);
-}
-
-#[test]
-fn a_store_that_may_not_be_written_to_is_refused_and_one_that_may_be_read_is_read() {
-    let place = Place::new();
-    let job = place.job("work");
-    write(&job.path("file"), "x");
-    job.baton("persist file --number 1").succeeds();
-    let Some(job) = place.without_privileges(job) else {
-        return;
-    };
-    let closed = |bits: u32| {
-        for path in listing(place.store().root()).keys() {
-            let path = place.store().root().join(path);
-            if path.is_dir() {
-                crate::files::set_bits(&path, bits);
-            }
-        }
-        crate::files::set_bits(place.store().root(), bits);
-    };
-    closed(0o555);
-    let before = place.store().all();
-    job.baton("persist file --number 2")
-        .ends(1)
-        .tells("error: ")
-        .tells("Permission denied");
-    job.baton("doctor").ends(1);
-    assert_eq!(place.store().all(), before);
-    job.baton("latest").succeeds().prints(["build:1"]);
-    job.baton("attach latest --at out").succeeds();
-    closed(0o755);
-    crate::files::set_bits(place.store().root(), 0);
-    job.baton("latest")
-        .ends(1)
-        .tells("error: ")
-        .tells("Permission denied");
-    crate::files::set_bits(place.store().root(), 0o755);
-}
-
-#[test]
 fn a_pack_is_readable_without_baton() {
     let place = Place::new();
     let job = place.job("work");
     let content = text(1, 100_000);
     write(&job.path("file"), &content);
     job.baton("persist file").succeeds();
-    let pack = place.store().path(&place.store().packs()[0]);
+    let pack = job.path("pack");
+    write(&pack, place.store().get(&place.store().packs()[0]));
     match std::process::Command::new("zstd").arg("-dc").arg(pack).output() {
         Ok(output) if output.status.success() => assert_eq!(output.stdout, content),
         other => println!("skipped: zstd cannot be run: {other:?}"),

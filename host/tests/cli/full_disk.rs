@@ -98,7 +98,7 @@ fn a_full_store_answers_as_before() {
         .tells("hint: free some space");
     job.baton("latest").succeeds().prints(["build:1"]);
     job.baton("show build:2").ends(3);
-    let temporary = listing(&place.store().path(".tmp"));
+    let temporary = listing(&place.path("store/.tmp"));
     assert!(temporary.is_empty(), "nothing half-written stays: {temporary:?}");
     job.baton("attach latest --at out").succeeds();
     disk.remount("size=40m");

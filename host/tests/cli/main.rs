@@ -1,5 +1,5 @@
 //! End to end: the real command, the real component, real directories. A file a subject; `place` is where a test works,
-//! `files` makes and compares trees, `stored` looks into a store and harms it.
+//! `files` makes and compares trees, `stored` looks into a store and harms it. `host/tests/s3` runs most of these on S3.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -13,6 +13,7 @@ mod channels;
 mod crashes;
 mod damage;
 mod deduplication;
+mod directories;
 mod docs;
 mod files;
 mod full_disk;
@@ -22,6 +23,7 @@ mod invariants;
 mod json;
 mod limits;
 mod many_builds;
+mod objects;
 mod pipelines;
 mod place;
 mod races;

@@ -13,7 +13,7 @@ const BUILDS: u64 = 1000;
 fn persist_all(place: &Place) {
     let job = place.job("work");
     write(&job.path("file"), "content");
-    let store = Arc::new(DirectoryStore::create(place.store().root()).unwrap());
+    let store = Arc::new(DirectoryStore::create(&place.path("store")).unwrap());
     let baton = Baton::new(
         store,
         Options {

@@ -197,7 +197,7 @@ fn the_store_is_in_the_users_data_directory_where_nobody_says_otherwise() {
     job.set("BATON_STORE", "")
         .baton("persist file")
         .ends(1)
-        .tells("the store's name is empty");
+        .tells("does not name a store: it is empty");
 }
 
 fn unset_store(place: &Place) -> Job {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::files;
+use crate::objects::Objects;
 use crate::stored::Stored;
 
 /// The command under test.
@@ -90,12 +91,16 @@ impl Place {
             variables: BTreeMap::new(),
             user: None,
         };
-        job.set("PATH", path)
+        let job = job
+            .set("PATH", path)
             .set("HOME", self.path("home"))
             .set("XDG_DATA_HOME", self.path("home/data"))
             // No repository that happens to lie above the temporary directory is this job's.
-            .set("GIT_CEILING_DIRECTORIES", self.path(""))
-            .set("BATON_STORE", self.path("store"))
+            .set("GIT_CEILING_DIRECTORIES", self.path(""));
+        let store = Objects::at(&self.path("store")).variables();
+        store
+            .into_iter()
+            .fold(job, |job, (variable, value)| job.set(variable, value))
     }
 
     /// Makes jobs run as a user for whom permission bits count, and gives them all that is here. Returns nothing, and

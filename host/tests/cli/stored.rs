@@ -1,40 +1,34 @@
-//! What lies in a directory store, by the layout that docs/format.md documents: to look at, to harm, and to forge.
+//! What lies in a store, by the layout that docs/format.md documents: to look at, to harm, and to forge.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::files;
+use crate::objects::Objects;
 
 /// The objects of a store.
 pub(crate) struct Stored {
-    root: PathBuf,
+    objects: Objects,
 }
 
 impl Stored {
-    pub(crate) fn at(root: &Path) -> Stored {
+    pub(crate) fn at(place: &Path) -> Stored {
         Stored {
-            root: root.to_owned(),
+            objects: Objects::at(place),
         }
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub(crate) fn path(&self, key: &str) -> PathBuf {
-        self.root.join(key)
     }
 
     /// Returns the keys that begin with `prefix`, sorted.
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
-        let is_file = |path: &PathBuf| self.root.join(path).is_file();
-        let paths = files::listing(&self.root).into_keys().filter(is_file);
-        let keys = paths.map(|path| path.into_os_string().into_string().unwrap());
-        keys.filter(|key| key.starts_with(prefix) && !key.starts_with(".tmp/"))
-            .collect()
+        self.sizes(prefix).into_keys().collect()
+    }
+
+    /// Returns the size in bytes of each object whose key begins with `prefix`.
+    fn sizes(&self, prefix: &str) -> BTreeMap<String, u64> {
+        let mut sizes = self.objects.sizes();
+        sizes.retain(|key, _| key.starts_with(prefix));
+        sizes
     }
 
     pub(crate) fn packs(&self) -> Vec<String> {
@@ -58,23 +52,35 @@ impl Stored {
             .collect()
     }
 
+    /// Returns all that there is, to see whether anything changed at all.
+    pub(crate) fn everything(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+        self.objects.everything()
+    }
+
     pub(crate) fn bytes(&self, prefix: &str) -> u64 {
-        self.keys(prefix)
-            .iter()
-            .map(|key| fs::metadata(self.path(key)).unwrap().len())
-            .sum()
+        self.sizes(prefix).values().sum()
+    }
+
+    /// Whether there is an object in a directory, while others come and go.
+    pub(crate) fn has_any(&self, dir: &str) -> bool {
+        self.objects.has_any(dir)
     }
 
     pub(crate) fn get(&self, key: &str) -> Vec<u8> {
-        fs::read(self.path(key)).unwrap()
+        self.objects.get(key)
     }
 
     pub(crate) fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
-        files::write(&self.path(key), bytes);
+        self.objects.put(key, bytes.as_ref());
     }
 
     pub(crate) fn remove(&self, key: &str) {
-        fs::remove_file(self.path(key)).unwrap();
+        self.objects.remove(key);
+    }
+
+    /// Removes all objects in a directory, which ends with a slash.
+    pub(crate) fn clear(&self, dir: &str) {
+        self.objects.clear(dir);
     }
 
     /// Stores a tree that is made of these lines. Returns its id.

@@ -1,6 +1,7 @@
 //! Stores that watch, and that fail, around one that works.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use baton_guest::error::{Error, Problem, Result};
 use baton_guest::memory::MemoryStore;
@@ -88,6 +89,41 @@ impl<S: Store> Store for Failing<'_, S> {
                 }));
             }
         }
+        self.inner.put(key, bytes, mode)
+    }
+
+    fn delete(&self, keys: &[String]) -> Result<()> {
+        self.inner.delete(keys)
+    }
+
+    fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+        self.inner.list(prefix, start_after, limit)
+    }
+}
+
+/// Alters the first answer for every key: as a connection may.
+pub(crate) struct Altering<'a, S> {
+    pub(crate) inner: &'a S,
+    pub(crate) asked: RefCell<BTreeSet<String>>,
+}
+
+impl<S: Store> Store for Altering<'_, S> {
+    fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Option<Vec<u8>>> {
+        let mut found = self.inner.get(key, range)?;
+        if self.asked.borrow_mut().insert(key.to_owned())
+            && let Some(bytes) = &mut found
+        {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+        }
+        Ok(found)
+    }
+
+    fn head(&self, key: &str) -> Result<Option<u64>> {
+        self.inner.head(key)
+    }
+
+    fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome> {
         self.inner.put(key, bytes, mode)
     }
 

@@ -86,7 +86,7 @@ impl Calls {
     pub(super) fn open(location: &CloudLocation, options: CloudOptions) -> Result<Calls, StoreError> {
         let failed = |source| StoreError::Remote {
             what: "opened",
-            key: "it".to_owned(),
+            key: String::new(),
             store: location.to_string(),
             source,
         };
@@ -354,7 +354,7 @@ impl Calls {
     fn failed(&self, subject: Subject<'_>, source: RemoteFailure) -> StoreError {
         StoreError::Remote {
             what: subject.what,
-            key: if subject.key.is_empty() { "it" } else { subject.key }.to_owned(),
+            key: subject.key.to_owned(),
             store: self.location.clone(),
             source,
         }
@@ -395,6 +395,7 @@ impl Calls {
         loop {
             tries.count += 1;
             self.requests.fetch_add(1, Ordering::Relaxed);
+            let asked = Instant::now();
             let rest = self.time_budget.saturating_sub(started.elapsed());
             let hearing = hearing(async {
                 // Never closed, so a permit always comes. It is given back before a pause.
@@ -423,7 +424,7 @@ impl Calls {
                 Verdict::Renew => match &self.renewable {
                     Some(renewable) => {
                         tries.renewals += 1;
-                        renewable.expired().await;
+                        renewable.expired(asked).await;
                     }
                     None => return Err(explained(RemoteKind::Credentials, &error, &heard, tries)),
                 },

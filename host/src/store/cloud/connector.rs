@@ -24,8 +24,8 @@ const METADATA_ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_s
 pub(super) struct Connector {
     pub(super) store: HttpClient,
     pub(super) options: HttpOptions,
-    /// The end of the store's host name: what else is asked hands out credentials.
-    pub(super) host: Arc<str>,
+    /// The end of the store's address: what else is asked hands out credentials.
+    pub(super) address: Arc<str>,
 }
 
 impl HttpConnector for Connector {
@@ -51,7 +51,7 @@ impl HttpConnector for Connector {
         };
         Ok(LibraryClient::new(Service {
             client,
-            host: Arc::clone(&self.host),
+            address: Arc::clone(&self.address),
         }))
     }
 }
@@ -59,14 +59,14 @@ impl HttpConnector for Connector {
 #[derive(Debug)]
 struct Service {
     client: HttpClient,
-    host: Arc<str>,
+    address: Arc<str>,
 }
 
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let host = request.uri().host().unwrap_or_default();
-        let asked = if host == &*self.host || host.ends_with(&format!(".{}", self.host)) {
+        let address = address_of(request.uri()).unwrap_or_default();
+        let asked = if address == *self.address || address.ends_with(&format!(".{}", self.address)) {
             Asked::Store
         } else {
             Asked::Credentials
@@ -101,6 +101,15 @@ impl HttpService for Service {
     }
 }
 
+/// Returns the host that a URL names, and its port unless it is the usual one.
+pub(super) fn address_of(uri: &http::Uri) -> Option<String> {
+    let host = uri.host()?;
+    match (uri.port_u16(), uri.scheme_str()) {
+        (None, _) | (Some(443), Some("https")) | (Some(80), Some("http")) => Some(host.to_owned()),
+        (Some(port), _) => Some(format!("{host}:{port}")),
+    }
+}
+
 fn to_library(failure: HttpFailure) -> HttpError {
     let kind = match failure.kind() {
         HttpFailureKind::Name | HttpFailureKind::Connect => HttpErrorKind::Connect,
@@ -113,4 +122,27 @@ fn to_library(failure: HttpFailure) -> HttpError {
         | HttpFailureKind::Other => HttpErrorKind::Unknown,
     };
     HttpError::new(kind, failure)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_with_a_port_that_is_not_the_usual_one() {
+        for (url, address) in [
+            ("https://host", "host"),
+            ("https://host:443/x", "host"),
+            ("http://host:443", "host:443"),
+            ("http://host:80/", "host"),
+            ("http://user:word@127.0.0.1:9000/bucket", "127.0.0.1:9000"),
+        ] {
+            assert_eq!(
+                address_of(&url.parse().unwrap()).as_deref(),
+                Some(address),
+                "{url}"
+            );
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub enum RemoteKind {
     Region,
     /// This machine's clock and the server's differ too much.
     Clock,
-    /// The server's certificate is not trusted.
+    /// The server's certificate is not trusted, or it does not speak TLS.
     Certificate,
     /// No connection comes about.
     Unreachable,

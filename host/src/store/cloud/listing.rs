@@ -39,10 +39,10 @@ impl Listing {
     /// Returns what it means, for people.
     pub(super) fn described(self) -> &'static str {
         match self {
-            Listing::Bytes => "lists in order of bytes",
-            Listing::Names => "lists in order of names, a directory at a time",
+            Listing::Bytes => "in order of bytes",
+            Listing::Names => "in order of names, a directory at a time",
             Listing::Unordered => {
-                "lists in an order of its own: baton sorts, which is slower the more builds there are"
+                "in an order of its own: baton sorts, which is slower the more builds there are"
             }
         }
     }

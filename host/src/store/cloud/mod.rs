@@ -51,7 +51,16 @@ impl CloudStore {
     ) -> Result<CloudStore, StoreError> {
         let connections = options.connections_max.max(1);
         let calls = Calls::open(location, options)?;
-        let listing = probe::learn(&calls, usage)?;
+        // Which of the probe's own keys failed is of no interest.
+        let listing = probe::learn(&calls, usage).map_err(|error| match error {
+            StoreError::Remote { store, source, .. } => StoreError::Remote {
+                what: "opened",
+                key: String::new(),
+                store,
+                source,
+            },
+            other => other,
+        })?;
         Ok(CloudStore {
             calls: Arc::new(calls),
             listing,
@@ -107,9 +116,9 @@ impl ObjectStore for CloudStore {
         self.calls.delete(&keys)
     }
 
-    fn probe(&self) -> Result<Vec<String>, StoreError> {
+    fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError> {
         let listing = probe::probe(&self.calls)?;
-        Ok(vec![ATOMIC.to_owned(), listing.described().to_owned()])
+        Ok(vec![ATOMIC, ("listing", listing.described())])
     }
 
     fn location(&self) -> String {

@@ -8,7 +8,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::list::PaginatedListStore;
 use object_store::{ClientOptions, RetryConfig, StaticCredentialProvider};
 
-use super::connector::Connector;
+use super::connector::{Connector, address_of};
 use super::failure::{RemoteFailure, RemoteKind};
 use super::oidc::TokenSource;
 use super::options::{Addressing, CloudOptions, Role};
@@ -64,20 +64,20 @@ fn no_retries() -> RetryConfig {
     }
 }
 
-fn connector(options: &CloudOptions, store: HttpClient, host: &str) -> Connector {
+fn connector(options: &CloudOptions, store: HttpClient, address: &str) -> Connector {
     Connector {
         store,
         options: options.http.clone(),
-        host: host.into(),
+        address: address.into(),
     }
 }
 
-fn host_of(endpoint: &str) -> Result<String, RemoteFailure> {
+fn endpoint_address(endpoint: &str) -> Result<String, RemoteFailure> {
     endpoint
         .parse::<http::Uri>()
         .ok()
         .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
-        .and_then(|uri| uri.host().map(str::to_owned))
+        .and_then(|uri| address_of(&uri))
         .ok_or_else(|| {
             RemoteFailure::new(
                 RemoteKind::Options,
@@ -101,11 +101,10 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     }
     let mut builder = AmazonS3Builder::new();
     for (name, value) in &variables.0 {
-        // What the library knows, and nobody set for another purpose.
         if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>()
             && name.starts_with("AWS_")
             && !value.is_empty()
-            && !matches!(key, AmazonS3ConfigKey::Client(_) | AmazonS3ConfigKey::Bucket)
+            && !is_decided_here(&key)
         {
             builder = builder.with_config(key, value);
         }
@@ -138,7 +137,7 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     });
     let is_express = endpoint.is_none() && location.bucket.ends_with("--x-s3");
     let host = match endpoint {
-        Some(endpoint) => host_of(endpoint)?,
+        Some(endpoint) => endpoint_address(endpoint)?,
         None => "amazonaws.com".to_owned(),
     };
     if let Some(endpoint) = endpoint {
@@ -175,6 +174,23 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
         server: endpoint.map_or_else(|| format!("s3 {region}"), str::to_owned),
         is_known: endpoint.is_none() && !is_express,
     })
+}
+
+/// Whether a variable that the library knows is left to baton: where the bucket is, and what baton promises of it.
+fn is_decided_here(key: &AmazonS3ConfigKey) -> bool {
+    matches!(
+        key,
+        AmazonS3ConfigKey::Client(_)
+            | AmazonS3ConfigKey::Bucket
+            | AmazonS3ConfigKey::Region
+            | AmazonS3ConfigKey::DefaultRegion
+            | AmazonS3ConfigKey::Endpoint
+            | AmazonS3ConfigKey::S3Endpoint
+            | AmazonS3ConfigKey::VirtualHostedStyleRequest
+            | AmazonS3ConfigKey::S3Express
+            | AmazonS3ConfigKey::Checksum
+            | AmazonS3ConfigKey::ConditionalPut
+    )
 }
 
 /// `https://HOST` and a bucket give `https://BUCKET.HOST`.
@@ -217,7 +233,7 @@ fn role_credentials(
         .as_deref()
         .or_else(|| variables.get("AWS_ENDPOINT_URL_STS"))
         .map_or_else(|| format!("https://sts.{region}.amazonaws.com/"), str::to_owned);
-    host_of(&endpoint)?;
+    endpoint_address(&endpoint)?;
     let job = variables.get("AWS_ROLE_SESSION_NAME").unwrap_or("baton");
     let session = job
         .chars()
@@ -254,7 +270,7 @@ fn gcs(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> R
     let host = match &options.endpoint {
         Some(endpoint) => {
             builder = builder.with_config(GoogleConfigKey::BaseUrl, endpoint);
-            host_of(endpoint)?
+            endpoint_address(endpoint)?
         }
         None => "storage.googleapis.com".to_owned(),
     };
@@ -293,7 +309,7 @@ fn azure(
     let host = match &options.endpoint {
         Some(endpoint) => {
             builder = builder.with_endpoint(endpoint.clone());
-            host_of(endpoint)?
+            endpoint_address(endpoint)?
         }
         None => "blob.core.windows.net".to_owned(),
     };

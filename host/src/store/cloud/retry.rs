@@ -92,11 +92,11 @@ enum Class {
 fn class_of(heard: &Heard) -> Class {
     if let Some((failure, _)) = &heard.failure {
         return match (failure, heard.asked) {
-            (HttpFailureKind::Certificate, _) => Class::Wrong(RemoteKind::Certificate),
+            (HttpFailureKind::Certificate | HttpFailureKind::Tls, _) => Class::Wrong(RemoteKind::Certificate),
             (HttpFailureKind::Request | HttpFailureKind::Refused, _) => Class::Wrong(RemoteKind::Options),
             (_, Asked::Credentials) => Class::NoCredentials,
             (HttpFailureKind::Name, _) => Class::Nameless,
-            (HttpFailureKind::Connect | HttpFailureKind::Tls, _) => Class::Unreachable,
+            (HttpFailureKind::Connect, _) => Class::Unreachable,
             (HttpFailureKind::TimedOut, _) => Class::Lost(RemoteKind::Timeout),
             (HttpFailureKind::Interrupted | HttpFailureKind::Other, _) => {
                 Class::Lost(RemoteKind::Unreachable)

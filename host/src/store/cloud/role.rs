@@ -1,7 +1,7 @@
 //! Temporary credentials of AWS for the job's own identity: `AssumeRoleWithWebIdentity`, and again before they expire.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,8 +21,9 @@ const AHEAD: Duration = Duration::from_secs(300);
 /// Credentials that can be made to be fetched anew.
 #[async_trait]
 pub(super) trait Renewable: std::fmt::Debug + Send + Sync {
-    /// The server said that they have expired.
-    async fn expired(&self);
+    /// The server said to a request that began at `asked` that they have expired. Credentials that were fetched since are
+    /// others: of several requests that hear it at once, one has them fetched.
+    async fn expired(&self, asked: Instant);
 }
 
 /// Takes on a role.
@@ -42,6 +43,7 @@ pub(super) struct RoleCredentials {
 pub(super) struct Current {
     credential: Arc<AwsCredential>,
     renew_at: SystemTime,
+    fetched: Instant,
 }
 
 /// The parts of the answer that are needed.
@@ -109,6 +111,7 @@ fn current(body: &[u8]) -> Option<Current> {
             token: Some(found.session_token),
         }),
         renew_at: expires - AHEAD.min(life / 2),
+        fetched: Instant::now(),
     })
 }
 
@@ -133,8 +136,11 @@ impl CredentialProvider for RoleCredentials {
 
 #[async_trait]
 impl Renewable for RoleCredentials {
-    async fn expired(&self) {
-        *self.current.lock().await = None;
+    async fn expired(&self, asked: Instant) {
+        let mut place = self.current.lock().await;
+        if place.as_ref().is_some_and(|current| current.fetched <= asked) {
+            *place = None;
+        }
     }
 }
 

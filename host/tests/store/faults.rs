@@ -1,0 +1,291 @@
+//! What a network or a server does wrong once or twice is nothing that a run ends with; what it does for good ends the run
+//! within its budget, with an error that says what to do. Nothing that was committed is lost either way.
+
+use std::time::{Duration, Instant};
+
+use crate::files::assert_same;
+use crate::scene::{Scene, fails};
+use crate::servers::fault::{Answer, Fault, Rule};
+use crate::servers::http::Message;
+
+fn busy(status: u16) -> Answer {
+    Answer::status(status)
+}
+
+fn slow_down() -> Answer {
+    Answer::s3(503, "SlowDown", "Please reduce your request rate.")
+}
+
+fn is_pack(request: &Message) -> bool {
+    request.target().contains("/v1/packs/")
+}
+
+/// What comes and goes, whatever is being asked.
+fn passing() -> Vec<(&'static str, Fault)> {
+    let later = |answer: Answer| Fault::Answer(answer.with("Retry-After", "1"));
+    vec![
+        ("503", Fault::Answer(busy(503))),
+        ("503, later", later(busy(503))),
+        ("429", Fault::Answer(busy(429))),
+        ("429, later", later(busy(429))),
+        (
+            "500",
+            Fault::Answer(Answer::s3(
+                500,
+                "InternalError",
+                "We encountered an internal error.",
+            )),
+        ),
+        ("SlowDown", Fault::Answer(slow_down())),
+        ("a lost answer", Fault::LoseAnswer),
+        ("a late answer", Fault::Delay(Duration::from_secs(2))),
+        ("a stalled socket", Fault::Stall),
+    ]
+}
+
+#[test]
+fn a_persist_comes_through_what_passes() {
+    let scene = Scene::new().within(16);
+    let mut faults = passing();
+    faults.push(("a reset upload", Fault::ResetRequest { after_bytes: 100_000 }));
+    faults.push(("a stalled upload", Fault::StallRequest { after_bytes: 100_000 }));
+    faults.push(("a flipped upload", Fault::FlipRequest { at: 5000 }));
+    for (build, (what, fault)) in (2..).zip(faults) {
+        scene.write_tree(build);
+        scene.proxy.reset();
+        let rule = || Rule::new(fault.clone()).method("PUT");
+        scene.proxy.rule(rule().when(is_pack).times(2));
+        // The uploads cannot be disturbed in their middle where they are this small.
+        if !matches!(
+            fault,
+            Fault::ResetRequest { .. } | Fault::StallRequest { .. } | Fault::FlipRequest { .. }
+        ) {
+            scene.proxy.rule(rule().path("/v1/trees/").times(1));
+            scene.proxy.rule(rule().path("/builds/").times(1));
+        }
+        let ran = scene.job.baton(&format!("persist tree --number {build}"));
+        assert_eq!(ran.code, Some(0), "{what}: {}", ran.err);
+        assert!(scene.proxy.faults() >= 2, "{what}: {}", scene.proxy.faults());
+        scene
+            .direct
+            .baton("latest")
+            .succeeds()
+            .prints([format!("build:{build}")]);
+        scene.arrives(build);
+    }
+    scene.is_sound();
+}
+
+#[test]
+fn an_attach_comes_through_what_passes() {
+    let scene = Scene::new().within(16);
+    let mut faults = passing();
+    faults.push(("a reset download", Fault::ResetAnswer { after_bytes: 10_000 }));
+    faults.push(("a truncated download", Fault::TruncateAnswer { to_bytes: 10_000 }));
+    faults.push(("a stalled download", Fault::StallAnswer { after_bytes: 10_000 }));
+    for (what, fault) in faults {
+        let _ = std::fs::remove_dir_all(scene.job.path("out"));
+        scene.proxy.reset();
+        let rule = || Rule::new(fault.clone()).method("GET");
+        scene.proxy.rule(rule().path("list-type=2").times(1));
+        scene.proxy.rule(rule().path("/v1/trees/").times(1));
+        scene.proxy.rule(rule().when(is_pack).times(2));
+        let ran = scene.job.baton("attach latest --at out --strict");
+        assert_eq!(ran.code, Some(0), "{what}: {}", ran.err);
+        assert!(scene.proxy.faults() >= 3, "{what}: {}", scene.proxy.faults());
+        assert_same(&scene.job.path("tree"), &scene.job.path("out/tree"));
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_a_download_never_arrives() {
+    let scene = Scene::new().within(16);
+    for path in ["/v1/packs/", "/v1/trees/", "/builds/"] {
+        for times in [1, usize::MAX] {
+            let _ = std::fs::remove_dir_all(scene.job.path("out"));
+            scene.proxy.reset();
+            // In the middle of a record, too, which is small.
+            scene.proxy.rule(
+                Rule::new(Fault::FlipAnswer { at: 300 })
+                    .method("GET")
+                    .path(path)
+                    .times(times),
+            );
+            let ran = scene.job.baton("attach latest --at out --strict");
+            if ran.code == Some(0) {
+                assert_same(&scene.job.path("tree"), &scene.job.path("out/tree"));
+                assert_ne!(times, usize::MAX, "{path}: wrong bytes were taken for right");
+            } else {
+                let ran = ran.ends(1).tells("error: ").tells("hint: ").tells("found    ");
+                assert!(ran.err.contains(path.trim_matches('/')), "{path}: {}", ran.err);
+                assert!(!scene.job.path("out/tree").exists(), "{path}");
+            }
+            assert!(scene.proxy.faults() > 0, "{path}");
+        }
+    }
+    scene.is_sound();
+}
+
+/// What does not pass, with the codes of the error that it may end with.
+fn lasting() -> Vec<(&'static str, Fault, &'static [&'static str])> {
+    vec![
+        ("503", Fault::Answer(busy(503)), &["store-busy"]),
+        ("SlowDown", Fault::Answer(slow_down()), &["store-busy"]),
+        (
+            "429, in an hour",
+            Fault::Answer(busy(429).with("Retry-After", "3600")),
+            &["store-busy"],
+        ),
+        ("lost answers", Fault::LoseAnswer, &["store-unreachable"]),
+        ("stalled sockets", Fault::Stall, &["store-timeout"]),
+        (
+            "400",
+            Fault::Answer(Answer::s3(400, "Whatever", "Whatever this is.")),
+            &["store-answer"],
+        ),
+    ]
+}
+
+const BUDGET_SECONDS: u64 = 4;
+/// A run makes several requests; each has the budget, and the first that fails ends the run.
+const ENDS_WITHIN: Duration = Duration::from_secs(BUDGET_SECONDS * 2 + 4);
+
+#[test]
+fn what_does_not_pass_ends_a_run_within_its_budget_and_loses_nothing() {
+    let scene = Scene::new().within(BUDGET_SECONDS);
+    let before = scene.direct.json("builds");
+    for (what, fault, codes) in lasting() {
+        for (words, method) in [
+            ("persist tree --number 2", "PUT"),
+            ("attach latest --at out", "GET"),
+        ] {
+            scene.write_tree(2);
+            scene.proxy.reset();
+            scene
+                .proxy
+                .rule(Rule::new(fault.clone()).method(method).when(is_pack));
+            let started = Instant::now();
+            let ran = scene.job.baton(&format!("{words} --format json"));
+            let took = started.elapsed();
+            let error = crate::scene::error(ran);
+            let code = error["code"].as_str().unwrap();
+            assert!(codes.contains(&code), "{what}, {words}: {error:#}");
+            assert!(took < ENDS_WITHIN, "{what}, {words}: {took:?}");
+            // What, on which key, and in which store.
+            let told = error.to_string();
+            assert!(
+                told.contains("v1/packs/") && told.contains("s3://"),
+                "{what}: {told}"
+            );
+            assert!(!scene.job.path("out/tree").exists(), "{what}");
+        }
+        assert_eq!(scene.direct.json("builds"), before, "{what}");
+    }
+    scene.is_sound();
+    scene.proxy.reset();
+    scene.job.baton("persist tree --number 2").succeeds();
+    scene.arrives(2);
+    scene.is_sound();
+}
+
+#[test]
+fn a_create_whose_answer_was_lost_has_created_once() {
+    let scene = Scene::new().within(30);
+    for (build, path) in (2..).zip(["/builds/", "/numbers/", "/commits/"]) {
+        scene.write_tree(build);
+        scene.proxy.reset();
+        scene
+            .proxy
+            .rule(Rule::new(Fault::LoseAnswer).method("PUT").path(path).times(1));
+        scene
+            .job
+            .baton(&format!("persist tree --number {build}"))
+            .succeeds()
+            .omits("warning");
+        assert_eq!(scene.proxy.faults(), 1, "{path}");
+        let builds = scene.direct.json("builds");
+        assert_eq!(builds["builds"].as_array().unwrap().len() as u64, build, "{path}");
+        scene
+            .direct
+            .baton("latest")
+            .succeeds()
+            .prints([format!("build:{build}")]);
+        scene.arrives(build);
+    }
+    // A move, which is a create that others race for.
+    scene.proxy.reset();
+    scene.proxy.rule(
+        Rule::new(Fault::LoseAnswer)
+            .method("PUT")
+            .path("/channels/")
+            .times(1),
+    );
+    scene.job.baton("promote build:2 production").succeeds();
+    assert_eq!(scene.proxy.faults(), 1);
+    let history = scene.direct.json("history production");
+    assert_eq!(history["events"].as_array().unwrap().len(), 1, "{history:#}");
+    scene.is_sound();
+}
+
+#[test]
+fn a_server_that_says_when_is_asked_then() {
+    let scene = Scene::new().within(20);
+    let pauses = |answer: Answer| {
+        scene.proxy.reset();
+        scene
+            .proxy
+            .rule(Rule::new(Fault::Answer(answer)).path("list-type=2").times(1));
+        scene.job.baton("latest").succeeds();
+        let lists: Vec<Instant> = scene
+            .proxy
+            .requests()
+            .into_iter()
+            .filter(|(_, request)| request.target().contains("list-type=2"))
+            .map(|(when, _)| when)
+            .collect();
+        assert!(lists.len() >= 2, "it was asked again");
+        lists[1] - lists[0]
+    };
+    let at_once = pauses(busy(503));
+    assert!(at_once < Duration::from_secs(1), "{at_once:?}");
+    for answer in [busy(503), busy(429), slow_down()] {
+        let told = pauses(answer.with("Retry-After", "2"));
+        assert!(
+            told >= Duration::from_secs(2) && told < Duration::from_secs(4),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_few_connections_carry_all_requests() {
+    const WORKERS: usize = 3;
+    let scene = Scene::new();
+    scene.proxy.set_latency(Duration::from_millis(5));
+    scene.write_tree(2);
+    for words in ["persist tree --number 2", "attach latest --at out"] {
+        scene.proxy.reset();
+        scene
+            .job
+            .baton(&format!("{words} --workers {WORKERS}"))
+            .succeeds();
+        let (most, all) = scene.proxy.connections();
+        assert!(
+            scene.proxy.requests().len() > 2 * WORKERS,
+            "{words}: enough to tell"
+        );
+        assert!(most <= WORKERS, "{words}: {most} at once");
+        assert!(all <= WORKERS, "{words}: {all} in all");
+    }
+}
+
+#[test]
+fn a_listing_that_fails_is_no_empty_one() {
+    let scene = Scene::new().within(BUDGET_SECONDS);
+    scene
+        .proxy
+        .rule(Rule::new(Fault::Answer(busy(503))).path("list-type=2"));
+    fails(scene.job.baton("latest --format json"), "store-busy");
+    fails(scene.job.baton("prune --keep-last 1 --format json"), "store-busy");
+    scene.is_sound();
+}
