@@ -3,7 +3,6 @@
 //! is at hand (`described.rs`).
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test fails by panicking"
@@ -17,6 +16,8 @@ mod full;
 mod latest_set;
 mod looking_up;
 mod many;
+#[path = "../cli/objects.rs"]
+mod objects;
 #[path = "../cli/place.rs"]
 #[expect(dead_code, reason = "shared with the other end to end tests")]
 mod place;

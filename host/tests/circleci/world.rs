@@ -33,7 +33,8 @@ pub(crate) struct World {
     pub(crate) third_trouble: Trouble,
     api_server: Server,
     artifact_server: Server,
-    third: Server,
+    /// Where artifacts lead. It ends with the world.
+    _third: Server,
 }
 
 fn recording(record: &Record) -> Option<baton::local::api::Record> {
@@ -114,16 +115,12 @@ impl World {
             third_trouble,
             api_server,
             artifact_server,
-            third,
+            _third: third,
         }
     }
 
     pub(crate) fn api_url(&self) -> String {
         self.api_server.base_url()
-    }
-
-    pub(crate) fn third_url(&self) -> String {
-        self.third.base_url()
     }
 
     /// Returns a job on CircleCI that looks for files among its artifacts.
