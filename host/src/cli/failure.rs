@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use baton::context::ContextError;
+use baton::local::LocalError;
 use baton::{Error, PluginError, Problem, StoreError};
 use serde_json::json;
 
@@ -18,6 +19,8 @@ pub(crate) enum Failure {
     Run(Error),
     /// The context is wrong.
     Context(ContextError),
+    /// A config cannot be planned or run.
+    Local(LocalError),
     /// The command itself, before or after a run.
     Command(anyhow::Error),
     /// It was reported already.
@@ -39,6 +42,12 @@ impl From<StoreError> for Failure {
 impl From<ContextError> for Failure {
     fn from(error: ContextError) -> Failure {
         Failure::Context(error)
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Failure {
+        Failure::Local(error)
     }
 }
 
@@ -106,6 +115,7 @@ impl Failure {
                 subject: String::new(),
                 causes: error.source().map(ToString::to_string).into_iter().collect(),
             },
+            Failure::Local(error) => shown_local(error),
             Failure::Command(error) => Shown {
                 kind: "invalid",
                 code: "command".to_owned(),
@@ -166,6 +176,30 @@ fn shown_error(error: &Error) -> Shown {
         code,
         message,
         subject,
+        causes,
+    }
+}
+
+/// What is wrong with a config, or with what runs it.
+fn shown_local(error: &LocalError) -> Shown {
+    let (kind, code) = match error {
+        LocalError::Yaml { .. } | LocalError::Wrong { .. } => ("invalid", "wrong-config"),
+        LocalError::Unsupported { .. } => ("unsupported", "config-unsupported"),
+        LocalError::Busy(_) => ("invalid", "local-busy"),
+        LocalError::Interrupted(_) => ("interrupted", "interrupted"),
+        _ => ("files", "local-run"),
+    };
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    Shown {
+        kind,
+        code: code.to_owned(),
+        message: error.to_string(),
+        subject: String::new(),
         causes,
     }
 }

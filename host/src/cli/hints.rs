@@ -59,6 +59,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "this is a defect: please report it with the lines above",
     ),
     (
+        "config-unsupported",
+        "docs/local.md says what runs here; --workflow and --job leave out the rest",
+    ),
+    (
         "damaged",
         "attach another build (`baton builds` lists them); to repair it, remove the damaged object and persist the files again",
     ),
@@ -123,6 +127,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "the next attach into this directory removes it",
     ),
     ("list-too-large", ""),
+    (
+        "local-busy",
+        "wait until it is done, or name another directory with --state",
+    ),
+    ("local-run", ""),
     ("memory-limit", "raise --memory-mib, or split the artifact"),
     (
         "missing-context",
@@ -322,6 +331,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "wrong-component",
         "give a component that exports baton:plugin, or unset BATON_COMPONENT",
     ),
+    ("wrong-config", ""),
     ("wrong-context", ""),
     ("wrong-glob", ""),
     ("wrong-key", ""),

@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod hints;
 mod latest;
+mod local;
 mod output;
 mod persist;
 mod policy;
@@ -64,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&settings, args),
         Command::Prune(args) => prune::run(&settings, args),
         Command::Policy(args) => policy::run(cli.global, &args),
+        Command::Local(args) => local::run(&settings, *args),
         Command::Doctor => doctor::run(&settings),
         Command::Component => component::run(&settings),
     }

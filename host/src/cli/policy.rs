@@ -103,6 +103,19 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         Command::Promote(_) | Command::Rollback(_) | Command::Release(_) => {
             vec![none("directory"), store("read, write")]
         }
+        // Of the steps themselves nothing is in the sandbox.
+        Command::Local(_) => vec![
+            Grant {
+                what: "directory",
+                access: "read, write",
+                place: "what the steps of the workspace name".to_owned(),
+            },
+            Grant {
+                what: "store",
+                access: "read, write",
+                place: "the workspaces of the runs".to_owned(),
+            },
+        ],
         Command::Policy(_) | Command::Component => vec![none("directory"), none("store")],
     };
     let idle = matches!(command, Command::Policy(_) | Command::Component);

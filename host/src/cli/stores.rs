@@ -385,7 +385,12 @@ fn profile_files(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
 }
 
 fn default_directory() -> Result<PathBuf, Failure> {
-    let strategy = etcetera::choose_base_strategy()
+    let data = data_directory()
         .context("the home directory is unknown, so there is no default store: name one with --store")?;
-    Ok(strategy.data_dir().join("baton").join("store"))
+    Ok(data.join("store"))
+}
+
+/// Returns what baton may keep for this user.
+pub(crate) fn data_directory() -> Result<PathBuf, etcetera::HomeDirError> {
+    Ok(etcetera::choose_base_strategy()?.data_dir().join("baton"))
 }

@@ -136,6 +136,7 @@ fn every_command_and_every_option_is_documented() {
         "builds",
         "show",
         "policy",
+        "local",
         "doctor",
         "component",
     ] {

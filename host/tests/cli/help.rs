@@ -55,6 +55,7 @@ helps! {
     help_verify: "verify --help",
     help_prune: "prune --help",
     help_policy: "policy --help",
+    help_local: "local --help",
     help_doctor: "doctor --help",
     help_component: "component --help",
 }

@@ -100,6 +100,21 @@ fn the_library_touches_neither_terminal_nor_environment() {
 }
 
 #[test]
+fn planning_a_config_does_nothing() {
+    let repository = repository();
+    let apart = [
+        repository.join("host/src/local/run"),
+        repository.join("host/src/local/api"),
+        repository.join("host/src/local/tests.rs"),
+    ];
+    let files: Vec<PathBuf> = sources("host/src/local", "")
+        .into_iter()
+        .filter(|path| !apart.iter().any(|it| path.starts_with(it)))
+        .collect();
+    absent(&files, &["std::fs", "std::process", "std::net", "Command::new"]);
+}
+
+#[test]
 fn the_host_never_parses_what_is_stored() {
     let manifest = read(&repository().join("host/Cargo.toml"));
     let normal = manifest

@@ -5,12 +5,13 @@
 //! [`Api`] is the state, shared by all of its clones. [`Server`] answers HTTP from it: v2's pipelines, workflows, jobs,
 //! artifacts and variables, v1.1's builds of a branch, and the download of an artifact.
 //!
-//! It deliberately has no queue, no users and no rate limit of its own, and forgets everything when it is dropped. It
-//! binds to 127.0.0.1 only.
+//! It deliberately has no queue, no users and no rate limit of its own, and forgets everything when it is dropped, unless
+//! it was saved. It binds to 127.0.0.1 only.
 
 mod answers;
 mod body;
 mod routes;
+mod saved;
 mod server;
 mod state;
 

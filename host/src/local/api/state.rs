@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// The state of the API. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Api(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) workflows: Vec<Workflow>,
     pub(super) jobs: Vec<Job>,
+    #[serde(with = "super::saved::pairs")]
     pub(super) variables: BTreeMap<(String, String), String>,
     /// The last number that was given, by project.
     pipeline_numbers: BTreeMap<String, u64>,
@@ -32,7 +35,7 @@ pub struct UnknownId {
 }
 
 /// What a pipeline is made of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct NewPipeline {
     /// The slug, for example `gh/acme/shop`.
     pub project: String,
@@ -47,7 +50,7 @@ pub struct NewPipeline {
 }
 
 /// One run of a project's configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pipeline {
     /// A UUID.
     pub id: String,
@@ -60,7 +63,7 @@ pub struct Pipeline {
 }
 
 /// One workflow of a pipeline, or a rerun of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Workflow {
     /// A UUID.
     pub id: String,
@@ -79,7 +82,7 @@ pub struct Workflow {
 }
 
 /// One run of a job.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// A UUID.
     pub id: String,
@@ -104,7 +107,7 @@ pub struct Job {
 }
 
 /// One file that a job stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Artifact {
     /// As the job named it, whatever that is.
     pub path: String,
@@ -115,9 +118,10 @@ pub struct Artifact {
 }
 
 /// Where the bytes of an artifact are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Content {
-    /// In memory.
+    /// In memory. It cannot be saved.
+    #[serde(skip)]
     Bytes(Arc<[u8]>),
     /// In a file, which is read when it is asked for.
     File(PathBuf),
@@ -143,7 +147,7 @@ impl From<Vec<u8>> for Content {
 }
 
 /// How a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobStatus {
     /// It runs.
     Running,
@@ -167,7 +171,7 @@ impl JobStatus {
 }
 
 /// How a workflow stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkflowStatus {
     /// Some job runs.
     Running,
@@ -197,6 +201,15 @@ impl Api {
     /// Returns a state without anything in it.
     pub fn new() -> Api {
         Api::default()
+    }
+
+    pub(super) fn of(state: State) -> Api {
+        Api(Arc::new(Mutex::new(state)))
+    }
+
+    /// Forgets everything.
+    pub fn forget(&self) {
+        *self.lock() = State::default();
     }
 
     /// A panic of another thread leaves nothing half done here: every change is one push or one assignment.

@@ -1,0 +1,278 @@
+//! The steps that CircleCI has itself: each with its keys, and with those keys only.
+
+use std::time::Duration;
+
+use super::error::{LocalError, Place};
+use super::plan::{Action, Run, Step, When};
+use super::yaml::Yaml;
+
+/// A command that says nothing for this long is ended, as on CircleCI.
+const NO_OUTPUT_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// Returns the step that a name of CircleCI's own means; nothing where it is none.
+pub(crate) fn step(name: &str, arguments: &Yaml, place: &Place) -> Result<Option<Step>, LocalError> {
+    let keys = Keys { arguments, place };
+    let nothing = |why| Action::Nothing { why };
+    let (action, allowed): (Action, &[&str]) = match name {
+        "run" | "deploy" => return run(arguments, place).map(Some),
+        "checkout" => {
+            let action = Action::Checkout {
+                path: keys.text("path")?,
+            };
+            (action, &["path", "method", "depth"])
+        }
+        "persist_to_workspace" => {
+            let action = Action::Persist {
+                root: keys.required("root")?,
+                paths: keys.list("paths")?,
+            };
+            (action, &["root", "paths"])
+        }
+        "attach_workspace" => {
+            let action = Action::Attach {
+                at: keys.required("at")?,
+            };
+            (action, &["at"])
+        }
+        "store_artifacts" => {
+            let action = Action::StoreArtifacts {
+                path: keys.required("path")?,
+                destination: keys.text("destination")?,
+            };
+            (action, &["path", "destination"])
+        }
+        "store_test_results" => (nothing("there is nobody to show test results to"), &["path"]),
+        "save_cache" => (nothing("no cache is kept"), &["paths", "key"]),
+        "restore_cache" => (nothing("no cache is kept"), &["key", "keys"]),
+        "setup_remote_docker" => (
+            nothing("the commands use the Docker of this machine, where there is one"),
+            &["version", "docker_layer_caching"],
+        ),
+        "add_ssh_keys" => (nothing("no key of the project is here"), &["fingerprints"]),
+        _ => return Ok(None),
+    };
+    keys.only(name, allowed)?;
+    Ok(Some(Step {
+        name: keys.text("name")?.unwrap_or_else(|| name.to_owned()),
+        // CircleCI keeps artifacts and test results of a job that failed.
+        when: match name {
+            "store_artifacts" | "store_test_results" => When::Always,
+            _ => keys.when()?,
+        },
+        action,
+    }))
+}
+
+/// The arguments of one step.
+struct Keys<'a> {
+    arguments: &'a Yaml,
+    place: &'a Place,
+}
+
+impl Keys<'_> {
+    fn text(&self, key: &str) -> Result<Option<String>, LocalError> {
+        let value = self.arguments.get(key);
+        value
+            .map(|value| value.scalar(&self.place.within(key)))
+            .transpose()
+    }
+
+    fn required(&self, key: &str) -> Result<String, LocalError> {
+        match self.text(key)? {
+            Some(text) if !text.is_empty() => Ok(text),
+            _ => Err(self.place.wrong(format!("{key} is missing"))),
+        }
+    }
+
+    fn list(&self, key: &str) -> Result<Vec<String>, LocalError> {
+        let place = self.place.within(key);
+        let items = self.arguments.get(key).unwrap_or(&Yaml::Null).items(&place)?;
+        if items.is_empty() {
+            return Err(self.place.wrong(format!("{key} is missing")));
+        }
+        items.iter().map(|item| item.scalar(&place)).collect()
+    }
+
+    fn when(&self) -> Result<When, LocalError> {
+        match self.text("when")?.as_deref() {
+            None | Some("on_success") => Ok(When::OnSuccess),
+            Some("always") => Ok(When::Always),
+            Some("on_fail") => Ok(When::OnFail),
+            Some(other) => Err(self.place.wrong(format!(
+                "when is {other}, and one of these is expected: on_success, always, on_fail"
+            ))),
+        }
+    }
+
+    /// Refuses keys that nobody would look at.
+    fn only(&self, step: &str, allowed: &[&str]) -> Result<(), LocalError> {
+        for (key, _) in self.arguments.entries(self.place)? {
+            if !allowed.contains(&key.as_str()) && key != "name" && key != "when" {
+                return Err(self
+                    .place
+                    .wrong(format!("{step} has no key {key}; it has {}", allowed.join(", "))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
+    let map;
+    let arguments = match arguments {
+        Yaml::Text(command) => {
+            map = Yaml::Map(vec![("command".to_owned(), Yaml::Text(command.clone()))]);
+            &map
+        }
+        other => other,
+    };
+    let keys = Keys { arguments, place };
+    let allowed = [
+        "command",
+        "environment",
+        "working_directory",
+        "shell",
+        "background",
+        "no_output_timeout",
+        "max_auto_reruns",
+        "auto_rerun_delay",
+    ];
+    keys.only("run", &allowed)?;
+    let command = keys.required("command")?;
+    let first = command.lines().find(|line| !line.trim().is_empty());
+    let background = match arguments.get("background") {
+        None => false,
+        Some(Yaml::Bool(background)) => *background,
+        Some(other) => {
+            return Err(place.wrong(format!(
+                "background is {}, and a boolean is expected",
+                other.kind()
+            )));
+        }
+    };
+    let no_output_time_max = match keys.text("no_output_timeout")? {
+        None => NO_OUTPUT_TIME_MAX,
+        Some(text) => duration(&text).ok_or_else(|| {
+            place.wrong(format!(
+                "no_output_timeout is {text}, and a time such as 20m is expected"
+            ))
+        })?,
+    };
+    Ok(Step {
+        name: match keys.text("name")? {
+            Some(name) => name,
+            None => first.unwrap_or_default().trim().to_owned(),
+        },
+        when: keys.when()?,
+        action: Action::Run(Box::new(Run {
+            environment: environment(arguments.get("environment"), &place.within("environment"))?,
+            working_directory: keys.text("working_directory")?,
+            shell: keys.text("shell")?,
+            command,
+            background,
+            no_output_time_max,
+        })),
+    })
+}
+
+/// Returns a time such as `10m`, `1.5h` or `30s`.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1.0,
+        'm' => 60.0,
+        'h' => 3600.0,
+        _ => return None,
+    };
+    let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+    Duration::try_from_secs_f64(number * seconds).ok()
+}
+
+/// Returns the variables of an executor, a job or a step: a map, or a list of maps.
+pub(crate) fn environment(value: Option<&Yaml>, place: &Place) -> Result<Vec<(String, String)>, LocalError> {
+    let mut variables = Vec::new();
+    let maps = match value {
+        None => return Ok(variables),
+        Some(Yaml::List(maps)) => maps.as_slice(),
+        Some(map) => std::slice::from_ref(map),
+    };
+    for map in maps {
+        for (name, value) in map.entries(place)? {
+            if !super::parameters::is_variable_name(name) {
+                return Err(place.wrong(format!("{name:?} cannot be the name of a variable")));
+            }
+            variables.push((name.clone(), value.scalar(&place.within(name))?));
+        }
+    }
+    Ok(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn stepped(name: &str, arguments: &str) -> Result<Option<Step>, String> {
+        let arguments = Yaml::parse(arguments, "config.yml").unwrap();
+        step(name, &arguments, &Place::file("config.yml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_run_has_its_name_from_its_command() {
+        let step = stepped("run", "|\n\n  make dist\n  make check").unwrap().unwrap();
+        assert_eq!(step.name, "make dist");
+        let Action::Run(run) = step.action else { panic!() };
+        assert_eq!(run.no_output_time_max, Duration::from_secs(600));
+        assert!(!run.background);
+    }
+
+    #[test]
+    fn artifacts_of_a_failed_job_are_kept() {
+        assert_eq!(
+            stepped("store_artifacts", "{path: a}").unwrap().unwrap().when,
+            When::Always
+        );
+        assert_eq!(
+            stepped("run", "{command: a, when: on_fail}")
+                .unwrap()
+                .unwrap()
+                .when,
+            When::OnFail
+        );
+    }
+
+    #[test]
+    fn keys_that_mean_nothing_are_errors() {
+        for (name, arguments, says) in [
+            ("run", "{comand: a}", "run has no key comand"),
+            ("run", "{name: a}", "command is missing"),
+            ("run", "{command: a, when: never}", "when is never"),
+            ("run", "{command: a, no_output_timeout: 20}", "a time such as 20m"),
+            (
+                "run",
+                "{command: a, environment: {a-b: c}}",
+                "cannot be the name of a variable",
+            ),
+            ("attach_workspace", "{}", "at is missing"),
+            ("persist_to_workspace", "{root: .}", "paths is missing"),
+            (
+                "store_artifacts",
+                "{path: a, prefix: b}",
+                "store_artifacts has no key prefix",
+            ),
+        ] {
+            let error = stepped(name, arguments).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+        assert_eq!(stepped("my-command", "{}"), Ok(None));
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("1.5h"), Some(Duration::from_secs(5400)));
+        assert_eq!(duration("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(duration("10"), None);
+        assert_eq!(duration("-1s"), None);
+    }
+}

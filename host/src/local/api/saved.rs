@@ -1,0 +1,102 @@
+//! The state as text, to go on with it later.
+
+use super::state::{Api, State};
+
+impl Api {
+    /// Returns all that is known, as JSON. The bytes of artifacts stay where they are: only their files are named.
+    ///
+    /// # Errors
+    ///
+    /// An artifact in memory has no file that could be named.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(&*self.lock())
+    }
+
+    /// Returns the state that [`Api::to_json`] made a text of. Numbers and ids go on where they were.
+    ///
+    /// # Errors
+    ///
+    /// The text is none of these.
+    pub fn from_json(text: &str) -> Result<Api, serde_json::Error> {
+        let state: State = serde_json::from_str(text)?;
+        Ok(Api::of(state))
+    }
+}
+
+/// A map of variables by project and name, as a list: JSON's maps have one text as their key.
+pub(super) mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    type Variables = BTreeMap<(String, String), String>;
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        variables: &Variables,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(variables)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Variables, D::Error> {
+        let pairs = Vec::<((String, String), String)>::deserialize(from)?;
+        Ok(pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::path::PathBuf;
+
+    use super::super::{Artifact, Content, JobStatus, NewPipeline};
+    use super::*;
+
+    #[test]
+    fn what_was_saved_goes_on() {
+        let api = Api::new();
+        let of = NewPipeline {
+            project: "gh/acme/shop".to_owned(),
+            ..NewPipeline::default()
+        };
+        let pipeline = api.add_pipeline(of.clone());
+        let workflow = api.add_workflow(&pipeline.id, "w").unwrap();
+        let job = api.add_job(&workflow.id, "build", 1).unwrap();
+        api.set_job_status("gh/acme/shop", job.number, JobStatus::Success)
+            .unwrap();
+        let artifact = Artifact {
+            path: "dist/app".to_owned(),
+            node: 0,
+            content: Content::File(PathBuf::from("/tmp/app")),
+        };
+        api.add_artifact("gh/acme/shop", job.number, artifact).unwrap();
+        api.set_variable("gh/acme/shop", "LATEST", "1");
+
+        let again = Api::from_json(&api.to_json().unwrap()).unwrap();
+        let found = again.job("gh/acme/shop", 1).unwrap();
+        assert_eq!((found.status, found.artifacts.len()), (JobStatus::Success, 1));
+        assert_eq!(again.variable("gh/acme/shop", "LATEST").as_deref(), Some("1"));
+        let next = again.add_pipeline(of);
+        assert_eq!(next.number, 2);
+        assert_ne!(next.id, pipeline.id);
+    }
+
+    #[test]
+    fn an_artifact_in_memory_is_not_saved_half() {
+        let api = Api::new();
+        let pipeline = api.add_pipeline(NewPipeline {
+            project: "gh/acme/shop".to_owned(),
+            ..NewPipeline::default()
+        });
+        let workflow = api.add_workflow(&pipeline.id, "w").unwrap();
+        let job = api.add_job(&workflow.id, "build", 1).unwrap();
+        let artifact = Artifact {
+            path: "a".to_owned(),
+            node: 0,
+            content: Content::from(b"a".as_slice()),
+        };
+        api.add_artifact("gh/acme/shop", job.number, artifact).unwrap();
+        assert!(api.to_json().is_err());
+    }
+}

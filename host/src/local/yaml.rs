@@ -1,0 +1,253 @@
+//! A config as it is written: values in their order. Anchors, aliases and merge keys are resolved by the parser.
+//!
+//! JSON's values would not do: their maps are sorted, and CircleCI names the jobs of a matrix in the order of the config.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::error::{LocalError, Place};
+
+/// One value of a config.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Yaml {
+    /// Nothing, or `null`.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number, for example the version 2.1.
+    Number(f64),
+    /// A text.
+    Text(String),
+    /// A sequence.
+    List(Vec<Yaml>),
+    /// A mapping, in its order. No key is there twice.
+    Map(Vec<(String, Yaml)>),
+}
+
+impl Yaml {
+    /// Parses one document.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalError::Yaml`] where the text is no YAML, has a key twice, or has several documents.
+    pub fn parse(text: &str, file: &str) -> Result<Yaml, LocalError> {
+        // Of YAML 1.1 only `true` and `false`: `y` in a matrix is a text. A parameter knows whether its `yes` is a boolean.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| LocalError::Yaml {
+            file: file.to_owned(),
+            source: Box::new(error),
+        })
+    }
+
+    /// Returns the value of a key; nothing where this is no map, or has no such key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Yaml> {
+        match self {
+            Yaml::Map(entries) => entries
+                .iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Yaml::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the entries of a map. Null is a map without entries.
+    pub(crate) fn entries(&self, place: &Place) -> Result<&[(String, Yaml)], LocalError> {
+        match self {
+            Yaml::Map(entries) => Ok(entries),
+            Yaml::Null => Ok(&[]),
+            other => Err(place.wrong(format!("a map is expected, not {}", other.kind()))),
+        }
+    }
+
+    /// Returns the items of a list. Null is a list without items.
+    pub(crate) fn items(&self, place: &Place) -> Result<&[Yaml], LocalError> {
+        match self {
+            Yaml::List(items) => Ok(items),
+            Yaml::Null => Ok(&[]),
+            other => Err(place.wrong(format!("a list is expected, not {}", other.kind()))),
+        }
+    }
+
+    /// Returns one text, or each of a list of texts.
+    pub(crate) fn texts(&self, place: &Place) -> Result<Vec<String>, LocalError> {
+        match self {
+            Yaml::List(items) => items.iter().map(|item| item.scalar(place)).collect(),
+            other => Ok(vec![other.scalar(place)?]),
+        }
+    }
+
+    /// Returns a text, a number or a boolean as text.
+    pub(crate) fn scalar(&self, place: &Place) -> Result<String, LocalError> {
+        match self {
+            Yaml::Null => Ok(String::new()),
+            Yaml::List(_) | Yaml::Map(_) => {
+                Err(place.wrong(format!("a text is expected, not {}", self.kind())))
+            }
+            scalar => Ok(scalar.to_string()),
+        }
+    }
+
+    /// Returns what this is, for a message.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Yaml::Null => "nothing",
+            Yaml::Bool(_) => "a boolean",
+            Yaml::Integer(_) => "an integer",
+            Yaml::Number(_) => "a number",
+            Yaml::Text(_) => "a text",
+            Yaml::List(_) => "a list",
+            Yaml::Map(_) => "a map",
+        }
+    }
+}
+
+/// Shows a scalar as it goes into a text; lists and maps as one line.
+impl fmt::Display for Yaml {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Yaml::Null => Ok(()),
+            Yaml::Bool(value) => write!(f, "{value}"),
+            Yaml::Integer(value) => write!(f, "{value}"),
+            Yaml::Number(value) => write!(f, "{value}"),
+            Yaml::Text(text) => f.write_str(text),
+            Yaml::List(items) => {
+                f.write_str("[")?;
+                for (at, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
+            Yaml::Map(entries) => {
+                f.write_str("{")?;
+                for (at, (key, value)) in entries.iter().enumerate() {
+                    write!(f, "{}{key}: {value}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Yaml {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Yaml, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Yaml;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value of a config")
+            }
+
+            fn visit_unit<E>(self) -> Result<Yaml, E> {
+                Ok(Yaml::Null)
+            }
+
+            fn visit_none<E>(self) -> Result<Yaml, E> {
+                Ok(Yaml::Null)
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Yaml, D::Error> {
+                deserializer.deserialize_any(Any)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Yaml, E> {
+                Ok(Yaml::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Yaml, E> {
+                Ok(Yaml::Integer(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Yaml, E> {
+                // A number beyond 63 bits is no count of anything: it stays what it looks like.
+                Ok(i64::try_from(value).map_or_else(|_| Yaml::Text(value.to_string()), Yaml::Integer))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Yaml, E> {
+                Ok(Yaml::Number(value))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Yaml, E> {
+                Ok(Yaml::Text(value.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Yaml, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Yaml::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Yaml, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((key, value)) = map.next_entry::<Yaml, Yaml>()? {
+                    entries.push((key.to_string(), value));
+                }
+                Ok(Yaml::Map(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn parsed(text: &str) -> Yaml {
+        Yaml::parse(text, "config.yml").unwrap()
+    }
+
+    #[test]
+    fn the_order_of_keys_stays() {
+        let keys = |value: &Yaml| match value {
+            Yaml::Map(entries) => entries.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(keys(&parsed("b: 1\na: 2\nc: 3")), ["b", "a", "c"]);
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_are_resolved() {
+        let text = "base: &base {image: a, size: 1}\nuse: {<<: *base, size: 2}\nsame: *base";
+        let value = parsed(text);
+        let used = value.get("use").unwrap();
+        assert_eq!(used.get("image"), Some(&Yaml::Text("a".to_owned())));
+        assert_eq!(used.get("size"), Some(&Yaml::Integer(2)));
+        assert_eq!(value.get("same"), value.get("base"));
+    }
+
+    #[test]
+    fn scalars_keep_their_kind() {
+        let value = parsed("{a: 2.1, b: 2, c: y, d: 'yes', e: , f: true, g: '2'}");
+        assert_eq!(value.get("a"), Some(&Yaml::Number(2.1)));
+        assert_eq!(value.get("b"), Some(&Yaml::Integer(2)));
+        assert_eq!(value.get("c"), Some(&Yaml::Text("y".to_owned())));
+        assert_eq!(value.get("d"), Some(&Yaml::Text("yes".to_owned())));
+        assert_eq!(value.get("e"), Some(&Yaml::Null));
+        assert_eq!(value.get("f"), Some(&Yaml::Bool(true)));
+        assert_eq!(value.get("g"), Some(&Yaml::Text("2".to_owned())));
+    }
+
+    #[test]
+    fn a_key_twice_is_an_error_with_its_place() {
+        let error = Yaml::parse("a: 1\na: 2", ".circleci/config.yml").unwrap_err();
+        assert_eq!(error.to_string(), ".circleci/config.yml is not as YAML is");
+    }
+}

@@ -1,0 +1,163 @@
+//! The script of the orb that installs baton, with an archive of the real binary.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::laptop::BATON;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A machine without baton, and a place where a release of it lies.
+struct Machine {
+    dir: TempDir,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let machine = Machine {
+            dir: tempfile::Builder::new()
+                .prefix("baton-install-")
+                .tempdir()
+                .unwrap(),
+        };
+        let name = format!("baton-{VERSION}-{}", target());
+        let release = machine.path(&format!("releases/v{VERSION}"));
+        fs::create_dir_all(machine.path(&name)).unwrap();
+        fs::create_dir_all(&release).unwrap();
+        fs::copy(BATON, machine.path(&name).join("baton")).unwrap();
+        machine.shell(&format!(
+            "tar -czf releases/v{VERSION}/{name}.tar.gz {name} && cd releases/v{VERSION} && sha256sum *.tar.gz > SHA256SUMS"
+        ));
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn shell(&self, script: &str) {
+        let status = Command::new("bash")
+            .args(["-euc", script])
+            .current_dir(self.dir.path())
+            .status();
+        assert!(status.unwrap().success(), "{script}");
+    }
+
+    fn archive(&self) -> PathBuf {
+        self.path(&format!(
+            "releases/v{VERSION}/baton-{VERSION}-{}.tar.gz",
+            target()
+        ))
+    }
+
+    fn install(&self, parameters: &[(&str, &str)]) -> Output {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../integrations/orb/src/scripts/install.sh");
+        fs::create_dir_all(self.path("home")).unwrap();
+        let base = format!("file://{}", self.path("releases").display());
+        let mut command = Command::new("bash");
+        command
+            .args(["-eo", "pipefail"])
+            .arg(script)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.path("home"))
+            .env("BASH_ENV", self.path("bash_env"))
+            .env("PARAM_VERSION", VERSION)
+            .env("PARAM_BASE_URL", base)
+            .env("PARAM_SHA256", "")
+            .env("PARAM_INSTALL_DIR", "$HOME/.local/bin")
+            .envs(parameters.iter().copied());
+        fs::write(
+            self.path("bash_env"),
+            fs::read(self.path("bash_env")).unwrap_or_default(),
+        )
+        .unwrap();
+        command.output().unwrap()
+    }
+}
+
+/// Returns what the script calls this machine.
+fn target() -> String {
+    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
+}
+
+#[track_caller]
+fn fails(output: &Output, says: &str) {
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && err.contains(says), "{err}");
+}
+
+#[track_caller]
+fn succeeds(output: &Output, says: &str) {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && out.contains(says), "{out}{err}");
+}
+
+#[test]
+fn the_pinned_version_is_installed_once() {
+    let machine = Machine::new();
+    succeeds(&machine.install(&[]), &format!("installed baton {VERSION}"));
+    let installed = machine.path("home/.local/bin/baton");
+    assert_eq!(
+        fs::metadata(&installed).unwrap().permissions().mode() & 0o777,
+        0o755
+    );
+    assert_eq!(fs::read(installed).unwrap(), fs::read(BATON).unwrap());
+    // The later steps find it.
+    let env = fs::read_to_string(machine.path("bash_env")).unwrap();
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        machine.path("home/.local/bin").display()
+    );
+    let found = Command::new("bash")
+        .args([
+            "-c",
+            &format!("PATH=/usr/local/bin:/usr/bin:/bin\n{env}\necho $PATH"),
+        ])
+        .output();
+    assert_eq!(String::from_utf8(found.unwrap().stdout).unwrap().trim(), path);
+    // The archive is gone, and nothing needs it.
+    fs::remove_file(machine.archive()).unwrap();
+    succeeds(&machine.install(&[("PATH", &path)]), "is there already");
+}
+
+#[test]
+fn an_archive_that_was_changed_is_refused() {
+    let machine = Machine::new();
+    let archive = machine.archive();
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    fails(
+        &machine.install(&[]),
+        "is not what it should be: expected SHA-256",
+    );
+    assert!(!machine.path("home/.local/bin/baton").exists());
+}
+
+#[test]
+fn a_given_digest_goes_before_the_one_beside_the_archive() {
+    let machine = Machine::new();
+    fails(
+        &machine.install(&[("PARAM_SHA256", &"0".repeat(64))]),
+        "is not what it should be",
+    );
+    let sums = fs::read_to_string(machine.path(&format!("releases/v{VERSION}/SHA256SUMS"))).unwrap();
+    fs::remove_file(machine.path(&format!("releases/v{VERSION}/SHA256SUMS"))).unwrap();
+    succeeds(&machine.install(&[("PARAM_SHA256", &sums[..64])]), "installed");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let machine = Machine::new();
+    fails(&machine.install(&[("PARAM_VERSION", "9.9.9")]), "cannot be read");
+    let sums = machine.path(&format!("releases/v{VERSION}/SHA256SUMS"));
+    fs::write(&sums, "").unwrap();
+    fails(&machine.install(&[]), "SHA256SUMS does not name");
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Brings files into a directory.
+set -euo pipefail
+
+expand() {
+  if command -v circleci >/dev/null 2>&1; then circleci env subst "$1"; else printf '%s\n' "$1"; fi
+}
+
+is_true() {
+  case $1 in true | 1) ;; *) return 1 ;; esac
+}
+
+options=(--at "$(expand "$PARAM_AT")" --on-conflict "$PARAM_ON_CONFLICT")
+if [ -n "$PARAM_ARTIFACT" ]; then options+=(--name "$(expand "$PARAM_ARTIFACT")"); fi
+if [ -n "$PARAM_JOB" ]; then options+=(--job "$(expand "$PARAM_JOB")"); fi
+if is_true "$PARAM_CLEAN"; then options+=(--clean); fi
+if is_true "$PARAM_STRICT"; then options+=(--strict); fi
+if is_true "$PARAM_REQUIRE_SIGNED"; then options+=(--require-signed "env:$PARAM_PUBLIC_KEY"); fi
+while IFS= read -r glob; do
+  if [ -n "$glob" ]; then options+=(--only "$glob"); fi
+done < <(expand "$PARAM_ONLY")
+case $(expand "$PARAM_STORE") in
+  circleci) export BATON_STORE=circleci: ;;
+  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+esac
+if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
+if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi
+
+baton attach "${options[@]}" -- "$(expand "$PARAM_SELECTOR")"

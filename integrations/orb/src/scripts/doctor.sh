@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Shows what the runner says of this build, what is missing, and whether the store is sound.
+set -euo pipefail
+
+expand() {
+  if command -v circleci >/dev/null 2>&1; then circleci env subst "$1"; else printf '%s\n' "$1"; fi
+}
+
+options=()
+case $(expand "$PARAM_STORE") in
+  circleci) export BATON_STORE=circleci: ;;
+  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+esac
+if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
+if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi
+
+baton doctor ${options[@]+"${options[@]}"}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Puts one version of baton in place, verified by its SHA-256. Does nothing where that version is there already.
+# PARAM_VERSION says which. PARAM_BASE_URL, PARAM_SHA256 and PARAM_INSTALL_DIR may be left out.
+set -euo pipefail
+
+expand() {
+  if command -v circleci >/dev/null 2>&1; then circleci env subst "$1"; else printf '%s\n' "$1"; fi
+}
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  if [ $# -gt 1 ]; then printf '\nhint: %s\n' "$2" >&2; fi
+  exit 1
+}
+
+# Fetches a URL into a file.
+fetch() {
+  case $1 in
+    file://*) cp -- "${1#file://}" "$2" || fail "$1 cannot be read" ;;
+    *)
+      if command -v curl >/dev/null 2>&1; then
+        curl --fail --silent --show-error --location --retry 3 --output "$2" -- "$1" ||
+          fail "$1 cannot be fetched" "check base_url and version"
+      elif command -v wget >/dev/null 2>&1; then
+        wget --quiet --tries=4 --output-document="$2" -- "$1" ||
+          fail "$1 cannot be fetched" "check base_url and version"
+      else
+        fail "neither curl nor wget is here" "install one of them, or use an image that has it"
+      fi
+      ;;
+  esac
+}
+
+sha256_of() {
+  if command -v sha256sum >/dev/null 2>&1; then
+    sha256sum -- "$1" | cut -d ' ' -f 1
+  elif command -v shasum >/dev/null 2>&1; then
+    shasum -a 256 -- "$1" | cut -d ' ' -f 1
+  else
+    fail "neither sha256sum nor shasum is here, so the archive cannot be verified" "install coreutils"
+  fi
+}
+
+version=$(expand "$PARAM_VERSION")
+base_url=$(expand "${PARAM_BASE_URL:-https://github.com/baton-ci/baton/releases/download}")
+install_dir=$(expand "${PARAM_INSTALL_DIR:-$HOME/.local/bin}")
+case $install_dir in
+  '~'/*) install_dir=$HOME/${install_dir#??} ;;
+  "\$HOME"/*) install_dir=$HOME/${install_dir#"\$HOME"/} ;;
+esac
+
+if found=$(baton --version 2>/dev/null) && [ "$found" = "baton $version" ]; then
+  printf '%s is there already: %s\n' "$found" "$(command -v baton)"
+  exit 0
+fi
+
+case $(uname -s)-$(uname -m) in
+  Linux-x86_64) target=x86_64-unknown-linux-musl ;;
+  Linux-aarch64 | Linux-arm64) target=aarch64-unknown-linux-musl ;;
+  *)
+    fail "there is no binary of baton for $(uname -s) on $(uname -m)" \
+      "build it with 'cargo install --path host', and put it on the PATH before this step"
+    ;;
+esac
+
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+archive=baton-$version-$target.tar.gz
+fetch "${base_url%/}/v$version/$archive" "$work/$archive"
+wanted=${PARAM_SHA256:-}
+if [ -z "$wanted" ]; then
+  fetch "${base_url%/}/v$version/SHA256SUMS" "$work/SHA256SUMS"
+  wanted=$(awk -v name="$archive" '$2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
+  [ -n "$wanted" ] || fail "SHA256SUMS does not name $archive" "check base_url and version"
+fi
+actual=$(sha256_of "$work/$archive")
+if [ "$actual" != "$wanted" ]; then
+  fail "$archive is not what it should be: expected SHA-256 $wanted, found $actual" \
+    "do not run it; check base_url and sha256"
+fi
+tar -xzf "$work/$archive" -C "$work"
+binary=$work/baton-$version-$target/baton
+
+if mkdir -p -- "$install_dir" 2>/dev/null && [ -w "$install_dir" ]; then
+  install -m 755 -- "$binary" "$install_dir/baton"
+elif command -v sudo >/dev/null 2>&1; then
+  sudo mkdir -p -- "$install_dir"
+  sudo install -m 755 -- "$binary" "$install_dir/baton"
+else
+  fail "$install_dir cannot be written to, and there is no sudo" "name another directory with install_dir"
+fi
+
+case :$PATH: in
+  *":$install_dir:"*) ;;
+  *)
+    # The later steps read this file, and expand PATH then.
+    # shellcheck disable=SC2016
+    if [ -n "${BASH_ENV:-}" ]; then printf 'export PATH=%q:"$PATH"\n' "$install_dir" >>"$BASH_ENV"; fi
+    PATH=$install_dir:$PATH
+    ;;
+esac
+found=$("$install_dir/baton" --version) || fail "$install_dir/baton does not run on this machine"
+[ "$found" = "baton $version" ] || fail "$archive has $found in it, not version $version"
+printf 'installed %s: %s/baton\n' "$found" "$install_dir"
