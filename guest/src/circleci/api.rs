@@ -31,6 +31,7 @@ impl<T> Page<T> {
 pub(super) struct Pipeline {
     pub(super) id: String,
     pub(super) number: u64,
+    pub(super) created_at: Option<String>,
     #[serde(default)]
     pub(super) vcs: Vcs,
 }
@@ -93,6 +94,7 @@ pub(super) struct Build {
     pub(super) branch: Option<String>,
     pub(super) vcs_revision: Option<String>,
     pub(super) status: Option<String>,
+    pub(super) start_time: Option<String>,
     pub(super) stop_time: Option<String>,
     pub(super) build_url: Option<String>,
     pub(super) workflows: Option<BuildWorkflow>,
