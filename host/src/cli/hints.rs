@@ -36,6 +36,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "run the job again: CircleCI keeps artifacts for 30 days at most, or less if the plan says so",
     ),
     (
+        "artifact-too-large",
+        "check --api: CircleCI stores files of at most 3 GB",
+    ),
+    (
         "build-exists",
         "to persist more from the same job, give it another name with --name",
     ),
