@@ -1,6 +1,7 @@
 //! How many requests a search takes, and how far it goes.
 
-use baton_guest::circleci::{self, Job};
+use baton_guest::circleci::{self, Job, SetLatest};
+use baton_guest::context::Context;
 use baton_guest::error::{Error, Result};
 use baton_guest::memory_http::{MemoryHttp, Scripted};
 use serde_json::{Value, json};
@@ -288,4 +289,58 @@ fn a_token_that_is_none_is_not_asked_with_again() {
         "{error:?}"
     );
     assert_eq!(http.urls().len(), 1);
+}
+
+/// Sets the variable to 7, a build of pipeline 1, while job 90 of pipeline 30 runs.
+fn set_other(http: &MemoryHttp) -> Result<Vec<String>> {
+    let context = Context {
+        number: Some(90),
+        run: Some(30),
+        job: Some("publish".into()),
+        branch: Some("main".into()),
+        ..Context::default()
+    };
+    let request = SetLatest {
+        source: source(),
+        variable: "LATEST_BUILD_NUM".into(),
+        number: 7,
+        context,
+        ..SetLatest::default()
+    };
+    let envvar = json!({ "name": "LATEST_BUILD_NUM", "value": "xxxx7" });
+    http.json(&v2("project/gh/acme/shop/envvar"), &envvar);
+    let set = circleci::set_latest(http, &request)?;
+    Ok(set.warnings.iter().map(|it| it.code.to_string()).collect())
+}
+
+fn with_newest(http: &MemoryHttp, number: u64) {
+    http.json(&tree_url(0), &json!([build(number, "build", "c2", "w2")]));
+    http.json(&pipelines_url(), &page(&[pipeline(2, "c2")], None));
+}
+
+#[test]
+fn another_build_s_number_is_judged_by_that_build() {
+    let job = json!({ "number": 7, "name": "build", "status": "success", "stopped_at": null, "web_url": null,
+        "latest_workflow": { "id": "w1" } });
+    // By the job that runs, pipeline 30, it would be no step back; and by the numbers, 5 is below 7.
+    let http = MemoryHttp::default();
+    http.json(&v2("project/gh/acme/shop/job/7"), &job);
+    http.json(&v2("workflow/w1"), &json!({ "id": "w1", "pipeline_number": 1 }));
+    with_newest(&http, 5);
+    let error = set_other(&http).unwrap_err();
+    assert!(
+        matches!(&error, Error::Stale(it) if it.code == "latest-moved-on" && it.message.contains("pipeline 2 ")),
+        "{error:?}"
+    );
+    // What cannot be asked is said.
+    let http = MemoryHttp::default();
+    http.json(&v2("project/gh/acme/shop/job/7"), &job);
+    with_newest(&http, 5);
+    assert_eq!(set_other(&http).unwrap(), ["newest-unknown"]);
+    let http = MemoryHttp::default();
+    let mut unnamed = build(5, "publish", "c2", "w2");
+    unnamed["vcs_revision"] = json!("elsewhere");
+    http.json(&tree_url(0), &json!([unnamed]));
+    http.json(&pipelines_url(), &page(&[], None));
+    assert_eq!(set_other(&http).unwrap(), ["newest-unknown"]);
 }
