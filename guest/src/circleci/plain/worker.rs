@@ -3,7 +3,7 @@
 use super::super::download::{Step, Wanted, download};
 use super::super::send::Client;
 use super::{Outcome, Shared, TaskIn};
-use crate::error::{Error, Result, warning};
+use crate::error::{Error, Result};
 use crate::id::Hashing;
 use crate::ports::{Edit, File, Files, Http, Open};
 
@@ -43,7 +43,7 @@ pub fn run(http: &impl Http, files: &impl Files, shared: &[u8], task: &[u8]) -> 
     let (staged_bytes, _) = file.seen()?;
     if staged_bytes != bytes {
         let message = format!("{bytes} bytes were read, and {staged_bytes} are in the file");
-        return Err(Error::Files(warning("file-changed", message, &path)));
+        return Err(Error::invalid("file-changed", message, &path));
     }
     crate::wire::write(&Outcome {
         part,
