@@ -508,6 +508,42 @@ fn hostile_paths_are_refused_before_anything_is_fetched() {
     }
 }
 
+fn opened(store: &MemoryStore) -> Result<()> {
+    let http = MemoryHttp::default();
+    published(&http, store, false);
+    let mut scope = scope("build:7", &["build"]);
+    scope.name = Some("dist".into());
+    circleci::open(&http, &source(), &scope).map(|_| ())
+}
+
+#[test]
+fn a_store_of_another_job_is_not_this_one_s() {
+    let store = MemoryStore::default();
+    driver::persisted_file(&store, crate::support::build(6), "a", "old");
+    assert_eq!(code(&opened(&store).unwrap_err()), "store-of-another-job");
+    driver::persisted_file(&store, crate::support::build(7), "a", "new");
+    opened(&store).unwrap();
+}
+
+#[test]
+fn a_variable_does_not_undo_the_choice_of_a_job() {
+    let told = |number: u64| Source {
+        told: Some(circleci::Told {
+            variable: "LATEST_BUILD_NUM".into(),
+            number,
+        }),
+        ..source()
+    };
+    let http = MemoryHttp::default();
+    with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
+    let of = |job: &str| circleci::open(&http, &told(7), &scope("latest@main", &[job]));
+    of("build").unwrap();
+    let Err(error) = of("deploy") else {
+        panic!("another job's build was taken")
+    };
+    assert_eq!(code(&error), "no-successful-job");
+}
+
 /// Puts all objects of a store among the artifacts of job 7.
 fn published(http: &MemoryHttp, store: &MemoryStore, range_is_served: bool) {
     let objects = store.objects.borrow();
