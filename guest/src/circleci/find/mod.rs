@@ -41,8 +41,8 @@ pub(super) enum Found {
 /// Jobs, the newest first, as far as anybody asks for them.
 pub(super) enum Candidates {
     Known(VecDeque<Job>),
-    ByBranch(ByBranch),
-    ByPipeline(ByPipeline),
+    ByBranch(Box<ByBranch>),
+    ByPipeline(Box<ByPipeline>),
 }
 
 /// What a search has seen: for the error where nothing fits.
@@ -60,12 +60,17 @@ pub(super) struct Seen {
 pub(super) fn find(client: &Client<'_, impl Http>, scope: &Scope) -> Result<Found> {
     let wanted = scope.jobs.clone();
     let selector = scope.parsed()?;
-    let by_pipeline = |fits| Found::First(Candidates::ByPipeline(ByPipeline::new(fits, wanted.clone())));
+    let by_pipeline = |fits| {
+        Found::First(Candidates::ByPipeline(Box::new(ByPipeline::new(
+            fits,
+            wanted.clone(),
+        ))))
+    };
     Ok(match selector {
         Selector::Latest { branch } => {
             let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
             match ByBranch::new(client, branch, wanted.clone())? {
-                Some(search) => Found::First(Candidates::ByBranch(search)),
+                Some(search) => Found::First(Candidates::ByBranch(Box::new(search))),
                 None => by_pipeline(Fits::Branch(branch.to_owned())),
             }
         }
