@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest};
 
@@ -55,9 +56,11 @@ pub struct MemoryHttp {
     /// How long somebody waited, in milliseconds, and why.
     pub waits: RefCell<Vec<(u64, String)>>,
     /// In milliseconds since 1970.
-    pub now: Cell<u64>,
+    pub now: Rc<Cell<u64>>,
     /// What every request takes, in milliseconds.
     pub takes_ms: Cell<u64>,
+    /// What every piece of a body takes, in milliseconds.
+    pub piece_takes_ms: Cell<u64>,
 }
 
 impl MemoryHttp {
@@ -84,10 +87,13 @@ impl MemoryHttp {
 pub struct MemoryBody {
     pieces: VecDeque<Vec<u8>>,
     broken: Option<HttpFailure>,
+    now: Rc<Cell<u64>>,
+    piece_takes_ms: u64,
 }
 
 impl HttpBody for MemoryBody {
     fn next(&mut self) -> Result<Option<Vec<u8>>, HttpFailure> {
+        self.now.set(self.now.get() + self.piece_takes_ms);
         match (self.pieces.pop_front(), self.broken.take()) {
             (Some(piece), broken) => {
                 self.broken = broken;
@@ -123,6 +129,8 @@ impl Http for MemoryHttp {
                 body: MemoryBody {
                     pieces: pieces.into(),
                     broken,
+                    now: Rc::clone(&self.now),
+                    piece_takes_ms: self.piece_takes_ms.get(),
                 },
             }),
             Some(Scripted::Failure(failure)) => Err(failure),

@@ -1,10 +1,12 @@
 //! The endpoints that baton asks, and as much of their JSON as it reads. A field that may be absent in some answer is
 //! optional here: what is not used must not fail.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::send::{Client, Trouble, trouble};
+use super::send::{Client, Trouble, late, trouble};
 use super::slug::Slug;
 use super::url::encoded;
 use crate::error::{Error, Result, warning};
@@ -12,6 +14,8 @@ use crate::ports::{Http, HttpBody, HttpRequest, Method};
 
 /// No answer in JSON is larger: a page of v1.1 has 100 builds of some KiB each.
 const JSON_BYTES_MAX: usize = 32 << 20;
+/// No list has more pages.
+const PAGES_MAX: usize = 5_000;
 
 /// One page of a list of v2.
 #[derive(Debug, Deserialize)]
@@ -31,6 +35,7 @@ impl<T> Page<T> {
 pub(super) struct Pipeline {
     pub(super) id: String,
     pub(super) number: u64,
+    pub(super) created_at: Option<String>,
     #[serde(default)]
     pub(super) vcs: Vcs,
 }
@@ -93,6 +98,7 @@ pub(super) struct Build {
     pub(super) branch: Option<String>,
     pub(super) vcs_revision: Option<String>,
     pub(super) status: Option<String>,
+    pub(super) start_time: Option<String>,
     pub(super) stop_time: Option<String>,
     pub(super) build_url: Option<String>,
     pub(super) workflows: Option<BuildWorkflow>,
@@ -145,10 +151,10 @@ impl<H: Http> Client<'_, H> {
             headers,
             body,
         };
-        self.patiently(what, &request.url, || {
-            let (answer, from) = self.ask(what, &request)?;
+        self.patiently(what, &request.url, |deadline_ms| {
+            let (answer, from) = self.ask(what, &request, deadline_ms)?;
             let length = answer.header("content-length").and_then(|text| text.parse().ok());
-            let bytes = whole(answer.body, length, &from)?;
+            let bytes = self.whole(answer.body, length, &from, deadline_ms)?;
             serde_json::from_slice(&bytes).map_err(|error| {
                 let message = format!("{what} could not be read: the answer is not as it should be");
                 let shown = super::url::shown(&from);
@@ -250,6 +256,7 @@ impl<H: Http> Client<'_, H> {
     fn all<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>> {
         let mut items = Vec::new();
         let mut token: Option<String> = None;
+        let mut seen = BTreeSet::new();
         loop {
             let page: Page<T> = match &token {
                 None => self.get(what, path)?,
@@ -262,37 +269,46 @@ impl<H: Http> Client<'_, H> {
                 let message = format!("{what} has more than {} items", super::artifacts::ARTIFACTS_MAX);
                 return Err(Error::limit("too-many-artifacts", message, &self.source.project));
             }
-            if next.is_none() {
+            let Some(next) = next else {
                 return Ok(items);
-            }
+            };
             // A list that leads to where it was would never end.
-            if next == token || empty {
+            if !seen.insert(next.clone()) || empty || seen.len() == PAGES_MAX {
                 let message = format!("{what} could not be read: its pages do not end");
                 return Err(Error::Store(warning("api-answer", message, &self.source.project)));
             }
-            token = next;
+            token = Some(next);
         }
     }
-}
 
-/// Reads a body to its end, and checks that it is whole.
-fn whole(mut body: impl HttpBody, length: Option<u64>, from: &str) -> Result<Vec<u8>, Trouble> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = body.next().map_err(|failure| trouble(failure, from))? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > JSON_BYTES_MAX {
-            let message = format!("an answer has more than {JSON_BYTES_MAX} bytes");
-            let shown = super::url::shown(from);
-            return Err(Error::Store(warning("api-answer", message, &shown)).into());
+    /// Reads a body to its end, and checks that it is whole.
+    fn whole(
+        &self,
+        mut body: impl HttpBody,
+        length: Option<u64>,
+        from: &str,
+        deadline_ms: u64,
+    ) -> Result<Vec<u8>, Trouble> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().map_err(|failure| trouble(failure, from))? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > JSON_BYTES_MAX {
+                let message = format!("an answer has more than {JSON_BYTES_MAX} bytes");
+                let shown = super::url::shown(from);
+                return Err(Error::Store(warning("api-answer", message, &shown)).into());
+            }
+            if self.http.now_ms() >= deadline_ms {
+                return Err(late("the answer took too long"));
+            }
         }
-    }
-    match length {
-        Some(length) if length != bytes.len() as u64 => Err(Trouble::Again {
-            why: format!("the answer broke off after {} of {length} bytes", bytes.len()),
-            told_ms: None,
-            limited: false,
-            progressed: false,
-        }),
-        _ => Ok(bytes),
+        match length {
+            Some(length) if length != bytes.len() as u64 => Err(Trouble::Again {
+                why: format!("the answer broke off after {} of {length} bytes", bytes.len()),
+                told_ms: None,
+                limited: false,
+                progressed: false,
+            }),
+            _ => Ok(bytes),
+        }
     }
 }

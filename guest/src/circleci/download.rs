@@ -4,7 +4,15 @@
 use super::send::{Client, Trouble, trouble};
 use super::url;
 use crate::error::{Error, Problem, Result, warning};
-use crate::ports::{Http, HttpBody, HttpRequest, Method};
+use crate::ports::{Http, HttpAnswer, HttpBody, HttpRequest, Method};
+
+/// No artifact is larger: CircleCI stores files of at most 3 GB.
+const ARTIFACT_BYTES_MAX: u64 = 4 << 30;
+/// So often one download begins anew, and so often it is taken up: a server that never comes to an end is left.
+const RESTARTS_MAX: u32 = 5;
+const TRIES_MAX: u32 = 100;
+/// Fewer bytes than this in each second, for as long as one request may take, count as a server that fell silent.
+const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -16,28 +24,60 @@ pub(super) struct Wanted<'a> {
     pub(super) range: Option<(u64, u64)>,
 }
 
+/// What a download hands on.
+pub(super) enum Step<'a> {
+    /// What was handed on before is not part of it: it begins anew.
+    Anew,
+    /// Bytes, which follow those before.
+    Piece(u64, &'a [u8]),
+}
+
 /// How far a download is.
 #[derive(Default)]
 struct State {
     /// Bytes that were handed on.
     done: u64,
+    /// The most that `done` has been: only more than that is progress.
+    furthest: u64,
     /// The length of all that is wanted, once a server has said so.
     length: Option<u64>,
     /// Names the version of the bytes, where the server does: another version's must not follow.
     etag: Option<String>,
+    tries: u32,
+    restarts: u32,
 }
 
-/// Hands on bytes, with their offset from the start of what is wanted. Where a server cannot take up a download again,
-/// the offset goes back to 0. Returns how many there were.
+/// Where an answer's bytes belong.
+struct Part {
+    /// So many bytes come before what is wanted, and are left out.
+    skip: u64,
+    /// The length of all that is wanted, where the server says it.
+    length: Option<u64>,
+    /// Whether they do not follow what was handed on.
+    anew: bool,
+}
+
+/// Hands on bytes, with their offset from the start of what is wanted. Returns how many there were.
 pub(super) fn download<H: Http>(
     client: &Client<'_, H>,
     wanted: Wanted<'_>,
-    take: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
+    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
 ) -> Result<u64> {
     let mut state = State::default();
-    let done = client.patiently(wanted.what, wanted.url, || {
-        let before = state.done;
-        attempt(client, wanted, &mut state, take).map_err(|error| match error {
+    let done = client.patiently(wanted.what, wanted.url, |deadline_ms| {
+        let before = state.furthest;
+        state.tries += 1;
+        let ended = attempt(client, wanted, &mut state, deadline_ms, take);
+        state.furthest = state.furthest.max(state.done);
+        ended.map_err(|error| match error {
+            Trouble::Again { why, .. } if state.tries == TRIES_MAX => {
+                let message = format!(
+                    "{} could not be read: it broke off {TRIES_MAX} times",
+                    wanted.what
+                );
+                let shown = url::shown(wanted.url);
+                Trouble::Over(Error::Store(warning("api-unavailable", message, &shown)).because(why))
+            }
             Trouble::Again {
                 why,
                 told_ms,
@@ -47,7 +87,7 @@ pub(super) fn download<H: Http>(
                 why,
                 told_ms,
                 limited,
-                progressed: state.done > before,
+                progressed: state.furthest > before,
             },
             Trouble::Over(error) => Trouble::Over(expired(error, wanted)),
         })
@@ -63,24 +103,24 @@ pub(super) fn size<H: Http>(client: &Client<'_, H>, what: &str, url: &str) -> Re
         headers: vec![("range", "bytes=0-0".to_owned())],
         body: None,
     };
-    client.patiently(what, url, || {
-        let (answer, from) = client.ask(what, &request).map_err(|error| match error {
-            Trouble::Over(error) => Trouble::Over(expired(
-                error,
-                Wanted {
-                    what,
-                    url,
-                    range: None,
-                },
-            )),
-            again => again,
-        })?;
+    client.patiently(what, url, |deadline_ms| {
+        let (answer, from) = client
+            .ask(what, &request, deadline_ms)
+            .map_err(|error| match error {
+                Trouble::Over(error) => Trouble::Over(expired(
+                    error,
+                    Wanted {
+                        what,
+                        url,
+                        range: None,
+                    },
+                )),
+                again => again,
+            })?;
         let said = match answer.status {
-            416 => Some(0),
-            206 => answer
-                .header("content-range")
-                .and_then(content_range)
-                .map(|(_, total)| total),
+            // Of nothing there is no first byte.
+            416 => Some(0).filter(|_| content_range(&answer).is_none_or(|it| it.total == Some(0))),
+            206 => content_range(&answer).and_then(|it| it.total),
             _ => answer.header("content-length").and_then(|text| text.parse().ok()),
         };
         said.ok_or_else(|| {
@@ -94,10 +134,45 @@ fn attempt<H: Http>(
     client: &Client<'_, H>,
     wanted: Wanted<'_>,
     state: &mut State,
-    take: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
+    deadline_ms: u64,
+    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
 ) -> Result<(), Trouble> {
-    let start = wanted.range.map_or(0, |(offset, _)| offset);
-    let asked = start + state.done;
+    if state.done > 0 && state.length == Some(state.done) {
+        return Ok(());
+    }
+    let request = request(wanted, state);
+    let (answer, from) = client.ask(wanted.what, &request, deadline_ms)?;
+    if answer.status == 416 {
+        return behind_the_end(wanted, state, &answer, &from);
+    }
+    let etag = answer.header("etag").filter(|etag| !etag.starts_with("W/"));
+    let other = matches!((&state.etag, etag), (Some(old), Some(new)) if old != new);
+    let etag = etag.map(str::to_owned);
+    let part = place(wanted, state, other, &answer, &from)?;
+    if part.anew && state.done > 0 {
+        begin_anew(wanted, state, take, &from)?;
+        // The rest of another version is of no use: all of it is asked for.
+        if answer.status == 206 {
+            return Err(again(
+                "the server does not go on where the transfer broke off".to_owned(),
+            ));
+        }
+    }
+    if !other && state.length.is_some() && part.length.is_some() && state.length != part.length {
+        return Err(changed(wanted, &from).into());
+    }
+    state.length = if other {
+        part.length
+    } else {
+        part.length.or(state.length)
+    };
+    state.etag = etag.or(state.etag.take());
+    hand_on(client, wanted, state, part.skip, (answer.body, &from), take)
+}
+
+/// Returns what is asked for by the next try.
+fn request(wanted: Wanted<'_>, state: &State) -> HttpRequest {
+    let asked = wanted.range.map_or(0, |(offset, _)| offset) + state.done;
     let mut headers = Vec::new();
     match wanted.range {
         Some((offset, length)) => {
@@ -113,70 +188,189 @@ fn attempt<H: Http>(
     {
         headers.push(("if-range", etag.clone()));
     }
-    let request = HttpRequest {
+    HttpRequest {
         method: Method::Get,
         url: wanted.url.to_owned(),
         headers,
         body: None,
+    }
+}
+
+/// Judges an answer that there are no bytes from here on: that is the end only where the server says a length which is
+/// reached, or has said it before.
+fn behind_the_end<B>(
+    wanted: Wanted<'_>,
+    state: &State,
+    answer: &HttpAnswer<B>,
+    from: &str,
+) -> Result<(), Trouble> {
+    let start = wanted.range.map_or(0, |(offset, _)| offset);
+    let total = content_range(answer).and_then(|it| it.total);
+    let reached = match (total, state.length) {
+        (Some(total), _) => total == start + state.done || (state.done == 0 && total < start),
+        (None, Some(length)) => length == state.done,
+        (None, None) => false,
     };
-    let (answer, from) = client.ask(wanted.what, &request)?;
-    if answer.status == 416 {
+    if reached {
         return Ok(());
     }
+    Err(changed(wanted, from).into())
+}
+
+/// Returns where the bytes of an answer belong, by what its head says.
+fn place<B>(
+    wanted: Wanted<'_>,
+    state: &State,
+    other: bool,
+    answer: &HttpAnswer<B>,
+    from: &str,
+) -> Result<Part, Trouble> {
+    let (start, limit) = wanted.range.unwrap_or((0, u64::MAX));
     let announced = answer
         .header("content-length")
         .and_then(|text| text.parse::<u64>().ok());
-    // A server may answer a range with everything, and must then be read up to it.
-    let mut skip = 0;
-    if answer.status == 206 {
-        let begins = answer.header("content-range").and_then(content_range);
-        if begins.is_some_and(|(first, _)| first != asked) {
+    let (total, part) = if answer.status == 206 {
+        let range = content_range(answer);
+        let follows = range.is_some_and(|it| it.first == Some(start + state.done));
+        if !follows && state.done == 0 {
             let message = format!(
                 "{} could not be read: the server sends another range",
                 wanted.what
             );
-            return Err(Error::Store(warning("api-answer", message, &url::shown(&from))).into());
+            return Err(Error::Store(warning("api-answer", message, &url::shown(from))).into());
         }
+        let total = range.and_then(|it| it.total);
+        let length = match (total, announced) {
+            (Some(total), _) => Some(total.saturating_sub(start)),
+            (None, Some(announced)) => state.done.checked_add(announced),
+            (None, None) => None,
+        };
+        let anew = !follows || other;
+        (
+            total,
+            Part {
+                skip: 0,
+                length,
+                anew,
+            },
+        )
     } else {
-        state.done = 0;
-        skip = start;
+        // A server may answer a range with everything, and must then be read up to it.
+        let length = announced.map(|length| length.saturating_sub(start));
+        (
+            announced,
+            Part {
+                skip: start,
+                length,
+                anew: true,
+            },
+        )
+    };
+    if total
+        .or(part.length)
+        .is_some_and(|total| total > ARTIFACT_BYTES_MAX)
+    {
+        return Err(too_large(wanted, from).into());
     }
-    let whole = announced.map(|length| match answer.status {
-        206 => state.done + length,
-        _ => length.saturating_sub(start),
-    });
+    let length = part.length.map(|length| length.min(limit));
+    Ok(Part { length, ..part })
+}
+
+/// Forgets what was handed on.
+fn begin_anew(
+    wanted: Wanted<'_>,
+    state: &mut State,
+    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
+    from: &str,
+) -> Result<(), Trouble> {
+    state.restarts += 1;
+    if state.restarts > RESTARTS_MAX {
+        let message = format!(
+            "{} could not be read: it broke off, and was never taken up where it did, {RESTARTS_MAX} times",
+            wanted.what
+        );
+        return Err(Error::Store(warning("api-unavailable", message, &url::shown(from))).into());
+    }
+    state.furthest = state.furthest.max(state.done);
+    state.done = 0;
+    take(Step::Anew)?;
+    Ok(())
+}
+
+/// Hands on the bytes of an answer as they come, and sees whether all have come.
+fn hand_on<H: Http>(
+    client: &Client<'_, H>,
+    wanted: Wanted<'_>,
+    state: &mut State,
+    mut skip: u64,
+    (mut body, from): (H::Body, &str),
+    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
+) -> Result<(), Trouble> {
     let limit = wanted.range.map_or(u64::MAX, |(_, length)| length);
-    let length = whole.map(|whole| whole.min(limit));
-    let etag = answer.header("etag").filter(|etag| !etag.starts_with("W/"));
-    if state.length.is_some() && length.is_some() && state.length != length {
-        let message = format!("{} changed while it was read", wanted.what);
-        return Err(Error::Store(warning("artifact-changed", message, &url::shown(&from))).into());
-    }
-    state.length = length.or(state.length);
-    state.etag = etag.map(str::to_owned).or(state.etag.take());
-    let mut body = answer.body;
+    let patience_ms = client.source.patience_ms;
+    let least = patience_ms.saturating_mul(BYTES_PER_SECOND_MIN) / 1000;
+    let (mut since_ms, mut came) = (client.http.now_ms(), 0);
     while state.done < limit {
-        let Some(piece) = body.next().map_err(|failure| trouble(failure, &from))? else {
+        let Some(piece) = body.next().map_err(|failure| trouble(failure, from))? else {
             break;
         };
+        came += piece.len() as u64;
         let drop = skip.min(piece.len() as u64);
         skip -= drop;
         let piece = piece.get(drop as usize..).unwrap_or_default();
         let keep = (limit - state.done).min(piece.len() as u64) as usize;
         let piece = piece.get(..keep).unwrap_or_default();
-        take(state.done, piece)?;
-        state.done += piece.len() as u64;
+        let end = state.done + piece.len() as u64;
+        if end > ARTIFACT_BYTES_MAX {
+            return Err(too_large(wanted, from).into());
+        }
+        if state.length.is_some_and(|length| end > length) {
+            return Err(changed(wanted, from).into());
+        }
+        take(Step::Piece(state.done, piece))?;
+        state.done = end;
+        let now_ms = client.http.now_ms();
+        if now_ms.saturating_sub(since_ms) >= patience_ms && state.length != Some(end) {
+            if came < least {
+                return Err(again(format!(
+                    "only {came} bytes came in {} s",
+                    patience_ms / 1000
+                )));
+            }
+            (since_ms, came) = (now_ms, 0);
+        }
     }
     match state.length {
         // wasi:http does not compare them, and a truncated file must not look complete.
-        Some(length) if state.done != length => Err(Trouble::Again {
-            why: format!("the transfer broke off after {} of {length} bytes", state.done),
-            told_ms: None,
-            limited: false,
-            progressed: false,
-        }),
+        Some(length) if state.done != length => Err(again(format!(
+            "the transfer broke off after {} of {length} bytes",
+            state.done
+        ))),
         _ => Ok(()),
     }
+}
+
+fn again(why: String) -> Trouble {
+    Trouble::Again {
+        why,
+        told_ms: None,
+        limited: false,
+        progressed: false,
+    }
+}
+
+fn changed(wanted: Wanted<'_>, from: &str) -> Error {
+    let message = format!("{} changed while it was read", wanted.what);
+    Error::Store(warning("artifact-changed", message, &url::shown(from)))
+}
+
+fn too_large(wanted: Wanted<'_>, from: &str) -> Error {
+    let message = format!(
+        "{} has more than {} GiB, which CircleCI stores of no file",
+        wanted.what,
+        ARTIFACT_BYTES_MAX >> 30
+    );
+    Error::limit("artifact-too-large", message, &url::shown(from))
 }
 
 /// An artifact that is listed and not there has expired: CircleCI keeps artifacts for 30 days at most.
@@ -194,9 +388,26 @@ fn expired(error: Error, wanted: Wanted<'_>) -> Error {
     }
 }
 
-/// Reads `bytes FIRST-LAST/TOTAL`. Returns first and total.
-fn content_range(text: &str) -> Option<(u64, u64)> {
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, _) = range.split_once('-')?;
-    Some((first.parse().ok()?, total.parse().ok()?))
+/// What `Content-Range` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ContentRange {
+    /// Where the bytes begin. `None` where there are none.
+    first: Option<u64>,
+    /// The length of everything, where the server knows it.
+    total: Option<u64>,
+}
+
+/// Reads `bytes FIRST-LAST/TOTAL` and `bytes */TOTAL`. TOTAL may be `*`.
+fn content_range<B>(answer: &HttpAnswer<B>) -> Option<ContentRange> {
+    let text = answer.header("content-range")?;
+    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let first = match range {
+        "*" => None,
+        range => Some(range.split_once('-')?.0.parse().ok()?),
+    };
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    Some(ContentRange { first, total })
 }

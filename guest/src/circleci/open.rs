@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::artifacts::{self, Artifact};
+use super::artifacts::{self, Artifact, Objects};
 use super::find::{Candidates, Found, find};
 use super::send::Client;
 use super::store::{ArtifactStore, Index};
@@ -36,14 +36,9 @@ pub fn open<'a, H: Http>(
     let mut warnings = Vec::new();
     let (stored, several) = stored(&client, scope, &mut warnings)?;
     let all = stored.iter().flat_map(|(_, artifacts)| artifacts);
-    let objects = artifacts::store_objects(all.clone());
-    if objects.is_empty() {
+    let Some(Objects { objects, beside }) = artifacts::store_objects(all, &scope.selector)? else {
         return Ok((Artifacts::Plain(stored), warnings));
-    }
-    let beside = all
-        .clone()
-        .filter(|artifact| !artifact.path.contains(keys::VERSION))
-        .count();
+    };
     if beside > 0 {
         let message = format!("{beside} plain artifacts lie beside the baton store, and are left alone");
         warnings.push(warning("plain-beside-store", message, &source.project));
@@ -55,11 +50,8 @@ pub fn open<'a, H: Http>(
             objects,
         },
     );
-    let number = match (several, stored.first()) {
-        (false, Some((job, _))) => Some(job.number),
-        _ => None,
-    };
-    let inner = inner_scope(&store, scope, number)?;
+    let job = stored.first().map(|(job, _)| job).filter(|_| !several);
+    let inner = inner_scope(&store, scope, job)?;
     Ok((Artifacts::Store(store, Box::new(inner)), warnings))
 }
 
@@ -88,9 +80,10 @@ pub fn resolve<H: Http>(http: &H, source: &Source, scope: &Scope) -> Result<(Vec
 pub fn store_of<'a, H: Http>(http: &'a H, source: &Source, number: u64) -> Result<ArtifactStore<&'a H>> {
     let client = Client { http, source };
     let artifacts = artifacts::all(&client, number)?;
+    let found = artifacts::store_objects(artifacts.iter(), &format!("build:{number}"))?;
     let index = Index {
         source: source.clone(),
-        objects: artifacts::store_objects(artifacts.iter()),
+        objects: found.unwrap_or_default().objects,
     };
     Ok(ArtifactStore::new(http, index))
 }
@@ -186,7 +179,6 @@ fn told_scope(source: &Source, scope: &Scope) -> Result<Scope> {
     }
     Ok(Scope {
         selector: format!("build:{}", told.number),
-        jobs: Vec::new(),
         ..scope.clone()
     })
 }
@@ -239,27 +231,33 @@ fn compare_with_told<H: Http>(
 }
 
 /// Returns what a scope means within the store that was found: the build of the job, or the layers of the workflow.
-fn inner_scope(store: &impl Store, scope: &Scope, number: Option<u64>) -> Result<Scope> {
+fn inner_scope(store: &impl Store, scope: &Scope, job: Option<&Job>) -> Result<Scope> {
     let mut inner = Scope {
         // The jobs were chosen by their names in the API, which may differ from those in the records.
         jobs: Vec::new(),
         ..scope.clone()
     };
     inner.context.project = Some(project(store, scope)?);
-    let Some(number) = number else {
+    let Some(job) = job else {
         return Ok(inner);
     };
-    inner.selector = format!("build:{number}");
-    // A build that was persisted under a number of its own is the one that is meant, if there is only one.
+    inner.selector = format!("build:{}", job.number);
+    // A job can store whatever it likes, an old build's store as well. Which job is meant was decided by the API, and what
+    // the store has must be of that one.
     let query = Query {
         scope: inner.clone(),
         limit: 1000,
         ..Query::default()
     };
     let numbers: BTreeSet<u64> = lookup::list(store, &query)?.iter().map(|it| it.number).collect();
-    match numbers.first() {
-        Some(only) if numbers.len() == 1 => inner.selector = format!("build:{only}"),
-        _ => {}
+    if !numbers.is_empty() && !numbers.contains(&job.number) {
+        let shown: Vec<String> = numbers.iter().take(5).map(|it| format!("build:{it}")).collect();
+        let message = format!(
+            "the baton store among the artifacts of {} has no build of that job, but of {}",
+            job.shown(),
+            shown.join(", ")
+        );
+        return Err(Error::invalid("store-of-another-job", message, &scope.selector));
     }
     Ok(inner)
 }

@@ -38,17 +38,18 @@ impl From<Error> for Trouble {
 }
 
 impl<H: Http> Client<'_, H> {
-    /// Makes attempts until one succeeds, or the time for it is used up. `what` completes "… could not be read".
+    /// Makes attempts until one succeeds, or the time for it is used up. An attempt is given the end of that time, in
+    /// milliseconds as the port's clock has them. `what` completes "… could not be read".
     pub(super) fn patiently<T>(
         &self,
         what: &str,
         url: &str,
-        mut attempt: impl FnMut() -> Result<T, Trouble>,
+        mut attempt: impl FnMut(u64) -> Result<T, Trouble>,
     ) -> Result<T> {
         let mut started = self.http.now_ms();
         let mut tries = 0;
         loop {
-            let (why, told_ms, limited) = match attempt() {
+            let (why, told_ms, limited) = match attempt(started.saturating_add(self.source.patience_ms)) {
                 Ok(done) => return Ok(done),
                 Err(Trouble::Over(error)) => return Err(error),
                 Err(Trouble::Again {
@@ -71,7 +72,8 @@ impl<H: Http> Client<'_, H> {
                 Some(told) => retry::jittered_ms(told, random),
                 None => retry::backoff_ms(tries, random),
             };
-            if wait > left {
+            // A server that says to wait no time at all must not be asked for ever.
+            if wait > left || left == 0 {
                 return Err(exhausted(what, url, tries, spent, limited).because(&why).because(
                     match told_ms {
                         Some(told) => format!(
@@ -88,9 +90,16 @@ impl<H: Http> Client<'_, H> {
     }
 
     /// Sends one request, and follows where it is led. Returns the answer, and the URL that gave it.
-    pub(super) fn follow(&self, request: &HttpRequest) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
+    pub(super) fn follow(
+        &self,
+        request: &HttpRequest,
+        deadline_ms: u64,
+    ) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
         let mut request = request.clone();
-        for _ in 0..=REDIRECTS_MAX {
+        for hop in 0..=REDIRECTS_MAX {
+            if hop > 0 && self.http.now_ms() >= deadline_ms {
+                return Err(late("the servers that it led to took too long"));
+            }
             let answer = self
                 .http
                 .send(&request)
@@ -119,8 +128,9 @@ impl<H: Http> Client<'_, H> {
         &self,
         what: &str,
         request: &HttpRequest,
+        deadline_ms: u64,
     ) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
-        let (mut answer, from) = self.follow(request)?;
+        let (mut answer, from) = self.follow(request, deadline_ms)?;
         let verdict = retry::judge(answer.status);
         // A range that begins behind the end has no bytes: an answer like any other.
         let behind = answer.status == 416 && request.headers.iter().any(|(name, _)| *name == "range");
@@ -128,7 +138,7 @@ impl<H: Http> Client<'_, H> {
             return Ok((answer, from));
         }
         let told_ms = retry::told_ms(&answer.headers, self.http.now_ms());
-        let message = message(&mut answer.body);
+        let message = self.message(&mut answer.body, deadline_ms);
         match verdict {
             Verdict::Final => Err(self.refused(what, answer.status, &message, &from).into()),
             verdict => Err(Trouble::Again {
@@ -137,6 +147,28 @@ impl<H: Http> Client<'_, H> {
                 limited: verdict == Verdict::Limited,
                 progressed: false,
             }),
+        }
+    }
+
+    /// Returns what an answer says of itself, with a colon before it, or nothing.
+    fn message(&self, body: &mut impl HttpBody, deadline_ms: u64) -> String {
+        #[derive(serde::Deserialize)]
+        struct Message {
+            message: String,
+        }
+        let mut bytes = Vec::new();
+        // An error whose text breaks off is still that error.
+        while let Ok(Some(piece)) = body.next() {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > MESSAGE_BYTES_MAX || self.http.now_ms() >= deadline_ms {
+                return String::new();
+            }
+        }
+        match serde_json::from_slice::<Message>(&bytes) {
+            Ok(Message { message }) if !message.is_empty() => {
+                format!(": {}", message.chars().take(200).collect::<String>())
+            }
+            _ => String::new(),
         }
     }
 
@@ -200,6 +232,16 @@ pub(super) fn trouble(failure: HttpFailure, at: &str) -> Trouble {
     }
 }
 
+/// Says that an attempt took all the time that there was.
+pub(super) fn late(why: &str) -> Trouble {
+    Trouble::Again {
+        why: why.to_owned(),
+        told_ms: None,
+        limited: false,
+        progressed: false,
+    }
+}
+
 fn exhausted(what: &str, at: &str, tries: u32, spent_ms: u64, limited: bool) -> Error {
     let times = if tries == 1 {
         "1 try".to_owned()
@@ -215,26 +257,4 @@ fn exhausted(what: &str, at: &str, tries: u32, spent_ms: u64, limited: bool) -> 
         false => ("api-unavailable", format!("{what} could not be read: {spent}")),
     };
     Error::Store(warning(code, message, &url::shown(at)))
-}
-
-/// Returns what an answer says of itself, with a colon before it, or nothing.
-fn message(body: &mut impl HttpBody) -> String {
-    #[derive(serde::Deserialize)]
-    struct Message {
-        message: String,
-    }
-    let mut bytes = Vec::new();
-    // An error whose text breaks off is still that error.
-    while let Ok(Some(piece)) = body.next() {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            return String::new();
-        }
-    }
-    match serde_json::from_slice::<Message>(&bytes) {
-        Ok(Message { message }) if !message.is_empty() => {
-            format!(": {}", message.chars().take(200).collect::<String>())
-        }
-        _ => String::new(),
-    }
 }

@@ -102,48 +102,83 @@ fn check_with_api(
         let message = format!("whether a newer build is the latest already is not known: {why}");
         warnings.push(warning("newest-unknown", message, &request.variable));
     };
-    let (Some(job), Some(branch)) = (&context.job, &context.branch) else {
+    let (job, own) = own(client, request);
+    let (Some(job), Some(branch)) = (job, &context.branch) else {
         unknown("the runner does not say which job and branch this is");
         return Ok(());
     };
     let scope = Scope {
         selector: format!("latest@{branch}"),
-        jobs: vec![job.clone()],
+        jobs: vec![job],
         context: context.clone(),
         ..Scope::default()
     };
     let newest = match find(client, &scope) {
-        Ok(Found::First(mut candidates)) => candidates.next(client),
-        Ok(Found::All(_)) => Ok(None),
+        Ok(Found::First(mut candidates)) => candidates
+            .next(client)
+            .map(|newest| newest.ok_or_else(|| (candidates.is_exhaustive(), candidates.nothing(&scope)))),
+        Ok(Found::All(_)) => return Err(Error::internal("latest means several jobs")),
         Err(error) => Err(error),
     };
     let newest = match newest {
-        Ok(Some(newest)) if newest.number != request.number => newest,
-        Ok(_) => return Ok(()),
-        Err(error) => {
+        Ok(Ok(newest)) if newest.number != request.number => newest,
+        // This very build; or none at all has succeeded so far.
+        Ok(Ok(_) | Err((true, _))) => return Ok(()),
+        Ok(Err((false, error))) | Err(error) => {
             unknown(&error.to_string());
             return Ok(());
         }
     };
-    let own = match (context.run, &context.workflow) {
-        (Some(run), _) => Some(run),
-        (None, Some(workflow)) => client.workflow(workflow).ok().map(|it| it.pipeline_number),
-        (None, None) => None,
-    };
-    let newer = match (newest.pipeline, own) {
-        (Some(newest_pipeline), Some(own)) => (newest_pipeline, newest.number) > (own, request.number),
-        _ => newest.number > request.number,
-    };
-    if newer {
+    let backwards = |pipeline: &str| {
         let why = format!(
-            "{} of pipeline {} on branch {branch} is newer than build:{}",
+            "{}{pipeline} on branch {branch} is newer than build:{}",
             newest.shown(),
-            newest.pipeline.unwrap_or_default(),
             request.number
         );
-        return Err(backwards(request, &why));
+        Err(backwards(request, &why))
+    };
+    match (newest.pipeline, own) {
+        (Some(of_newest), Ok(own)) if (of_newest, newest.number) > (own, request.number) => {
+            backwards(&format!(" of pipeline {of_newest}"))
+        }
+        (Some(_), Ok(_)) => Ok(()),
+        // Numbers alone say it for all but a rerun of an old pipeline.
+        _ if newest.number > request.number => backwards(""),
+        (None, _) => {
+            unknown(&format!(
+                "the API does not say which pipeline {} is of",
+                newest.shown()
+            ));
+            Ok(())
+        }
+        (Some(_), Err(why)) => {
+            unknown(&why);
+            Ok(())
+        }
     }
-    Ok(())
+}
+
+/// Returns the name of the job whose number is to be set, and its pipeline's number, or why that is not known. The runner
+/// tells of the job that runs; any other one is asked for.
+fn own(client: &Client<'_, impl Http>, request: &SetLatest) -> (Option<String>, Result<u64, String>) {
+    let context = &request.context;
+    let (name, workflow) = if context.number == Some(request.number) {
+        if let Some(run) = context.run {
+            return (context.job.clone(), Ok(run));
+        }
+        (context.job.clone(), context.workflow.clone())
+    } else {
+        match client.job(request.number) {
+            Ok(job) => (Some(job.name), job.latest_workflow.map(|it| it.id)),
+            Err(error) => return (context.job.clone(), Err(error.to_string())),
+        }
+    };
+    let Some(workflow) = workflow else {
+        let why = format!("nothing says which workflow build:{} is of", request.number);
+        return (name, Err(why));
+    };
+    let pipeline = client.workflow(&workflow).map(|it| it.pipeline_number);
+    (name, pipeline.map_err(|error| error.to_string()))
 }
 
 fn backwards(request: &SetLatest, why: &str) -> Error {

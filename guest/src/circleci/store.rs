@@ -6,7 +6,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use super::download::{Wanted, download, size};
+use super::download::{Step, Wanted, download, size};
 use super::send::Client;
 use crate::error::{Error, Result};
 use crate::ports::{Http, PutMode, PutOutcome, Store};
@@ -73,8 +73,11 @@ impl<H: Http> Store for ArtifactStore<H> {
             url,
             range,
         };
-        download(&self.client(), wanted, &mut |offset, piece| {
-            bytes.truncate(offset as usize);
+        download(&self.client(), wanted, &mut |step| {
+            let Step::Piece(_, piece) = step else {
+                bytes.clear();
+                return Ok(());
+            };
             bytes.extend_from_slice(piece);
             if bytes.len() > OBJECT_BYTES_MAX {
                 let message = format!("an object of more than {OBJECT_BYTES_MAX} bytes is none of baton's");

@@ -270,6 +270,193 @@ fn a_truncated_download_never_looks_complete() {
     assert_eq!(code(&error), "artifact-changed");
 }
 
+/// An answer that has a strong ETag, and breaks off behind its one piece.
+fn cut(status: u16, piece: &str, headers: &[(&str, &str)]) -> Scripted {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()));
+    Scripted::Answer {
+        status,
+        headers: headers.collect(),
+        pieces: vec![piece.into()],
+        broken: Some(HttpFailure::Transient("reset".into())),
+    }
+}
+
+/// Attaches an artifact whose URL answers these one after the other. Returns what the file has.
+fn downloaded(answers: Vec<Scripted>) -> Result<String, String> {
+    let http = MemoryHttp::default();
+    with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
+    for answer in answers {
+        http.on("https://x/a", answer);
+    }
+    let files = MemoryFiles::default();
+    match attach(&http, &files, &request("build:7", OnConflict::Fail)) {
+        Ok(_) => Ok(String::from_utf8(files.content("a").unwrap()).unwrap()),
+        Err(error) => {
+            assert!(files.listing().is_empty(), "{:?}", files.listing());
+            Err(code(&error))
+        }
+    }
+}
+
+#[test]
+fn no_range_behind_the_end_makes_half_a_file_a_whole_one() {
+    let half = || cut(200, "hello ", &[("etag", "\"1\"")]);
+    let none_left = |total: &str| Scripted::answer(416, "").with("content-range", total);
+    let changed = Err("artifact-changed".to_owned());
+    assert_eq!(downloaded(vec![half(), none_left("bytes */11")]), changed);
+    assert_eq!(downloaded(vec![half(), Scripted::answer(416, "")]), changed);
+    assert_eq!(
+        downloaded(vec![half(), none_left("bytes */6")]),
+        Ok("hello ".into())
+    );
+    // What was announced has come, though the connection ended badly.
+    assert_eq!(
+        downloaded(vec![cut(200, "hello ", &[("content-length", "6")])]),
+        Ok("hello ".into())
+    );
+}
+
+#[test]
+fn a_download_that_begins_anew_leaves_nothing_of_the_first_try() {
+    let long = || {
+        cut(
+            200,
+            "a long beginning",
+            &[("etag", "\"1\""), ("content-length", "40")],
+        )
+    };
+    let other = || Scripted::answer(200, "short").with("etag", "\"2\"");
+    assert_eq!(downloaded(vec![long(), other()]), Ok("short".into()));
+    // Not even where there is nothing in its place.
+    let unsaid = || cut(200, "a long beginning", &[]);
+    assert_eq!(
+        downloaded(vec![unsaid(), Scripted::answer(200, "")]),
+        Ok(String::new())
+    );
+    // Nor is the rest of another version put behind the start of the first.
+    let rest = |etag: &str, range: &str| {
+        Scripted::answer(206, "the rest")
+            .with("etag", etag)
+            .with("content-range", range)
+    };
+    for wrong in [
+        rest("\"2\"", "bytes 16-23/24"),
+        rest("\"1\"", "bytes 3-10/40"),
+        Scripted::answer(206, "the rest"),
+    ] {
+        assert_eq!(
+            downloaded(vec![unsaid_with_tag(), wrong, other()]),
+            Ok("short".into())
+        );
+    }
+}
+
+fn unsaid_with_tag() -> Scripted {
+    cut(200, "a long beginning", &[("etag", "\"1\"")])
+}
+
+#[test]
+fn a_total_that_a_range_tells_is_the_length() {
+    let first = cut(200, "hello ", &[("etag", "\"1\"")]);
+    let second = Scripted::answer(206, "wor").with("content-range", "bytes 6-8/11");
+    let third = Scripted::answer(206, "ld").with("content-range", "bytes 9-10/11");
+    assert_eq!(downloaded(vec![first, second, third]), Ok("hello world".into()));
+}
+
+#[test]
+fn a_server_that_never_comes_to_an_end_is_left() {
+    // It begins anew each time.
+    let http = MemoryHttp::default();
+    with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
+    http.on("https://x/a", cut(200, "hello ", &[("content-length", "11")]));
+    let error = attach(
+        &http,
+        &MemoryFiles::default(),
+        &request("build:7", OnConflict::Fail),
+    );
+    assert_eq!(code(&error.unwrap_err()), "api-unavailable");
+    assert!(http.urls().len() <= 2 + 7, "{}", http.urls().len());
+    // It goes on by one byte each time.
+    let http = MemoryHttp::default();
+    with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
+    http.on("https://x/a", cut(200, "0", &[("etag", "\"1\"")]));
+    for at in 1..1000 {
+        let range = format!("bytes {at}-{at}/5000");
+        http.on("https://x/a", cut(206, "0", &[("content-range", &range)]));
+    }
+    let error = attach(
+        &http,
+        &MemoryFiles::default(),
+        &request("build:7", OnConflict::Fail),
+    );
+    assert_eq!(code(&error.unwrap_err()), "api-unavailable");
+    assert_eq!(http.urls().len(), 2 + 100);
+}
+
+#[test]
+fn an_artifact_that_is_too_large_is_refused_before_it_is_read() {
+    let large = (4u64 << 30) + 1;
+    let announced = Scripted::answer(200, "x").with("content-length", &large.to_string());
+    assert_eq!(downloaded(vec![announced]), Err("artifact-too-large".into()));
+    let told = Scripted::answer(206, "x").with("content-range", &format!("bytes 1-1/{large}"));
+    assert_eq!(
+        downloaded(vec![cut(200, "x", &[]), told]),
+        Err("artifact-too-large".into())
+    );
+}
+
+#[test]
+fn what_drips_is_not_waited_for_without_end() {
+    let drip = |status: u16| Scripted::Answer {
+        status,
+        headers: Vec::new(),
+        pieces: vec![b" ".to_vec(); 100_000],
+        broken: None,
+    };
+    // A look-up, and the text of an error.
+    for (status, expected) in [(200, "api-unavailable"), (403, "api-forbidden")] {
+        let http = MemoryHttp::default();
+        http.piece_takes_ms.set(10_000);
+        http.on(&v2("project/gh/acme/shop/job/7"), drip(status));
+        assert_eq!(refused(&http), expected);
+        assert!(http.now.get() <= 130_000, "{}", http.now.get());
+    }
+    // A download gets further all the time, and may so for a hundred times its patience.
+    let http = MemoryHttp::default();
+    with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
+    http.on("https://x/a", drip(200));
+    http.piece_takes_ms.set(10_000);
+    let error = attach(
+        &http,
+        &MemoryFiles::default(),
+        &request("build:7", OnConflict::Fail),
+    );
+    assert_eq!(code(&error.unwrap_err()), "api-unavailable");
+    assert!(http.now.get() < 120_000 * 110, "{}", http.now.get());
+    // Redirects that are slow.
+    let http = MemoryHttp::default();
+    http.takes_ms.set(50_000);
+    let url = v2("project/gh/acme/shop/job/7");
+    http.on(&url, Scripted::answer(302, "").with("location", "7"));
+    assert_eq!(refused(&http), "api-unavailable");
+    assert!(http.now.get() <= 170_000, "{}", http.now.get());
+}
+
+#[test]
+fn pages_that_lead_in_a_circle_end() {
+    let http = MemoryHttp::default();
+    with_job(&http);
+    let list = v2("project/gh/acme/shop/7/artifacts");
+    let page = |next: &str| json!({ "items": [artifact("a", 0, "https://x/a")], "next_page_token": next });
+    http.json(&list, &page("A"));
+    http.json(&format!("{list}?page-token=A"), &page("B"));
+    http.json(&format!("{list}?page-token=B"), &page("A"));
+    assert_eq!(refused(&http), "api-answer");
+    assert_eq!(http.urls().len(), 4);
+}
+
 #[test]
 fn nodes_that_disagree_are_told_so_and_those_that_agree_are_one() {
     let http = MemoryHttp::default();
@@ -319,6 +506,42 @@ fn hostile_paths_are_refused_before_anything_is_fetched() {
         assert!(files.listing().is_empty(), "{paths:?}");
         assert!(!http.urls().contains(&"https://x/a".to_owned()));
     }
+}
+
+fn opened(store: &MemoryStore) -> Result<()> {
+    let http = MemoryHttp::default();
+    published(&http, store, false);
+    let mut scope = scope("build:7", &["build"]);
+    scope.name = Some("dist".into());
+    circleci::open(&http, &source(), &scope).map(|_| ())
+}
+
+#[test]
+fn a_store_of_another_job_is_not_this_one_s() {
+    let store = MemoryStore::default();
+    driver::persisted_file(&store, crate::support::build(6), "a", "old");
+    assert_eq!(code(&opened(&store).unwrap_err()), "store-of-another-job");
+    driver::persisted_file(&store, crate::support::build(7), "a", "new");
+    opened(&store).unwrap();
+}
+
+#[test]
+fn a_variable_does_not_undo_the_choice_of_a_job() {
+    let told = |number: u64| Source {
+        told: Some(circleci::Told {
+            variable: "LATEST_BUILD_NUM".into(),
+            number,
+        }),
+        ..source()
+    };
+    let http = MemoryHttp::default();
+    with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
+    let of = |job: &str| circleci::open(&http, &told(7), &scope("latest@main", &[job]));
+    of("build").unwrap();
+    let Err(error) = of("deploy") else {
+        panic!("another job's build was taken")
+    };
+    assert_eq!(code(&error), "no-successful-job");
 }
 
 /// Puts all objects of a store among the artifacts of job 7.

@@ -36,6 +36,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "run the job again: CircleCI keeps artifacts for 30 days at most, or less if the plan says so",
     ),
     (
+        "artifact-too-large",
+        "check --api: CircleCI stores files of at most 3 GB",
+    ),
+    (
         "build-exists",
         "to persist more from the same job, give it another name with --name",
     ),
@@ -240,6 +244,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("search-too-deep", "name a build with build:N"),
     ("selector-not-for-circleci", ""),
+    (
+        "several-stores",
+        "store one of them, or all under one destination of store_artifacts; parallel nodes use the same one",
+    ),
     ("special-bits-dropped", ""),
     ("special-file", "exclude it with '!PATH'"),
     ("stale-variable", "leave out --from-env: the API knows the latest"),
@@ -281,6 +289,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "store-not-atomic",
         "enable conditional writes (If-None-Match) on the server, or use another one: it can be read from, and records written to it could be lost",
+    ),
+    (
+        "store-of-another-job",
+        "persist in the job that stores the artifacts, under its own number, to a directory that is empty before",
     ),
     (
         "store-options",

@@ -134,7 +134,8 @@ pub(crate) struct StoreArgs {
         help_heading = "CircleCI",
         hide_short_help = true
     )]
-    #[serde(rename = "circleci-api")]
+    // As with the OIDC token: a file that comes with a repository would send any variable to any server.
+    #[serde(skip)]
     pub(crate) circleci_api: Option<String>,
     /// The variable that holds a personal API token of CircleCI. Default: CIRCLE_TOKEN
     #[arg(
@@ -145,6 +146,7 @@ pub(crate) struct StoreArgs {
         help_heading = "CircleCI",
         hide_short_help = true
     )]
+    #[serde(skip)]
     pub(crate) token_var: Option<String>,
     /// Where a CircleCI Server keeps artifacts, if not on the API's host: HOST or HOST:PORT, several with commas between
     #[arg(
@@ -155,6 +157,7 @@ pub(crate) struct StoreArgs {
         help_heading = "CircleCI",
         hide_short_help = true
     )]
+    #[serde(skip)]
     pub(crate) artifact_host: Option<String>,
 }
 

@@ -5,13 +5,17 @@
 //! list of the branch's pipelines is joined by commit, which gives each job the newest pipeline that it can be of. The
 //! best job is the answer once that is certain: because no other pipeline had the commit, or because its workflow was
 //! asked. That makes two requests, or three where a commit was built more than once.
+//!
+//! A page of v1.1 has the highest job numbers. A newer pipeline whose job has a lower one than all of them lies behind it,
+//! for example where an old pipeline was run again. So no job is the answer before every newer pipeline is accounted for:
+//! it began after the last job that v1.1 listed, so that all of its jobs have higher numbers; or it was looked into.
 
 use std::collections::BTreeSet;
 
-use super::super::api::{Build, Pipeline};
+use super::super::api::{Build, BuildWorkflow, Pipeline};
 use super::super::send::Client;
 use super::super::{Job, time_ms};
-use super::{Seen, fits};
+use super::{Seen, fits, workflow_job};
 use crate::error::{Error, Problem, Result};
 use crate::ports::Http;
 
@@ -23,6 +27,10 @@ const BUILD_PAGES_MAX: usize = 3;
 const PIPELINE_PAGES_MAX: usize = 5;
 /// So many workflows are asked for their pipelines.
 const WORKFLOWS_MAX: usize = 20;
+/// Into so many pipelines is looked: two requests each, and one more for each rerun.
+const LOOKED_MAX: usize = 20;
+/// Another page of v1.1 is cheaper than a look into more pipelines than this.
+const LOOKED_CHEAP: usize = 2;
 
 pub(in super::super) struct ByBranch {
     branch: String,
@@ -35,6 +43,13 @@ pub(in super::super) struct ByBranch {
     /// Where the next page of pipelines begins. `Some(None)` is the first.
     token: Option<Option<String>>,
     asked: usize,
+    /// Numbers of the jobs that are, or were, candidates: v1.1 and v2 both list them.
+    known: BTreeSet<u64>,
+    /// Numbers of the pipelines that were looked into.
+    looked: BTreeSet<u64>,
+    /// The lowest number that v1.1 listed, and when that job began, in milliseconds since 1970; 0 where that is not said.
+    /// `None` where the list is in another order than by number: then it does not tell what lies behind it.
+    reach: Option<(u64, u64)>,
     names: BTreeSet<String>,
 }
 
@@ -77,6 +92,9 @@ impl ByBranch {
             pages: 0,
             token: Some(None),
             asked: 0,
+            known: BTreeSet::new(),
+            looked: BTreeSet::new(),
+            reach: Some((u64::MAX, 0)),
             names: BTreeSet::new(),
         };
         search.take(builds);
@@ -84,16 +102,26 @@ impl ByBranch {
             && !search.builds_end
             && search.builds_seen < BUILD_PAGES_MAX * PAGE
         {
-            let more = client.builds(branch, search.builds_seen, PAGE)?;
-            search.take(more.unwrap_or_default());
+            search.more_builds(client)?;
         }
         Ok(Some(search))
+    }
+
+    fn more_builds(&mut self, client: &Client<'_, impl Http>) -> Result<()> {
+        let more = client.builds(&self.branch, self.builds_seen, PAGE)?;
+        self.take(more.unwrap_or_default());
+        Ok(())
     }
 
     fn take(&mut self, builds: Vec<Build>) {
         self.builds_seen += builds.len();
         self.builds_end = builds.len() < PAGE;
         for build in builds {
+            let began = build.start_time.as_deref().or(build.stop_time.as_deref());
+            self.reach = match self.reach {
+                Some((lowest, _)) if build.build_num <= lowest => Some((build.build_num, time_ms(began))),
+                _ => None,
+            };
             // The server filters by both, but what it does not know it may ignore.
             let of_branch = build.branch.as_ref().is_none_or(|branch| *branch == self.branch);
             let status = build.status.as_deref();
@@ -102,7 +130,7 @@ impl ByBranch {
             }
             let name = build.workflows.as_ref().and_then(|it| it.job_name.as_deref());
             self.names.extend(name.map(str::to_owned));
-            if fits(&self.wanted, name) {
+            if fits(&self.wanted, name) && self.known.insert(build.build_num) {
                 self.candidates.push(Candidate {
                     build,
                     pipeline: None,
@@ -115,6 +143,9 @@ impl ByBranch {
     pub(super) fn next(&mut self, client: &Client<'_, impl Http>) -> Result<Option<Job>> {
         while let Some((at, bound)) = self.best() {
             if bound.certain {
+                if !self.accounted(client, bound.at_most)? {
+                    continue;
+                }
                 let candidate = self.candidates.swap_remove(at);
                 match self.job(candidate, bound.at_most) {
                     // What a fork built is nobody's latest.
@@ -128,6 +159,92 @@ impl ByBranch {
             self.ask(client, at)?;
         }
         Ok(None)
+    }
+
+    /// Whether every pipeline newer than this one is accounted for. If not, does one thing about it.
+    fn accounted(&mut self, client: &Client<'_, impl Http>, pipeline: u64) -> Result<bool> {
+        if self.builds_end {
+            return Ok(true);
+        }
+        let oldest = self.pipelines.iter().map(|it| it.number).min();
+        let reached = self.token.is_none() || oldest.is_some_and(|oldest| oldest <= pipeline);
+        if !reached && self.pages < PIPELINE_PAGES_MAX {
+            self.more_pipelines(client)?;
+            return Ok(false);
+        }
+        let open: Vec<Pipeline> = self
+            .pipelines
+            .iter()
+            .filter(|it| it.number > pipeline && self.is_open(it))
+            .cloned()
+            .collect();
+        if reached && open.is_empty() {
+            return Ok(true);
+        }
+        let more = self.builds_seen < BUILD_PAGES_MAX * PAGE;
+        if more && (!reached || open.len() > LOOKED_CHEAP) {
+            self.more_builds(client)?;
+            return Ok(false);
+        }
+        match open.iter().max_by_key(|it| it.number) {
+            Some(newest) if self.looked.len() < LOOKED_MAX => self.look_into(client, newest)?,
+            _ => {
+                let message = format!(
+                    "the newest job that was seen on branch {} is of pipeline {pipeline}, and there are too many newer pipelines to look into; name a build with build:N",
+                    self.branch
+                );
+                return Err(Error::limit("search-too-deep", message, &self.branch));
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a pipeline may have a job that was not seen.
+    fn is_open(&self, pipeline: &Pipeline) -> bool {
+        let created_ms = time_ms(pipeline.created_at.as_deref());
+        let listed = self
+            .reach
+            .is_some_and(|(_, began_ms)| began_ms > 0 && began_ms < created_ms);
+        !listed && !pipeline.vcs.is_fork() && !self.looked.contains(&pipeline.number)
+    }
+
+    /// Adds the jobs of a pipeline that are wanted to the candidates.
+    fn look_into(&mut self, client: &Client<'_, impl Http>, pipeline: &Pipeline) -> Result<()> {
+        self.looked.insert(pipeline.number);
+        for workflow in client.workflows(pipeline)? {
+            for item in client.jobs(&workflow.id)? {
+                if item.status != "success" {
+                    continue;
+                }
+                self.names.insert(item.name.clone());
+                let stop_time = item.stopped_at.clone();
+                let Some(job) =
+                    workflow_job(item, &workflow.id).filter(|job| fits(&self.wanted, job.name.as_deref()))
+                else {
+                    continue;
+                };
+                if self.known.insert(job.number) {
+                    let build = Build {
+                        build_num: job.number,
+                        branch: Some(self.branch.clone()),
+                        vcs_revision: pipeline.vcs.revision.clone(),
+                        status: None,
+                        start_time: None,
+                        stop_time,
+                        build_url: None,
+                        workflows: Some(BuildWorkflow {
+                            job_name: job.name,
+                            workflow_id: job.workflow,
+                        }),
+                    };
+                    self.candidates.push(Candidate {
+                        build,
+                        pipeline: Some(pipeline.number),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the candidate that is the newest, or may be.
@@ -238,13 +355,19 @@ impl ByBranch {
             branch: Some(self.branch.clone()),
             tag: None,
             commit: build.vcs_revision,
-            pipeline: Some(pipeline),
+            // 0 stands for one that could not be asked for.
+            pipeline: (pipeline > 0).then_some(pipeline),
             workflow,
             url: build.build_url,
             stopped_ms: time_ms(build.stop_time.as_deref()),
             fork: known.is_some_and(|it| it.vcs.is_fork()),
             unsuccessful: None,
         }
+    }
+
+    /// Whether nothing is left that could be searched.
+    pub(super) fn is_exhaustive(&self) -> bool {
+        self.builds_end
     }
 
     pub(super) fn seen(&self) -> Seen {

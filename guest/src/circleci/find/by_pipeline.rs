@@ -14,14 +14,16 @@ use crate::ports::Http;
 const PAGES_MAX: usize = 5;
 /// Into so many pipelines is looked.
 const PIPELINES_MAX: usize = 40;
+/// Hex digits of a whole commit: fewer may begin another one as well.
+const COMMIT_DIGITS: usize = 40;
 
 /// Which pipelines fit.
 pub(in super::super) enum Fits {
     /// Those of a branch, but for those of forks.
     Branch(String),
-    /// Those of the one commit that begins with this.
+    /// Those of the one commit that begins with this, but for those of forks: anybody can push to a fork.
     Commit(String),
-    /// Those of a tag.
+    /// Those of a tag, but for those of forks.
     Tag(String),
 }
 
@@ -35,6 +37,8 @@ pub(in super::super) struct ByPipeline {
     token: Option<Option<String>>,
     pages: usize,
     listed: usize,
+    /// Those that would fit, were they not of forks.
+    of_forks: usize,
     searched: usize,
     commits: BTreeSet<String>,
     names: BTreeSet<String>,
@@ -51,6 +55,7 @@ impl ByPipeline {
             token: Some(None),
             pages: 0,
             listed: 0,
+            of_forks: 0,
             searched: 0,
             commits: BTreeSet::new(),
             names: BTreeSet::new(),
@@ -66,6 +71,12 @@ impl ByPipeline {
             }
             if self.searched == PIPELINES_MAX {
                 return Ok(None);
+            }
+            // That a few digits mean one commit is known when the others were listed, too.
+            if matches!(&self.fits, Fits::Commit(prefix) if prefix.len() < COMMIT_DIGITS)
+                && self.searched == 0
+            {
+                while self.more(client)? {}
             }
             if let Some(pipeline) = self.pipelines.pop_front() {
                 self.searched += 1;
@@ -91,7 +102,9 @@ impl ByPipeline {
         self.pages += 1;
         self.listed += page.items.len();
         self.token = page.next().map(Some);
-        let mut fitting: Vec<Pipeline> = page.items.into_iter().filter(|it| self.fits.fits(it)).collect();
+        let all = page.items.into_iter().filter(|it| self.fits.fits(it));
+        let (forks, mut fitting): (Vec<Pipeline>, Vec<Pipeline>) = all.partition(|it| it.vcs.is_fork());
+        self.of_forks += forks.len();
         if let Fits::Commit(prefix) = &self.fits {
             self.commits
                 .extend(fitting.iter().filter_map(|it| it.vcs.revision.clone()));
@@ -145,18 +158,26 @@ impl ByPipeline {
         Ok(())
     }
 
+    /// Whether nothing is left that could be searched.
+    pub(super) fn is_exhaustive(&self) -> bool {
+        self.token.is_none() && self.pipelines.is_empty()
+    }
+
     pub(super) fn seen(&self) -> Seen {
         let of = match &self.fits {
             Fits::Branch(branch) => format!(" of branch {branch}"),
             Fits::Commit(_) | Fits::Tag(_) => String::new(),
         };
-        let how_far = match (self.listed, self.searched) {
+        let mut how_far = match (self.listed, self.searched) {
             (0, _) => format!("there is no pipeline{of}"),
             (listed, 0) => format!("none of the newest {listed} pipelines{of} fits"),
             (listed, searched) => {
                 format!("{searched} of the newest {listed} pipelines{of} were looked into")
             }
         };
+        if self.of_forks > 0 {
+            how_far.push_str(&format!("; {} of forks were left out", self.of_forks));
+        }
         Seen {
             how_far,
             names: self.names.clone(),
@@ -169,7 +190,7 @@ impl Fits {
     fn fits(&self, pipeline: &Pipeline) -> bool {
         let vcs = &pipeline.vcs;
         match self {
-            Fits::Branch(branch) => !vcs.is_fork() && vcs.branch.as_ref().is_none_or(|of| of == branch),
+            Fits::Branch(branch) => vcs.branch.as_ref().is_none_or(|of| of == branch),
             Fits::Commit(prefix) => {
                 let commit = vcs.revision.as_ref().map(|commit| commit.to_ascii_lowercase());
                 commit.is_some_and(|commit| commit.starts_with(prefix.as_str()))

@@ -2,9 +2,9 @@
 //!
 //! | selector | requests until the job is known |
 //! |---|---|
-//! | `latest` | 2 or 3 where v1.1 serves (`by_branch.rs`), else 1 + 2 for each pipeline that is looked into (`by_pipeline.rs`) |
+//! | `latest` | 2 or 3 where v1.1 serves, and more where an old pipeline was run again (`by_branch.rs`); else 1 + 2 for each pipeline that is looked into (`by_pipeline.rs`) |
 //! | `build:N` | 1 |
-//! | `sha:…`, `tag:…` | 1 for each 20 pipelines or so, and 2 for the one that fits |
+//! | `sha:…`, `tag:…` | 1 for each 20 pipelines or so, all of the newest 100 for fewer than 40 digits, and 2 for the one that fits |
 //! | `workflow:ID`, `workspace` | 1 |
 //!
 //! Jobs are ordered by pipeline, then by number: a rerun of an old pipeline has a high number, and is old all the same.
@@ -41,8 +41,8 @@ pub(super) enum Found {
 /// Jobs, the newest first, as far as anybody asks for them.
 pub(super) enum Candidates {
     Known(VecDeque<Job>),
-    ByBranch(ByBranch),
-    ByPipeline(ByPipeline),
+    ByBranch(Box<ByBranch>),
+    ByPipeline(Box<ByPipeline>),
 }
 
 /// What a search has seen: for the error where nothing fits.
@@ -60,12 +60,17 @@ pub(super) struct Seen {
 pub(super) fn find(client: &Client<'_, impl Http>, scope: &Scope) -> Result<Found> {
     let wanted = scope.jobs.clone();
     let selector = scope.parsed()?;
-    let by_pipeline = |fits| Found::First(Candidates::ByPipeline(ByPipeline::new(fits, wanted.clone())));
+    let by_pipeline = |fits| {
+        Found::First(Candidates::ByPipeline(Box::new(ByPipeline::new(
+            fits,
+            wanted.clone(),
+        ))))
+    };
     Ok(match selector {
         Selector::Latest { branch } => {
             let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
             match ByBranch::new(client, branch, wanted.clone())? {
-                Some(search) => Found::First(Candidates::ByBranch(search)),
+                Some(search) => Found::First(Candidates::ByBranch(Box::new(search))),
                 None => by_pipeline(Fits::Branch(branch.to_owned())),
             }
         }
@@ -143,6 +148,15 @@ impl Candidates {
             Candidates::Known(jobs) => Ok(jobs.pop_front()),
             Candidates::ByBranch(search) => search.next(client),
             Candidates::ByPipeline(search) => search.next(client),
+        }
+    }
+
+    /// Whether a search that has come to its end has seen all that there is.
+    pub(super) fn is_exhaustive(&self) -> bool {
+        match self {
+            Candidates::Known(_) => true,
+            Candidates::ByBranch(search) => search.is_exhaustive(),
+            Candidates::ByPipeline(search) => search.is_exhaustive(),
         }
     }
 

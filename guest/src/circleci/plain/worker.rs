@@ -1,11 +1,11 @@
 //! The part of a download that runs on many threads: one artifact at a time, in pieces of at most 1 MiB.
 
-use super::super::download::{Wanted, download};
+use super::super::download::{Step, Wanted, download};
 use super::super::send::Client;
 use super::{Outcome, Shared, TaskIn};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Hashing;
-use crate::ports::{File, Files, Http, Open};
+use crate::ports::{Edit, File, Files, Http, Open};
 
 /// Does one task.
 pub fn run(http: &impl Http, files: &impl Files, shared: &[u8], task: &[u8]) -> Result<Vec<u8>> {
@@ -20,20 +20,31 @@ pub fn run(http: &impl Http, files: &impl Files, shared: &[u8], task: &[u8]) -> 
         http,
         source: &source,
     };
-    let file = files.open(&staged, Open::Create)?;
+    let mut file = files.open(&staged, Open::Create)?;
     let mut hashing = Hashing::default();
     let wanted = Wanted {
         what: &path,
         url: &url,
         range: None,
     };
-    let bytes = download(&client, wanted, &mut |offset, piece| {
-        if offset == 0 {
+    let bytes = download(&client, wanted, &mut |step| match step {
+        // A file can only become longer here: what the first try left behind must not be the end of the second.
+        Step::Anew => {
+            files.edit(Edit::RemoveFile(&staged))?;
+            file = files.open(&staged, Open::Create)?;
             hashing = Hashing::default();
+            Ok(())
         }
-        hashing.add(piece);
-        file.write(offset, piece)
+        Step::Piece(offset, piece) => {
+            hashing.add(piece);
+            file.write(offset, piece)
+        }
     })?;
+    let (staged_bytes, _) = file.seen()?;
+    if staged_bytes != bytes {
+        let message = format!("{bytes} bytes were read, and {staged_bytes} are in the file");
+        return Err(Error::invalid("file-changed", message, &path));
+    }
     crate::wire::write(&Outcome {
         part,
         bytes,
