@@ -11,11 +11,11 @@ use crate::bindings::{
     Pruned, Query, Report, Request, Resolution, RollbackRequest, Scope, SetLatestRequest, Statement, Task,
     Unfit, Verified, VerifyRequest,
 };
-use crate::circleci::{CircleCi, variables_path};
+use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
 use crate::engine::{Engine, Instance, Interrupt};
 use crate::error::Error;
-use crate::grants::{Directory, Egress, Grants, Limits, Network, OnWait, StoreAccess};
+use crate::grants::{Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, StoreAccess};
 use crate::signing::{SigningKey, VerifyingKey};
 use crate::store::ObjectStore;
 
@@ -307,7 +307,13 @@ impl Baton {
         check: &mut dyn FnMut(&Planned) -> Result<(), Error>,
         progress: &mut dyn Progress,
     ) -> Result<Option<Report>, Error> {
-        let grants = || self.grants(store_access, directory.cloned());
+        let scope = match request {
+            Request::Persist(_) => None,
+            Request::Attach(request) => Some(&request.scope),
+            Request::Verify(request) => request.scope.as_ref(),
+        };
+        let egress = self.egress_about(scope.and_then(|scope| scope.circleci.as_ref()));
+        let grants = || self.grants(store_access, directory.cloned(), egress.clone());
         // Both closures need it, at different times.
         let progress = std::cell::RefCell::new(progress);
         let mut proceed = |plan: &Planned| {
@@ -368,28 +374,34 @@ impl Baton {
 
     /// Returns the builds that a selector means: several for a workspace and for parallel nodes.
     pub fn resolve(&self, scope: &Scope) -> Result<Resolution, Error> {
-        self.ask(StoreAccess::Read)?.call("resolve", |store, plugin| {
-            plugin.baton_plugin_builds().call_resolve(store, scope)
-        })
+        self.ask_about(scope.circleci.as_ref())?
+            .call("resolve", |store, plugin| {
+                plugin.baton_plugin_builds().call_resolve(store, scope)
+            })
     }
 
     /// Returns builds, newest first.
     pub fn list(&self, query: &Query) -> Result<Vec<Build>, Error> {
-        self.ask(StoreAccess::Read)?.call("list", |store, plugin| {
-            plugin.baton_plugin_builds().call_list(store, query)
-        })
+        self.ask_about(query.scope.circleci.as_ref())?
+            .call("list", |store, plugin| {
+                plugin.baton_plugin_builds().call_list(store, query)
+            })
     }
 
     /// Returns the builds that a selector means, and their files.
     pub fn show(&self, scope: &Scope) -> Result<Details, Error> {
-        self.ask(StoreAccess::Read)?.call("show", |store, plugin| {
-            plugin.baton_plugin_builds().call_show(store, scope)
-        })
+        self.ask_about(scope.circleci.as_ref())?
+            .call("show", |store, plugin| {
+                plugin.baton_plugin_builds().call_show(store, scope)
+            })
     }
 
     /// Returns what differs between the files that two selectors mean.
     pub fn diff(&self, before: &Scope, after: &Scope) -> Result<Difference, Error> {
-        self.ask(StoreAccess::Read)?.call("diff", |store, plugin| {
+        let sources = [before, after]
+            .into_iter()
+            .filter_map(|scope| scope.circleci.as_ref());
+        self.ask_about(sources)?.call("diff", |store, plugin| {
             plugin.baton_plugin_builds().call_diff(store, before, after)
         })
     }
@@ -443,22 +455,22 @@ impl Baton {
     /// Returns what can be signed of a build, and what was. `from` says where it was found, if that is among CircleCI's
     /// artifacts.
     pub fn statement(&self, build: &Build, from: Option<&CircleciSource>) -> Result<Statement, Error> {
-        self.ask(StoreAccess::Read)?.call("get", |store, plugin| {
+        self.ask_about(from)?.call("get", |store, plugin| {
             plugin.baton_plugin_signatures().call_get(store, build, from)
         })
     }
 
-    /// Sets the variable of a project of CircleCI that says which build is the latest. The component may post to that one
-    /// path of the API, besides what it may read.
+    /// Sets the variable of a project of CircleCI that says which build is the latest. The component may set that one
+    /// variable to that one number, besides what it may read.
     pub fn set_latest(&self, request: &SetLatestRequest) -> Result<LatestSet, Error> {
-        let path = variables_path(&request.source.project);
-        let egress = self.egress.as_ref().map(|egress| {
-            Arc::new(Egress {
-                policy: egress.policy.with_post(path),
-                ..(**egress).clone()
+        let egress = self.egress_with(|policy| {
+            policy.with_change(Change {
+                project: slug_path(&request.source.project),
+                name: request.variable.clone(),
+                number: request.number,
             })
         });
-        let grants = self.grants_with(StoreAccess::Read, None, egress)?;
+        let grants = self.grants(StoreAccess::Read, None, egress)?;
         self.engine.instance(grants)?.call("set-latest", |store, plugin| {
             plugin.baton_plugin_circleci().call_set_latest(store, request)
         })
@@ -473,16 +485,39 @@ impl Baton {
         })
     }
 
-    /// A question needs no directory.
+    /// A question needs no directory, and one about a store no server.
     fn ask(&self, store_access: StoreAccess) -> Result<Instance, Error> {
-        self.engine.instance(self.grants(store_access, None)?)
+        self.engine.instance(self.grants(store_access, None, None)?)
     }
 
-    fn grants(&self, store_access: StoreAccess, directory: Option<Arc<Directory>>) -> Result<Grants, Error> {
-        self.grants_with(store_access, directory, self.egress.clone())
+    /// Asks about builds, which may be among the artifacts of these projects.
+    fn ask_about<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a CircleciSource>,
+    ) -> Result<Instance, Error> {
+        let egress = self.egress_about(sources);
+        self.engine
+            .instance(self.grants(StoreAccess::Read, None, egress)?)
     }
 
-    fn grants_with(
+    /// Returns the egress of a run about these projects.
+    fn egress_about<'a>(&self, sources: impl IntoIterator<Item = &'a CircleciSource>) -> Option<Arc<Egress>> {
+        let projects: Vec<String> = sources
+            .into_iter()
+            .map(|source| slug_path(&source.project))
+            .collect();
+        self.egress_with(|policy| policy.about(projects))
+    }
+
+    fn egress_with(&self, change: impl FnOnce(&Policy) -> Policy) -> Option<Arc<Egress>> {
+        let egress = self.egress.as_ref()?;
+        Some(Arc::new(Egress {
+            policy: change(&egress.policy),
+            ..(**egress).clone()
+        }))
+    }
+
+    fn grants(
         &self,
         store_access: StoreAccess,
         directory: Option<Arc<Directory>>,

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
 use crate::bindings::{CircleciSource, ToldNumber};
 use crate::error::Error;
-use crate::grants::{Egress, Origin, Policy};
+use crate::grants::{Egress, Origin, Policy, is_inner};
 use crate::http::{AddressCheck, HttpClient, HttpOptions};
 
 /// CircleCI itself.
@@ -110,9 +111,24 @@ impl CircleCi {
             allow_http: self.base_url.starts_with("http:"),
             ..self.http.clone()
         };
+        // Where a redirect leads is for others to say: into an inner network only where the API itself is in one.
+        let inner = Arc::new(AtomicBool::new(policy.api().is_inner()));
+        let (checked, noted) = (policy.clone(), Arc::clone(&inner));
+        let check: AddressCheck = Arc::new(move |address| {
+            checked.check_address(address)?;
+            if is_inner(address) && !checked.is_cloud() {
+                noted.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        });
         let checked = policy.clone();
-        let check: AddressCheck = Arc::new(move |address| checked.check_address(address));
-        let client = HttpClient::new(&options, check).map_err(|failure| self.wrong(&failure.to_string()))?;
+        let check_led: AddressCheck = Arc::new(move |address| match is_inner(address) {
+            true if !inner.load(Ordering::Relaxed) => Err("it is in an inner network, and the API is not"),
+            _ => checked.check_address(address),
+        });
+        let client =
+            |check| HttpClient::new(&options, check).map_err(|failure| self.wrong(&failure.to_string()));
+        let (client, led) = (client(check)?, client(check_led)?);
         let token = self.token.as_ref().map(|token| {
             let mut value = HeaderValue::from_str(token.trim()).map_err(|_| {
                 self.wrong(&format!(
@@ -126,6 +142,7 @@ impl CircleCi {
         Ok(Egress {
             policy,
             client,
+            led,
             token: token.transpose()?,
         })
     }
@@ -138,16 +155,15 @@ fn origin(url: &str) -> Option<Origin> {
     if plain { Origin::of(&url) } else { None }
 }
 
-/// Returns the one path that sets a project's variables.
-pub(crate) fn variables_path(project: &str) -> String {
-    // As the component writes a slug: three names, escaped.
+/// Returns a project's slug as the component writes it in a path: three names, escaped.
+pub(crate) fn slug_path(project: &str) -> String {
     let parts: Vec<String> = project.split('/').map(escaped).collect();
     let parts = match parts.split_first() {
         Some((host, rest)) if host == "github" => [&["gh".to_owned()], rest].concat(),
         Some((host, rest)) if host == "bitbucket" => [&["bb".to_owned()], rest].concat(),
         _ => parts,
     };
-    format!("/api/v2/project/{}/envvar", parts.join("/"))
+    parts.join("/")
 }
 
 fn escaped(name: &str) -> String {
@@ -208,13 +224,7 @@ mod tests {
 
     #[test]
     fn a_slug_has_one_path() {
-        assert_eq!(
-            variables_path("github/a b/c"),
-            "/api/v2/project/gh/a%20b/c/envvar"
-        );
-        assert_eq!(
-            variables_path("circleci/1/2"),
-            "/api/v2/project/circleci/1/2/envvar"
-        );
+        assert_eq!(slug_path("github/a b/c"), "gh/a%20b/c");
+        assert_eq!(slug_path("circleci/1/2"), "circleci/1/2");
     }
 }

@@ -22,14 +22,14 @@ use wasmtime_wasi_http::{
 
 use super::Grants;
 use super::egress::{Admitted, Policy, Tickets, may_say};
-use crate::engine::Interrupt;
+use super::watch::{Ended, Watch};
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind, Received};
 
 /// The header that CircleCI takes its token from.
 const TOKEN: HeaderName = HeaderName::from_static("circle-token");
 /// Nothing that a component sends is larger: a variable and its value.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
-/// How often a request that stands is looked at: how long an interruption takes at most.
+/// How often a request that stands is looked at: how late it ends at most.
 const TICK: Duration = Duration::from_millis(20);
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -40,6 +40,8 @@ type Answered = Result<(Response<WasiBody>, Io), Error>;
 pub(crate) struct Egress {
     pub(crate) policy: Policy,
     pub(crate) client: HttpClient,
+    /// For where redirects lead: it checks addresses more strictly.
+    pub(crate) led: HttpClient,
     pub(crate) token: Option<HeaderValue>,
 }
 
@@ -59,7 +61,8 @@ pub(crate) struct Gate {
     tickets: Arc<Mutex<Tickets>>,
     /// How many requests were made.
     requests: usize,
-    pub(super) interrupt: Interrupt,
+    /// Of the call that is under way.
+    watch: Watch,
 }
 
 impl Gate {
@@ -68,7 +71,7 @@ impl Gate {
             egress,
             tickets: Arc::default(),
             requests: 0,
-            interrupt: Interrupt::default(),
+            watch: Watch::default(),
         }
     }
 }
@@ -79,6 +82,7 @@ impl WasiHttpView for Grants {
         // hundred requests it would be full. So it gets as much more room as there are such leftovers.
         let room = self.limits.handles_max.saturating_add(self.gate.requests);
         self.table.set_max_capacity(room);
+        self.gate.watch = self.watch.clone();
         WasiHttpCtxView {
             hooks: &mut self.gate,
             table: &mut self.table,
@@ -111,35 +115,29 @@ impl WasiHttpHooks for Gate {
     ) -> Box<dyn Future<Output = Answered> + Send> {
         self.requests = self.requests.saturating_add(1);
         let egress = self.egress.clone();
-        let (tickets, interrupt) = (Arc::clone(&self.tickets), self.interrupt.clone());
+        let (tickets, watch) = (Arc::clone(&self.tickets), self.watch.clone());
         Box::new(async move {
             let (head, body) = request.into_parts();
             // Read first: an answer that comes before all is read, a refusal above all, would break off what the
             // component still writes, and be lost with it.
-            let body = Limited::new(body, REQUEST_BYTES_MAX)
-                .collect()
-                .await
+            let body = unless_ended(Limited::new(body, REQUEST_BYTES_MAX).collect(), &watch)
+                .await?
                 .map_err(|_| Error::HttpRequestBodySize(None))?
                 .to_bytes();
             let egress = egress.ok_or(Error::HttpRequestDenied)?;
             let request = Request::from_parts(head, body);
-            egress.send(request, &tickets, interrupt).await
+            egress.send(request, &tickets, watch).await
         })
     }
 }
 
 impl Egress {
-    async fn send(
-        &self,
-        request: Request<Bytes>,
-        tickets: &Mutex<Tickets>,
-        interrupt: Interrupt,
-    ) -> Answered {
+    async fn send(&self, request: Request<Bytes>, tickets: &Mutex<Tickets>, watch: Watch) -> Answered {
         let (head, body) = request.into_parts();
-        let admitted = {
+        let (admitted, url) = {
             let mut tickets = tickets.lock().unwrap_or_else(PoisonError::into_inner);
             self.policy
-                .admit(&head.method, &head.uri, &mut tickets)
+                .admit(&head.method, &head.uri, &body, &mut tickets)
                 .ok_or(Error::HttpRequestDenied)?
         };
         let mut headers = HeaderMap::new();
@@ -148,48 +146,57 @@ impl Egress {
                 headers.append(name, value.clone());
             }
         }
-        if let (Admitted::WithToken, Some(token)) = (admitted, &self.token) {
+        if let Some(token) = self.token.as_ref().filter(|_| admitted.has_token()) {
             headers.insert(TOKEN, token.clone());
         }
         let mut sent = Request::new(Full::new(body));
         *sent.method_mut() = head.method;
-        *sent.uri_mut() = head.uri.clone();
+        *sent.uri_mut() = url.clone();
         *sent.headers_mut() = headers;
-        let answer = unless_interrupted(self.client.send(sent), &interrupt).await?;
+        let client = match admitted {
+            Admitted::Api | Admitted::Artifact => &self.client,
+            Admitted::Led => &self.led,
+        };
+        let answer = unless_ended(client.send(sent), &watch).await?;
+        let answer = answer.map_err(|failure| said(&failure))?;
         let location = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
         if answer.status().is_redirection()
             && let Some(location) = location
         {
             let mut tickets = tickets.lock().unwrap_or_else(PoisonError::into_inner);
-            self.policy.answered(admitted, &head.uri, location, &mut tickets);
+            self.policy.answered(admitted, &url, location, &mut tickets);
         }
-        let answer = answer.map(|inner| Interruptible { inner, interrupt }.boxed_unsync());
+        let answer = answer.map(|inner| Watched::new(inner, watch).boxed_unsync());
         Ok((answer, Box::new(std::future::ready(Ok(())))))
     }
 }
 
-/// Waits for an answer, and gives up where the user does.
-async fn unless_interrupted<T>(
-    answer: impl Future<Output = Result<T, HttpFailure>>,
-    interrupt: &Interrupt,
-) -> Result<T, Error> {
-    let mut answer = std::pin::pin!(answer);
+/// Waits, and gives up where the call must end.
+async fn unless_ended<T>(waited: impl Future<Output = T>, watch: &Watch) -> Result<T, Error> {
+    let mut waited = std::pin::pin!(waited);
     loop {
-        match tokio::time::timeout(TICK, answer.as_mut()).await {
-            Ok(answer) => return answer.map_err(|failure| said(&failure)),
-            Err(_) if interrupt.is_set() => return Err(Error::ConnectionTerminated),
-            Err(_) => {}
+        watch.check().map_err(ended)?;
+        if let Ok(done) = tokio::time::timeout(TICK, waited.as_mut()).await {
+            return Ok(done);
         }
     }
 }
 
-/// A body that ends where the user interrupts the run.
-struct Interruptible {
+/// A body that ends where the call must, even while nothing comes.
+struct Watched {
     inner: Received,
-    interrupt: Interrupt,
+    watch: Watch,
+    tick: Pin<Box<tokio::time::Sleep>>,
 }
 
-impl Body for Interruptible {
+impl Watched {
+    fn new(inner: Received, watch: Watch) -> Watched {
+        let tick = Box::pin(tokio::time::sleep(TICK));
+        Watched { inner, watch, tick }
+    }
+}
+
+impl Body for Watched {
     type Data = Bytes;
     type Error = Error;
 
@@ -197,11 +204,18 @@ impl Body for Interruptible {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if self.interrupt.is_set() {
-            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
+        if let Err(why) = self.watch.check() {
+            return Poll::Ready(Some(Err(ended(why))));
         }
-        let frame = Pin::new(&mut self.inner).poll_frame(context);
-        frame.map(|frame| frame.map(|frame| frame.map_err(|failure| said(&failure))))
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(|failure| said(&failure))));
+        }
+        // Nothing comes: the timer wakes this up to look again.
+        while self.tick.as_mut().poll(context).is_ready() {
+            let next = tokio::time::Instant::now() + TICK;
+            self.tick.as_mut().reset(next);
+        }
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
@@ -210,6 +224,14 @@ impl Body for Interruptible {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// Says in the words of `wasi:http` that the call ends. The next grant that the component asks ends it for good.
+fn ended(why: Ended) -> Error {
+    match why {
+        Ended::Interrupted => Error::ConnectionTerminated,
+        Ended::TimedOut => Error::ConnectionReadTimeout,
     }
 }
 

@@ -17,7 +17,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 pub(crate) use directory::Directory;
-pub(crate) use egress::{Origin, Policy};
+pub(crate) use egress::{Change, Origin, Policy, is_inner};
 pub(crate) use http::Egress;
 pub(crate) use limits::Limits;
 pub use waiting::OnWait;
@@ -129,7 +129,6 @@ impl Grants {
     /// Watches for an interrupt from now on, and starts the clock.
     pub(crate) fn start(&mut self, interrupt: &Interrupt) {
         self.watch.start(interrupt);
-        self.gate.interrupt = interrupt.clone();
     }
 
     /// Serves a call, unless the call that led here must end.

@@ -15,7 +15,7 @@ pub(crate) enum Ended {
 }
 
 /// Watches one instance. Looked at by compiled loops of a foreign component, and at every call of a grant.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
     interrupt: Interrupt,
     deadline: Option<Instant>,

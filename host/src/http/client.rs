@@ -14,6 +14,9 @@ use super::resolver::{AddressCheck, CheckedResolver, checked};
 use super::timed::{LastMove, Received, Sent};
 use super::{HttpOptions, roots};
 
+/// This machine, under each of its names. What is asked there may go without TLS, and no proxy is to see it.
+const LOOPBACK: &str = "localhost,localhost.,127.0.0.0/8,::1";
+
 /// Makes requests. Clones share their connections.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
@@ -44,7 +47,10 @@ impl HttpClient {
             // Only what the options say, whatever the environment holds.
             .no_proxy();
         let mut exempt = BTreeSet::new();
-        let except = options.proxies.except.as_deref();
+        let except = match options.proxies.except.as_deref() {
+            Some(except) => format!("{except},{LOOPBACK}"),
+            None => LOOPBACK.to_owned(),
+        };
         for (proxy, make) in [
             (
                 &options.proxies.http,
@@ -57,7 +63,7 @@ impl HttpClient {
             let wrong = || HttpFailure::new(HttpFailureKind::Request, "the proxy's URL is not one");
             let url = with_scheme(proxy).parse::<Url>().map_err(|_| wrong())?;
             exempt.extend(url.host_str().map(str::to_owned));
-            let no_proxy = except.and_then(NoProxy::from_string);
+            let no_proxy = NoProxy::from_string(&except);
             builder = builder.proxy(make(with_scheme(proxy)).map_err(|_| wrong())?.no_proxy(no_proxy));
         }
         let client = builder

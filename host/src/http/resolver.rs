@@ -32,6 +32,15 @@ impl Resolve for CheckedResolver {
                 HttpFailure::new(HttpFailureKind::Name, format!("{host} has no address: {error}"))
             })?;
             let addresses: Vec<SocketAddr> = found.collect();
+            if is_localhost(host)
+                && let Some(other) = addresses.iter().find(|address| !address.ip().is_loopback())
+            {
+                let message = format!(
+                    "{host} is {}, which is refused: it is not this machine",
+                    other.ip()
+                );
+                return Err(HttpFailure::new(HttpFailureKind::Refused, message).into());
+            }
             if !exempt.contains(host) {
                 for address in &addresses {
                     checked(&check, host, address.ip())?;
@@ -42,6 +51,11 @@ impl Resolve for CheckedResolver {
     }
 }
 
+/// Whether a name means this machine: then it may be asked without TLS, wherever the system says that it is.
+fn is_localhost(host: &str) -> bool {
+    host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+}
+
 /// Fails where an address must not be asked.
 pub(super) fn checked(check: &AddressCheck, host: &str, address: IpAddr) -> Result<(), HttpFailure> {
     check(address).map_err(|reason| {
@@ -50,4 +64,19 @@ pub(super) fn checked(check: &AddressCheck, host: &str, address: IpAddr) -> Resu
             format!("{host} is {address}, which is refused: {reason}"),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_one_name() {
+        for name in ["localhost", "LOCALHOST", "localhost."] {
+            assert!(is_localhost(name), "{name}");
+        }
+        for name in ["localhost.example", "notlocalhost", "local"] {
+            assert!(!is_localhost(name), "{name}");
+        }
+    }
 }

@@ -47,6 +47,37 @@ fn the_token_goes_to_the_api_and_to_artifacts_and_not_along_a_redirect() {
 }
 
 #[test]
+fn a_proxy_does_not_see_what_is_asked_on_this_machine() {
+    let seen = Record::default();
+    let noted = std::sync::Arc::clone(&seen);
+    let proxy = Server::start(
+        Api::new(),
+        Settings {
+            record: Some(std::sync::Arc::new(move |it: &Exchange| {
+                noted.lock().unwrap().push(it.clone())
+            })),
+            ..Settings::default()
+        },
+    )
+    .unwrap();
+    let world = World::new();
+    world.build("main", "x");
+    let deploy = world.job("deploy", 90);
+    let by_name = world.api_url().replace("127.0.0.1", "localhost");
+    for api in [world.api_url(), by_name] {
+        for except in ["", "elsewhere.example"] {
+            let job = deploy
+                .clone()
+                .set("BATON_CIRCLECI_API", &api)
+                .set("http_proxy", proxy.base_url())
+                .set("no_proxy", except);
+            job.baton("attach latest --at out").succeeds();
+        }
+    }
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+#[test]
 fn an_artifact_s_url_that_points_to_a_stranger_is_not_asked() {
     let strangers = Record::default();
     let noted = std::sync::Arc::clone(&strangers);

@@ -324,9 +324,15 @@ fn a_settings_file_that_is_wrong_is_refused() {
         ("not toml", "baton.toml is not as it should be"),
         ("workers = 0", "workers must be at least 1"),
         // A file that comes with a repository sends no variable to a server of its choice.
-        ("circleci-api = \"https://evil.example\"", "unknown field `circleci-api`"),
+        (
+            "circleci-api = \"https://evil.example\"",
+            "unknown field `circleci-api`",
+        ),
         ("token-var = \"SECRET\"", "unknown field `token-var`"),
-        ("artifact-host = \"evil.example\"", "unknown field `artifact-host`"),
+        (
+            "artifact-host = \"evil.example\"",
+            "unknown field `artifact-host`",
+        ),
     ] {
         write(&job.path("baton.toml"), text);
         job.baton("persist dist").ends(1).tells(tells);

@@ -1,0 +1,303 @@
+//! Which requests may leave, and which may not.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use super::*;
+
+const PROJECT: &str = "gh/acme/shop";
+
+fn uri(text: &str) -> Uri {
+    text.parse().unwrap()
+}
+
+fn policy(api: &str, artifacts: &[&str]) -> Policy {
+    let artifacts = artifacts.iter().map(|it| Origin::of(&uri(it)).unwrap());
+    Policy::new(Origin::of(&uri(api)).unwrap(), artifacts.collect()).about(vec![PROJECT.to_owned()])
+}
+
+fn get(policy: &Policy, url: &str) -> Option<Admitted> {
+    ask(policy, url, &mut Tickets::default())
+}
+
+fn ask(policy: &Policy, url: &str, tickets: &mut Tickets) -> Option<Admitted> {
+    let admitted = policy.admit(&Method::GET, &uri(url), b"", tickets);
+    admitted.map(|(admitted, _)| admitted)
+}
+
+#[test]
+fn the_token_goes_to_the_api_and_to_artifacts_only() {
+    let cloud = policy("https://circleci.com", &[]);
+    for url in [
+        "https://circleci.com/api/v2/workflow/x",
+        "https://CircleCI.com:443/api/v2/workflow/x",
+        "https://circleci.com./api/v2/workflow/x",
+    ] {
+        assert_eq!(get(&cloud, url), Some(Admitted::Api), "{url}");
+    }
+    for url in [
+        "https://output.circle-artifacts.com/output/job/1",
+        "https://7-1-gh.circle-artifacts.com/0/x",
+        "https://circleci.com/output/job/1/artifacts/0/x",
+    ] {
+        assert_eq!(get(&cloud, url), Some(Admitted::Artifact), "{url}");
+    }
+    for url in [
+        "http://circleci.com/api/v2/workflow/x",
+        "https://circleci.com:8443/api/v2/workflow/x",
+        "https://circleci.com/output/../api/v2/me",
+        "https://circleci.com/output/%2e%2E/api/v2/me",
+        "https://evil.com/",
+        "https://circleci.com.evil.com/",
+        "https://evilcircle-artifacts.com/",
+        "https://circle-artifacts.com.evil.com/",
+        "https://circle-artifacts.com/",
+        "http://output.circle-artifacts.com/x",
+        "https://output.circle-artifacts.com:8443/x",
+        "https://token@circleci.com/api/v2/workflow/x",
+        "https://circleci.com@evil.com/",
+        "https://127.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+    ] {
+        assert_eq!(get(&cloud, url), None, "{url}");
+    }
+}
+
+#[test]
+fn a_server_has_its_own_artifact_hosts() {
+    let server = policy("https://ci.acme.example", &["https://files.acme.example"]);
+    assert_eq!(
+        get(&server, "https://files.acme.example/x"),
+        Some(Admitted::Artifact)
+    );
+    assert_eq!(get(&server, "https://output.circle-artifacts.com/x"), None);
+    let plain = policy("http://ci.acme.example", &[]);
+    assert_eq!(get(&plain, "http://ci.acme.example/api/v2/workflow/x"), None);
+    let local = policy("http://127.0.0.1:4000", &[]);
+    assert_eq!(
+        get(&local, "http://127.0.0.1:4000/api/v2/workflow/x"),
+        Some(Admitted::Api)
+    );
+    assert_eq!(get(&local, "http://127.0.0.1:4001/api/v2/workflow/x"), None);
+}
+
+#[test]
+fn only_what_baton_asks_is_asked_of_the_api() {
+    let cloud = policy("https://circleci.com", &[]);
+    let of_api = |path: &str| get(&cloud, &format!("https://circleci.com/api/{path}"));
+    for path in [
+        "v1.1/project/github/acme/shop/tree/feature%2Flogin?filter=successful",
+        "v2/project/gh/acme/shop/pipeline?branch=main&page-token=x",
+        "v2/project/gh/acme/shop/job/7",
+        "v2/project/gh/acme/shop/7/artifacts?page-token=x",
+        "v2/pipeline/5034460f/workflow",
+        "v2/workflow/5034460f",
+        "v2/workflow/5034460f/job?page-token=x",
+        "v2/me/../workflow/x",
+    ] {
+        assert_eq!(of_api(path), Some(Admitted::Api), "{path}");
+    }
+    for path in [
+        "",
+        "v2/me",
+        "v2/context?owner-slug=gh/acme",
+        "v2/project/gh/acme/shop",
+        "v2/project/gh/acme/shop/",
+        "v2/project/gh/acme/shop/envvar",
+        "v2/project/gh/acme/shop/envvar/LATEST_BUILD_NUM",
+        "v2/project/gh/acme/shop/checkout-key",
+        "v2/project/gh/acme/other/pipeline",
+        "v2/project/gh/acme/shopping/pipeline",
+        "v2/project/gh/acme/shop/job/7/tests",
+        "v2/project/gh/acme/shop/job/x",
+        "v2/workflow/x/job/../../../me",
+        "v2/workflow/%2e%2e",
+        "v2/workflow/..%2Fme",
+        "v1.1/project/github/acme/other/tree/main",
+        "v1.1/project/github/acme/shop/envvar",
+        "v1.1/project/github/acme/shop/tree/main/x",
+        "v1.1/me",
+    ] {
+        assert_eq!(of_api(path), None, "{path}");
+    }
+}
+
+#[test]
+fn a_redirect_is_followed_once_without_the_token_and_only_there() {
+    let cloud = policy("https://circleci.com", &[]);
+    let from = uri("https://output.circle-artifacts.com/a/b");
+    let mut tickets = Tickets::default();
+    cloud.answered(
+        Admitted::Artifact,
+        &from,
+        "https://s3.example/k?sig=1",
+        &mut tickets,
+    );
+    assert_eq!(ask(&cloud, "https://s3.example/k?sig=2", &mut tickets), None);
+    assert_eq!(ask(&cloud, "https://s3.example/k", &mut tickets), None);
+    let target = "https://s3.example/k?sig=1";
+    assert_eq!(cloud.admit(&Method::POST, &uri(target), b"", &mut tickets), None);
+    assert_eq!(ask(&cloud, target, &mut tickets), Some(Admitted::Led));
+    assert_eq!(ask(&cloud, target, &mut tickets), None);
+    // Who was led to leads no further.
+    cloud.answered(
+        Admitted::Led,
+        &uri(target),
+        "https://other.example/",
+        &mut tickets,
+    );
+    assert_eq!(ask(&cloud, "https://other.example/", &mut tickets), None);
+    for bad in [
+        "http://s3.example/k",
+        "https://127.0.0.1/k",
+        "https://localhost/k",
+        "ftp://s3.example/k",
+    ] {
+        cloud.answered(Admitted::Artifact, &from, bad, &mut tickets);
+        assert_eq!(ask(&cloud, bad, &mut tickets), None, "{bad}");
+    }
+    // A relative one stays where it was.
+    cloud.answered(Admitted::Artifact, &from, "../c", &mut tickets);
+    assert_eq!(
+        ask(&cloud, "https://output.circle-artifacts.com/c", &mut tickets),
+        Some(Admitted::Artifact)
+    );
+    // The API leads nowhere.
+    let api = uri("https://circleci.com/api/v2/workflow/x");
+    cloud.answered(Admitted::Api, &api, "https://s3.example/api", &mut tickets);
+    assert_eq!(ask(&cloud, "https://s3.example/api", &mut tickets), None);
+}
+
+#[test]
+fn a_url_is_decided_on_compared_and_sent_in_one_form() {
+    let cloud = policy("https://circleci.com", &[]);
+    let from = uri("https://output.circle-artifacts.com/a");
+    for (location, asked) in [
+        ("HTTPS://S3.example:443/k?s=1#f", "https://s3.example/k?s=1"),
+        ("https://s3.example/k?s=1", "https://S3.example:443/k?s=1"),
+        ("https://s3.example/x/../k?s=1", "https://s3.example/k?s=1"),
+        ("https://s3.example/k?s=1", "https://s3.example/%2e/k?s=1"),
+    ] {
+        let mut tickets = Tickets::default();
+        cloud.answered(Admitted::Artifact, &from, location, &mut tickets);
+        let admitted = cloud.admit(&Method::GET, &uri(asked), b"", &mut tickets);
+        let sent = uri("https://s3.example/k?s=1");
+        assert_eq!(admitted, Some((Admitted::Led, sent)), "{location} {asked}");
+    }
+}
+
+#[test]
+fn nothing_is_changed_but_what_was_granted() {
+    let cloud = policy("https://circleci.com", &[]);
+    let setter = cloud.with_change(Change {
+        project: PROJECT.to_owned(),
+        name: "LATEST_BUILD_NUM".to_owned(),
+        number: 7,
+    });
+    let path = "/api/v2/project/gh/acme/shop/envvar";
+    let url = format!("https://circleci.com{path}");
+    let said = r#"{"name":"LATEST_BUILD_NUM","value":"7"}"#;
+    let send = |policy: &Policy, method: Method, url: &str, body: &str| {
+        let admitted = policy.admit(&method, &uri(url), body.as_bytes(), &mut Tickets::default());
+        admitted.map(|(admitted, _)| admitted)
+    };
+    assert_eq!(send(&cloud, Method::POST, &url, said), None);
+    assert_eq!(send(&setter, Method::POST, &url, said), Some(Admitted::Api));
+    for body in [
+        "",
+        "{}",
+        r#"{"name":"PATH","value":"7"}"#,
+        r#"{"name":"LATEST_BUILD_NUM","value":"8"}"#,
+        r#"{"name":"LATEST_BUILD_NUM","value":7}"#,
+        r#"{"name":"LATEST_BUILD_NUM","value":"7","created-at":"x"}"#,
+        r#"{"name":"PATH","name":"LATEST_BUILD_NUM","value":"7"}"#,
+        r#"{"name":"LATEST_BUILD_NUM","value":"7"}{"name":"PATH","value":"7"}"#,
+    ] {
+        assert_eq!(send(&setter, Method::POST, &url, body), None, "{body}");
+    }
+    let elsewhere = [
+        "https://circleci.com/api/v2/project/gh/acme/shop/pipeline".to_owned(),
+        "https://circleci.com/api/v2/project/gh/acme/other/envvar".to_owned(),
+        format!("{url}/LATEST_BUILD_NUM"),
+        format!("{url}?x"),
+        format!("https://a.circle-artifacts.com{path}"),
+    ];
+    for url in &elsewhere {
+        assert_eq!(send(&setter, Method::POST, url, said), None, "{url}");
+    }
+    assert_eq!(send(&setter, Method::DELETE, &url, said), None);
+    let variable = format!("{url}/LATEST_BUILD_NUM");
+    assert_eq!(send(&setter, Method::GET, &variable, ""), Some(Admitted::Api));
+    assert_eq!(send(&setter, Method::DELETE, &variable, ""), None);
+    assert_eq!(send(&setter, Method::GET, &format!("{url}/PATH"), ""), None);
+}
+
+#[test]
+fn addresses_of_this_machine_and_of_metadata_are_refused() {
+    for refused in [
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "::ffff:127.0.0.1",
+        "0.0.0.0",
+        "::",
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "fe80::1",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "168.63.129.16",
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:7f00:0:1::",
+        "::ffff:0:169.254.169.254",
+        "::ffff:0:127.0.0.1",
+        "2001::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "100.100.100.200",
+        "255.255.255.255",
+        "224.0.0.1",
+        "ff02::1",
+    ] {
+        assert!(
+            check_address(refused.parse().unwrap(), false).is_err(),
+            "{refused}"
+        );
+    }
+    for admitted in ["10.0.0.1", "192.168.1.1", "140.82.121.4", "2606:4700::1111"] {
+        assert!(
+            check_address(admitted.parse().unwrap(), false).is_ok(),
+            "{admitted}"
+        );
+    }
+    for inner in [
+        "10.0.0.1",
+        "172.31.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "fd12::1",
+        "::ffff:10.0.0.1",
+    ] {
+        assert!(is_inner(inner.parse().unwrap()), "{inner}");
+    }
+    for outer in ["140.82.121.4", "172.32.0.1", "100.128.0.1", "2606:4700::1111"] {
+        assert!(!is_inner(outer.parse().unwrap()), "{outer}");
+    }
+    assert!(check_address("127.0.0.1".parse().unwrap(), true).is_ok());
+    assert!(check_address("169.254.169.254".parse().unwrap(), true).is_err());
+}
+
+#[test]
+fn the_component_cannot_say_who_it_is() {
+    for name in [
+        "circle-token",
+        "authorization",
+        "cookie",
+        "host",
+        "proxy-authorization",
+        "x-forwarded-for",
+    ] {
+        assert!(!may_say(&name.parse().unwrap()), "{name}");
+    }
+    assert!(may_say(&header::RANGE));
+}
