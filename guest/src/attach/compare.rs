@@ -208,23 +208,7 @@ impl<'a, F: Files> Comparing<'a, F> {
             }
             return self.enter(entry.path.clone(), Standing::Existing(&entry.path));
         }
-        self.step(
-            if there.is_some() {
-                Action::Replace
-            } else {
-                Action::Create
-            },
-            &entry.path,
-            0,
-        );
-        let staged = match inside {
-            Some(staged) => staged,
-            None => {
-                let staged = self.stage(staging::TREES);
-                self.rest.moves.push((staged.clone(), entry.path.clone()));
-                staged
-            }
-        };
+        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::TREES);
         if there.is_some() {
             // A directory cannot be renamed over a file.
             self.rest.in_the_way.push(entry.path.clone());
@@ -249,25 +233,27 @@ impl<'a, F: Files> Comparing<'a, F> {
             return Ok(());
         }
         self.make_way(entry, there.as_ref())?;
-        self.step(
-            if there.is_some() {
-                Action::Replace
-            } else {
-                Action::Create
-            },
-            &entry.path,
-            0,
-        );
-        let staged = match inside {
-            Some(staged) => staged,
-            None => {
-                let staged = self.stage(staging::FILES);
-                self.rest.moves.push((staged.clone(), entry.path.clone()));
-                staged
-            }
-        };
+        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES);
         self.rest.links.push((staged, target.to_owned(), entry.modified));
         Ok(())
+    }
+
+    /// Returns where what is new, or replaces what is there, is made: inside its new parent, or in `part` of staging, to be
+    /// moved from there.
+    fn made_at(
+        &mut self,
+        path: &str,
+        there: Option<&DirEntry>,
+        inside: Option<String>,
+        part: &str,
+    ) -> String {
+        let action = there.map_or(Action::Create, |_| Action::Replace);
+        self.step(action, path, 0);
+        inside.unwrap_or_else(|| {
+            let staged = self.stage(part);
+            self.rest.moves.push((staged.clone(), path.to_owned()));
+            staged
+        })
     }
 
     /// A directory does not silently give way to a file.
@@ -369,19 +355,7 @@ impl<'a, F: Files> Comparing<'a, F> {
     fn download(&mut self, entry: &Entry, there: Option<DirEntry>, inside: Option<String>) -> Result<()> {
         self.rest.files += 1;
         self.make_way(entry, there.as_ref())?;
-        let action = match there {
-            None => Action::Create,
-            Some(_) => Action::Replace,
-        };
-        self.step(action, &entry.path, 0);
-        let staged = match inside {
-            Some(staged) => staged,
-            None => {
-                let staged = self.stage(staging::FILES);
-                self.rest.moves.push((staged.clone(), entry.path.clone()));
-                staged
-            }
-        };
+        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES);
         self.downloads.push(Download {
             path: entry.path.clone(),
             staged,

@@ -513,7 +513,7 @@ pub(crate) struct Local {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Forget earlier runs
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub(crate) reset: bool,
 }
 

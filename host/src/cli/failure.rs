@@ -186,21 +186,16 @@ fn shown_local(error: &LocalError) -> Shown {
         LocalError::Yaml { .. } | LocalError::Wrong { .. } => ("invalid", "wrong-config"),
         LocalError::Unsupported { .. } => ("unsupported", "config-unsupported"),
         LocalError::Busy(_) => ("invalid", "local-busy"),
+        LocalError::Foreign(_) => ("invalid", "local-state-foreign"),
         LocalError::Interrupted(_) => ("interrupted", "interrupted"),
         _ => ("files", "local-run"),
     };
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
     Shown {
         kind,
         code: code.to_owned(),
         message: error.to_string(),
         subject: String::new(),
-        causes,
+        causes: causes_of(error),
     }
 }
 
@@ -231,11 +226,7 @@ fn shown_host(error: &Error) -> Shown {
     if let Error::Trap { report, .. } = error {
         causes.extend(report.lines().map(str::to_owned));
     }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
+    causes.extend(causes_of(error));
     Shown {
         kind,
         code: code.to_owned(),
@@ -243,6 +234,16 @@ fn shown_host(error: &Error) -> Shown {
         subject: String::new(),
         causes,
     }
+}
+
+fn causes_of(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    causes
 }
 
 /// Returns the text for people: what and where, why, and what to do.

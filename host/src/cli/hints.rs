@@ -132,6 +132,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("list-too-large", ""),
     (
+        "local-state-foreign",
+        "name an empty directory with --state, or one that baton local has made",
+    ),
+    (
         "local-busy",
         "wait until it is done, or name another directory with --state",
     ),

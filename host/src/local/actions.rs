@@ -142,13 +142,12 @@ fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
     let first = command.lines().find(|line| !line.trim().is_empty());
     let background = match arguments.get("background") {
         None => false,
-        Some(Yaml::Bool(background)) => *background,
-        Some(other) => {
-            return Err(place.wrong(format!(
+        Some(value) => value.as_bool().ok_or_else(|| {
+            place.wrong(format!(
                 "background is {}, and a boolean is expected",
-                other.kind()
-            )));
-        }
+                value.kind()
+            ))
+        })?,
     };
     let no_output_time_max = match keys.text("no_output_timeout")? {
         None => NO_OUTPUT_TIME_MAX,

@@ -96,6 +96,9 @@ pub enum LocalError {
     /// Another run has the directory.
     #[error("another run of baton local works in {}", .0.display())]
     Busy(PathBuf),
+    /// The directory for runs has something else in it.
+    #[error("{} has files in it that are not of baton local, which removes what it finds", .0.display())]
+    Foreign(PathBuf),
     /// The person ended it.
     #[error("it was interrupted: {0}")]
     Interrupted(Place),

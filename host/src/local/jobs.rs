@@ -28,7 +28,7 @@ pub(crate) fn expand(
     place: &Place,
 ) -> Result<JobKind, LocalError> {
     let job = call.job;
-    let parameters = config.bind(job, &call.arguments, place)?;
+    let parameters = config.bind(job, &call.arguments, pipeline, place)?;
     let scope = Scope {
         pipeline,
         parameters: &parameters,
@@ -54,11 +54,8 @@ pub(crate) fn expand(
     }
     let executor = executor(config, pipeline, job.namespace, &body, place)?;
     let either = |key: &str| body.get(key).or_else(|| executor.get(key));
-    let mut environment = docker_environment(either("docker"), place)?;
-    environment.extend(actions::environment(
-        executor.get("environment"),
-        &place.within("executor"),
-    )?);
+    let container_environment = docker_environment(either("docker"), place)?;
+    let mut environment = actions::environment(executor.get("environment"), &place.within("executor"))?;
     environment.extend(actions::environment(
         body.get("environment"),
         &place.within("environment"),
@@ -67,6 +64,7 @@ pub(crate) fn expand(
         config,
         pipeline,
         expanded: Vec::new(),
+        count: 0,
     };
     steps.add(&call.before, config, &place.within("pre-steps"))?;
     let own = body
@@ -76,6 +74,7 @@ pub(crate) fn expand(
     steps.add(&call.after, config, &place.within("post-steps"))?;
     Ok(JobKind::Build(Box::new(Build {
         executor: described(either, place)?,
+        container_environment,
         environment,
         working_directory: match either("working_directory") {
             Some(directory) => directory.scalar(place)?,
@@ -118,7 +117,7 @@ fn executor(
         .look_up(from, Section::Executors, name)
         .ok_or_else(|| place.wrong(format!("there is no executor {shown}")))?;
     let place = place.within(shown);
-    let parameters = from.bind(found, &arguments, &place)?;
+    let parameters = from.bind(found, &arguments, pipeline, &place)?;
     let scope = Scope {
         pipeline,
         parameters: &parameters,

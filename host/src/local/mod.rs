@@ -71,9 +71,17 @@ pub fn plan(config: Config<'_>, pipeline: &Pipeline, selection: &Selection) -> R
     let values = PipelineValues::bind(pipeline, &body, &place)?;
     let config = Namespace::config(body, place.clone(), &values, config.orbs)?;
     let place = place.within("workflows");
-    let bodies = config
-        .get("workflows")
-        .ok_or_else(|| place.wrong("the config has no workflows"))?;
+    // Without workflows CircleCI runs the job build.
+    let implicit = Yaml::Map(vec![(
+        "jobs".to_owned(),
+        Yaml::List(vec![Yaml::Text("build".to_owned())]),
+    )]);
+    let implicit = Yaml::Map(vec![("workflow".to_owned(), implicit)]);
+    let bodies = match config.get("workflows") {
+        Some(bodies) => bodies,
+        None if config.get("jobs").is_some_and(|jobs| jobs.get("build").is_some()) => &implicit,
+        None => return Err(place.wrong("the config has neither workflows nor a job build")),
+    };
     let mut workflows = Workflows {
         config: &config,
         values: &values,

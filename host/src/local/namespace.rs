@@ -214,7 +214,10 @@ impl Namespace {
                         (key.clone(), Yaml::Map(inner.collect()))
                     }
                     ("steps", steps) => (key.clone(), self.carried("steps", steps)),
-                    _ => (self.absolute(Section::Commands, key), value.clone()),
+                    _ => (
+                        self.absolute(Section::Commands, key),
+                        self.carried_arguments(key, value),
+                    ),
                 };
                 Yaml::Map(entries.iter().map(carried).collect())
             }
@@ -222,24 +225,48 @@ impl Namespace {
         }
     }
 
-    /// Binds the arguments of a call in this namespace to what the callee declares.
+    /// Steps and executors among the arguments of a step are names of the caller, too.
+    fn carried_arguments(&self, command: &str, arguments: &Yaml) -> Yaml {
+        let Yaml::Map(entries) = arguments else {
+            return arguments.clone();
+        };
+        // What is absolute was carried before.
+        let relative = Some(command).filter(|command| !command.starts_with('@'));
+        let found = relative.and_then(|command| self.look_up(self, Section::Commands, command));
+        let declared = found.and_then(|found| found.body.get("parameters"));
+        let carried = entries.iter().map(|(name, value)| {
+            let declaration = declared.and_then(|declared| declared.get(name));
+            let value = declaration.map_or_else(|| value.clone(), |it| self.carried(type_of(it), value));
+            (name.clone(), value)
+        });
+        Yaml::Map(carried.collect())
+    }
+
+    /// Binds the arguments of a call in this namespace to what the callee declares. Values of the pipeline in a default are
+    /// filled in as they are where the callee is written.
     pub(crate) fn bind(
         &self,
         callee: Found<'_>,
         arguments: &[(String, Yaml)],
+        pipeline: &PipelineValues<'_>,
         place: &Place,
     ) -> Result<Vec<(String, Yaml)>, LocalError> {
         let declared = callee.body.get("parameters").unwrap_or(&Yaml::Null);
+        let scope = Scope {
+            pipeline,
+            parameters: &[],
+            prefix: "parameters",
+            in_orb: callee.namespace.in_orb(),
+        };
         let mut carried = Vec::new();
         for (name, declaration) in declared.entries(place)? {
-            let parameter_type = declaration
-                .get("type")
-                .and_then(Yaml::as_text)
-                .unwrap_or_default();
             let argument = arguments.iter().find(|(given, _)| given == name);
             let value = match (argument, declaration.get("default")) {
-                (Some((_, argument)), _) => self.carried(parameter_type, argument),
-                (None, Some(default)) => callee.namespace.carried(parameter_type, default),
+                (Some((_, argument)), _) => self.carried(type_of(declaration), argument),
+                (None, Some(default)) => {
+                    let default = scope.fill(default, &place.within(format!("the default of {name}")))?;
+                    callee.namespace.carried(type_of(declaration), &default)
+                }
                 (None, None) => continue,
             };
             carried.push((name.clone(), value));
@@ -248,6 +275,14 @@ impl Namespace {
         carried.extend(undeclared.cloned());
         parameters::bind(declared, &carried, place)
     }
+}
+
+/// Returns the type that a declaration of a parameter names.
+fn type_of(declaration: &Yaml) -> &str {
+    declaration
+        .get("type")
+        .and_then(Yaml::as_text)
+        .unwrap_or_default()
 }
 
 /// Finds the orb that a config names as in the registry.

@@ -52,18 +52,10 @@ fn checked(name: &str, declaration: &Yaml, value: &Yaml, place: &Place) -> Resul
         )))
     };
     match (declared_type, value) {
-        ("string", Yaml::Text(_)) | ("boolean", Yaml::Bool(_)) | ("integer", Yaml::Integer(_)) => {
-            Ok(value.clone())
-        }
+        ("string", Yaml::Text(_)) | ("integer", Yaml::Integer(_)) => Ok(value.clone()),
         ("string", Yaml::Null) => Ok(Yaml::Text(String::new())),
         ("string", _) => wrong("a text (in quotes, if it looks like something else)"),
-        // The forms of YAML 1.1.
-        ("boolean", Yaml::Text(text)) => match text.to_ascii_lowercase().as_str() {
-            "yes" | "true" | "on" => Ok(Yaml::Bool(true)),
-            "no" | "false" | "off" => Ok(Yaml::Bool(false)),
-            _ => wrong("a boolean"),
-        },
-        ("boolean", _) => wrong("a boolean"),
+        ("boolean", _) => value.as_bool().map_or_else(|| wrong("a boolean"), |it| Ok(Yaml::Bool(it))),
         ("integer", _) => wrong("an integer"),
         ("enum", _) => {
             let values = declaration.get("enum").unwrap_or(&Yaml::Null).texts(place)?;

@@ -4,6 +4,9 @@ use super::error::{LocalError, Place};
 use super::parameters;
 use super::yaml::Yaml;
 
+/// What only some ways to trigger a pipeline give a value to.
+const ABSENT: [&str; 4] = ["schedule.", "trigger_parameters.", "event.", "deploy."];
+
 /// One pipeline: the numbers that CircleCI would give it, and what git says of the commit.
 #[derive(Debug, Clone, Default)]
 pub struct Pipeline {
@@ -50,6 +53,8 @@ impl Pipeline {
             "project.type" => text(&self.project_type),
             "trigger_source" => text("api"),
             "in_setup" => Some(Yaml::Bool(false)),
+            // Nothing of the kind has triggered it.
+            _ if ABSENT.iter().any(|prefix| name.starts_with(prefix)) => text(""),
             _ => None,
         }
     }

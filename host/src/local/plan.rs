@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::problem::escaped;
+
 /// All that one pipeline runs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
@@ -71,6 +73,8 @@ pub enum JobKind {
 pub struct Build {
     /// What CircleCI would run it in, for example `docker: cimg/base:current`. Here it runs on this machine.
     pub executor: String,
+    /// Variables of the container.
+    pub container_environment: Vec<(String, String)>,
     /// Variables of the executor and the job.
     pub environment: Vec<(String, String)>,
     /// Where steps run; `~` is the job's own home.
@@ -188,7 +192,7 @@ impl Status {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for workflow in &self.workflows {
-            writeln!(f, "workflow {}", workflow.name)?;
+            writeln!(f, "workflow {}", escaped(&workflow.name))?;
             for job in &workflow.jobs {
                 write!(f, "{job}")?;
             }
@@ -199,10 +203,11 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "  job {}", self.name)?;
+        write!(f, "  job {}", escaped(&self.name))?;
         for (at, it) in self.requires.iter().enumerate() {
             let statuses: Vec<&str> = it.statuses.iter().map(|status| status.name()).collect();
-            write!(f, "{}{}", if at == 0 { ", after " } else { " and " }, it.job)?;
+            let before = if at == 0 { ", after " } else { " and " };
+            write!(f, "{before}{}", escaped(&it.job))?;
             if it.statuses != [Status::Success] {
                 write!(f, " ({})", statuses.join(" or "))?;
             }
@@ -217,12 +222,12 @@ impl fmt::Display for Job {
 
 impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "    on this machine instead of {}", self.executor)?;
+        writeln!(f, "    on this machine instead of {}", escaped(&self.executor))?;
         if self.parallelism > 1 {
             writeln!(f, "    {} nodes, one after the other", self.parallelism)?;
         }
         for step in &self.steps {
-            write!(f, "    {:<20} {}", step.action.kind(), step.name)?;
+            write!(f, "    {:<20} {}", step.action.kind(), escaped(&step.name))?;
             match step.when {
                 When::OnSuccess => {}
                 When::Always => f.write_str(" (always)")?,

@@ -182,7 +182,7 @@ mod tests {
                 "pipeline.parameters.no is used",
             ),
             ("<< pipeline.parameters.level >>", true, "out of scope"),
-            ("<< pipeline.schedule.name >>", false, "has no value here"),
+            ("<< pipeline.weather >>", false, "has no value here"),
             ("<< matrix.a >>", false, "neither a value of the pipeline"),
             ("cat <<END", false, "written \\<<"),
             ("x << parameters.all >>", false, "a text is expected, not a list"),

@@ -368,3 +368,83 @@ workflow w
 ";
     assert_eq!(planned(&text).unwrap().to_string(), expected);
 }
+
+#[test]
+fn defaults_may_have_values_of_the_pipeline() {
+    let text = "
+version: 2.1
+parameters: {v: {type: string, default: one}, n: {type: integer, default: 3}}
+commands:
+  say:
+    parameters: {what: {type: string, default: '<< pipeline.parameters.v >> of << pipeline.number >>'}}
+    steps: [run: echo << parameters.what >>]
+jobs:
+  j:
+    parameters: {n: {type: integer, default: << pipeline.parameters.n >>}}
+    docker: [{image: a}]
+    parallelism: << parameters.n >>
+    steps: [say]
+workflows: {w: {jobs: [j]}}
+";
+    let plan = planned(text).unwrap();
+    assert_eq!(commands(&plan, "j"), ["echo one of 7"]);
+    let JobKind::Build(build) = &plan.workflows[0].jobs[0].kind else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(build.parallelism, 3);
+}
+
+#[test]
+fn steps_within_arguments_of_steps_are_the_caller_s() {
+    let text = "
+version: 2.1
+orbs:
+  o:
+    commands:
+      hello: {steps: [run: echo the orb]}
+      wrap: {parameters: {inner: {type: steps}}, steps: << parameters.inner >>}
+      outer: {parameters: {after: {type: steps}}, steps: << parameters.after >>}
+commands:
+  hello: {steps: [run: echo the config]}
+  outer: {parameters: {after: {type: steps}}, steps: << parameters.after >>}
+jobs:
+  j: {docker: [{image: a}], steps: [o/wrap: {inner: [outer: {after: [hello]}, o/outer: {after: [hello]}]}]}
+workflows: {w: {jobs: [j]}}
+";
+    assert_eq!(
+        commands(&planned(text).unwrap(), "j"),
+        ["echo the config", "echo the config"]
+    );
+}
+
+#[test]
+fn commands_that_multiply_and_come_to_nothing_have_a_limit() {
+    let mut text = "version: 2.1\ncommands:\n  c20: {steps: []}\n".to_owned();
+    for at in 0..20 {
+        text.push_str(&format!(
+            "  c{at}: {{steps: [c{next}, c{next}]}}\n",
+            next = at + 1
+        ));
+    }
+    text.push_str("jobs: {j: {docker: [{image: a}], steps: [c0]}}\nworkflows: {w: {jobs: [j]}}\n");
+    let error = planned(&text).unwrap_err();
+    assert!(error.contains("more than 10000 steps"), "{error}");
+}
+
+#[test]
+fn without_workflows_the_job_build_runs() {
+    let text = "version: 2.1\njobs: {build: {docker: [{image: a}], steps: [run: 'true']}}\n";
+    assert_eq!(jobs(&planned(text).unwrap()), ["build"]);
+    let error = planned(&text.replace("build", "make")).unwrap_err();
+    assert!(error.contains("neither workflows nor a job build"), "{error}");
+}
+
+#[test]
+fn a_plan_is_safe_to_show() {
+    let text = "version: 2.1\njobs: {build: {docker: [{image: a}], steps: [run: {name: \"a\\e[2Jb\\nc\", command: x}]}}\n";
+    let shown = planned(text).unwrap().to_string();
+    assert!(
+        !shown.contains('\u{1b}') && shown.contains("a\\u{1b}[2Jb\\nc"),
+        "{shown}"
+    );
+}

@@ -61,6 +61,19 @@ impl Yaml {
         }
     }
 
+    /// Returns a boolean, in any of the forms of YAML 1.1.
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        match self {
+            Yaml::Bool(value) => Some(*value),
+            Yaml::Text(text) => match text.to_ascii_lowercase().as_str() {
+                "yes" | "true" | "on" => Some(true),
+                "no" | "false" | "off" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Returns the entries of a map. Null is a map without entries.
     pub(crate) fn entries(&self, place: &Place) -> Result<&[(String, Yaml)], LocalError> {
         match self {

@@ -153,6 +153,50 @@ fn a_download_that_never_ends_well_leaves_nothing() {
     assert!(!deploy.path("out").exists());
 }
 
+/// Before an answer, and in the midst of one.
+#[test]
+fn neither_a_time_limit_nor_a_signal_waits_for_a_silent_server() {
+    let silences: [fn() -> Fault; 2] = [
+        || Fault::Delay(Duration::from_secs(60)),
+        || Fault::SilentAfter(1000),
+    ];
+    for silence in silences {
+        let world = World::new();
+        let number = world.build("main", "x");
+        world.add(number, 0, "dist/large.bin", vec![7; 5000].into());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        *world.third_trouble.lock().unwrap() = Some(Box::new(move |it| {
+            it.path.ends_with("large.bin").then(|| {
+                count.fetch_add(1, Ordering::Relaxed);
+                silence()
+            })
+        }));
+        let deploy = world.job("deploy", 90);
+
+        let started = Instant::now();
+        let ran = deploy.baton("attach latest --at out --timeout-seconds 1").ends(1);
+        ran.tells("--timeout-seconds");
+        assert!(started.elapsed() < Duration::from_secs(10));
+        let before = asked.load(Ordering::Relaxed);
+        assert!(before > 0);
+
+        let run = deploy.start("attach latest --at out");
+        while asked.load(Ordering::Relaxed) == before {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let signalled = Instant::now();
+        let pid = rustix::process::Pid::from_child(&run);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let output = run.wait_with_output().unwrap();
+        assert!(signalled.elapsed() < Duration::from_secs(5));
+        assert_eq!(output.status.code(), Some(1));
+        let tells = String::from_utf8(output.stderr).unwrap();
+        assert!(tells.contains("error: interrupted"), "{tells}");
+        assert!(!deploy.path("out/dist/large.bin").exists());
+    }
+}
+
 #[test]
 fn an_artifact_that_is_listed_and_gone_has_expired() {
     let world = World::new();

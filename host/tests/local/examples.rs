@@ -101,11 +101,21 @@ fn commit_and_rollback() {
         .ends(1)
         .tells("is held");
     // Nor does one of an older commit move a channel back.
+    let release = "
+version: 2.1
+jobs: {release: {docker: [{image: a}], environment: {BATON_STORE: HERE}, steps: [run: baton release production]}}
+workflows: {w: {jobs: [release]}}
+";
+    let store = format!("file:{}", laptop.path("bucket").display());
+    laptop.local(&release.replace("HERE", &store), &[]).succeeds();
+    laptop
+        .local(&config, &["--parameter", "action=deploy"])
+        .succeeds();
     let commit = format!("commit={}", commits[0]);
     laptop
         .local(&config, &["--parameter", "action=deploy", "--parameter", &commit])
         .ends(1)
-        .tells("is held");
+        .tells("which is newer than");
 }
 
 #[test]

@@ -161,3 +161,61 @@ fn what_is_missing_is_named() {
     fs::write(&sums, "").unwrap();
     fails(&machine.install(&[]), "SHA256SUMS does not name");
 }
+
+/// Puts something else that calls itself baton into a directory.
+fn other(machine: &Machine, dir: &str, version: &str) -> PathBuf {
+    let dir = machine.path(dir);
+    fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("baton");
+    fs::write(&path, format!("#!/bin/sh\necho baton {version}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn the_right_version_is_found_where_it_would_go() {
+    let machine = Machine::new();
+    succeeds(&machine.install(&[]), "installed");
+    fs::remove_file(machine.archive()).unwrap();
+    fs::remove_file(machine.path("bash_env")).unwrap();
+    succeeds(&machine.install(&[]), "is there already");
+    let env = fs::read_to_string(machine.path("bash_env")).unwrap();
+    assert!(env.contains("home/.local/bin"), "{env}");
+}
+
+#[test]
+fn an_older_one_before_it_on_the_path_does_not_hide_it() {
+    let machine = Machine::new();
+    other(&machine, "old", "0.0.9");
+    let path = format!(
+        "{}:{}:/usr/local/bin:/usr/bin:/bin",
+        machine.path("old").display(),
+        machine.path("home/.local/bin").display()
+    );
+    succeeds(&machine.install(&[("PATH", &path)]), "installed");
+    let seen = Command::new("bash")
+        .args(["-c", "baton --version"])
+        .env("PATH", &path)
+        .env("BASH_ENV", machine.path("bash_env"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(seen.stdout).unwrap(),
+        format!("baton {VERSION}\n")
+    );
+}
+
+#[test]
+fn one_that_works_stays_where_the_archive_has_another() {
+    let machine = Machine::new();
+    let name = format!("baton-{VERSION}-{}", target());
+    other(&machine, &name, "0.0.1");
+    machine.shell(&format!(
+        "tar -czf releases/v{VERSION}/{name}.tar.gz {name} && cd releases/v{VERSION} && sha256sum *.tar.gz > SHA256SUMS"
+    ));
+    let installed = other(&machine, "home/.local/bin", "0.0.9");
+    let before = fs::read(&installed).unwrap();
+    fails(&machine.install(&[]), "has baton 0.0.1 in it");
+    assert_eq!(fs::read(&installed).unwrap(), before);
+    assert_eq!(fs::read_dir(installed.parent().unwrap()).unwrap().count(), 1);
+}

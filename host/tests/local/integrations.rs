@@ -84,8 +84,8 @@ fn the_shared_script_persists_and_attaches_and_prints_the_build() {
 #[test]
 fn the_plugin_persists_after_a_command_that_did_well() {
     let agent = Agent::new();
-    let hooks = "source $INTEGRATIONS/buildkite/hooks/environment; $INTEGRATIONS/buildkite/hooks/pre-command; \
-                 $INTEGRATIONS/buildkite/hooks/post-command";
+    let hooks = "source $INTEGRATIONS/buildkite/baton/hooks/environment; $INTEGRATIONS/buildkite/baton/hooks/pre-command; \
+                 $INTEGRATIONS/buildkite/baton/hooks/post-command";
     let build = [
         ("BUILDKITE_PLUGIN_BATON_PERSIST_0", "dist"),
         ("BUILDKITE_PLUGIN_BATON_PERSIST_1", "notes"),

@@ -57,6 +57,33 @@ fn variables_are_those_of_circleci_the_project_the_job_and_the_step() {
 }
 
 #[test]
+fn the_later_of_two_variables_is_the_one_that_circleci_takes() {
+    let laptop = Laptop::new();
+    let config = "
+version: 2.1
+jobs:
+  j:
+    docker: [{image: a, environment: {A: container, B: container, CIRCLE_BRANCH: container}}]
+    environment: {CIRCLE_JOB: renamed}
+    steps: [run: 'echo \"$A $B $CIRCLE_BRANCH $CIRCLE_JOB $CIRCLE_TOKEN\" > seen']
+workflows: {w: {jobs: [j]}}
+";
+    let given = [
+        "--env",
+        "B=project",
+        "--env",
+        "CIRCLE_BRANCH=project",
+        "--env",
+        "CIRCLE_TOKEN=own",
+    ];
+    let ran = laptop.local(config, &given).succeeds();
+    assert_eq!(
+        ran.read("j", "project/seen"),
+        "container project main renamed own\n"
+    );
+}
+
+#[test]
 fn a_job_sees_what_the_jobs_before_it_persisted_and_nothing_else() {
     let laptop = Laptop::new();
     let jobs = "
@@ -77,12 +104,71 @@ fn a_job_sees_what_the_jobs_before_it_persisted_and_nothing_else() {
     let ran = laptop.local(&config(jobs, &calls("b")), &[]).succeeds();
     assert_eq!(ran.read("d", "project/w/x"), "b\n");
     assert!(!ran.home("d", "project/w/y").exists());
+    // Nor does one that is beside the others, as long as what it persists is its own.
+    let ran = laptop.local(&config(jobs, &calls("b, c")), &[]).succeeds();
+    assert_eq!(ran.read("d", "project/w/x"), "b\n");
+    assert_eq!(ran.read("d", "project/w/y"), "c\n");
     // Of two jobs side by side none does.
     let clash = calls("a, c").replace("file: y", "file: x");
     laptop
         .local(&config(jobs, &clash), &[])
         .ends(1)
-        .tells("the workspace cannot be attached");
+        .tells("the workspace cannot be attached")
+        .tells(": w/x");
+}
+
+#[test]
+fn a_checkout_overwrites_nothing_of_the_person() {
+    let laptop = Laptop::new();
+    laptop.write("notes.txt", "not committed");
+    laptop.commit();
+    let elsewhere = laptop.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let at = |path: &std::path::Path| {
+        let jobs = format!(
+            "\n  j: {{executor: e, working_directory: {}, steps: [checkout]}}",
+            path.display()
+        );
+        config(&jobs, "[j]")
+    };
+    let repository = laptop.path("shop");
+    laptop
+        .local(&at(&repository), &[])
+        .ends(1)
+        .tells("a checkout would overwrite that");
+    assert_eq!(
+        fs::read_to_string(repository.join("notes.txt")).unwrap(),
+        "not committed"
+    );
+    // An empty directory is taken, and is the runs' from then on.
+    for _ in 0..2 {
+        laptop.local(&at(&elsewhere), &[]).succeeds();
+    }
+    assert!(elsewhere.join("notes.txt").exists());
+    let other = laptop.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("mine"), "mine").unwrap();
+    laptop
+        .local(&at(&other), &[])
+        .ends(1)
+        .tells("has something in it");
+    assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
+}
+
+#[test]
+fn a_state_directory_with_something_else_in_it_is_refused() {
+    let laptop = Laptop::new();
+    let config = config("\n  j: {executor: e, steps: [run: 'true']}", "[j]");
+    let mine = laptop.path("mine");
+    fs::create_dir_all(mine.join("jobs/precious")).unwrap();
+    let state = mine.display().to_string();
+    laptop
+        .local(&config, &["--state", &state])
+        .ends(1)
+        .tells("not of baton local");
+    laptop.local(&config, &["--state", &state, "--reset"]).ends(1);
+    assert!(mine.join("jobs/precious").exists());
+    laptop.local(&config, &["--reset", "--dry-run"]).ends(2);
 }
 
 #[test]
@@ -235,9 +321,9 @@ fn errors_name_the_file_and_the_place() {
             "there is no command nothing: .circleci/config.yml: workflows, w, j, step 1 (nothing)",
         ),
         (
-            "[run: echo << pipeline.schedule.id >>]",
+            "[run: echo << pipeline.weather >>]",
             "config-unsupported",
-            "pipeline.schedule.id has no value here",
+            "pipeline.weather has no value here",
         ),
         ("[", "wrong-config", "is not as YAML is"),
     ] {
@@ -347,6 +433,11 @@ fn the_orb_says_what_it_cannot_do() {
         .local(&with("baton/persist: {paths: '', store: 'file:/tmp'}"), &[])
         .ends(1)
         .tells("there is no path to persist");
+    // The step that keeps the artifacts is there or not before variables have values.
+    laptop
+        .local(&with("baton/persist: {store: $ST}"), &["--env", "ST=circleci"])
+        .ends(1)
+        .tells("no step keeps the files");
     laptop
         .local(&with("baton/persist: {if_no_files: maybe}"), &[])
         .ends(1)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
@@ -25,15 +25,33 @@ pub(super) fn length(content: &Content) -> io::Result<u64> {
     }
 }
 
-/// Returns `length` bytes of an artifact from `offset` on. After `cut` of them the connection breaks off.
-pub(super) fn of(content: &Content, offset: u64, length: u64, cut: Option<u64>) -> io::Result<Body> {
+/// How a body ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// With its last byte.
+    Whole,
+    /// The connection breaks off after so many bytes.
+    Broken(u64),
+    /// Nothing comes after so many bytes, and the connection stays.
+    Silent(u64),
+}
+
+/// Returns `length` bytes of an artifact from `offset` on, unless they are to end before.
+pub(super) fn of(content: &Content, offset: u64, length: u64, end: End) -> io::Result<Body> {
     let mut source = Source::open(content, offset)?;
-    let end = cut.unwrap_or(length);
+    let sent_max = match end {
+        End::Whole => length,
+        End::Broken(bytes) | End::Silent(bytes) => bytes.min(length),
+    };
     let pieces = stream::unfold(Some(0u64), move |sent| {
-        let piece = source.next_piece(sent, end, cut.is_some());
-        std::future::ready(piece)
+        std::future::ready(source.next_piece(sent, sent_max))
     });
-    Ok(StreamBody::new(pieces).boxed_unsync())
+    let broken = io::Error::new(io::ErrorKind::ConnectionReset, "cut short on purpose");
+    Ok(match end {
+        End::Whole => StreamBody::new(pieces).boxed_unsync(),
+        End::Broken(_) => StreamBody::new(pieces.chain(stream::iter([Err(broken)]))).boxed_unsync(),
+        End::Silent(_) => StreamBody::new(pieces.chain(stream::pending())).boxed_unsync(),
+    })
 }
 
 /// Returns a body that is in memory.
@@ -69,15 +87,13 @@ impl Source {
     fn next_piece(
         &mut self,
         sent: Option<u64>,
-        end: u64,
-        is_cut: bool,
+        sent_max: u64,
     ) -> Option<(io::Result<Frame<Bytes>>, Option<u64>)> {
         let sent = sent?;
-        if sent >= end {
-            let broken = || io::Error::new(io::ErrorKind::ConnectionReset, "cut short on purpose");
-            return is_cut.then(|| (Err(broken()), None));
+        if sent >= sent_max {
+            return None;
         }
-        match self.read((end - sent).min(PIECE_BYTES) as usize) {
+        match self.read((sent_max - sent).min(PIECE_BYTES) as usize) {
             Ok(piece) if piece.is_empty() => Some((Err(io::ErrorKind::UnexpectedEof.into()), None)),
             Ok(piece) => {
                 let sent = sent + piece.len() as u64;

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::body::{self, Body};
+use super::body::{self, Body, End};
 use super::routes::{self, Answer, decoded};
 use super::state::{Api, Content};
 
@@ -75,6 +75,8 @@ pub enum Fault {
     Close,
     /// The connection is closed after so many bytes of an artifact.
     CutAfter(u64),
+    /// Nothing comes after so many bytes of an artifact, and the connection stays.
+    SilentAfter(u64),
     /// The answer comes so much later.
     Delay(Duration),
 }
@@ -212,11 +214,12 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
         body,
     };
     let fault = shared.settings.faults.as_ref().and_then(|faults| faults(&asked));
-    let mut cut = None;
+    let mut end = End::Whole;
     match fault {
         None => {}
         Some(Fault::Close) => return Err(io::ErrorKind::ConnectionReset.into()),
-        Some(Fault::CutAfter(bytes)) => cut = Some(bytes),
+        Some(Fault::CutAfter(bytes)) => end = End::Broken(bytes),
+        Some(Fault::SilentAfter(bytes)) => end = End::Silent(bytes),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::Answer {
             status,
@@ -235,7 +238,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
         }
     }
     let answer = routes::answer(&shared.api, &shared.settings, &shared.base, &asked);
-    shared.respond(&asked, answer, cut)
+    shared.respond(&asked, answer, end)
 }
 
 impl Shared {
@@ -249,7 +252,7 @@ impl Shared {
         }
     }
 
-    fn respond(&self, asked: &Asked, answer: Answer, cut: Option<u64>) -> io::Result<Response<Body>> {
+    fn respond(&self, asked: &Asked, answer: Answer, end: End) -> io::Result<Response<Body>> {
         match answer {
             Answer::Json(status, json) => {
                 let mut response = Response::new(body::whole(json.to_string()));
@@ -266,7 +269,7 @@ impl Shared {
                 Ok(response)
             }
             Answer::Content(content) => {
-                let response = download(&asked.headers, &content, cut)?;
+                let response = download(&asked.headers, &content, end)?;
                 self.record(asked, response.status().as_u16(), None);
                 Ok(response)
             }
@@ -275,14 +278,14 @@ impl Shared {
 }
 
 /// Sends an artifact, or the range of it that is asked for.
-fn download(headers: &HeaderMap, content: &Content, cut: Option<u64>) -> io::Result<Response<Body>> {
+fn download(headers: &HeaderMap, content: &Content, end: End) -> io::Result<Response<Body>> {
     let total = body::length(content)?;
     let range = headers
         .get(header::RANGE)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| range(text, total));
     let (offset, length) = range.unwrap_or((0, total));
-    let mut response = Response::new(body::of(content, offset, length, cut)?);
+    let mut response = Response::new(body::of(content, offset, length, end)?);
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, length.into());

@@ -25,14 +25,7 @@ pub(super) fn store(
         )));
         return Ok(None);
     }
-    let prefix = match destination {
-        Some(destination) => destination.trim_matches('/').to_owned(),
-        None => path
-            .trim_start_matches("~/")
-            .trim_start_matches("./")
-            .trim_matches('/')
-            .to_owned(),
-    };
+    let prefix = settled(destination.unwrap_or(path));
     let mut files = Vec::new();
     if from.is_dir() {
         list(&from, &from, &mut files)?;
@@ -50,7 +43,7 @@ pub(super) fn store(
         let Some(relative) = file.to_str() else {
             return Ok(Some(format!("the name {} is not UTF-8", file.display())));
         };
-        let name = [prefix.trim_matches('.'), relative]
+        let name = [prefix.as_str(), relative]
             .iter()
             .filter(|part| !part.is_empty())
             .copied()
@@ -79,6 +72,20 @@ pub(super) fn store(
     Ok(None)
 }
 
+/// Returns the name that a path has among artifacts: below nothing, and without `.` and `..`.
+fn settled(path: &str) -> String {
+    let mut parts = Vec::new();
+    let path = path.strip_prefix("~/").unwrap_or(path);
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// Lists the files below a directory, by their paths in it. Links to files count as files; links to directories are not
 /// followed, and what is neither is left out.
 fn list(root: &Path, directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), LocalError> {
@@ -99,4 +106,27 @@ fn list(root: &Path, directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), L
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_a_name() {
+        for (path, name) in [
+            ("dist", "dist"),
+            ("./dist/", "dist"),
+            ("~/out", "out"),
+            ("/tmp/x", "tmp/x"),
+            (".", ""),
+            (".coverage", ".coverage"),
+            ("v1.", "v1."),
+            ("a/./b", "a/b"),
+            ("../../up", "up"),
+            ("a/../b", "b"),
+        ] {
+            assert_eq!(settled(path), name, "{path}");
+        }
+    }
 }

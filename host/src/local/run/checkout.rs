@@ -11,20 +11,27 @@ use super::super::error::LocalError;
 use super::super::pipeline::Pipeline;
 
 /// Brings the repository to `target`: what git tracks and what it does not ignore, and its history. Without git, all that
-/// is there. The directory of the runs is left out.
+/// is there. The directory of the runs is left out. Returns why it failed; nothing where it did not.
 pub(super) fn run(
     repository: &Path,
     target: &Path,
     pipeline: &Pipeline,
     session: &Path,
-) -> Result<(), LocalError> {
+) -> Result<Option<String>, LocalError> {
     fs::create_dir_all(target).map_err(LocalError::files("the checkout cannot be made", target))?;
     // As the session's directory is: so that the one can be found within the other.
-    let repository = &repository
-        .canonicalize()
-        .map_err(LocalError::files("the repository cannot be read", repository))?;
+    let canonical = |path: &Path, what| path.canonicalize().map_err(LocalError::files(what, path));
+    let repository = &canonical(repository, "the repository cannot be read")?;
+    let target = &canonical(target, "the checkout cannot be made")?;
+    if !target.starts_with(session) && !is_ours(target, session)? {
+        return Ok(Some(format!(
+            "{} is outside of the job's directory and has something in it, and a checkout would overwrite that: empty \
+             it, or name a relative working_directory",
+            target.display()
+        )));
+    }
     if !repository.join(".git").exists() {
-        return copy_all(repository, target, session);
+        return copy_all(repository, target, session).map(|()| None);
     }
     let listed = git(
         repository,
@@ -46,7 +53,33 @@ pub(super) fn run(
     if !target.join(".git").exists() {
         history(repository, target, pipeline)?;
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Returns whether a directory that is no job's own may be written to: it is empty, or an earlier checkout found it so.
+fn is_ours(target: &Path, session: &Path) -> Result<bool, LocalError> {
+    let list = session.join("checkouts");
+    let unread = || LocalError::files("the list of checkouts cannot be used", list.clone());
+    let known = match fs::read(&list) {
+        Ok(known) => known,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(unread()(error)),
+    };
+    let own = target.as_os_str().as_bytes();
+    // Separated by what no path has.
+    if known.split(|byte| *byte == 0).any(|it| it == own) {
+        return Ok(true);
+    }
+    let mut entries =
+        fs::read_dir(target).map_err(LocalError::files("the checkout cannot be made", target))?;
+    if entries.next().is_some() {
+        return Ok(false);
+    }
+    let mut longer = known;
+    longer.extend_from_slice(own);
+    longer.push(0);
+    fs::write(&list, longer).map_err(unread())?;
+    Ok(true)
 }
 
 /// Brings the history along, so that steps can ask git. Objects are shared by hard links: that takes no time.

@@ -23,19 +23,32 @@ pub(super) fn variables(
     variables.insert("HOME".to_owned(), place.home.clone().into_os_string());
     variables.insert("TMPDIR".to_owned(), place.temporary.clone().into_os_string());
     variables.insert("BASH_ENV".to_owned(), place.bash_env.clone().into_os_string());
-    for (name, value) in of_circleci(run, working_directory) {
-        variables.insert(name.to_owned(), value.into());
-    }
-    let of_project = run.variables.iter();
-    let given = options.variables.iter().map(|(name, value)| (name, value));
-    let of_job = run.build.environment.iter().map(|(name, value)| (name, value));
-    for (name, value) in of_project.chain(given).chain(of_job) {
-        variables.insert(name.clone(), value.into());
+    let listed = |list: &[(String, String)]| -> Vec<(String, String)> { list.to_vec() };
+    // Later ones go before earlier ones: the order of CircleCI's "environment variable precedence".
+    let in_order = [
+        listed(&run.build.container_environment),
+        of_api(run),
+        run.variables.clone().into_iter().collect(),
+        listed(&options.variables),
+        of_circleci(run, working_directory),
+        listed(&run.build.environment),
+    ];
+    for (name, value) in in_order.into_iter().flatten() {
+        variables.insert(name, value.into());
     }
     variables
 }
 
-fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(&'static str, String)> {
+/// Returns where the API is, and what it takes: on CircleCI the project would have them.
+fn of_api(run: &NodeRun<'_>) -> Vec<(String, String)> {
+    let session = run.workflow.session;
+    vec![
+        ("CIRCLE_TOKEN".to_owned(), session.token.clone()),
+        ("BATON_CIRCLECI_API".to_owned(), session.api_url()),
+    ]
+}
+
+fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(String, String)> {
     let workflow = run.workflow;
     let pipeline = workflow.pipeline;
     let (owner, repository) = pipeline.owner_and_name();
@@ -67,8 +80,6 @@ fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(&'static str,
             workflow.workflow.workspace.clone(),
         ),
         ("CIRCLE_WORKING_DIRECTORY", working_directory.to_owned()),
-        ("CIRCLE_TOKEN", workflow.session.token.clone()),
-        ("BATON_CIRCLECI_API", workflow.session.api_url()),
     ];
     let optional = [
         ("CIRCLE_BRANCH", &pipeline.branch),
@@ -81,4 +92,7 @@ fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(&'static str,
         }
     }
     variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -122,8 +122,7 @@ impl Node<'_> {
                 let options = self.run.workflow.options;
                 let pipeline = self.run.workflow.pipeline;
                 let session = &self.run.workflow.session.directory;
-                checkout::run(&options.repository, &target, pipeline, session)?;
-                Ok(None)
+                checkout::run(&options.repository, &target, pipeline, session)
             }
             Action::Persist { root, paths } => workspace::persist(self, at, root, paths, place, watch),
             Action::Attach { at } => workspace::attach(self, at, place, watch),

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::api::{Api, NewPipeline, Server, Settings};
@@ -9,6 +10,9 @@ use super::super::error::{LocalError, Place};
 use super::super::pipeline::Pipeline;
 use super::super::plan::Plan;
 use super::{Outcome, RunOptions, Watch, unknown, workflow};
+
+/// The file that says whose directory it is.
+const MARK: &str = "baton-local";
 
 /// The directory of a project's runs, locked, with its API on loopback.
 #[derive(Debug)]
@@ -26,13 +30,15 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`LocalError::Busy`] where another run has the directory, [`LocalError::Files`] where it cannot be used.
+    /// [`LocalError::Busy`] where another run has the directory, [`LocalError::Foreign`] where something else is in it,
+    /// [`LocalError::Files`] where it cannot be used.
     pub fn open(directory: &Path) -> Result<Session, LocalError> {
         fs::create_dir_all(directory)
             .map_err(LocalError::files("the directory cannot be made", directory))?;
         let directory = directory
             .canonicalize()
             .map_err(LocalError::files("the directory cannot be used", directory))?;
+        claim(&directory)?;
         let lock_path = directory.join("lock");
         let lock =
             File::create(&lock_path).map_err(LocalError::files("the lock cannot be made", &lock_path))?;
@@ -160,6 +166,24 @@ impl Session {
         file.write_all(text.as_bytes()).map_err(unsaved())?;
         fs::rename(&new, &path).map_err(unsaved())
     }
+}
+
+/// Marks a new directory as one of runs. One that has something in it and no such mark is somebody's: runs remove what
+/// they find.
+fn claim(directory: &Path) -> Result<(), LocalError> {
+    let mark = directory.join(MARK);
+    if mark.exists() {
+        return Ok(());
+    }
+    let mut entries =
+        fs::read_dir(directory).map_err(LocalError::files("the directory cannot be used", directory))?;
+    if entries.next().is_some() {
+        return Err(LocalError::Foreign(directory.to_owned()));
+    }
+    // Jobs may leave secrets here.
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+        .and_then(|()| fs::write(&mark, "The runs of baton local. --reset forgets them.\n"))
+        .map_err(LocalError::files("the directory cannot be used", &mark))
 }
 
 /// Returns a token that nobody else on this machine knows.

@@ -138,8 +138,8 @@ impl WorkflowRun<'_> {
 /// The jobs whose layers a job sees.
 pub(super) struct Upstream {
     pub(super) names: Vec<String>,
-    /// Whether each of them comes after the one before: then a later one may replace what an earlier one persisted.
-    pub(super) is_chain: bool,
+    /// The nodes of one, and any two of which neither requires the other: what they persist must not differ.
+    pub(super) side_by_side: Vec<Vec<String>>,
 }
 
 /// Returns all that a job requires, directly or not, in the order in which they ran.
@@ -157,11 +157,16 @@ fn upstream(planned: &Workflow, job: &Job) -> Upstream {
         names
     };
     let names = requires_all(job);
-    let is_chain = names.iter().enumerate().all(|(at, name)| {
+    let mut side_by_side = Vec::new();
+    for (at, name) in names.iter().enumerate() {
         let own = planned.jobs.iter().find(|it| it.name == *name);
-        own.is_some_and(|own| requires_all(own).len() >= at)
-    });
-    Upstream { names, is_chain }
+        let required = own.map(requires_all).unwrap_or_default();
+        side_by_side.push(vec![name.clone()]);
+        // They are in the order in which they ran: none requires a later one.
+        let others = names.iter().take(at).filter(|other| !required.contains(other));
+        side_by_side.extend(others.map(|other| vec![other.clone(), name.clone()]));
+    }
+    Upstream { names, side_by_side }
 }
 
 /// Returns how a job ended, as `requires` asks for it; nothing for one that waits.

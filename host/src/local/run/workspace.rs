@@ -52,14 +52,27 @@ pub(super) fn attach(
     }
     let baton = opened(node, place)?;
     let at = node.place.resolve(&node.working_directory, at);
-    let mut request = request::attach("workspace", context(node));
-    request.scope.jobs = upstream.names.clone();
-    // Of jobs that run one after the other the later one wins. Of those side by side none does, on CircleCI as here.
-    request.on_conflict = match upstream.is_chain {
-        true => OnConflict::Newest,
-        false => OnConflict::Fail,
+    let request = |jobs: &[String], on_conflict| {
+        let mut request = request::attach("workspace", context(node));
+        request.scope.jobs = jobs.to_vec();
+        request.on_conflict = on_conflict;
+        request
     };
-    match baton.attach(&at, request, &mut ()) {
+    let mut attached = baton.attach(&at, request(&upstream.names, OnConflict::Fail), &mut ());
+    // Of jobs that run one after the other the later one wins. Of those side by side none does, on CircleCI as here.
+    if let Err(Error::Plugin(PluginError::Conflict(_))) = attached {
+        let conflict = upstream.side_by_side.iter().find_map(|jobs| {
+            let mut request = request(jobs, OnConflict::Fail);
+            request.dry_run = true;
+            let tried = baton.attach(&at, request, &mut ());
+            matches!(tried, Err(Error::Plugin(PluginError::Conflict(_)))).then_some(tried)
+        });
+        attached = match conflict {
+            Some(conflict) => conflict,
+            None => baton.attach(&at, request(&upstream.names, OnConflict::Newest), &mut ()),
+        };
+    }
+    match attached {
         Ok(Some(attached)) => {
             let said = format!("attached {} files, {} bytes", attached.files, attached.bytes);
             watch(Occurrence::Note(&said));
@@ -117,6 +130,17 @@ fn failed(message: &str, error: Error, place: &Place) -> Result<Option<String>, 
             message: message.to_owned(),
             source: Box::new(error),
         }),
-        error => Ok(Some(format!("{message}: {error}"))),
+        error => {
+            let which = match &error {
+                Error::Plugin(
+                    PluginError::Conflict(problem)
+                    | PluginError::NothingMatched(problem)
+                    | PluginError::Invalid(problem)
+                    | PluginError::Files(problem),
+                ) => format!(": {}", problem.subject),
+                _ => String::new(),
+            };
+            Ok(Some(format!("{message}: {error}{which}")))
+        }
     }
 }

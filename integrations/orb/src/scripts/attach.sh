@@ -16,12 +16,14 @@ if [ -n "$PARAM_JOB" ]; then options+=(--job "$(expand "$PARAM_JOB")"); fi
 if is_true "$PARAM_CLEAN"; then options+=(--clean); fi
 if is_true "$PARAM_STRICT"; then options+=(--strict); fi
 if is_true "$PARAM_REQUIRE_SIGNED"; then options+=(--require-signed "env:$PARAM_PUBLIC_KEY"); fi
+only=$(expand "$PARAM_ONLY")
 while IFS= read -r glob; do
   if [ -n "$glob" ]; then options+=(--only "$glob"); fi
-done < <(expand "$PARAM_ONLY")
-case $(expand "$PARAM_STORE") in
+done < <(printf '%s\n' "$only")
+store=$(expand "$PARAM_STORE")
+case $store in
   circleci) export BATON_STORE=circleci: ;;
-  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+  ?*) export BATON_STORE=$store ;;
 esac
 if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
 if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi

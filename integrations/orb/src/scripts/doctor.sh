@@ -7,9 +7,10 @@ expand() {
 }
 
 options=()
-case $(expand "$PARAM_STORE") in
+store=$(expand "$PARAM_STORE")
+case $store in
   circleci) export BATON_STORE=circleci: ;;
-  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+  ?*) export BATON_STORE=$store ;;
 esac
 if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
 if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi

@@ -13,9 +13,10 @@ is_true() {
 options=(--at "$(expand "$PARAM_AT")" --job "$(expand "$PARAM_JOB")")
 if [ -n "$PARAM_BRANCH" ]; then options+=(--branch "$(expand "$PARAM_BRANCH")"); fi
 if is_true "$PARAM_FROM_ENV"; then options+=("--from-env=$PARAM_VARIABLE"); fi
+only=$(expand "$PARAM_ONLY")
 while IFS= read -r glob; do
   if [ -n "$glob" ]; then options+=(--only "$glob"); fi
-done < <(expand "$PARAM_ONLY")
+done < <(printf '%s\n' "$only")
 export BATON_STORE=circleci:
 
 baton attach "${options[@]}" -- latest

@@ -41,18 +41,46 @@ sha256_of() {
   fi
 }
 
+# Says which version a binary is; nothing where it does not run.
+version_of() {
+  "$1" --version 2>/dev/null || true
+}
+
+# Lets the later steps find the directory, before any other that has a baton.
+put_on_path() {
+  if [ "$(command -v baton)" = "$install_dir/baton" ]; then return; fi
+  PATH=$install_dir:$PATH
+  # They read this file, and expand PATH then.
+  if [ -n "${BASH_ENV:-}" ]; then
+    # shellcheck disable=SC2016
+    printf 'export PATH=%q:"$PATH"\n' "$install_dir" >>"$BASH_ENV"
+  else
+    printf 'put %s on the PATH\n' "$install_dir"
+  fi
+}
+
 version=$(expand "$PARAM_VERSION")
 base_url=$(expand "${PARAM_BASE_URL:-https://github.com/baton-ci/baton/releases/download}")
-install_dir=$(expand "${PARAM_INSTALL_DIR:-$HOME/.local/bin}")
+home=${HOME:-$(cd ~ && pwd)}
+install_dir=$(expand "${PARAM_INSTALL_DIR:-$home/.local/bin}")
+# Without CircleCI's command nothing has expanded it.
 case $install_dir in
-  '~'/*) install_dir=$HOME/${install_dir#??} ;;
-  "\$HOME"/*) install_dir=$HOME/${install_dir#"\$HOME"/} ;;
+  '~'/*) install_dir=$home/${install_dir#??} ;;
+  "\$HOME"/*) install_dir=$home/${install_dir#"\$HOME"/} ;;
+  "\${HOME}"/*) install_dir=$home/${install_dir#"\${HOME}"/} ;;
+esac
+case $install_dir in
+  /*) ;;
+  *) install_dir=$PWD/$install_dir ;;
 esac
 
-if found=$(baton --version 2>/dev/null) && [ "$found" = "baton $version" ]; then
-  printf '%s is there already: %s\n' "$found" "$(command -v baton)"
-  exit 0
-fi
+for found in "$(command -v baton || true)" "$install_dir/baton"; do
+  if [ -x "$found" ] && [ "$(version_of "$found")" = "baton $version" ]; then
+    printf 'baton %s is there already: %s\n' "$version" "$found"
+    if [ "$found" = "$install_dir/baton" ]; then put_on_path; fi
+    exit 0
+  fi
+done
 
 case $(uname -s)-$(uname -m) in
   Linux-x86_64) target=x86_64-unknown-linux-musl ;;
@@ -67,7 +95,7 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 archive=baton-$version-$target.tar.gz
 fetch "${base_url%/}/v$version/$archive" "$work/$archive"
-wanted=${PARAM_SHA256:-}
+wanted=$(printf '%s' "${PARAM_SHA256:-}" | tr 'A-F' 'a-f')
 if [ -z "$wanted" ]; then
   fetch "${base_url%/}/v$version/SHA256SUMS" "$work/SHA256SUMS"
   wanted=$(awk -v name="$archive" '$2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
@@ -79,26 +107,21 @@ if [ "$actual" != "$wanted" ]; then
     "do not run it; check base_url and sha256"
 fi
 tar -xzf "$work/$archive" -C "$work"
+# Tried before it takes the place of one that works.
 binary=$work/baton-$version-$target/baton
+found=$(version_of "$binary")
+[ -n "$found" ] || fail "the baton of $archive does not run on this machine" "check sha256, and that $work allows programs"
+[ "$found" = "baton $version" ] || fail "$archive has $found in it, not version $version" "check base_url and version"
 
-if mkdir -p -- "$install_dir" 2>/dev/null && [ -w "$install_dir" ]; then
-  install -m 755 -- "$binary" "$install_dir/baton"
-elif command -v sudo >/dev/null 2>&1; then
+as_root=()
+if ! mkdir -p -- "$install_dir" 2>/dev/null || [ ! -w "$install_dir" ]; then
+  command -v sudo >/dev/null 2>&1 ||
+    fail "$install_dir cannot be written to, and there is no sudo" "name another directory with install_dir"
+  as_root=(sudo)
   sudo mkdir -p -- "$install_dir"
-  sudo install -m 755 -- "$binary" "$install_dir/baton"
-else
-  fail "$install_dir cannot be written to, and there is no sudo" "name another directory with install_dir"
 fi
-
-case :$PATH: in
-  *":$install_dir:"*) ;;
-  *)
-    # The later steps read this file, and expand PATH then.
-    # shellcheck disable=SC2016
-    if [ -n "${BASH_ENV:-}" ]; then printf 'export PATH=%q:"$PATH"\n' "$install_dir" >>"$BASH_ENV"; fi
-    PATH=$install_dir:$PATH
-    ;;
-esac
-found=$("$install_dir/baton" --version) || fail "$install_dir/baton does not run on this machine"
-[ "$found" = "baton $version" ] || fail "$archive has $found in it, not version $version"
+# At once: another job of this machine may be starting it.
+${as_root[@]+"${as_root[@]}"} install -m 755 -- "$binary" "$install_dir/.baton.$$"
+${as_root[@]+"${as_root[@]}"} mv -f -- "$install_dir/.baton.$$" "$install_dir/baton"
+put_on_path
 printf 'installed %s: %s/baton\n' "$found" "$install_dir"

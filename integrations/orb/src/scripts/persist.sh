@@ -13,17 +13,36 @@ is_true() {
 options=(--root "$(expand "$PARAM_ROOT")" --name "$(expand "$PARAM_ARTIFACT")")
 options+=(--if-no-files "$PARAM_IF_NO_FILES" --on-conflict "$PARAM_ON_CONFLICT")
 if is_true "$PARAM_SIGN"; then options+=(--sign "env:$PARAM_SIGNING_KEY"); fi
-case $(expand "$PARAM_STORE") in
-  circleci) export BATON_STORE=file:$HOME/.baton/store ;;
-  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+store=$(expand "$PARAM_STORE")
+case $PARAM_STORE in
+  circleci)
+    # What another job left on this machine is not for this one's artifacts.
+    kept=$HOME/.baton job=${CIRCLE_WORKFLOW_JOB_ID:-${CIRCLE_BUILD_NUM:-}}.${CIRCLE_NODE_INDEX:-0}
+    if [ "$(cat "$kept/job" 2>/dev/null)" != "$job" ]; then
+      rm -rf -- "$kept/store"
+      mkdir -p -- "$kept"
+      printf '%s\n' "$job" >"$kept/job"
+    fi
+    export BATON_STORE=file:$kept/store
+    ;;
+  *)
+    if [ "$store" = circleci ]; then
+      printf 'error: %s is circleci, and no step keeps the files: that is decided before variables have values\n' \
+        "$PARAM_STORE" >&2
+      printf '\nhint: write store: circleci, or pass a parameter of the pipeline\n' >&2
+      exit 1
+    fi
+    if [ -n "$store" ]; then export BATON_STORE=$store; fi
+    ;;
 esac
 if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
 if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi
 
 paths=()
+listed=$(expand "$PARAM_PATHS")
 while IFS= read -r path; do
   if [ -n "$path" ]; then paths+=("$path"); fi
-done < <(expand "$PARAM_PATHS")
+done < <(printf '%s\n' "$listed")
 if [ ${#paths[@]} -eq 0 ]; then
   printf 'error: there is no path to persist\n\nhint: name one a line with paths\n' >&2
   exit 1

@@ -10,13 +10,14 @@ options=()
 if [ -n "$PARAM_REASON" ]; then options+=(--reason "$(expand "$PARAM_REASON")"); fi
 if [ -n "$PARAM_IF_CURRENT" ]; then options+=(--if-current "$(expand "$PARAM_IF_CURRENT")"); fi
 if [ -n "$PARAM_ARTIFACT" ]; then options+=(--name "$(expand "$PARAM_ARTIFACT")"); fi
-case $(expand "$PARAM_STORE") in
+store=$(expand "$PARAM_STORE")
+case $store in
   circleci)
     printf 'error: the store circleci can only be read, and %s writes to it\n' promote >&2
     printf '\nhint: name another store, for example s3://BUCKET/PREFIX\n' >&2
     exit 1
     ;;
-  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+  ?*) export BATON_STORE=$store ;;
 esac
 if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
 if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi

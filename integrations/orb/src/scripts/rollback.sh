@@ -15,13 +15,14 @@ if [ -n "$PARAM_TO" ]; then options+=(--to "$(expand "$PARAM_TO")"); fi
 if [ -n "$PARAM_REASON" ]; then options+=(--reason "$(expand "$PARAM_REASON")"); fi
 if ! is_true "$PARAM_HOLD"; then options+=(--no-hold); fi
 if [ -n "$PARAM_ARTIFACT" ]; then options+=(--name "$(expand "$PARAM_ARTIFACT")"); fi
-case $(expand "$PARAM_STORE") in
+store=$(expand "$PARAM_STORE")
+case $store in
   circleci)
     printf 'error: the store circleci can only be read, and %s writes to it\n' rollback >&2
     printf '\nhint: name another store, for example s3://BUCKET/PREFIX\n' >&2
     exit 1
     ;;
-  ?*) BATON_STORE=$(expand "$PARAM_STORE") && export BATON_STORE ;;
+  ?*) export BATON_STORE=$store ;;
 esac
 if [ -n "$PARAM_ROLE_ARN" ]; then options+=(--role-arn "$(expand "$PARAM_ROLE_ARN")"); fi
 if [ -n "$PARAM_REGION" ]; then options+=(--region "$(expand "$PARAM_REGION")"); fi
