@@ -2,6 +2,7 @@
 
 use std::env;
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,7 +24,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed={input}");
     }
     install_target()?;
-    let wasm = build_guest(&out)?;
+    // Cargo gives lints an OUT_DIR of their own, beside that of builds. What takes minutes is made once, for both: in a
+    // directory of the profile, which is three above.
+    let shared = out
+        .ancestors()
+        .nth(3)
+        .ok_or("OUT_DIR is not where cargo has it")?;
+    let shared = shared.join("component");
+    let wasm = build_guest(&shared)?;
     let bytes =
         std::fs::read(&wasm).map_err(|error| format!("{} cannot be read: {error}", wasm.display()))?;
     std::fs::write(out.join("plugin.wasm"), &bytes)?;
@@ -34,9 +42,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     if env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64" {
         allow_x86_64_v3(&mut config);
     }
-    let compiled = wasmtime::Engine::new(&config)?.precompile_component(&bytes)?;
-    std::fs::write(out.join("plugin.cwasm"), compiled)?;
+    let engine = wasmtime::Engine::new(&config)?;
+    std::fs::write(out.join("plugin.cwasm"), compiled(&engine, &bytes, &shared)?)?;
     Ok(())
+}
+
+/// Returns the component as code of the target's processor: what was compiled before, if it was the same component, and
+/// the same version and settings of the compiler.
+fn compiled(engine: &wasmtime::Engine, wasm: &[u8], shared: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let settings = hasher.finish();
+    let kept = shared.join(format!("{settings:016x}.cwasm"));
+    let source = kept.with_extension("wasm");
+    // The source is written last: where it is the same, what was made of it is whole.
+    if std::fs::read(&source).is_ok_and(|source| source == wasm) {
+        return Ok(std::fs::read(&kept)?);
+    }
+    let compiled = engine.precompile_component(wasm)?;
+    match std::fs::remove_file(&source) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    std::fs::write(&kept, &compiled)?;
+    std::fs::write(&source, wasm)?;
+    Ok(compiled)
 }
 
 /// Allows what every x86-64 server since 2013 has (the level called v3). Without it, BLAKE3's byte shuffles are calls
@@ -88,9 +118,9 @@ fn install_target() -> Result<(), Box<dyn Error>> {
 }
 
 /// Builds the guest in release mode, whatever the host's is: in debug mode it is many times slower.
-fn build_guest(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
+fn build_guest(shared: &Path) -> Result<PathBuf, Box<dyn Error>> {
     // A target directory of its own: the outer cargo holds the lock of the usual one.
-    let target_dir = out.join("guest");
+    let target_dir = shared.join("target");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
             "build",

@@ -136,7 +136,6 @@ fn snoop() -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .args([
             "build",
-            "--release",
             "--locked",
             "--target",
             "wasm32-wasip2",
@@ -157,7 +156,7 @@ fn snoop() -> PathBuf {
         "{}",
         String::from_utf8_lossy(&built.stderr)
     );
-    target.join("wasm32-wasip2/release/examples/snoop.wasm")
+    target.join("wasm32-wasip2/debug/examples/snoop.wasm")
 }
 
 #[test]
