@@ -132,10 +132,13 @@ fn a_failure_shows_neither_token_nor_signature() {
 /// Builds the component that looks around, for wasm. It is part of the guest's package, and shares no code with baton.
 fn snoop() -> PathBuf {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("snoop");
+    // Where the build script has built the component, and with its settings: what both need is there already.
+    let profile = Path::new(env!("CARGO_BIN_EXE_baton")).parent().unwrap();
+    let target = profile.join("component/target");
     let built = Command::new(env!("CARGO"))
         .args([
             "build",
+            "--release",
             "--locked",
             "--target",
             "wasm32-wasip2",
@@ -147,6 +150,11 @@ fn snoop() -> PathBuf {
         .arg("--target-dir")
         .arg(&target)
         .current_dir(repository)
+        .env("RUSTFLAGS", "-C target-feature=+simd128")
+        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+        .env_remove("CARGO_BUILD_TARGET")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .output()
@@ -156,7 +164,7 @@ fn snoop() -> PathBuf {
         "{}",
         String::from_utf8_lossy(&built.stderr)
     );
-    target.join("wasm32-wasip2/debug/examples/snoop.wasm")
+    target.join("wasm32-wasip2/release/examples/snoop.wasm")
 }
 
 #[test]
