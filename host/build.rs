@@ -139,6 +139,8 @@ fn build_guest(shared: &Path) -> Result<PathBuf, Box<dyn Error>> {
         .env("CARGO_PROFILE_RELEASE_LTO", "fat")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+        // Macros run for a second, and take minutes to optimise.
+        .env("CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_OPT_LEVEL", "0")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         // Clippy's wrapper, and a target that the user chose for the host.
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
