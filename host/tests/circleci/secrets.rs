@@ -6,7 +6,7 @@ use std::process::Command;
 use baton::local::api::{Api, Exchange, Server, Settings};
 
 use crate::place::Ran;
-use crate::world::{Record, TOKEN, World};
+use crate::world::{Record, TOKEN, World, recording};
 
 /// Part of the token is as good as all of it.
 const PART: &str = "very-secret";
@@ -18,6 +18,16 @@ fn assert_silent(ran: &Ran) {
         ran.out,
         ran.err
     );
+}
+
+/// Starts a server that is none of CircleCI's, and notes what it is asked.
+fn stranger() -> (Server, Record) {
+    let asked = Record::default();
+    let settings = Settings {
+        record: recording(&asked),
+        ..Settings::default()
+    };
+    (Server::start(Api::new(), settings).unwrap(), asked)
 }
 
 fn tokens(record: &Record) -> Vec<bool> {
@@ -48,18 +58,7 @@ fn the_token_goes_to_the_api_and_to_artifacts_and_not_along_a_redirect() {
 
 #[test]
 fn a_proxy_does_not_see_what_is_asked_on_this_machine() {
-    let seen = Record::default();
-    let noted = std::sync::Arc::clone(&seen);
-    let proxy = Server::start(
-        Api::new(),
-        Settings {
-            record: Some(std::sync::Arc::new(move |it: &Exchange| {
-                noted.lock().unwrap().push(it.clone())
-            })),
-            ..Settings::default()
-        },
-    )
-    .unwrap();
+    let (proxy, seen) = stranger();
     let world = World::new();
     world.build("main", "x");
     let deploy = world.job("deploy", 90);
@@ -79,18 +78,7 @@ fn a_proxy_does_not_see_what_is_asked_on_this_machine() {
 
 #[test]
 fn an_artifact_s_url_that_points_to_a_stranger_is_not_asked() {
-    let strangers = Record::default();
-    let noted = std::sync::Arc::clone(&strangers);
-    let stranger = Server::start(
-        Api::new(),
-        Settings {
-            record: Some(std::sync::Arc::new(move |it: &Exchange| {
-                noted.lock().unwrap().push(it.clone())
-            })),
-            ..Settings::default()
-        },
-    )
-    .unwrap();
+    let (stranger, strangers) = stranger();
     let metadata = "http://169.254.169.254/latest/meta-data/iam".to_owned();
     let user = format!(
         "{}/x",
@@ -170,18 +158,7 @@ fn snoop() -> PathBuf {
 
 #[test]
 fn a_hostile_component_finds_no_token_and_reaches_no_stranger() {
-    let strangers = Record::default();
-    let noted = std::sync::Arc::clone(&strangers);
-    let stranger = Server::start(
-        Api::new(),
-        Settings {
-            record: Some(std::sync::Arc::new(move |it: &Exchange| {
-                noted.lock().unwrap().push(it.clone())
-            })),
-            ..Settings::default()
-        },
-    )
-    .unwrap();
+    let (stranger, strangers) = stranger();
     let world = World::new();
     world.build("main", "x");
     let component = snoop();

@@ -37,7 +37,8 @@ pub(crate) struct World {
     _third: Server,
 }
 
-fn recording(record: &Record) -> Option<baton::local::api::Record> {
+/// Lets a server note what it is asked.
+pub(crate) fn recording(record: &Record) -> Option<baton::local::api::Record> {
     let record = Arc::clone(record);
     Some(Arc::new(move |exchange: &Exchange| {
         record.lock().unwrap().push(exchange.clone());

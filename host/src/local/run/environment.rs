@@ -23,15 +23,14 @@ pub(super) fn variables(
     variables.insert("HOME".to_owned(), place.home.clone().into_os_string());
     variables.insert("TMPDIR".to_owned(), place.temporary.clone().into_os_string());
     variables.insert("BASH_ENV".to_owned(), place.bash_env.clone().into_os_string());
-    let listed = |list: &[(String, String)]| -> Vec<(String, String)> { list.to_vec() };
     // Later ones go before earlier ones: the order of CircleCI's "environment variable precedence".
     let in_order = [
-        listed(&run.build.container_environment),
+        run.build.container_environment.clone(),
         of_api(run),
         run.variables.clone().into_iter().collect(),
-        listed(&options.variables),
+        options.variables.clone(),
         of_circleci(run, working_directory),
-        listed(&run.build.environment),
+        run.build.environment.clone(),
     ];
     for (name, value) in in_order.into_iter().flatten() {
         variables.insert(name, value.into());
