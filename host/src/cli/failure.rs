@@ -187,6 +187,7 @@ fn shown_local(error: &LocalError) -> Shown {
         LocalError::Unsupported { .. } => ("unsupported", "config-unsupported"),
         LocalError::Busy(_) => ("invalid", "local-busy"),
         LocalError::Foreign(_) => ("invalid", "local-state-foreign"),
+        LocalError::Unsafe { .. } => ("invalid", "local-state-unsafe"),
         LocalError::Interrupted(_) => ("interrupted", "interrupted"),
         _ => ("files", "local-run"),
     };

@@ -136,6 +136,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "name an empty directory with --state, or one that baton local has made",
     ),
     (
+        "local-state-unsafe",
+        "look at what is there, then remove it, or name another directory with --state",
+    ),
+    (
         "local-busy",
         "wait until it is done, or name another directory with --state",
     ),

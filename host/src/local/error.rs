@@ -99,6 +99,14 @@ pub enum LocalError {
     /// The directory for runs has something else in it.
     #[error("{} has files in it that are not of baton local, which removes what it finds", .0.display())]
     Foreign(PathBuf),
+    /// The directory for runs, or an entry of it, is not the user's alone.
+    #[error("cannot use {} for runs: {reason}", path.display())]
+    Unsafe {
+        /// The directory or the entry.
+        path: PathBuf,
+        /// Why it is refused.
+        reason: String,
+    },
     /// The person ended it.
     #[error("it was interrupted: {0}")]
     Interrupted(Place),

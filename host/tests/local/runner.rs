@@ -172,6 +172,36 @@ fn a_state_directory_with_something_else_in_it_is_refused() {
 }
 
 #[test]
+fn what_an_earlier_job_left_in_the_state_directory_leads_nowhere() {
+    let laptop = Laptop::new();
+    let config = config("\n  j: {executor: e, steps: [run: 'true']}", "[j]");
+    let precious = laptop.path("precious");
+    for name in ["jobs", "artifacts", "workspaces", "lock", "api.json"] {
+        let state = laptop.path(&format!("state-{name}"));
+        let arguments = ["--state", &state.display().to_string()];
+        laptop.local(&config, &arguments).succeeds();
+        let entry = state.join(name);
+        let _ = fs::remove_dir_all(&entry).or_else(|_| fs::remove_file(&entry));
+        fs::create_dir_all(precious.join("docs")).unwrap();
+        fs::write(precious.join("docs/thesis"), "years").unwrap();
+        let target = match name {
+            "lock" | "api.json" => precious.join("docs/thesis"),
+            _ => precious.join("docs"),
+        };
+        std::os::unix::fs::symlink(&target, &entry).unwrap();
+        laptop.local(&config, &arguments).ends(1).tells("cannot use");
+        laptop
+            .local(&config, &[&arguments[..], &["--reset"]].concat())
+            .ends(1);
+        assert_eq!(
+            fs::read_to_string(precious.join("docs/thesis")).unwrap(),
+            "years",
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn nodes_have_their_numbers_and_layers_of_their_own() {
     let laptop = Laptop::new();
     let config = config(

@@ -35,6 +35,9 @@ struct NewVariable {
 
 /// Answers one request.
 pub(super) fn answer(api: &Api, settings: &Settings, base: &str, asked: &Asked) -> Answer {
+    if let Some(why) = from_a_page(&asked.headers) {
+        return Answer::message(StatusCode::FORBIDDEN, why);
+    }
     let parts: Vec<String> = asked.path.split('/').skip(1).map(decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let admitted = settings
@@ -229,20 +232,51 @@ fn artifact(state: &State, id: &str, node: &str, path: &[&str]) -> Answer {
     }
 }
 
+/// Returns why a request is refused that a page in a browser may have sent. A page of another site that resolves its own
+/// name to this machine (DNS rebinding) shows by `Host`, and any script of a page shows by `Origin`. No client of the API
+/// sends either.
+fn from_a_page(headers: &HeaderMap) -> Option<&'static str> {
+    let hosts: Vec<_> = headers.get_all(header::HOST).iter().collect();
+    let loopback = match hosts.as_slice() {
+        [host] => host.to_str().is_ok_and(is_loopback),
+        _ => false,
+    };
+    if !loopback {
+        return Some("Host does not name this machine.");
+    }
+    headers
+        .contains_key(header::ORIGIN)
+        .then_some("Requests of web pages are refused.")
+}
+
+/// Whether the value of `Host` is a name of this machine, with or without a port.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}
+
 /// Whether a request has the token in one of the three ways that CircleCI takes.
 fn presents(headers: &HeaderMap, token: &str) -> bool {
+    // The comparison of two hashes takes the same time wherever they differ.
+    let is_token = |given: &str| blake3::hash(given.as_bytes()) == blake3::hash(token.as_bytes());
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if text("circle-token") == Some(token) {
+    if text("circle-token").is_some_and(is_token) {
         return true;
     }
     let Some(authorization) = text(header::AUTHORIZATION.as_str()) else {
         return false;
     };
     match authorization.split_once(' ') {
-        Some(("Bearer", given)) => given == token,
+        Some(("Bearer", given)) => is_token(given),
         Some(("Basic", given)) => {
             use base64ct::{Base64, Encoding};
-            Base64::encode_string(format!("{token}:").as_bytes()) == given
+            Base64::decode_vec(given)
+                .ok()
+                .and_then(|pair| String::from_utf8(pair).ok())
+                .is_some_and(|pair| pair.strip_suffix(':').is_some_and(is_token))
         }
         _ => false,
     }
@@ -287,7 +321,98 @@ pub(super) fn decoded(part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
+
+    fn asked(method: Method, path: &str, headers: &[(&str, &str)]) -> Asked {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: http::HeaderName = name.parse().unwrap();
+            map.append(name, value.parse().unwrap());
+        }
+        Asked {
+            method,
+            path: path.to_owned(),
+            query: String::new(),
+            headers: map,
+            body: br#"{"name":"LATEST","value":"1"}"#.as_slice().into(),
+        }
+    }
+
+    /// Returns the status of the answer to a request, of an API that has a project and a token.
+    fn status(method: Method, path: &str, headers: &[(&str, &str)]) -> u16 {
+        let api = Api::new();
+        api.set_variable("gh/acme/shop", "A", "1");
+        let settings = Settings {
+            token: Some("secret".to_owned()),
+            ..Settings::default()
+        };
+        match answer(&api, &settings, "", &asked(method, path, headers)) {
+            Answer::Json(status, _) | Answer::Page(status, _) => status.as_u16(),
+            Answer::Content(_) => 200,
+        }
+    }
+
+    const VARIABLES: &str = "/api/v2/project/gh/acme/shop/envvar";
+
+    #[test]
+    fn a_request_without_the_token_learns_and_changes_nothing() {
+        let host = ("host", "127.0.0.1:4000");
+        for wrong in [
+            vec![],
+            vec![("circle-token", "")],
+            vec![("circle-token", "Secret")],
+            vec![("authorization", "Bearer secre")],
+            vec![("authorization", "Basic c2VjcmV0")],
+            vec![("authorization", "secret")],
+        ] {
+            let headers: Vec<_> = wrong.into_iter().chain([host]).collect();
+            assert_eq!(status(Method::GET, VARIABLES, &headers), 401, "{headers:?}");
+            assert_eq!(status(Method::POST, VARIABLES, &headers), 401, "{headers:?}");
+            assert_eq!(status(Method::GET, "/output/job/a/artifacts/0/b", &headers), 401);
+        }
+        for right in [
+            ("circle-token", "secret"),
+            ("authorization", "Bearer secret"),
+            ("authorization", "Basic c2VjcmV0Og=="),
+        ] {
+            assert_eq!(status(Method::GET, VARIABLES, &[host, right]), 200, "{right:?}");
+            assert_eq!(status(Method::POST, VARIABLES, &[host, right]), 201, "{right:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_a_browser_is_refused_even_with_the_token() {
+        let token = ("circle-token", "secret");
+        for host in [
+            "evil.example:4000",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "",
+            "localhost:x",
+        ] {
+            assert_eq!(
+                status(Method::GET, VARIABLES, &[token, ("host", host)]),
+                403,
+                "{host}"
+            );
+        }
+        assert_eq!(status(Method::GET, VARIABLES, &[token]), 403);
+        let twice = [token, ("host", "localhost"), ("host", "evil.example")];
+        assert_eq!(status(Method::GET, VARIABLES, &twice), 403);
+        for origin in ["https://evil.example", "null", "http://127.0.0.1:4000"] {
+            let headers = [token, ("host", "localhost:4000"), ("origin", origin)];
+            assert_eq!(status(Method::POST, VARIABLES, &headers), 403, "{origin}");
+        }
+        for host in ["127.0.0.1:4000", "localhost", "[::1]:4000", "[::1]"] {
+            assert_eq!(
+                status(Method::GET, VARIABLES, &[token, ("host", host)]),
+                200,
+                "{host}"
+            );
+        }
+    }
 
     #[test]
     fn names_survive_a_url() {

@@ -10,6 +10,7 @@ mod job;
 mod place;
 mod session;
 mod shell;
+mod state_directory;
 mod workflow;
 mod workspace;
 

@@ -1,23 +1,21 @@
 //! What stays from one run to the next: numbers, artifacts, variables and workspaces, in one directory.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::super::api::{Api, NewPipeline, Server, Settings};
 use super::super::error::{LocalError, Place};
 use super::super::pipeline::Pipeline;
 use super::super::plan::Plan;
+use super::state_directory::StateDirectory;
 use super::{Outcome, RunOptions, Watch, unknown, workflow};
-
-/// The file that says whose directory it is.
-const MARK: &str = "baton-local";
 
 /// The directory of a project's runs, locked, with its API on loopback.
 #[derive(Debug)]
 pub struct Session {
     pub(super) directory: PathBuf,
+    state: StateDirectory,
     pub(super) api: Api,
     pub(super) token: String,
     server: Server,
@@ -26,39 +24,31 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the directory, made if it is not there, and starts the API.
+    /// Opens the directory, which is created if it does not exist, and starts the API.
     ///
     /// # Errors
     ///
-    /// [`LocalError::Busy`] where another run has the directory, [`LocalError::Foreign`] where something else is in it,
-    /// [`LocalError::Files`] where it cannot be used.
+    /// [`LocalError::Busy`] where another run has the directory, [`LocalError::Foreign`] where it holds other files,
+    /// [`LocalError::Unsafe`] where it is not the user's alone, [`LocalError::Files`] where it cannot be used.
     pub fn open(directory: &Path) -> Result<Session, LocalError> {
-        fs::create_dir_all(directory)
-            .map_err(LocalError::files("the directory cannot be made", directory))?;
-        let directory = directory
-            .canonicalize()
-            .map_err(LocalError::files("the directory cannot be used", directory))?;
-        claim(&directory)?;
-        let lock_path = directory.join("lock");
-        let lock =
-            File::create(&lock_path).map_err(LocalError::files("the lock cannot be made", &lock_path))?;
+        let state = StateDirectory::open(directory)?;
+        let directory = state.path().to_owned();
+        let lock = state.lock_file()?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LocalError::Busy(directory)),
             Err(TryLockError::Error(error)) => {
-                return Err(LocalError::files("the lock cannot be taken", lock_path)(error));
+                return Err(LocalError::files("cannot lock the state directory", directory)(
+                    error,
+                ));
             }
         }
-        let saved = directory.join("api.json");
-        let api = match fs::read_to_string(&saved) {
-            Ok(text) => Api::from_json(&text).map_err(|error| {
+        let api = match state.saved()? {
+            Some(text) => Api::from_json(&text, &directory.join("artifacts")).map_err(|error| {
                 let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
-                LocalError::files("what earlier runs left cannot be read", &saved)(error)
+                LocalError::files("cannot read the state of earlier runs", &directory)(error)
             })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Api::new(),
-            Err(error) => {
-                return Err(LocalError::files("what earlier runs left cannot be read", &saved)(error));
-            }
+            None => Api::new(),
         };
         let token = token()?;
         let settings = Settings {
@@ -66,11 +56,12 @@ impl Session {
             ..Settings::default()
         };
         let server = Server::start(api.clone(), settings).map_err(LocalError::files(
-            "the API cannot be started on loopback for",
+            "cannot start the API on loopback for",
             &directory,
         ))?;
         Ok(Session {
             directory,
+            state,
             api,
             token,
             server,
@@ -153,45 +144,22 @@ impl Session {
         self.server.base_url()
     }
 
-    /// Keeps what is known, for the next run.
+    /// Saves the state of the API for the next run.
     pub(super) fn save(&self) -> Result<(), LocalError> {
-        let path = self.directory.join("api.json");
-        let unsaved = || LocalError::files("what the next run needs cannot be kept", path.clone());
-        let text = self
-            .api
-            .to_json()
-            .map_err(|error| unsaved()(std::io::Error::other(error)))?;
-        let new = path.with_extension("new");
-        let mut file = File::create(&new).map_err(unsaved())?;
-        file.write_all(text.as_bytes()).map_err(unsaved())?;
-        fs::rename(&new, &path).map_err(unsaved())
+        let text = self.api.to_json().map_err(|error| {
+            let error = std::io::Error::other(error);
+            LocalError::files("cannot save the state for the next run", &self.directory)(error)
+        })?;
+        self.state.save(&text)
     }
 }
 
-/// Marks a new directory as one of runs. One that has something in it and no such mark is somebody's: runs remove what
-/// they find.
-fn claim(directory: &Path) -> Result<(), LocalError> {
-    let mark = directory.join(MARK);
-    if mark.exists() {
-        return Ok(());
-    }
-    let mut entries =
-        fs::read_dir(directory).map_err(LocalError::files("the directory cannot be used", directory))?;
-    if entries.next().is_some() {
-        return Err(LocalError::Foreign(directory.to_owned()));
-    }
-    // Jobs may leave secrets here.
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
-        .and_then(|()| fs::write(&mark, "The runs of baton local. --reset forgets them.\n"))
-        .map_err(LocalError::files("the directory cannot be used", &mark))
-}
-
-/// Returns a token that nobody else on this machine knows.
+/// Returns a random token, which only the jobs of this run are given.
 fn token() -> Result<String, LocalError> {
     let mut bytes = [0; 16];
     let source = Path::new("/dev/urandom");
     File::open(source)
         .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(LocalError::files("no random number can be had", source))?;
+        .map_err(LocalError::files("cannot read random bytes from", source))?;
     Ok(blake3::hash(&bytes).to_hex().to_string())
 }
