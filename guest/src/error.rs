@@ -12,7 +12,7 @@ pub struct Problem {
     pub code: Cow<'static, str>,
     /// One sentence without a final period.
     pub message: String,
-    /// The path, key or value concerned, escaped for display.
+    /// The path, key or value concerned, as it is: the host escapes what it shows.
     pub subject: String,
     /// What led to it, outermost first.
     pub causes: Vec<String>,
@@ -70,12 +70,10 @@ pub enum Error {
 }
 
 fn problem(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
-    // Names from a store or a file system get into messages too.
-    let (message, subject) = (escaped(&message.into()), escaped(subject));
     Problem {
         code: code.into(),
-        message,
-        subject,
+        message: message.into(),
+        subject: subject.to_owned(),
         causes: Vec::new(),
     }
 }
@@ -130,8 +128,8 @@ impl Error {
     /// Stored bytes whose digest is not the one that was expected.
     pub fn damaged_digest(key: &str, message: impl Into<String>, expected: String, found: String) -> Error {
         Error::Damaged(Damage {
-            key: escaped(key),
-            message: escaped(&message.into()),
+            key: key.to_owned(),
+            message: message.into(),
             expected,
             found,
         })
@@ -141,7 +139,7 @@ impl Error {
     #[must_use]
     pub fn because(mut self, cause: impl ToString) -> Error {
         if let Some(problem) = self.problem_mut() {
-            problem.causes.push(escaped(&cause.to_string()));
+            problem.causes.push(cause.to_string());
         }
         self
     }
@@ -168,30 +166,17 @@ pub fn warning(code: &'static str, message: impl Into<String>, subject: &str) ->
     problem(code, message, subject)
 }
 
-/// Makes a name safe to show: control characters and invalid UTF-8 are escaped, so that a hostile name can neither
-/// hide nor move a terminal's cursor.
-pub fn escaped(name: &str) -> String {
-    escaped_bytes(name.as_bytes())
-}
-
-/// As [`escaped`], for bytes that need not be UTF-8: a wrong byte becomes `\xNN`.
-pub fn escaped_bytes(name: &[u8]) -> String {
-    let mut shown = String::with_capacity(name.len());
+/// Returns the text of a name that need not be UTF-8: a wrong byte becomes `\xNN`. Like all text of an error it is not fit
+/// for a terminal: the host escapes what it shows.
+pub fn text_of(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
     for part in name.utf8_chunks() {
-        for character in part.valid().chars() {
-            // Bidirectional overrides reorder what a terminal shows, so they count as control characters here.
-            let reorders = matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if character.is_control() || reorders {
-                shown.extend(character.escape_default());
-            } else {
-                shown.push(character);
-            }
-        }
+        text.push_str(part.valid());
         for byte in part.invalid() {
-            shown.push_str(&format!("\\x{byte:02x}"));
+            text.push_str(&format!("\\x{byte:02x}"));
         }
     }
-    shown
+    text
 }
 
 #[cfg(test)]
@@ -199,10 +184,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_names_are_shown_escaped() {
-        assert_eq!(escaped("a\nb\u{1b}[2J"), "a\\nb\\u{1b}[2J");
-        assert_eq!(escaped_bytes(b"caf\xe9/\xff"), "caf\\xe9/\\xff");
-        assert_eq!(escaped("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
-        assert_eq!(escaped("grüße"), "grüße");
+    fn a_name_that_is_not_utf8_has_a_text() {
+        assert_eq!(text_of(b"caf\xe9/\xff"), "caf\\xe9/\\xff");
+        assert_eq!(text_of("grüße\n".as_bytes()), "grüße\n");
+    }
+
+    #[test]
+    fn an_error_has_names_as_they_are() {
+        let error = Error::invalid("wrong-name", "\u{1b}[2J", "a\nb").because("\u{202e}");
+        let Error::Invalid(problem) = error else {
+            unreachable!("it was made so")
+        };
+        assert_eq!(
+            (problem.message.as_str(), problem.subject.as_str()),
+            ("\u{1b}[2J", "a\nb")
+        );
+        assert_eq!(problem.causes, ["\u{202e}"]);
     }
 }

@@ -44,7 +44,7 @@ pub enum GlobError {
     /// A pattern of the list is refused.
     #[error("pattern `{pattern}` {fault}")]
     Pattern {
-        /// The pattern as it was given, fit for a message: one line, and cut when it is long.
+        /// The pattern as it was given, cut when it is long.
         pattern: String,
         /// What is wrong with it.
         fault: GlobFault,
@@ -107,11 +107,10 @@ impl GlobError {
     }
 }
 
-/// Returns `text` fit for a message: on one line, and cut when it is long.
+/// Returns `text` for a message: cut when it is long.
 pub(crate) fn shown(text: &str) -> String {
-    let line = text.replace(char::is_control, "\u{fffd}");
-    let cut = line.chars().nth(SHOWN_MAX).map(|_| '…');
-    line.chars().take(SHOWN_MAX).chain(cut).collect()
+    let cut = text.chars().nth(SHOWN_MAX).map(|_| '…');
+    text.chars().take(SHOWN_MAX).chain(cut).collect()
 }
 
 /// One compiled pattern, e.g. `src/**/*.{rs,toml}`.

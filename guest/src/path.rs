@@ -3,8 +3,6 @@
 
 use std::cmp::Ordering;
 
-use crate::error::escaped;
-
 /// The longest path, as on Linux.
 pub const PATH_BYTES_MAX: usize = 4096;
 /// The longest name, as on every common file system.
@@ -23,7 +21,7 @@ pub fn fault(path: &str) -> Option<String> {
         ));
     }
     if path.starts_with('/') {
-        return Some(format!("the path is absolute: {}", escaped(path)));
+        return Some(format!("the path is absolute: {path}"));
     }
     path.split('/').find_map(|name| {
         let why = match name {
@@ -33,7 +31,7 @@ pub fn fault(path: &str) -> Option<String> {
             _ if name.contains('\0') => "has a NUL in it",
             _ => return None,
         };
-        Some(format!("the path {why}: {}", escaped(path)))
+        Some(format!("the path {why}: {path}"))
     })
 }
 

@@ -248,7 +248,7 @@ pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -
     if header.baton != what {
         return Err(Error::damaged(
             key,
-            format!("it is a {}, not a {what}", crate::error::escaped(&header.baton)),
+            format!("it is a {}, not a {what}", header.baton),
         ));
     }
     if header.version > VERSION {

@@ -101,7 +101,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// Why a text is no selector. `text` is fit for a message: one line, and cut when it is long.
+/// Why a text is no selector. `text` is what was given, cut when it is long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectorError {
     /// The text is empty.

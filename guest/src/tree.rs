@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, escaped};
+use crate::error::{Error, Result};
 use crate::frame::CHUNK_BYTES_MAX;
 use crate::id::{Digest, PackId, TreeId};
 use crate::lines::{Reader, Writer};
@@ -302,7 +302,7 @@ impl Tree {
         lines.end()?;
         let mut slices = 0;
         for entry in &tree.entries {
-            let wrong = |why| Error::damaged(key, format!("{why}: {}", escaped(&entry.path)));
+            let wrong = |why| Error::damaged(key, format!("{why}: {}", entry.path));
             slices += tree.check_place(entry).map_err(wrong)?;
             check_size(header.entries, slices, key)?;
         }
@@ -315,17 +315,14 @@ impl Tree {
         if let Some(last) = self.entries.last()
             && path::compare(&last.path, &entry.path).is_ge()
         {
-            return Err(format!("{} is there twice or out of order", escaped(&entry.path)));
+            return Err(format!("{} is there twice or out of order", entry.path));
         }
         let parent = path::parent(&entry.path);
         while above.last().is_some_and(|dir| dir != parent) {
             above.pop();
         }
         if above.is_empty() && !parent.is_empty() {
-            return Err(format!(
-                "{} is not in a directory of the tree",
-                escaped(&entry.path)
-            ));
+            return Err(format!("{} is not in a directory of the tree", entry.path));
         }
         if entry.content == Content::Directory {
             above.push(entry.path.clone());
@@ -457,7 +454,7 @@ impl TryFrom<EntryLine> for Entry {
         if let Some(fault) = path::fault(&line.path) {
             return Err(fault);
         }
-        let wrong = |what: &str| format!("{what}: {}", escaped(&line.path));
+        let wrong = |what: &str| format!("{what}: {}", line.path);
         let bits = match (line.kind, line.mode.as_str()) {
             (KindWord::Symlink, "") => 0,
             (KindWord::Symlink, _) => return Err(wrong("a symlink has permission bits")),

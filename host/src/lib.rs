@@ -12,6 +12,7 @@ mod component;
 pub mod context;
 mod engine;
 mod error;
+mod escape;
 mod grants;
 mod http;
 pub mod local;
@@ -34,6 +35,7 @@ pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;
 pub use engine::Interrupt;
 pub use error::Error;
+pub use escape::{escaped, escaped_json, shortened};
 pub use grants::{Access, OnWait, StoreAccess};
 pub use signing::{KeyError, SigningKey, VerifyingKey};
 pub use store::{

@@ -29,7 +29,7 @@ pub(crate) fn files(message: &str, path: &str, error: &io::Error) -> PluginError
     PluginError::Files(Problem {
         code: io_code(error).to_owned(),
         message: message.to_owned(),
-        subject: escaped(path),
+        subject: path.to_owned(),
         causes: vec![error.to_string()],
     })
 }
@@ -50,7 +50,7 @@ pub(crate) fn store(error: &StoreError) -> PluginError {
     PluginError::Store(Problem {
         code: code.to_owned(),
         message: error.to_string(),
-        subject: escaped(&subject),
+        subject,
         causes: error.source().map(ToString::to_string).into_iter().collect(),
     })
 }
@@ -60,20 +60,7 @@ pub(crate) fn internal(message: String, subject: &str) -> PluginError {
     PluginError::Internal(Problem {
         code: "internal".to_owned(),
         message,
-        subject: escaped(subject),
+        subject: subject.to_owned(),
         causes: Vec::new(),
     })
-}
-
-/// Makes a text safe to show on a terminal.
-pub(crate) fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }

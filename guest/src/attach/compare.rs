@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Attach, ChunkIn, Commit, Compare, Piece, PieceTarget, Rest, staging};
-use crate::error::{Error, Result, escaped};
+use crate::error::{Error, Result};
 use crate::id::PackId;
 use crate::path;
 use crate::persist::STAGING;
@@ -428,7 +428,7 @@ fn check_names_differ(merged: &[Merged]) -> Result<()> {
     let mut seen = HashMap::from([(STAGING.to_owned(), STAGING)]);
     for Merged { entry, .. } in merged {
         if let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) {
-            let message = format!("this file system does not tell it from {}", escaped(other));
+            let message = format!("this file system does not tell it from {other}");
             return Err(Error::invalid("names-collide", message, &entry.path));
         }
     }

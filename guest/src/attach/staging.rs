@@ -80,7 +80,7 @@ fn remove_directory(files: &impl Files, dir: String, bits: u16) -> Result<u64> {
         }
         for entry in files.entries(&dir)? {
             let Ok(name) = std::str::from_utf8(&entry.name) else {
-                let shown = path::join(&dir, &crate::error::escaped_bytes(&entry.name));
+                let shown = path::join(&dir, &crate::error::text_of(&entry.name));
                 let message = "a name is not UTF-8, so it cannot be removed";
                 return Err(crate::Error::invalid("name-not-utf8", message, &shown));
             };

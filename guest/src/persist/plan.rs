@@ -4,7 +4,7 @@ use super::base;
 use super::{Item, ItemKind, Rest, SMALL_BYTES_MAX};
 use crate::condemned::Condemned;
 use crate::context::Context;
-use crate::error::{Error, Problem, Result, escaped_bytes, warning};
+use crate::error::{Error, Problem, Result, text_of, warning};
 use crate::glob::{Selection, Verdict};
 use crate::path;
 use crate::plan::{Action, Planned, Step, Task};
@@ -169,7 +169,7 @@ impl<F: Files> Walk<'_, F> {
             if self.selection.check(&path, is_directory, verdict) != Verdict::Selected {
                 return Ok(None);
             }
-            let shown = path::join(&crate::error::escaped(dir), &escaped_bytes(&entry.name));
+            let shown = path::join(dir, &text_of(&entry.name));
             return Err(Error::invalid("name-not-utf8", "a name is not UTF-8", &shown));
         };
         let path = path::join(dir, name);
@@ -208,10 +208,7 @@ impl<F: Files> Walk<'_, F> {
             }
             Kind::Symlink => {
                 let target = String::from_utf8(entry.target.clone()).map_err(|_| {
-                    let message = format!(
-                        "a symlink's target is not UTF-8: {}",
-                        escaped_bytes(&entry.target)
-                    );
+                    let message = format!("a symlink's target is not UTF-8: {}", text_of(&entry.target));
                     Error::invalid("name-not-utf8", message, &path)
                 })?;
                 self.push(path, bits, entry, ItemKind::Symlink(target));

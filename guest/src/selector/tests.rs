@@ -141,7 +141,7 @@ fn messages_name_the_text_the_reason_and_what_was_meant() {
         ("tag:", "selector `tag:` is not valid: a name is missing; did you mean `tag:NAME`?".to_owned()),
         (
             "tag:v1\n",
-            "selector `tag:v1\u{fffd}` is not valid: a name has no space at either end, and no control characters; \
+            "selector `tag:v1\n` is not valid: a name has no space at either end, and no control characters; \
              did you mean `tag:v1`?".to_owned(),
         ),
         (

@@ -144,6 +144,30 @@ pub(crate) enum Command {
     Component,
 }
 
+impl Command {
+    /// Returns the word that names the command.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Command::Persist(_) => "persist",
+            Command::Attach(_) => "attach",
+            Command::Latest(_) => "latest",
+            Command::Builds(_) => "builds",
+            Command::Show(_) => "show",
+            Command::Diff(_) => "diff",
+            Command::Promote(_) => "promote",
+            Command::Rollback(_) => "rollback",
+            Command::Release(_) => "release",
+            Command::History(_) => "history",
+            Command::Verify(_) => "verify",
+            Command::Prune(_) => "prune",
+            Command::Policy(_) => "policy",
+            Command::Local(_) => "local",
+            Command::Doctor => "doctor",
+            Command::Component => "component",
+        }
+    }
+}
+
 /// Store files as an artifact of this build
 ///
 /// Paths and globs are relative to --root. `*` and `?` stay within a name, `**` crosses directories, `{a,b}` and `[a-z]`

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::args::{Attach, Format};
 use super::failure::Failure;
-use super::output::{attached_json, counted, files, named, print_json, say, sized, step_json, warnings_json};
+use super::output::{attached_json, counted, files, named, sized, step_json, warnings_json};
 use super::progress::Talk;
 use super::settings::{Settings, verifying_key};
+use super::sink::{print_json, say};
 
 pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
     let Attach {

@@ -2,22 +2,20 @@
 
 use baton::context::Overrides;
 use baton::{Baton, Build, Kind, Query, Resolution, Scope, TreeEntry};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::{Builds, Format, KeySource, Show};
 use super::failure::Failure;
-use super::output::{
-    age, builds_json, counted, entry_json, escaped, files, print, print_json, print_table, say, sized, warn,
-    warnings_json,
-};
+use super::output::{age, builds_json, counted, entry_json, files, sized, warn, warnings_json};
 use super::settings::{Settings, signing_key};
+use super::sink::{JsonObject, print, print_json, print_json_text, print_table, say};
 
 /// Says in a few words what a build is. A job of CircleCI with plain artifacts has no sums.
 pub(crate) fn about(build: &Build) -> String {
     let job = build
         .job
         .as_ref()
-        .map(|job| format!(" by {}", escaped(job)))
+        .map(|job| format!(" by {}", job))
         .unwrap_or_default();
     if build.tree.is_empty() {
         let ended = match build.created_ms {
@@ -77,7 +75,7 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         let short = |text: &Option<String>, length: usize| {
             text.as_deref().map_or_else(
                 || "-".to_owned(),
-                |text| escaped(text.get(..length).unwrap_or(text)),
+                |text| text.get(..length).unwrap_or(text).to_owned(),
             )
         };
         let node = build
@@ -115,18 +113,21 @@ pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), 
     }
     let details = baton.show(&scope)?;
     if settings.format == Format::Json {
-        let entries: Value = details.entries.iter().map(entry_json).collect();
-        print_json(&json!({
-            "builds": builds_json(&details.builds),
-            "entries": entries,
-            "warnings": warnings_json(&details.warnings),
-        }));
+        let mut object = JsonObject::begin();
+        object.field("builds", &builds_json(&details.builds));
+        let mut entries = object.list("entries");
+        for entry in &details.entries {
+            entries.item(&entry_json(entry));
+        }
+        entries.end();
+        object.field("warnings", &warnings_json(&details.warnings));
+        object.end();
         return Ok(());
     }
     warn(&details.warnings);
     for build in &details.builds {
         for (field, value) in fields(build) {
-            print(&format!("{field:12} {}", escaped(&value)));
+            print(&format!("{field:12} {value}"));
         }
         print("");
     }
@@ -147,7 +148,7 @@ fn print_statements(baton: &Baton, scope: &Scope, key: Option<&KeySource>) -> Re
             Some(key) => key.sign(&statement.payload_type, &statement.payload),
             None => statement.payload,
         };
-        print(&String::from_utf8_lossy(&shown));
+        print_json_text(&String::from_utf8_lossy(&shown));
     }
     Ok(())
 }
@@ -211,13 +212,13 @@ fn line(entry: &TreeEntry) -> String {
     }
     let digest = entry.digest.get(..12).unwrap_or("");
     let arrow = if entry.kind == Kind::Symlink {
-        format!(" -> {}", escaped(&entry.target))
+        format!(" -> {}", entry.target)
     } else {
         String::new()
     };
     format!(
         "{mode} {:>12} {digest:12} {}{arrow}",
         counted(entry.size),
-        escaped(&entry.path)
+        entry.path
     )
 }

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::{Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
 use super::failure::Failure;
-use super::output::{
-    age, builds_json, escaped, named, print, print_json, print_table, say, warn, warnings_json,
-};
+use super::output::{age, builds_json, named, warn, warnings_json};
 use super::settings::Settings;
+use super::sink::{print, print_json, print_table, say};
 
 pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure> {
     let Promote {
@@ -75,7 +74,7 @@ pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure>
             .to_vec(),
     ];
     for event in &events {
-        let or_none = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| escaped(text));
+        let or_none = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".to_owned());
         rows.push(vec![
             event.sequence.to_string(),
             move_name(event.action).to_owned(),
@@ -148,7 +147,7 @@ fn report(settings: &Settings, moved: &Moved) {
         ""
     };
     let build = builds.first().map_or_else(|| event.build.selector.clone(), named);
-    say(&format!("{} is {build}{before}{held}", escaped(&pointer)));
+    say(&format!("{pointer} is {build}{before}{held}"));
     print(&event.build.selector);
 }
 

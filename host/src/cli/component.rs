@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::args::Format;
 use super::failure::Failure;
-use super::output::{counted, print, print_json};
+use super::output::counted;
 use super::settings::Settings;
+use super::sink::{print, print_json, print_lines};
 
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let component = &settings.options.component;
@@ -24,7 +25,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
             print(&format!("component {origin}"));
             print(&format!("blake3    {}", component.digest()));
             print(&format!("size      {} bytes", counted(component.size_bytes())));
-            print(&format!("\n{wit}"));
+            print("");
+            print_lines(&wit);
         }
     }
     Ok(())

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 
 use super::args::{Diff, Format};
 use super::failure::Failure;
-use super::output::{
-    builds_json, counted, entry_json, escaped, files, print, print_json, sized, warn, warnings_json,
-};
+use super::output::{builds_json, counted, entry_json, files, sized, warn, warnings_json};
 use super::settings::Settings;
+use super::sink::{print, print_json};
 
 /// What became of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,15 +120,10 @@ fn sums(changes: &[Change]) -> Sums {
 }
 
 fn line(change: &Change) -> String {
-    let path = |entry: &Option<TreeEntry>| {
-        entry
-            .as_ref()
-            .map(|entry| escaped(&entry.path))
-            .unwrap_or_default()
-    };
+    let path = |entry: &Option<TreeEntry>| entry.as_ref().map(|entry| entry.path.clone()).unwrap_or_default();
     let about = |entry: &Option<TreeEntry>| match entry {
         Some(entry) if entry.kind == Kind::Directory => "directory".to_owned(),
-        Some(entry) if entry.kind == Kind::Symlink => format!("symlink to {}", escaped(&entry.target)),
+        Some(entry) if entry.kind == Kind::Symlink => format!("symlink to {}", entry.target),
         Some(entry) => sized(entry.size),
         None => String::new(),
     };

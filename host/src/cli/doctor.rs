@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::args::Format;
 use super::failure::Failure;
 use super::hints;
-use super::output::{escaped, print, print_json};
 use super::settings::Settings;
+use super::sink::{print, print_json};
 
 /// One thing that was checked.
 struct Check {
@@ -122,7 +122,8 @@ fn circleci(settings: &Settings, place: String) -> Check {
         }
         Err(failure) => {
             let shown = failure.shown();
-            Check::bad("store", shown.message, hints::of(&shown.code).unwrap_or_default())
+            let hint = hints::of(&shown, "doctor").unwrap_or_default();
+            Check::bad("store", shown.message, hint)
         }
     }
 }
@@ -130,7 +131,7 @@ fn circleci(settings: &Settings, place: String) -> Check {
 fn wrong(what: &'static str, error: StoreError) -> Check {
     let shown = Failure::from(error).shown();
     let causes = shown.causes.iter().map(|cause| format!(": {cause}"));
-    let hint = hints::of(&shown.code).unwrap_or_default();
+    let hint = hints::of(&shown, "doctor").unwrap_or_default();
     Check::bad(what, shown.message + &causes.collect::<String>(), hint)
 }
 
@@ -168,7 +169,7 @@ fn format_check(
                 false => format!(" {}", shown.subject),
             };
             let causes: String = shown.causes.iter().map(|cause| format!(": {cause}")).collect();
-            let hint = hints::of(&shown.code).unwrap_or_default();
+            let hint = hints::of(&shown, "doctor").unwrap_or_default();
             Check::bad(
                 "store",
                 format!("{place}: {}{subject}{causes}", shown.message),
@@ -192,11 +193,10 @@ fn text(checks: &[Check], context: Option<&Context>) {
     print("");
     for (field, value, source) in context.rows() {
         match (value, source) {
-            (Some(value), Some(source)) => print(&format!(
-                "found    {field:15} {}  (from {source})",
-                escaped(&value)
-            )),
-            (Some(value), None) => print(&format!("found    {field:15} {}", escaped(&value))),
+            (Some(value), Some(source)) => {
+                print(&format!("found    {field:15} {value}  (from {source})"));
+            }
+            (Some(value), None) => print(&format!("found    {field:15} {value}")),
             (None, _) => {}
         }
     }

@@ -1,16 +1,19 @@
 //! How a failure is shown, and with which code the process ends. The codes are listed in docs/errors.md.
 
 use std::error::Error as _;
-use std::io::Write;
-use std::process::ExitCode;
 
 use baton::context::ContextError;
 use baton::local::LocalError;
-use baton::{Error, PluginError, Problem, StoreError};
+use baton::{Error, PluginError, Problem, StoreError, shortened};
 use serde_json::json;
 
 use super::args::Format;
 use super::hints;
+use super::sink::{self, MESSAGE_BYTES_MAX};
+use super::usage;
+
+/// How many causes are shown. Of more, those in the middle are left out: a component may write many lines.
+const CAUSES_MAX: usize = 64;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -23,6 +26,10 @@ pub(crate) enum Failure {
     Local(LocalError),
     /// The command itself, before or after a run.
     Command(anyhow::Error),
+    /// The command line is wrong, or asks for the manual or the version.
+    CommandLine(Box<clap::Error>),
+    /// Standard output does not hold all that was printed.
+    Output(std::io::Error),
     /// It was reported already.
     Reported(u8),
 }
@@ -51,6 +58,12 @@ impl From<LocalError> for Failure {
     }
 }
 
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Failure {
+        Failure::CommandLine(Box::new(usage::safe(error)))
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Failure {
         Failure::Command(error)
@@ -67,26 +80,29 @@ pub(crate) struct Shown {
 }
 
 impl Failure {
-    /// Returns the process's exit code.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        let code = match self {
+    /// Returns the process's exit code. What asks for the manual is no failure, and has 0.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
             Failure::Reported(code) => *code,
+            Failure::CommandLine(error) => u8::try_from(error.exit_code()).unwrap_or(2),
             Failure::Run(Error::Plugin(PluginError::NothingMatched(_) | PluginError::Stale(_))) => 3,
             Failure::Run(Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Engine(_)) => {
                 70
             }
             _ => 1,
-        };
-        ExitCode::from(code)
+        }
     }
 
-    /// Prints it: on standard error for people, and as JSON on standard output for scripts that asked for JSON.
-    pub(crate) fn print(&self, format: Format) {
-        if matches!(self, Failure::Reported(_)) {
-            return;
+    /// Prints what failed while `command` ran: on standard error for people, and as JSON on standard output for scripts that
+    /// asked for JSON.
+    pub(crate) fn print(&self, format: Format, command: &str) {
+        match self {
+            Failure::Reported(_) => return,
+            Failure::CommandLine(error) => return usage::print(error),
+            _ => {}
         }
         let shown = self.shown();
-        let hint = hints::of(&shown.code);
+        let hint = hints::of(&shown, command);
         if format == Format::Json {
             let Shown {
                 kind,
@@ -97,15 +113,33 @@ impl Failure {
             } = &shown;
             let error = json!({"kind": kind, "code": code, "message": message, "subject": subject,
                 "causes": causes, "hint": hint});
-            super::output::print_json(&json!({ "error": error }));
+            sink::print_json(&json!({ "error": error }));
         }
-        // A closed standard error leaves nobody to tell.
-        let _ = std::io::stderr()
-            .lock()
-            .write_all(render(&shown, hint).as_bytes());
+        sink::say_lines(&render(&shown, hint));
     }
 
+    /// Returns what there is to show, each part of it cut to what a person may want to read.
     pub(crate) fn shown(&self) -> Shown {
+        let mut shown = self.whole();
+        shown.message = shortened(&shown.message, MESSAGE_BYTES_MAX).into_owned();
+        shown.subject = shortened(&shown.subject, MESSAGE_BYTES_MAX).into_owned();
+        if let Some(more) = shown
+            .causes
+            .len()
+            .checked_sub(CAUSES_MAX)
+            .filter(|more| *more > 0)
+        {
+            let kept = CAUSES_MAX / 2;
+            let left_out = format!("({more} lines left out)");
+            shown.causes.splice(kept..kept + more, [left_out]);
+        }
+        for cause in &mut shown.causes {
+            *cause = shortened(cause, MESSAGE_BYTES_MAX).into_owned();
+        }
+        shown
+    }
+
+    fn whole(&self) -> Shown {
         match self {
             Failure::Run(error) => shown_error(error),
             Failure::Context(error) => Shown {
@@ -123,7 +157,14 @@ impl Failure {
                 subject: String::new(),
                 causes: error.chain().skip(1).map(ToString::to_string).collect(),
             },
-            Failure::Reported(_) => Shown {
+            Failure::Output(error) => Shown {
+                kind: "output",
+                code: "output".to_owned(),
+                message: "cannot write to standard output".to_owned(),
+                subject: String::new(),
+                causes: vec![error.to_string()],
+            },
+            Failure::CommandLine(_) | Failure::Reported(_) => Shown {
                 kind: "invalid",
                 code: String::new(),
                 message: String::new(),
@@ -247,18 +288,23 @@ fn causes_of(error: &dyn std::error::Error) -> Vec<String> {
     causes
 }
 
-/// Returns the text for people: what and where, why, and what to do.
+/// Returns the text for people: what and where, why, and what to do. A line end is one of a cause's only: what parses
+/// files shows where they are wrong on several lines.
 fn render(shown: &Shown, hint: Option<&str>) -> String {
+    let one_line = |text: &str| text.replace('\n', "\\n");
     // The message of a store names the key already.
     let told = shown.kind == "store" && shown.message.contains(&shown.subject);
     let place = if shown.subject.is_empty() || told {
         String::new()
     } else {
-        format!(": {}", shown.subject)
+        format!(": {}", one_line(&shown.subject))
     };
-    let mut text = format!("error: {}{place}\n", shown.message);
+    let mut text = format!("error: {}{place}\n", one_line(&shown.message));
     for cause in &shown.causes {
-        text.push_str(&format!("  caused by: {cause}\n"));
+        text.push_str(&format!(
+            "  caused by: {}\n",
+            cause.trim_end().replace('\n', "\n    ")
+        ));
     }
     if let Some(hint) = hint {
         text.push_str(&format!("\nhint: {hint}\n"));

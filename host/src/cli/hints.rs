@@ -1,5 +1,7 @@
 //! What to do about a failure: one line a code. docs/errors.md has the same codes, and a test compares the two.
 
+use super::failure::Shown;
+
 /// Every code of a failure or warning, with its hint.
 pub(crate) const HINTS: &[(&str, &str)] = &[
     ("ambiguous-commit", "give more digits of the commit"),
@@ -219,6 +221,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "other-branch",
         "`baton builds --branch NAME` lists the builds that can be its latest",
     ),
+    ("output", "free some space, or send standard output elsewhere"),
     (
         "path-conflict",
         "let each job persist its own paths, or take the newer file with --on-conflict newest",
@@ -367,11 +370,31 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("wrong-variable", "choose another name with --var"),
 ];
 
-/// Returns the hint for a code, where there is more to say than the message does.
-pub(crate) fn of(code: &str) -> Option<&'static str> {
-    HINTS
+/// Hints that hold in one place only: the code, the place and the hint. The place is `store` for what is about an object
+/// of the store, else the command.
+const IN_PLACE: &[(&str, &str, &str)] = &[
+    (
+        "permission-denied",
+        "store",
+        "give this user permission in the directory of the store, or name another store with --store",
+    ),
+    (
+        "permission-denied",
+        "attach",
+        "give this user permission to write there, or name another directory with --at",
+    ),
+];
+
+/// Returns the hint for what failed while `command` ran, where there is more to say than the message does.
+pub(crate) fn of(shown: &Shown, command: &str) -> Option<&'static str> {
+    let place = if shown.kind == "store" { "store" } else { command };
+    let in_place = IN_PLACE
         .iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, hint)| *hint)
-        .filter(|hint| !hint.is_empty())
+        .find(|(code, at, _)| *code == shown.code && *at == place)
+        .map(|(_, _, hint)| *hint);
+    let anywhere = HINTS
+        .iter()
+        .find(|(code, _)| *code == shown.code)
+        .map(|(_, hint)| *hint);
+    in_place.or(anywhere).filter(|hint| !hint.is_empty())
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 use super::args::{Format, Latest, LatestCommand, LatestSet};
 use super::builds::about;
 use super::failure::Failure;
-use super::output::{builds_json, escaped, named, print, print_json, say, warn, warnings_json};
+use super::output::{builds_json, named, warn, warnings_json};
 use super::settings::{Settings, project_slug};
+use super::sink::{print, print_json, say};
 
 pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
     if let Some(LatestCommand::Set(args)) = args.command {
@@ -69,7 +70,7 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
     warn(&set.warnings);
     let before = set.before.map_or_else(
         || "".to_owned(),
-        |masked| format!("; the API showed {} before", escaped(&masked)),
+        |masked| format!("; the API showed {masked} before"),
     );
     say(&format!("set {} to {}{before}", request.variable, request.number));
     print(&format!("build:{}", request.number));

@@ -1,6 +1,5 @@
 //! `baton local`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Local};
 use super::failure::Failure;
-use super::output::{escaped, print, print_json, print_table, say};
 use super::settings::Settings;
+use super::sink::{pass_on, print_json, print_lines, print_table, say};
 use super::stores::data_directory;
 
 /// baton's own orb, which needs no file. The name is that of its examples.
@@ -49,7 +48,7 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     };
     let planned = plan(config, &pipeline, &selection)?;
     for note in &planned.notes {
-        say(&format!("note: {}", escaped(note)));
+        say(&format!("note: {note}"));
     }
     check_approved(&planned, &args.approved)?;
     if args.dry_run {
@@ -215,7 +214,10 @@ fn interruptible(settings: &Settings) -> Result<Options, Failure> {
 /// Says what happens. What steps say is passed on as it comes.
 fn talk(occurrence: Occurrence<'_>) {
     match occurrence {
-        Occurrence::Workflow(workflow) => say(&format!("\n== workflow {}", escaped(&workflow.name))),
+        Occurrence::Workflow(workflow) => {
+            say("");
+            say(&format!("== workflow {}", workflow.name));
+        }
         Occurrence::Node {
             job,
             number,
@@ -226,29 +228,27 @@ fn talk(occurrence: Occurrence<'_>) {
                 (_, 1) => String::new(),
                 (index, total) => format!(", node {index} of {total}"),
             };
-            let name = escaped(&job.name);
+            say("");
             say(&format!(
-                "\n-- job {name} ({number}{which}) in {}",
+                "-- job {} ({number}{which}) in {}",
+                job.name,
                 directory.display()
             ));
         }
-        Occurrence::Step(step) => say(&format!("-- {}: {}", step.action.kind(), escaped(&step.name))),
-        Occurrence::Output(bytes) => {
-            // A closed standard error leaves nobody to tell.
-            let _ = std::io::stderr().lock().write_all(bytes);
-        }
+        Occurrence::Step(step) => say(&format!("-- {}: {}", step.action.kind(), step.name)),
+        Occurrence::Output(bytes) => pass_on(bytes),
         Occurrence::StepEnded {
             step,
             failure: Some(failure),
             took,
         } => say(&format!(
             "-- {} failed after {}: {}",
-            escaped(&step.name),
+            step.name,
             seconds(took),
-            escaped(failure)
+            failure
         )),
         Occurrence::StepEnded { .. } => {}
-        Occurrence::Note(note) => say(&format!("note: {}", escaped(note))),
+        Occurrence::Note(note) => say(&format!("note: {note}")),
         _ => {}
     }
 }
@@ -259,7 +259,7 @@ fn seconds(took: Duration) -> String {
 
 fn print_plan(planned: &Plan, pipeline: &Pipeline, format: Format) {
     match format {
-        Format::Text => print(planned.to_string().trim_end()),
+        Format::Text => print_lines(&planned.to_string()),
         Format::Json => {
             let workflows = planned.workflows.iter().map(|workflow| {
                 json!({
@@ -312,8 +312,8 @@ fn print_outcome(outcome: &Outcome, pipeline: &Pipeline, format: Format) {
             for workflow in &outcome.workflows {
                 for job in &workflow.jobs {
                     rows.push(vec![
-                        escaped(&workflow.name),
-                        escaped(&job.name),
+                        workflow.name.clone(),
+                        job.name.clone(),
                         job.number
                             .map_or_else(|| "-".to_owned(), |number| number.to_string()),
                         job.ending.name().to_owned(),

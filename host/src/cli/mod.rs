@@ -17,7 +17,9 @@ mod policy;
 mod progress;
 mod prune;
 mod settings;
+mod sink;
 mod stores;
+mod usage;
 mod verify;
 
 use std::process::ExitCode;
@@ -25,22 +27,28 @@ use std::process::ExitCode;
 use baton::{Error, PluginError, Problem};
 use clap::Parser;
 
-use args::{Cli, Command, FormatArg};
+use args::{Cli, Command, Format, FormatArg};
 use failure::Failure;
 use settings::Settings;
 
-/// Parses the arguments, does what they say, and reports how it went.
+/// Parses the arguments, does what they say, and reports how it went. What was printed and cannot be written fails a
+/// command that did all else.
 pub(crate) fn run() -> ExitCode {
-    // Clap prints usage errors itself, and ends with code 2.
-    let cli = Cli::parse();
-    let format = cli.global.format.into();
-    match dispatch(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.print(format);
-            failure.exit_code()
-        }
-    }
+    let (format, place, ended) = match Cli::try_parse() {
+        Ok(cli) => (cli.global.format.into(), cli.command.name(), dispatch(cli)),
+        Err(error) => (Format::Text, "", Err(error.into())),
+    };
+    let failed = ended.err().map(|failure| {
+        failure.print(format, place);
+        failure.exit_code()
+    });
+    let unwritten = sink::finish().err().map(|error| {
+        let failure = Failure::Output(error);
+        // What could be said there cannot be written there.
+        failure.print(Format::Text, place);
+        failure.exit_code()
+    });
+    ExitCode::from(failed.filter(|code| *code != 0).or(unwritten).unwrap_or(0))
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {

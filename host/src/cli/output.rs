@@ -1,25 +1,11 @@
-//! What is printed: data on standard output, talk on standard error. docs/json.md describes the JSON.
+//! The forms of what is printed, as text and as JSON. docs/json.md describes the JSON, `sink.rs` writes both.
 
-use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baton::{Attached, Build, Kind, Persisted, Problem, Step, TreeEntry};
+use baton::{Attached, Build, Kind, Persisted, Problem, Step, TreeEntry, shortened};
 use serde_json::{Value, json};
 
-/// Prints one line of data. A reader that has gone away is not an error of ours.
-pub(crate) fn print(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
-}
-
-/// Prints one JSON value.
-pub(crate) fn print_json(value: &Value) {
-    print(&format!("{value:#}"));
-}
-
-/// Says something.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
+use super::sink::{MESSAGE_BYTES_MAX, say};
 
 /// Says what a person should know. A great many of one kind are summed up.
 pub(crate) fn warn(warnings: &[Problem]) {
@@ -29,28 +15,6 @@ pub(crate) fn warn(warnings: &[Problem]) {
     }
     if let Some(more) = warnings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         say(&format!("warning: and {} more like these", counted(more as u64)));
-    }
-}
-
-/// Prints rows whose columns are lined up. The first one is the heading.
-pub(crate) fn print_table(rows: &[Vec<String>]) {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or_default())
-        .collect();
-    for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        print(cells.join("  ").trim_end());
     }
 }
 
@@ -89,7 +53,13 @@ pub(crate) fn builds_json(builds: &[Build]) -> Value {
 }
 
 pub(crate) fn warnings_json(warnings: &[Problem]) -> Value {
-    let shown = |it: &Problem| json!({ "code": it.code, "message": it.message, "subject": it.subject });
+    let shown = |it: &Problem| {
+        json!({
+            "code": it.code,
+            "message": shortened(&it.message, MESSAGE_BYTES_MAX),
+            "subject": shortened(&it.subject, MESSAGE_BYTES_MAX),
+        })
+    };
     warnings.iter().map(shown).collect()
 }
 
@@ -178,7 +148,7 @@ pub(crate) fn named(build: &Build) -> String {
     let details: Vec<String> = place.cloned().into_iter().chain(commit).collect();
     match details.is_empty() {
         true => build.selector.clone(),
-        false => escaped(&format!("{} ({})", build.selector, details.join(", "))),
+        false => format!("{} ({})", build.selector, details.join(", ")),
     }
 }
 
@@ -237,18 +207,6 @@ pub(crate) fn age(created_ms: u64) -> String {
         3600..172_800 => format!("{} h ago", seconds / 3600),
         _ => format!("{} days ago", seconds / 86_400),
     }
-}
-
-/// Makes a text from the store safe to show on a terminal.
-pub(crate) fn escaped(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
-use super::output::{
-    counted, files, named, persisted_json, print, print_json, say, sized, step_json, warnings_json,
-};
+use super::output::{counted, files, named, persisted_json, sized, step_json, warnings_json};
 use super::progress::Talk;
 use super::settings::{Settings, signing_key};
+use super::sink::{print, print_json, say};
 
 pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
     let Persist {

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::args::{Cli, Command, Format, Global, Policy};
 use super::failure::Failure;
-use super::output::{print, print_json};
 use super::settings::Settings;
+use super::sink::{print, print_json};
 
 /// What the component gets of one kind.
 struct Grant {
@@ -18,7 +18,7 @@ struct Grant {
 pub(crate) fn run(outer: Global, args: &Policy) -> Result<(), Failure> {
     let words = std::iter::once("baton").chain(args.command.iter().map(String::as_str));
     // A usage error of the command is a usage error of this one.
-    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| error.exit());
+    let cli = Cli::try_parse_from(words)?;
     let settings = &Settings::read(&cli.global.or(outer))?;
     let grants = grants(settings, &cli.command);
     let limits = &settings.options;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use baton::{Damage, OnWait, Planned, Problem, Progress, Step, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{action_name, escaped, files, print, say, several, sized, warn};
+use super::output::{action_name, files, several, sized, warn};
+use super::sink::{print, say};
 
 /// Talks about one transfer.
 pub(crate) struct Talk {
@@ -58,7 +59,7 @@ impl Talk {
                 "{:8} {:>10} {}",
                 action_name(step),
                 sized(step.bytes),
-                escaped(&step.path)
+                step.path
             ));
         }
     }

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Prune};
 use super::failure::Failure;
-use super::output::{
-    age, build_json, counted, escaped, named, print, print_json, print_table, say, several, sized,
-};
+use super::output::{age, build_json, counted, named, several, sized};
 use super::settings::Settings;
+use super::sink::{print, print_json, print_table, say};
 
 pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
     let Prune {
@@ -78,9 +77,9 @@ fn print_plan(plan: &PrunePlan) {
         rows.push(vec![
             what.to_owned(),
             named(build),
-            escaped(&build.artifact),
+            build.artifact.clone(),
             age(build.created_ms),
-            escaped(&reasons.join(", ")),
+            reasons.join(", "),
         ]);
     }
     if rows.len() > 1 {

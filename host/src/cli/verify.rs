@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Verify};
 use super::failure::Failure;
-use super::output::{builds_json, escaped, named, print, print_json, say, several, sized, warnings_json};
+use super::output::{builds_json, named, several, sized, warnings_json};
 use super::progress::Talk;
 use super::settings::Settings;
+use super::sink::{print, print_json, say};
 
 /// How many of the builds that a damage hurts are named.
 const NAMED_MAX: usize = 10;
@@ -77,10 +78,9 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
             took.as_secs_f64()
         ));
         if !report.findings.is_empty() {
-            say(
-                "\nhint: persisting the same files again repairs what is missing; \
-                 attach passes over a damaged latest build",
-            );
+            say("");
+            say("hint: persisting the same files again repairs what is missing; \
+                 attach passes over a damaged latest build");
         }
     }
     match report.findings.is_empty() && unsigned.is_empty() {
@@ -91,14 +91,14 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
 
 fn print_finding(finding: &Finding) {
     let damage = &finding.damage;
-    print(&format!("{}: {}", escaped(&damage.key), escaped(&damage.message)));
+    print(&format!("{}: {}", damage.key, damage.message));
     if !damage.expected.is_empty() {
         print(&format!("  expected {}", damage.expected));
     }
     if !damage.found.is_empty() {
         print(&format!("  found    {}", damage.found));
     }
-    let name = |build: &Build| format!("{} of {}", named(build), escaped(&build.artifact));
+    let name = |build: &Build| format!("{} of {}", named(build), build.artifact);
     for build in finding.builds.iter().take(NAMED_MAX) {
         print(&format!("  hurts    {}", name(build)));
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::problem::escaped;
+use crate::escaped;
 
 /// All that one pipeline runs.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -100,6 +100,19 @@ fn the_library_touches_neither_terminal_nor_environment() {
 }
 
 #[test]
+fn one_file_writes_what_is_printed_and_one_escapes_it() {
+    let files = sources("host/src", "host/src/cli/sink.rs");
+    absent(&files, &["println!", "print!(", "io::stdout", "stderr().lock"]);
+    let escaper = repository().join("host/src/escape.rs");
+    let others: Vec<PathBuf> = ["host/src", "guest/src"]
+        .iter()
+        .flat_map(|dir| sources(dir, ""))
+        .filter(|path| *path != escaper)
+        .collect();
+    absent(&others, &["escape_default", "escape_debug", "escape_unicode"]);
+}
+
+#[test]
 fn planning_a_config_does_nothing() {
     let repository = repository();
     let apart = [

@@ -24,6 +24,7 @@ mod json;
 mod limits;
 mod many_builds;
 mod objects;
+mod output;
 mod pipelines;
 mod place;
 mod races;

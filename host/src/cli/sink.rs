@@ -1,0 +1,199 @@
+//! Standard output and standard error: the one place that writes to them. What comes here is escaped here, and nowhere
+//! before. Standard output is data: the first failure to write it is remembered, and fails the command at its end. A
+//! reader that closed the pipe has all that it wanted, so that failure alone is none, as with ripgrep and Git's pager.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use baton::{escaped, escaped_json, shortened};
+use serde_json::Value;
+
+/// The longest line of data, in bytes: a path has at most 4,096, and so has where a symlink points.
+const LINE_BYTES_MAX: usize = 16_384;
+/// The longest cell of a table, in bytes. It sets the width of the column.
+const CELL_BYTES_MAX: usize = 1_024;
+/// The longest line of messages, in bytes.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 8_192;
+
+/// Standard output, and what went wrong with it.
+struct Data {
+    out: Option<BufWriter<File>>,
+    failed: Option<io::Error>,
+}
+
+static DATA: LazyLock<Mutex<Data>> = LazyLock::new(|| {
+    // Not `io::stdout`, which takes a descriptor that cannot be written to for one that takes everything.
+    let opened = io::stdout().as_fd().try_clone_to_owned();
+    let (out, failed) = match opened {
+        Ok(descriptor) => (Some(BufWriter::new(File::from(descriptor))), None),
+        Err(error) => (None, Some(error)),
+    };
+    Mutex::new(Data { out, failed })
+});
+
+impl Data {
+    fn locked() -> MutexGuard<'static, Data> {
+        DATA.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn does(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        if self.failed.is_none()
+            && let Some(out) = &mut self.out
+        {
+            self.failed = write(out).err();
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        self.does(|out| out.write_all(text.as_bytes()));
+    }
+}
+
+/// Writes what is still to be written, and returns why standard output does not hold all that was printed.
+pub(crate) fn finish() -> io::Result<()> {
+    let mut data = Data::locked();
+    data.does(BufWriter::flush);
+    match data.failed.take() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Prints one line of data.
+pub(crate) fn print(line: &str) {
+    let line = shortened(line, LINE_BYTES_MAX);
+    let mut data = Data::locked();
+    data.put(&escaped(&line));
+    data.put("\n");
+}
+
+/// Prints a text line by line.
+pub(crate) fn print_lines(text: &str) {
+    text.lines().for_each(print);
+}
+
+/// Prints one JSON value.
+pub(crate) fn print_json(value: &Value) {
+    print_json_text(&format!("{value:#}"));
+}
+
+/// Prints a line of serialized JSON.
+pub(crate) fn print_json_text(json: &str) {
+    let mut data = Data::locked();
+    data.put(&escaped_json(json));
+    data.put("\n");
+}
+
+/// Says something, on one line.
+pub(crate) fn say(line: &str) {
+    // Where both are one terminal, what was printed before comes before.
+    Data::locked().does(BufWriter::flush);
+    let line = shortened(line, MESSAGE_BYTES_MAX);
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(&line));
+}
+
+/// Says several lines.
+pub(crate) fn say_lines(text: &str) {
+    text.lines().for_each(say);
+}
+
+/// Passes on what a job of `baton local` prints, byte for byte: it is that job's terminal.
+pub(crate) fn pass_on(bytes: &[u8]) {
+    Data::locked().does(BufWriter::flush);
+    let _ = io::stderr().lock().write_all(bytes);
+}
+
+/// Prints rows whose columns are lined up. The first one is the heading.
+pub(crate) fn print_table(rows: &[Vec<String>]) {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| cell_text(cell)).collect())
+        .collect();
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or_default())
+        .collect();
+    for row in &rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        print(cells.join("  ").trim_end());
+    }
+}
+
+fn cell_text(cell: &str) -> String {
+    escaped(&shortened(cell, CELL_BYTES_MAX)).into_owned()
+}
+
+/// A JSON object that is printed as it comes: for lists that need not fit into memory. Its fields come in the order of
+/// the calls.
+pub(crate) struct JsonObject {
+    is_empty: bool,
+}
+
+impl JsonObject {
+    pub(crate) fn begin() -> JsonObject {
+        Data::locked().put("{");
+        JsonObject { is_empty: true }
+    }
+
+    pub(crate) fn field(&mut self, name: &str, value: &Value) {
+        self.name(name);
+        put_value(value, 1);
+    }
+
+    /// Begins a field that is a list.
+    pub(crate) fn list(&mut self, name: &str) -> JsonList<'_> {
+        self.name(name);
+        Data::locked().put("[");
+        JsonList {
+            is_empty: true,
+            _object: self,
+        }
+    }
+
+    pub(crate) fn end(self) {
+        Data::locked().put(if self.is_empty { "}\n" } else { "\n}\n" });
+    }
+
+    fn name(&mut self, name: &str) {
+        let between = if self.is_empty { "\n" } else { ",\n" };
+        Data::locked().put(&format!("{between}  {}: ", Value::from(name)));
+        self.is_empty = false;
+    }
+}
+
+/// A list within a [`JsonObject`].
+pub(crate) struct JsonList<'a> {
+    is_empty: bool,
+    _object: &'a mut JsonObject,
+}
+
+impl JsonList<'_> {
+    pub(crate) fn item(&mut self, value: &Value) {
+        Data::locked().put(if self.is_empty { "\n    " } else { ",\n    " });
+        self.is_empty = false;
+        put_value(value, 2);
+    }
+
+    pub(crate) fn end(self) {
+        Data::locked().put(if self.is_empty { "]" } else { "\n  ]" });
+    }
+}
+
+/// Prints a value within `depth` others. Serialized JSON has line ends only between values, so all can be moved in.
+fn put_value(value: &Value, depth: usize) {
+    let text = format!("{value:#}").replace('\n', &format!("\n{}", "  ".repeat(depth)));
+    Data::locked().put(&escaped_json(&text));
+}
