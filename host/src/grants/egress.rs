@@ -210,6 +210,9 @@ impl Policy {
     ) -> Option<(Admitted, Uri)> {
         let url = normal(url)?;
         let sent: Uri = url.as_str().parse().ok()?;
+        if !is_plain(sent.path()) {
+            return None;
+        }
         let origin = Origin::of(&sent)?;
         let reads = *method == Method::GET || *method == Method::HEAD;
         let admitted = if reads && self.is_artifact(&origin, sent.path()) {
@@ -235,12 +238,7 @@ impl Policy {
 
     /// Whether baton asks this of the API.
     fn is_asked(&self, method: &Method, url: &Uri, body: &[u8]) -> bool {
-        // baton never writes a dot in code, and what a server makes of it is not known here.
         let path = url.path();
-        let decoded = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/");
-        if decoded.contains("%2e") || decoded.split('/').any(|part| matches!(part, "." | "..")) {
-            return false;
-        }
         let change = self.change.as_ref().and_then(|change| {
             let rest = path.strip_prefix("/api/v2/project/")?;
             let rest = rest.strip_prefix(change.project.as_str())?;
@@ -351,6 +349,49 @@ fn resolved(from: &Uri, location: &str) -> Option<Url> {
 fn without_fragment(mut url: Url) -> Option<Url> {
     url.set_fragment(None);
     (url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+/// Whether every server reads a path alike, however often it decodes it: then the path leads where its first names say.
+/// A name that some server takes for a step up or for nothing makes it another one, written in any way: percent-encoded
+/// once or many times, with a backslash, or with parameters after a semicolon, which Java's servers drop.
+fn is_plain(path: &str) -> bool {
+    let mut decoded = path.as_bytes().to_vec();
+    // Each turn that changes something makes it shorter.
+    loop {
+        let next = percent_decoded(&decoded);
+        if next == decoded {
+            break;
+        }
+        decoded = next;
+    }
+    let Ok(decoded) = String::from_utf8(decoded) else {
+        return false;
+    };
+    let is_name = |part: &str| {
+        let name = part.split(';').next().unwrap_or_default();
+        !matches!(name, "" | "." | "..")
+    };
+    let names = decoded.strip_prefix('/').unwrap_or(&decoded);
+    !decoded.contains(|c: char| c == '\\' || c.is_control()) && names.split('/').all(is_name)
+}
+
+/// Decodes each `%` with two hex digits after it once.
+fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, behind)) = rest.split_first() {
+        if let (b'%', [high, low, after @ ..]) = (*first, behind)
+            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
+        {
+            decoded.push((high * 16 + low) as u8);
+            rest = after;
+        } else {
+            decoded.push(*first);
+            rest = behind;
+        }
+    }
+    decoded
 }
 
 fn is_number(text: &str) -> bool {

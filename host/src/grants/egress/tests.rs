@@ -121,6 +121,101 @@ fn only_what_baton_asks_is_asked_of_the_api() {
 }
 
 #[test]
+fn a_path_that_a_server_may_read_in_another_way_is_not_asked() {
+    let cloud = policy("https://circleci.com", &[]);
+    let server = policy("https://ci.acme.example", &["https://files.acme.example"]);
+    let steps = [
+        "..%2f",
+        "..%2F",
+        "%2e%2e%2f",
+        "%2e%2e/",
+        "%2E./",
+        "..%5c",
+        "..\\",
+        "%252e%252e%252f",
+        "..%252f",
+        "%25252e%25252e/",
+        "..%25252f",
+        "..%255c",
+        "..;/",
+        "..;x=y/",
+        ".;/..;/",
+        "%2e%2e%3b/",
+        "..%3bx/",
+        "x%2f..%2f..%2f",
+        "x/..%2f..%2f",
+        "%2f",
+        "%2f%2f",
+        "/",
+        ";/",
+        "%c0%ae%c0%ae%2f",
+        "%c0%af",
+        "..%00/",
+        "%0a/",
+        "..%0d%0a/",
+    ];
+    for step in steps {
+        for url in [
+            format!("https://circleci.com/output/{step}api/v2/me"),
+            format!("https://circleci.com/output/job/{step}{step}api/v2/me"),
+            format!("https://circleci.com/output/x/{step}"),
+            format!("https://output.circle-artifacts.com/x/{step}api/v2"),
+            format!("https://files.acme.example/x/{step}api/v2"),
+            format!("https://ci.acme.example/output/x/{step}api/v2"),
+            format!("https://circleci.com/api/v2/workflow/{step}me"),
+            format!("https://circleci.com/api/v1.1/project/github/acme/shop/tree/{step}x"),
+            format!("https://circleci.com/api/v2/project/gh/acme/shop/{step}7/artifacts"),
+        ] {
+            // The client resolves some itself: then nothing of the step is left.
+            let Ok(parsed) = url.parse::<Uri>() else { continue };
+            for policy in [&cloud, &server] {
+                let admitted = policy.admit(&Method::GET, &parsed, b"", &mut Tickets::default());
+                if let Some((_, sent)) = admitted {
+                    let path = sent.path();
+                    let is_left =
+                        path.contains(['%', ';', '\\']) || path.contains("..") || path.contains("//");
+                    assert!(!is_left && path != "/api/v2/me", "{url} became {sent}");
+                }
+            }
+        }
+    }
+    for path in [
+        "/output/..%2fapi/v2/me",
+        "/output/..;/api/v2/me",
+        "/output/%252e%252e%252fapi/v2/me",
+        "/output//api/v2/me",
+        "/output/%2fapi/v2/me",
+        "/output/x%5c..%5c..%5capi",
+    ] {
+        assert_eq!(
+            get(&cloud, &format!("https://circleci.com{path}")),
+            None,
+            "{path}"
+        );
+    }
+    // A redirect is no way around it.
+    let from = uri("https://output.circle-artifacts.com/a/b");
+    let mut tickets = Tickets::default();
+    cloud.answered(
+        Admitted::Artifact,
+        &from,
+        "https://s3.example/x/..%2fy",
+        &mut tickets,
+    );
+    assert_eq!(ask(&cloud, "https://s3.example/x/..%2fy", &mut tickets), None);
+    // What artifacts and branches may be called stays asked.
+    for path in [
+        "/output/job/1/artifacts/0/a%20b/100%25.txt",
+        "/output/job/1/artifacts/0/dist/..a/b..c/...",
+        "/output/job/1/artifacts/0/%C3%BC%2Bx/a%3Bb",
+        "/output/job/1/artifacts/0/%5Bid%5D.js",
+    ] {
+        let url = format!("https://circleci.com{path}");
+        assert_eq!(get(&cloud, &url), Some(Admitted::Artifact), "{path}");
+    }
+}
+
+#[test]
 fn a_redirect_is_followed_once_without_the_token_and_only_there() {
     let cloud = policy("https://circleci.com", &[]);
     let from = uri("https://output.circle-artifacts.com/a/b");
