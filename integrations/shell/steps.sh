@@ -2,7 +2,7 @@
 # Attaches and persists as variables say: what the integrations of other runners share. Prints the build that it makes.
 #   PARAM_ATTACH    a selector; empty to attach nothing       PARAM_AT      where to, else here
 #   PARAM_PERSIST   a path or glob a line; empty for nothing  PARAM_ROOT    what they are relative to, else here
-#   PARAM_NAME, PARAM_JOB, PARAM_STORE, PARAM_ROLE_ARN        empty where the runner, BATON_* or baton.toml says
+#   PARAM_NAME, PARAM_JOB, PARAM_STORE, PARAM_ROLE_ARN        empty where the runner or BATON_* says
 set -euo pipefail
 
 if [ -n "${PARAM_JOB:-}" ]; then export BATON_JOB=$PARAM_JOB; fi

@@ -31,7 +31,8 @@ pub(crate) struct Global {
     /// How results are printed
     #[arg(long, global = true, env = "BATON_FORMAT", value_enum, default_value_t)]
     pub(crate) format: FormatArg,
-    /// A file with defaults for these options. Default: baton.toml here or in a directory above
+    /// A file with defaults for these options. Default: baton.toml here or above, up to the top of the repository, which may
+    /// set less: see docs/cli.md
     #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Another component to run instead of the built-in one

@@ -1,6 +1,7 @@
 //! How a failure is shown, and with which code the process ends. The codes are listed in docs/errors.md.
 
 use std::error::Error as _;
+use std::path::PathBuf;
 
 use baton::context::ContextError;
 use baton::local::LocalError;
@@ -24,6 +25,12 @@ pub(crate) enum Failure {
     Context(ContextError),
     /// A config cannot be planned or run.
     Local(LocalError),
+    /// A file that nobody named says what only a person may.
+    Distrusted {
+        file: PathBuf,
+        /// The keys, as people read them.
+        keys: String,
+    },
     /// The command itself, before or after a run.
     Command(anyhow::Error),
     /// The command line is wrong, or asks for the manual or the version.
@@ -150,6 +157,16 @@ impl Failure {
                 causes: error.source().map(ToString::to_string).into_iter().collect(),
             },
             Failure::Local(error) => shown_local(error),
+            Failure::Distrusted { file, keys } => Shown {
+                kind: "invalid",
+                code: "config-distrusted".to_owned(),
+                message: format!(
+                    "{} sets {keys}, which a file that comes with a checkout must not: it decides which code runs, as whom, or where data goes",
+                    file.display()
+                ),
+                subject: String::new(),
+                causes: Vec::new(),
+            },
             Failure::Command(error) => Shown {
                 kind: "invalid",
                 code: "command".to_owned(),

@@ -65,6 +65,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "this is a defect: please report it with the lines above",
     ),
     (
+        "config-distrusted",
+        "use the flag or the BATON_ variable of the same name, or name the file with --config or BATON_CONFIG if you trust it",
+    ),
+    (
         "config-unsupported",
         "docs/local.md says what runs here; --workflow and --job leave out the rest",
     ),

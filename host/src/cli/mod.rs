@@ -5,6 +5,7 @@ mod attach;
 mod builds;
 mod channels;
 mod component;
+mod config;
 mod diff;
 mod doctor;
 mod failure;
@@ -59,6 +60,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     if settings.store.is_circleci() {
         check_readable(&cli.command)?;
     }
+    policy::tell(&settings, &cli.command);
     match cli.command {
         Command::Persist(args) => persist::run(&settings, args),
         Command::Attach(args) => attach::run(&settings, args),

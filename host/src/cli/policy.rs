@@ -6,7 +6,7 @@ use serde_json::json;
 use super::args::{Cli, Command, Format, Global, Policy};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::sink::{print, print_json};
+use super::sink::{print, print_json, say};
 
 /// What the component gets of one kind.
 struct Grant {
@@ -47,6 +47,32 @@ pub(crate) fn run(outer: Global, args: &Policy) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Tells who runs another component than the built-in one what it is granted. Nobody has reviewed it with this host.
+pub(crate) fn tell(settings: &Settings, command: &Command) {
+    let component = &settings.options.component;
+    let (Some(file), false) = (component.path(), is_idle(command)) else {
+        return;
+    };
+    let granted: Vec<String> = grants(settings, command)
+        .into_iter()
+        .filter(|grant| grant.access != "none")
+        .map(|Grant { what, access, place }| format!("{what} {place} ({access})"))
+        .collect();
+    say(&format!(
+        "warning: the component {} runs in place of the built-in one: it makes all decisions, and may use {}",
+        file.display(),
+        match granted.is_empty() {
+            true => "nothing".to_owned(),
+            false => granted.join("; "),
+        }
+    ));
+}
+
+/// Whether a command runs no component.
+fn is_idle(command: &Command) -> bool {
+    matches!(command, Command::Policy(_) | Command::Component)
 }
 
 fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
@@ -118,8 +144,11 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         ],
         Command::Policy(_) | Command::Component => vec![none("directory"), none("store")],
     };
-    let idle = matches!(command, Command::Policy(_) | Command::Component);
-    grants.push(if asks && !idle { network() } else { none("network") });
+    grants.push(if asks && !is_idle(command) {
+        network()
+    } else {
+        none("network")
+    });
     grants.extend(["environment", "secrets"].map(none));
     grants
 }

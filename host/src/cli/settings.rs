@@ -12,29 +12,19 @@ use baton::{
     Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Scope,
     SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
 };
-use serde::Deserialize;
 
 use super::args::{Format, Global, KeySource, LookUpArgs};
+use super::config::Config;
 use super::failure::Failure;
+use super::sink::say;
 use super::stores::{Store, StoreArgs};
 
-const CONFIG_NAME: &str = "baton.toml";
-
-/// The file with defaults.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Config {
-    store: Option<String>,
-    component: Option<PathBuf>,
-    workers: Option<usize>,
-    memory_mib: Option<usize>,
-    timeout_seconds: Option<u64>,
-    project: Option<String>,
-    default_branch: Option<String>,
-    /// What is left: how the store is reached. Any other key is an error.
-    #[serde(flatten)]
-    reach: toml::Table,
-}
+/// More threads than this share nothing sensibly.
+const WORKERS_MAX: usize = 256;
+/// An instance addresses no more.
+const MEMORY_MIB_MAX: usize = 4096;
+/// No step of a run takes a week.
+pub(super) const SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 
 /// A way to open the store.
 type Open = fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>;
@@ -47,48 +37,48 @@ pub(crate) struct Settings {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) options: Options,
     project: Option<String>,
+    /// Whether the project is from a file that nobody named: then runner and git go before it.
+    project_is_last: bool,
     default_branch: Option<String>,
 }
 
 impl Settings {
     pub(crate) fn read(global: &Global) -> Result<Settings, Failure> {
-        let (config_file, config, reach) = read_config(global.config.as_deref())?;
-        let beside = config_file
-            .as_deref()
-            .and_then(Path::parent)
-            .unwrap_or(Path::new(""));
-        let location = match (&global.store, &config.store) {
-            (Some(store), _) => Some(StoreLocation::parse(store, Path::new(""))?),
-            (None, Some(store)) => Some(StoreLocation::parse(store, beside)?),
-            (None, None) => None,
-        };
-        let reach = global.reach.clone().or(StoreArgs {
-            ca_file: reach.ca_file.map(|file| beside.join(file)),
-            ..reach
-        });
+        let config = Config::read(global.config.as_deref())?;
+        let (location, reach) = place(global, &config)?;
+        let said = &config.said;
         let mut options = Options::default();
-        if let Some(file) = global
-            .component
-            .clone()
-            .or_else(|| config.component.map(|file| beside.join(file)))
-        {
+        let component = said.component.as_ref().map(|file| config.beside().join(file));
+        if let Some(file) = global.component.clone().or(component) {
             options.component = Component::from_file(&file)?;
         }
-        options.workers = at_least_one("workers", global.workers.or(config.workers), options.workers)?;
-        let memory_mib = global.memory_mib.or(config.memory_mib);
-        options.memory_bytes_max =
-            at_least_one("memory-mib", memory_mib, options.memory_bytes_max >> 20)?.saturating_mul(1 << 20);
-        let seconds = global.timeout_seconds.or(config.timeout_seconds);
-        let seconds = at_least_one("timeout-seconds", seconds, options.call_time_max.as_secs())?;
+        let workers = global.workers.or(said.workers);
+        options.workers = within("workers", workers, options.workers, WORKERS_MAX)?;
+        let memory_mib = global.memory_mib.or(said.memory_mib);
+        let memory_mib = within(
+            "memory-mib",
+            memory_mib,
+            options.memory_bytes_max >> 20,
+            MEMORY_MIB_MAX,
+        )?;
+        options.memory_bytes_max = memory_mib << 20;
+        let seconds = global.timeout_seconds.or(said.timeout_seconds);
+        let seconds = within(
+            "timeout-seconds",
+            seconds,
+            options.call_time_max.as_secs(),
+            SECONDS_MAX,
+        )?;
         options.call_time_max = Duration::from_secs(seconds);
         let store = Store::new(location, reach, options.workers)?;
         Ok(Settings {
             format: global.format.into(),
             store,
-            config_file,
+            config_file: config.file,
             options,
-            project: config.project,
-            default_branch: config.default_branch,
+            project: config.said.project,
+            project_is_last: !config.is_named,
+            default_branch: config.said.default_branch,
         })
     }
 
@@ -165,9 +155,10 @@ impl Settings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         // The file's values stand where a variable could, but below it.
+        let project = self.project.as_ref().filter(|_| !self.project_is_last);
         for (name, value) in [
-            ("BATON_PROJECT", &self.project),
-            ("BATON_DEFAULT_BRANCH", &self.default_branch),
+            ("BATON_PROJECT", project),
+            ("BATON_DEFAULT_BRANCH", self.default_branch.as_ref()),
         ] {
             if let Some(value) = value {
                 variables.entry(name.to_owned()).or_insert_with(|| value.clone());
@@ -184,10 +175,40 @@ impl Settings {
         let found = Context::detect(&surroundings, overrides)?;
         let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
         if known && suffices(&found) {
+            self.say_other_project(&found);
             return Ok(found);
         }
         let git = Git::read(Path::new("."));
-        Ok(Context::detect(&Surroundings { git, ..surroundings }, overrides)?)
+        let surroundings = Surroundings { git, ..surroundings };
+        let found = Context::detect(&surroundings, overrides)?;
+        let last = self.project.as_ref().filter(|_| self.project_is_last);
+        match (last, &found.project) {
+            // A directory's name says less than a file.
+            (Some(last), named) if named.as_ref().is_none_or(|it| it.value.starts_with("local/")) => {
+                let mut surroundings = surroundings;
+                surroundings
+                    .variables
+                    .insert("BATON_PROJECT".to_owned(), last.clone());
+                Ok(Context::detect(&surroundings, overrides)?)
+            }
+            _ => {
+                self.say_other_project(&found);
+                Ok(found)
+            }
+        }
+    }
+
+    /// Warns where a file that nobody named says another project than the one that is used.
+    fn say_other_project(&self, found: &Context) {
+        let (Some(project), Some(used)) = (&self.project, &found.project) else {
+            return;
+        };
+        if self.project_is_last && *project != used.value {
+            say(&format!(
+                "warning: baton.toml names the project {}, and this is {} (from {}), which is used",
+                project, used.value, used.source
+            ));
+        }
     }
 
     /// Returns the scope of a look-up.
@@ -291,30 +312,56 @@ fn unusable(source: &KeySource) -> String {
     }
 }
 
-fn read_config(named: Option<&Path>) -> Result<(Option<PathBuf>, Config, StoreArgs), Failure> {
-    let found = match named {
-        Some(file) => Some(file.to_owned()),
-        None => {
-            let here = std::env::current_dir().context("the current directory cannot be found")?;
-            here.ancestors()
-                .map(|dir| dir.join(CONFIG_NAME))
-                .find(|file| file.is_file())
-        }
+/// Returns where the store is and how it is reached: both from the flags and variables, or both from the file. The way to
+/// one store must not lead to another, and carry its credentials along.
+fn place(global: &Global, config: &Config) -> Result<(Option<StoreLocation>, StoreArgs), Failure> {
+    let reach = StoreArgs {
+        // A limit, and no part of the way.
+        store_timeout_seconds: global
+            .reach
+            .store_timeout_seconds
+            .or(config.reach.store_timeout_seconds),
+        ..global.reach.clone()
     };
-    let Some(file) = found else {
-        return Ok((None, Config::default(), StoreArgs::default()));
+    let (given, written) = (global.reach.keys(), config.reach.keys());
+    let shown = |keys: &[&str]| {
+        keys.iter()
+            .map(|key| format!("`{key}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    let text =
-        std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let wrong = || format!("{} is not as it should be", file.display());
-    let config: Config = toml::from_str(&text).with_context(wrong)?;
-    let reach = config.reach.clone().try_into().with_context(wrong)?;
-    Ok((Some(file), config, reach))
+    let file = config.file.as_deref().unwrap_or(Path::new("")).display();
+    match (&global.store, &config.said.store) {
+        (Some(store), Some(_)) => Ok((Some(StoreLocation::parse(store, Path::new(""))?), reach)),
+        (_, None) if !written.is_empty() => Err(anyhow!(
+            "{file} sets {} and no `store`: how a store is reached stands where the store is named",
+            shown(&written)
+        )
+        .into()),
+        (Some(store), None) => Ok((Some(StoreLocation::parse(store, Path::new(""))?), reach)),
+        (None, Some(_)) if !given.is_empty() => Err(anyhow!(
+            "{} is set by a flag or a variable, and the store by {file}: how a store is reached stands where the store is named; name it with --store too, or write all of it into the file",
+            shown(&given)
+        )
+        .into()),
+        (None, Some(store)) => Ok((
+            Some(StoreLocation::parse(store, config.beside())?),
+            reach.or(config.reach.clone()),
+        )),
+        (None, None) => Ok((None, reach)),
+    }
 }
 
-fn at_least_one<N: PartialEq + From<u8>>(name: &str, value: Option<N>, default: N) -> Result<N, Failure> {
+/// Returns a number that has a meaning: from 1 to `max`.
+fn within<N: PartialOrd + From<u8> + std::fmt::Display>(
+    name: &str,
+    value: Option<N>,
+    default: N,
+    max: N,
+) -> Result<N, Failure> {
     match value {
-        Some(value) if value == N::from(0) => Err(anyhow!("{name} must be at least 1").into()),
+        Some(value) if value < N::from(1) => Err(anyhow!("{name} must be at least 1").into()),
+        Some(value) if value > max => Err(anyhow!("{name} must be at most {max}").into()),
         Some(value) => Ok(value),
         None => Ok(default),
     }

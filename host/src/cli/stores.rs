@@ -15,6 +15,7 @@ use etcetera::BaseStrategy;
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::settings::SECONDS_MAX;
 
 /// Variables that begin so are given to whoever asks an object store. Nothing else of the environment is.
 const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
@@ -172,6 +173,22 @@ pub(crate) enum AddressingArg {
 }
 
 impl StoreArgs {
+    /// Returns which of the options are set that decide where requests for the store go, and with what.
+    pub(crate) fn keys(&self) -> Vec<&'static str> {
+        let all = [
+            ("endpoint", self.endpoint.is_some()),
+            ("region", self.region.is_some()),
+            ("addressing", self.addressing.is_some()),
+            ("ca-file", self.ca_file.is_some()),
+            ("allow-http", self.allow_http.is_some()),
+            ("role-arn", self.role_arn.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, is_set)| *is_set)
+            .map(|(key, _)| key)
+            .collect()
+    }
+
     /// Returns these options, and where they are silent the other ones.
     pub(crate) fn or(self, other: StoreArgs) -> StoreArgs {
         StoreArgs {
@@ -311,6 +328,9 @@ impl Store {
 fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failure> {
     let budget = match args.store_timeout_seconds {
         Some(0) => return Err(anyhow!("store-timeout-seconds must be at least 1").into()),
+        Some(seconds) if seconds > SECONDS_MAX => {
+            return Err(anyhow!("store-timeout-seconds must be at most {SECONDS_MAX}").into());
+        }
         Some(seconds) => Duration::from_secs(seconds),
         None => CloudOptions::default().time_budget,
     };

@@ -32,5 +32,6 @@ mod repeated;
 mod round_trip;
 mod selectors;
 mod stored;
+mod trust;
 mod upkeep;
 mod workspaces;
