@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 
 use crate::bindings::{CircleciSource, ToldNumber};
 use crate::error::Error;
+use crate::forms::address;
 use crate::grants::{Egress, Origin, Policy, is_inner};
 use crate::http::{AddressCheck, HttpClient, HttpOptions};
 
@@ -150,7 +151,7 @@ impl CircleCi {
 
 /// Returns the origin of a URL that has nothing behind it.
 fn origin(url: &str) -> Option<Origin> {
-    let url: Uri = url.trim_end_matches('/').parse().ok()?;
+    let url = address(url.trim_end_matches('/'))?;
     let plain = matches!(url.path(), "" | "/") && url.query().is_none();
     if plain { Origin::of(&url) } else { None }
 }

@@ -13,6 +13,7 @@ pub mod context;
 mod engine;
 mod error;
 mod escape;
+mod forms;
 mod grants;
 mod http;
 pub mod local;

@@ -13,6 +13,7 @@ mod hints;
 mod latest;
 mod local;
 mod output;
+mod panics;
 mod persist;
 mod policy;
 mod progress;
@@ -35,6 +36,7 @@ use settings::Settings;
 /// Parses the arguments, does what they say, and reports how it went. What was printed and cannot be written fails a
 /// command that did all else.
 pub(crate) fn run() -> ExitCode {
+    panics::install();
     let (format, place, ended) = match Cli::try_parse() {
         Ok(cli) => (cli.global.format.into(), cli.command.name(), dispatch(cli)),
         Err(error) => (Format::Text, "", Err(error.into())),

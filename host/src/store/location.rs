@@ -137,7 +137,9 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
         return Err("credentials and signatures do not belong into it: set them as variables".to_owned());
     }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if bucket.is_empty() || !bucket.bytes().all(is_letter) {
+    // A step up would be another path, and a dot at an end another host.
+    let is_name = !bucket.starts_with(['.', '-']) && !bucket.ends_with('.') && !bucket.contains("..");
+    if bucket.is_empty() || !bucket.bytes().all(is_letter) || !is_name {
         return Err(format!(
             "its bucket has a name that none can have: {scheme}://BUCKET/PREFIX"
         ));
@@ -161,7 +163,10 @@ fn is_slug(text: &str) -> bool {
     let mut parts = text.split('/');
     parts.next().is_some_and(|host| known.contains(&host))
         && parts.clone().count() == 2
-        && parts.all(|part| !matches!(part, "" | "." | "..") && !part.contains(char::is_control))
+        && parts.all(|part| {
+            let is_other = |c: char| c.is_control() || "\\%?#;:@".contains(c);
+            !matches!(part, "" | "." | "..") && !part.contains(is_other)
+        })
 }
 
 /// Somebody may have put a password where a URL has one, or a signature behind it.
@@ -224,6 +229,18 @@ mod tests {
             "s3://",
             "s3:///prefix",
             "s3://bu cket",
+            "s3://..",
+            "s3://.",
+            "s3://.bucket",
+            "s3://a..b",
+            "s3://bucket.",
+            "s3://-bucket",
+            "az://../x",
+            "circleci:gh/acme/shop?x",
+            "circleci:gh/acme/..%2f",
+            "circleci:gh/acme/..;x",
+            "circleci:gh/acme/shop\n",
+            "circleci:gh/acme\\/shop",
             "s3://bucket/../x",
             "s3://bucket/a//b",
             "s3://bucket/.a",

@@ -18,6 +18,7 @@ mod docs;
 mod files;
 mod full_disk;
 mod help;
+mod hostile_settings;
 mod hostile_trees;
 mod invariants;
 mod json;

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use super::failure::{RemoteFailure, RemoteKind};
 use super::heard::{self, Asked, Heard};
 use super::options::Variables;
+use super::providers::checked;
+use crate::forms::Form;
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind};
 
 /// Whom the token is for, as AWS wants it.
@@ -16,6 +18,9 @@ const AUDIENCE: &str = "sts.amazonaws.com";
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Where people put GitLab's token, which has no name of its own: the last is AWS's example in GitLab's documents.
 const VARIABLES: [&str; 3] = ["CIRCLE_OIDC_TOKEN_V2", "BATON_OIDC_TOKEN", "GITLAB_OIDC_TOKEN"];
+
+/// Where GitHub hands out a token, and what it wants to see for one.
+const REQUESTED: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
 /// Where a token comes from.
 #[derive(Clone)]
@@ -50,24 +55,24 @@ impl TokenSource {
                     "the variable {name}, which should hold the job's OIDC token, is not set"
                 ))
             })?;
-            return Ok(TokenSource::Given(token.to_owned()));
+            return Ok(TokenSource::Given(checked(Form::Word, name, token)?.to_owned()));
         }
-        let given = VARIABLES.iter().find_map(|name| variables.get(name));
-        let requested = || {
-            Some(TokenSource::Requested {
-                url: variables.get("ACTIONS_ID_TOKEN_REQUEST_URL")?.to_owned(),
-                bearer: variables.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?.to_owned(),
-            })
-        };
-        given
-            .map(|token| TokenSource::Given(token.to_owned()))
-            .or_else(requested)
-            .ok_or_else(|| {
-                missing(
-                    "a role is to be taken on, and the job has no OIDC token: neither CIRCLE_OIDC_TOKEN_V2, ACTIONS_ID_TOKEN_REQUEST_URL nor the variable of --oidc-token-var is set"
-                        .to_owned(),
-                )
-            })
+        for name in VARIABLES {
+            if let Some(token) = variables.get(name) {
+                return Ok(TokenSource::Given(checked(Form::Word, name, token)?.to_owned()));
+            }
+        }
+        let [url, bearer] = REQUESTED;
+        if let (Some(address), Some(token)) = (variables.get(url), variables.get(bearer)) {
+            return Ok(TokenSource::Requested {
+                url: checked(Form::Question, url, address)?.to_owned(),
+                bearer: checked(Form::Word, bearer, token)?.to_owned(),
+            });
+        }
+        Err(missing(
+            "a role is to be taken on, and the job has no OIDC token: neither CIRCLE_OIDC_TOKEN_V2, ACTIONS_ID_TOKEN_REQUEST_URL nor the variable of --oidc-token-var is set"
+                .to_owned(),
+        ))
     }
 
     /// Returns a token.

@@ -14,6 +14,7 @@ use super::oidc::TokenSource;
 use super::options::{Addressing, CloudOptions, Role};
 use super::profile::Profile;
 use super::role::{Renewable, RoleCredentials};
+use crate::forms::Form;
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind, all_addresses};
 use crate::store::location::{CloudLocation, Provider};
 
@@ -75,18 +76,28 @@ fn connector(options: &CloudOptions, store: HttpClient, address: &str) -> Connec
     }
 }
 
+/// Checks a value by its form, where `what` is what people call it.
+pub(super) fn checked<'a>(form: Form, what: &str, value: &'a str) -> Result<&'a str, RemoteFailure> {
+    match form.check(what, value) {
+        Ok(()) => Ok(value),
+        Err(message) => Err(RemoteFailure::new(RemoteKind::Options, message)),
+    }
+}
+
 /// Returns the host and port of a server's address. One with a password or a signature in it is refused, and not repeated.
-fn endpoint_address(endpoint: &str) -> Result<String, RemoteFailure> {
-    endpoint
-        .parse::<http::Uri>()
-        .ok()
-        .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
-        .filter(|uri| uri.query().is_none() && !endpoint.contains(['@', '#']))
-        .and_then(|uri| address_of(&uri))
-        .ok_or_else(|| {
-            let message = "an endpoint is not of the form https://HOST:PORT";
-            RemoteFailure::new(RemoteKind::Options, message)
-        })
+fn endpoint_address(what: &str, endpoint: &str) -> Result<String, RemoteFailure> {
+    let uri = checked(Form::Address, what, endpoint)?.parse::<http::Uri>().ok();
+    uri.and_then(|uri| address_of(&uri)).ok_or_else(|| {
+        let message = format!("{what} is not of the form https://HOST:PORT");
+        RemoteFailure::new(RemoteKind::Options, message)
+    })
+}
+
+/// The first of several places that says something, and what people call it.
+fn first<'a>(
+    places: impl IntoIterator<Item = (&'static str, Option<&'a str>)>,
+) -> Option<(&'static str, &'a str)> {
+    places.into_iter().find_map(|(what, value)| Some((what, value?)))
 }
 
 fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Result<Opened, RemoteFailure> {
@@ -109,22 +120,28 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
             && !value.is_empty()
             && !is_decided_here(&key)
         {
+            checked(form_of_s3(&key), name, value)?;
             builder = builder.with_config(key, value);
         }
     }
-    let region = options
-        .region
-        .as_deref()
-        .or_else(|| variables.get("AWS_REGION"))
-        .or_else(|| variables.get("AWS_DEFAULT_REGION"))
-        .or_else(|| profile.get("region"));
-    let endpoint = options
-        .endpoint
-        .as_deref()
-        .or_else(|| variables.get("AWS_ENDPOINT_URL_S3"))
-        .or_else(|| variables.get("AWS_ENDPOINT_URL"))
-        .or_else(|| profile.get("endpoint_url"))
-        .map(|endpoint| endpoint.trim_end_matches('/'));
+    let region = first([
+        ("the region", options.region.as_deref()),
+        ("AWS_REGION", variables.get("AWS_REGION")),
+        ("AWS_DEFAULT_REGION", variables.get("AWS_DEFAULT_REGION")),
+        ("the profile's region", profile.get("region")),
+    ]);
+    let region = region
+        .map(|(what, region)| checked(Form::Label, what, region))
+        .transpose()?;
+    let endpoint = first([
+        ("the endpoint", options.endpoint.as_deref()),
+        ("AWS_ENDPOINT_URL_S3", variables.get("AWS_ENDPOINT_URL_S3")),
+        ("AWS_ENDPOINT_URL", variables.get("AWS_ENDPOINT_URL")),
+        ("the profile's endpoint_url", profile.get("endpoint_url")),
+    ]);
+    let endpoint = endpoint.map(|(what, endpoint)| (what, endpoint.trim_end_matches('/')));
+    let endpoint_of = endpoint.map_or("the endpoint", |(what, _)| what);
+    let endpoint = endpoint.map(|(_, endpoint)| endpoint);
     // A server of one's own rarely has regions, and takes the name that Amazon gave its first one.
     let region = match (region, endpoint) {
         (Some(region), _) => region,
@@ -140,11 +157,16 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     });
     let is_express = endpoint.is_none() && location.bucket.ends_with("--x-s3");
     let host = match endpoint {
-        Some(endpoint) => endpoint_address(endpoint)?,
+        Some(endpoint) => endpoint_address(endpoint_of, endpoint)?,
         // The token service's name ends with the same domain.
         None if is_express => "amazonaws.com".to_owned(),
         None => format!("s3.{region}.amazonaws.com"),
     };
+    if addressing == Addressing::VirtualHost {
+        let url = with_bucket(endpoint.unwrap_or("https://s3.amazonaws.com"), &location.bucket);
+        let what = format!("the address of the bucket {} by its name", location.bucket);
+        checked(Form::Address, &what, &url)?;
+    }
     if let Some(endpoint) = endpoint {
         // With the bucket in the host's name the library wants it in the endpoint.
         builder = builder.with_endpoint(match addressing {
@@ -180,6 +202,51 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
         server: endpoint.map_or_else(|| format!("s3 {region}"), str::to_owned),
         is_known: endpoint.is_none() && !is_express,
     })
+}
+
+/// What a variable becomes in the library's hands.
+fn form_of_s3(key: &AmazonS3ConfigKey) -> Form {
+    match key {
+        AmazonS3ConfigKey::AccessKeyId
+        | AmazonS3ConfigKey::SecretAccessKey
+        | AmazonS3ConfigKey::Token
+        | AmazonS3ConfigKey::Encryption(_) => Form::Word,
+        AmazonS3ConfigKey::MetadataEndpoint
+        | AmazonS3ConfigKey::ContainerCredentialsFullUri
+        | AmazonS3ConfigKey::StsEndpoint => Form::Question,
+        AmazonS3ConfigKey::ContainerCredentialsRelativeUri => Form::Route,
+        AmazonS3ConfigKey::RoleArn => Form::Arn,
+        _ => Form::Text,
+    }
+}
+
+fn form_of_azure(key: &AzureConfigKey) -> Form {
+    match key {
+        AzureConfigKey::AccountName => Form::Account,
+        AzureConfigKey::AccessKey
+        | AzureConfigKey::Token
+        | AzureConfigKey::SasKey
+        | AzureConfigKey::ClientId
+        | AzureConfigKey::ObjectId
+        | AzureConfigKey::EncryptionKey
+        | AzureConfigKey::FabricSessionToken
+        | AzureConfigKey::FabricWorkloadHost
+        | AzureConfigKey::FabricClusterIdentifier => Form::Word,
+        AzureConfigKey::AuthorityId => Form::Name,
+        AzureConfigKey::AuthorityHost
+        | AzureConfigKey::MsiEndpoint
+        | AzureConfigKey::FabricTokenServiceUrl => Form::Question,
+        _ => Form::Text,
+    }
+}
+
+/// None for a text that has lines.
+fn form_of_gcs(key: &GoogleConfigKey) -> Option<Form> {
+    match key {
+        GoogleConfigKey::ServiceAccountKey => None,
+        GoogleConfigKey::BearerToken => Some(Form::Word),
+        _ => Some(Form::Text),
+    }
 }
 
 /// Whether a variable that the library knows is left to baton: where the bucket is, and what baton promises of it.
@@ -228,10 +295,14 @@ fn profile_credential(
         profile.get("aws_secret_access_key"),
     );
     if let (Some(key_id), Some(secret_key)) = keys {
+        let token = profile.get("aws_session_token");
+        for value in [Some(key_id), Some(secret_key), token].into_iter().flatten() {
+            checked(Form::Word, "a key of the profile", value)?;
+        }
         return Ok(Some(AwsCredential {
             key_id: key_id.to_owned(),
             secret_key: secret_key.to_owned(),
-            token: profile.get("aws_session_token").map(str::to_owned),
+            token: token.map(str::to_owned),
         }));
     }
     // Silently taking another identity instead would be worse than to fail.
@@ -264,7 +335,8 @@ fn role_credentials(
         .as_deref()
         .or_else(|| variables.get("AWS_ENDPOINT_URL_STS"))
         .map_or_else(|| format!("https://sts.{region}.amazonaws.com/"), str::to_owned);
-    endpoint_address(&endpoint)?;
+    endpoint_address("the address of the token service", &endpoint)?;
+    checked(Form::Arn, "the role", &role.arn)?;
     let job = variables.get("AWS_ROLE_SESSION_NAME").unwrap_or("baton");
     let session = job
         .chars()
@@ -298,13 +370,16 @@ fn gcs(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> R
                 GoogleConfigKey::Client(_) | GoogleConfigKey::Bucket | GoogleConfigKey::BaseUrl
             )
         {
+            if let Some(form) = form_of_gcs(&key) {
+                checked(form, name, value)?;
+            }
             builder = builder.with_config(key, value);
         }
     }
     let host = match &options.endpoint {
         Some(endpoint) => {
             builder = builder.with_config(GoogleConfigKey::BaseUrl, endpoint);
-            endpoint_address(endpoint)?
+            endpoint_address("the endpoint", endpoint)?
         }
         None => "storage.googleapis.com".to_owned(),
     };
@@ -345,13 +420,14 @@ fn azure(
                     | AzureConfigKey::UseFabricEndpoint
             )
         {
+            checked(form_of_azure(&key), name, value)?;
             builder = builder.with_config(key, value);
         }
     }
     let host = match &options.endpoint {
         Some(endpoint) => {
             builder = builder.with_endpoint(endpoint.clone());
-            endpoint_address(endpoint)?
+            endpoint_address("the endpoint", endpoint)?
         }
         None => "blob.core.windows.net".to_owned(),
     };

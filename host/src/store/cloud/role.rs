@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::oidc::{self, TokenSource};
+use crate::forms::Form;
 use crate::http::HttpClient;
 
 /// Credentials are renewed this long before they end, or at half their life if that is shorter.
@@ -102,6 +103,14 @@ fn current(body: &[u8]) -> Option<Current> {
     let text = std::str::from_utf8(body).ok()?;
     let answer: Answer = quick_xml::de::from_str(text).ok()?;
     let found = answer.assume_role_with_web_identity_result.credentials;
+    // They become headers.
+    for value in [
+        &found.access_key_id,
+        &found.secret_access_key,
+        &found.session_token,
+    ] {
+        Form::Word.check("", value).ok()?;
+    }
     let expires = humantime::parse_rfc3339_weak(&found.expiration).ok()?;
     let now = SystemTime::now();
     let life = expires.duration_since(now).unwrap_or_default();
