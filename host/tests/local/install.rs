@@ -219,3 +219,146 @@ fn one_that_works_stays_where_the_archive_has_another() {
     assert_eq!(fs::read(&installed).unwrap(), before);
     assert_eq!(fs::read_dir(installed.parent().unwrap()).unwrap().count(), 1);
 }
+
+/// Puts a program into a directory of the machine.
+fn program(machine: &Machine, dir: &str, name: &str, script: &str) -> PathBuf {
+    let dir = machine.path(dir);
+    fs::create_dir_all(&dir).unwrap();
+    let path = dir.join(name);
+    fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// Returns the SHA-256 of the archive.
+fn pin(machine: &Machine) -> String {
+    let sums = fs::read_to_string(machine.path(&format!("releases/v{VERSION}/SHA256SUMS"))).unwrap();
+    sums[..64].to_owned()
+}
+
+#[test]
+fn where_a_digest_is_pinned_what_an_installed_one_says_of_itself_counts_for_nothing() {
+    let machine = Machine::new();
+    let pin = pin(&machine);
+    let evil = format!("touch {}; echo baton {VERSION}", machine.path("ran").display());
+    program(&machine, "evil", "baton", &evil);
+    program(&machine, "home/.local/bin", "baton", &evil);
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", machine.path("evil").display());
+    let pinned = [("PATH", path.as_str()), ("PARAM_SHA256", pin.as_str())];
+    succeeds(&machine.install(&pinned), "installed");
+    let installed = machine.path("home/.local/bin/baton");
+    assert_eq!(fs::read(&installed).unwrap(), fs::read(BATON).unwrap());
+    assert!(!machine.path("ran").exists(), "what was there was run");
+    // The later steps find the verified one first.
+    let seen = Command::new("bash")
+        .args(["-c", "command -v baton"])
+        .env("PATH", &path)
+        .env("BASH_ENV", machine.path("bash_env"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(seen.stdout).unwrap().trim(),
+        installed.display().to_string()
+    );
+    // Nothing is fetched a second time, and what was changed meanwhile is replaced.
+    let archive = fs::read(machine.archive()).unwrap();
+    fs::remove_file(machine.archive()).unwrap();
+    succeeds(&machine.install(&pinned), "is there already");
+    fs::remove_file(&installed).unwrap();
+    program(&machine, "home/.local/bin", "baton", &evil);
+    succeeds(&machine.install(&pinned), "installed");
+    assert_eq!(fs::read(&installed).unwrap(), fs::read(BATON).unwrap());
+    // Nor is the archive that was kept believed without its digest.
+    let kept = fs::read_dir(installed.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|it| it == "gz"))
+        .unwrap();
+    fs::write(&kept, &archive[..archive.len() / 2]).unwrap();
+    fails(&machine.install(&pinned), "cannot be read");
+    fs::write(machine.archive(), archive).unwrap();
+    succeeds(&machine.install(&pinned), "is there already");
+    assert!(!machine.path("ran").exists(), "what was there was run");
+}
+
+#[test]
+fn a_verified_one_elsewhere_on_the_path_is_used() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("image")).unwrap();
+    fs::copy(BATON, machine.path("image/baton")).unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", machine.path("image").display());
+    let pinned = machine.install(&[("PATH", &path), ("PARAM_SHA256", &pin(&machine))]);
+    succeeds(
+        &pinned,
+        &format!("is there already: {}", machine.path("image/baton").display()),
+    );
+    assert!(!machine.path("home/.local/bin/baton").exists());
+}
+
+#[test]
+fn a_redirect_does_not_leave_https() {
+    let machine = Machine::new();
+    let base = ("PARAM_BASE_URL", "https://releases.example");
+    program(&machine, "stubs", "curl", r#"printf '%s\n' "$*" >&2; exit 1"#);
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", machine.path("stubs").display());
+    let asked = machine.install(&[("PATH", &path), base]);
+    fails(&asked, "--proto =https --proto-redir =https");
+    // wget follows any redirect, so the script does it: here without a curl.
+    let tools = machine.path("tools");
+    fs::create_dir(&tools).unwrap();
+    for tool in [
+        "bash",
+        "cp",
+        "sha256sum",
+        "cut",
+        "awk",
+        "tail",
+        "tr",
+        "mktemp",
+        "rm",
+        "tar",
+        "cat",
+        "uname",
+        "mkdir",
+        "cmp",
+    ] {
+        let found = Command::new("bash")
+            .args(["-c", &format!("type -P {tool}")])
+            .output()
+            .unwrap();
+        let found = String::from_utf8(found.stdout).unwrap();
+        std::os::unix::fs::symlink(found.trim(), tools.join(tool)).unwrap();
+    }
+    let wget = |location: &str| {
+        let script = format!(
+            r#"printf '%s\n' "${{@: -1}}" >>asked; case ${{@: -1}} in
+            https://releases.example/*) printf '  HTTP/1.1 302 Found\n  Location: {location}\n' >&2; exit 8 ;;
+            esac; exit 4"#
+        );
+        program(
+            &machine,
+            "tools",
+            "wget",
+            &script.replace("asked", &machine.path("asked").display().to_string()),
+        );
+        let ran = machine.install(&[("PATH", tools.to_str().unwrap()), base]);
+        let asked = fs::read_to_string(machine.path("asked")).unwrap();
+        fs::remove_file(machine.path("asked")).unwrap();
+        (ran, asked)
+    };
+    for location in [
+        "http://evil.example/x",
+        "ftp://evil.example/x",
+        "file:///etc/passwd",
+    ] {
+        let (ran, asked) = wget(location);
+        fails(
+            &ran,
+            &format!("is redirected to {location}, which is not fetched"),
+        );
+        assert!(!asked.contains(location), "{asked}");
+    }
+    let (ran, asked) = wget("https://cdn.example/x");
+    fails(&ran, "cannot be fetched");
+    assert!(asked.contains("https://cdn.example/x"), "{asked}");
+}

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Puts one version of baton in place, verified by its SHA-256. Does nothing where that version is there already.
 # PARAM_VERSION says which. PARAM_BASE_URL, PARAM_SHA256 and PARAM_INSTALL_DIR may be left out.
+# With PARAM_SHA256 only the binary of the archive with that digest is accepted, whatever an installed one says of itself.
+# Without it, an installed one of the right version is believed, and the archive is compared with SHA256SUMS beside it.
 set -euo pipefail
 
 expand() {
@@ -13,22 +15,47 @@ fail() {
   exit 1
 }
 
-# Fetches a URL into a file.
+# Fetches a URL into a file. One that begins with https ends there: no redirect leads to another protocol.
 fetch() {
   case $1 in
     file://*) cp -- "${1#file://}" "$2" || fail "$1 cannot be read" ;;
     *)
       if command -v curl >/dev/null 2>&1; then
-        curl --fail --silent --show-error --location --retry 3 --output "$2" -- "$1" ||
+        local protocols='=https'
+        case $1 in http://*) protocols='=http,https' ;; esac
+        curl --fail --silent --show-error --location --max-redirs 10 --retry 3 \
+          --proto "$protocols" --proto-redir "$protocols" --output "$2" -- "$1" ||
           fail "$1 cannot be fetched" "check base_url and version"
       elif command -v wget >/dev/null 2>&1; then
-        wget --quiet --tries=4 --output-document="$2" -- "$1" ||
-          fail "$1 cannot be fetched" "check base_url and version"
+        fetch_with_wget "$1" "$2"
       else
         fail "neither curl nor wget is here" "install one of them, or use an image that has it"
       fi
       ;;
   esac
+}
+
+# wget cannot limit where redirects lead: they are followed here, one at a time.
+fetch_with_wget() {
+  local url=$1 left=10 heard=$work/heard next
+  while :; do
+    if wget --no-verbose --server-response --tries=4 --max-redirect=0 --output-document="$2" -- "$url" 2>"$heard"; then
+      return
+    fi
+    next=$(awk 'tolower($1) == "location:" { print $2 }' "$heard" | tail -n 1 | tr -d '\r')
+    left=$((left - 1))
+    case $1,$next in
+      *,https://*) ;;
+      http://*,http://*) ;;
+      *,)
+        cat -- "$heard" >&2
+        fail "$1 cannot be fetched" "check base_url and version"
+        ;;
+      *) fail "$1 is redirected to $next, which is not fetched" "check base_url: only https is followed from https" ;;
+    esac
+    [ "$left" -gt 0 ] || fail "$1 is redirected too often" "check base_url"
+    url=$next
+  done
 }
 
 sha256_of() {
@@ -74,13 +101,21 @@ case $install_dir in
   *) install_dir=$PWD/$install_dir ;;
 esac
 
-for found in "$(command -v baton || true)" "$install_dir/baton"; do
-  if [ -x "$found" ] && [ "$(version_of "$found")" = "baton $version" ]; then
-    printf 'baton %s is there already: %s\n' "$version" "$found"
-    if [ "$found" = "$install_dir/baton" ]; then put_on_path; fi
-    exit 0
-  fi
-done
+wanted=$(printf '%s' "${PARAM_SHA256:-}" | tr 'A-F' 'a-f')
+candidates=("$(command -v baton || true)" "$install_dir/baton")
+
+# Ends here with the binary that serves.
+serve() {
+  printf 'baton %s is there already: %s\n' "$version" "$1"
+  if [ "$1" = "$install_dir/baton" ]; then put_on_path; fi
+  exit 0
+}
+
+if [ -z "$wanted" ]; then
+  for found in "${candidates[@]}"; do
+    if [ -x "$found" ] && [ "$(version_of "$found")" = "baton $version" ]; then serve "$found"; fi
+  done
+fi
 
 case $(uname -s)-$(uname -m) in
   Linux-x86_64) target=x86_64-unknown-linux-musl ;;
@@ -94,21 +129,32 @@ esac
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 archive=baton-$version-$target.tar.gz
-fetch "${base_url%/}/v$version/$archive" "$work/$archive"
-wanted=$(printf '%s' "${PARAM_SHA256:-}" | tr 'A-F' 'a-f')
+# What an earlier run verified is kept, so that a pinned archive is fetched once for all steps of a job.
+kept=$install_dir/.$archive
+if [ -n "$wanted" ] && [ -f "$kept" ] && cp -- "$kept" "$work/$archive" 2>/dev/null &&
+  [ "$(sha256_of "$work/$archive")" = "$wanted" ]; then
+  actual=$wanted
+else
+  fetch "${base_url%/}/v$version/$archive" "$work/$archive"
+  actual=$(sha256_of "$work/$archive")
+fi
+pinned=$wanted
 if [ -z "$wanted" ]; then
   fetch "${base_url%/}/v$version/SHA256SUMS" "$work/SHA256SUMS"
   wanted=$(awk -v name="$archive" '$2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
   [ -n "$wanted" ] || fail "SHA256SUMS does not name $archive" "check base_url and version"
 fi
-actual=$(sha256_of "$work/$archive")
 if [ "$actual" != "$wanted" ]; then
   fail "$archive is not what it should be: expected SHA-256 $wanted, found $actual" \
     "do not run it; check base_url and sha256"
 fi
 tar -xzf "$work/$archive" -C "$work"
-# Tried before it takes the place of one that works.
 binary=$work/baton-$version-$target/baton
+# One that is installed is believed if it is the verified one, byte for byte.
+for found in "${candidates[@]}"; do
+  if [ -n "$pinned" ] && [ -x "$found" ] && cmp -s -- "$binary" "$found"; then serve "$found"; fi
+done
+# Tried before it takes the place of one that works.
 found=$(version_of "$binary")
 [ -n "$found" ] || fail "the baton of $archive does not run on this machine" "check sha256, and that $work allows programs"
 [ "$found" = "baton $version" ] || fail "$archive has $found in it, not version $version" "check base_url and version"
@@ -123,5 +169,9 @@ fi
 # At once: another job of this machine may be starting it.
 ${as_root[@]+"${as_root[@]}"} install -m 755 -- "$binary" "$install_dir/.baton.$$"
 ${as_root[@]+"${as_root[@]}"} mv -f -- "$install_dir/.baton.$$" "$install_dir/baton"
+if [ -n "$pinned" ]; then
+  ${as_root[@]+"${as_root[@]}"} install -m 644 -- "$work/$archive" "$install_dir/.baton-archive.$$"
+  ${as_root[@]+"${as_root[@]}"} mv -f -- "$install_dir/.baton-archive.$$" "$kept"
+fi
 put_on_path
 printf 'installed %s: %s/baton\n' "$found" "$install_dir"
