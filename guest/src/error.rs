@@ -161,6 +161,12 @@ impl Error {
     }
 }
 
+impl From<crate::glob::GlobError> for Error {
+    fn from(error: crate::glob::GlobError) -> Error {
+        Error::invalid("wrong-glob", error.to_string(), "")
+    }
+}
+
 /// A warning: the same shape as a failure, but the run goes on.
 pub fn warning(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
     problem(code, message, subject)

@@ -16,12 +16,18 @@
 //! `.` stands for everything below the root; `./a`, `a/.` and `a/` are all `a`. A `]`, `}` or `,` that closes or
 //! separates nothing is an ordinary character. There are no numeric ranges (`{1..9}`) and no `[:alpha:]`.
 //!
+//! In a [`Selection`], a text that exists as it is written is that path, and no pattern: `pages/[id].js` is the file of
+//! that name where there is one. A shell that expands `pages/*` writes such texts, and nobody escapes them.
+//!
 //! No input makes matching exponential: `*` and `**` each go back to their latest occurrence only, so one alternative
 //! costs at most its length times the path's. This module does no I/O: a walk asks [`Selection::check`] at each entry.
 
 mod parse;
+mod selection;
 
 use std::sync::Arc;
+
+pub use selection::{Selection, Shadowed, Verdict};
 
 /// Longest pattern in bytes: PATH_MAX on Linux, so that no path that exists is too long to be written.
 const PATTERN_BYTES_MAX: usize = 4096;
@@ -129,6 +135,14 @@ impl Glob {
         compile(text, 0)
     }
 
+    /// Returns the pattern that matches `path` and nothing else. `text` is what the user wrote.
+    fn of_path(text: &str, path: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            alternatives: vec![Alternative::new(path.chars().map(Piece::Char).collect())],
+        }
+    }
+
     /// Returns whether the pattern names exactly one path: no wildcard, and at most one alternative.
     ///
     /// [`Glob::text`] need not be that path as it stands: it may have escapes, and is not normalised.
@@ -161,102 +175,6 @@ impl Glob {
     /// Returns the pattern as it was given, also with the `!` that made it exclude.
     pub fn text(&self) -> &str {
         &self.text
-    }
-}
-
-/// What a [`Selection`] says of one entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The entry is taken, and so is all below it that no pattern excludes.
-    Selected,
-    /// The entry is a directory that is not taken itself, but something below it may be.
-    Descend,
-    /// Neither the entry nor anything below it is taken.
-    Skip,
-}
-
-/// The patterns of one request: what is taken, and what `!` excludes.
-///
-/// The order of the patterns has no meaning, and an exclude always wins: what is below an excluded directory cannot be
-/// taken back in. `\!` starts a pattern for a name that starts with `!`.
-#[derive(Debug, Clone)]
-pub struct Selection {
-    includes: Vec<Include>,
-    excludes: Vec<Glob>,
-}
-
-#[derive(Debug, Clone)]
-struct Include {
-    glob: Glob,
-    /// Whether [`Selection::check`] has taken an entry that this pattern matches.
-    matched: bool,
-}
-
-impl Selection {
-    /// Compiles the patterns of a request, of which at least one must include something.
-    pub fn parse<S: AsRef<str>>(patterns: &[S]) -> Result<Self, GlobError> {
-        let (mut includes, mut excludes) = (Vec::new(), Vec::new());
-        for text in patterns.iter().map(S::as_ref) {
-            match text.starts_with('!') {
-                true => excludes.push(compile(text, 1)?),
-                false => includes.push(Include {
-                    glob: compile(text, 0)?,
-                    matched: false,
-                }),
-            }
-        }
-        match excludes.first() {
-            _ if !includes.is_empty() => Ok(Self { includes, excludes }),
-            Some(first) => Err(GlobError::new(first.text(), GlobFault::OnlyExcludes)),
-            None => Err(GlobError::NoPattern),
-        }
-    }
-
-    /// Judges one entry of a walk from the top, and remembers which patterns took something.
-    ///
-    /// `parent` is the verdict on the directory that holds the entry: [`Verdict::Descend`] for the root, and never
-    /// [`Verdict::Skip`] unless the walk entered a directory in vain.
-    pub fn check(&mut self, path: &str, is_directory: bool, parent: Verdict) -> Verdict {
-        if parent == Verdict::Skip || self.excludes.iter().any(|glob| glob.matches(path)) {
-            return Verdict::Skip;
-        }
-        let mut selected = parent == Verdict::Selected;
-        for include in &mut self.includes {
-            // Once the entry is taken, only patterns that have taken nothing yet can change anything.
-            if !(selected && include.matched) && include.glob.matches(path) {
-                include.matched = true;
-                selected = true;
-            }
-        }
-        let may_descend = |include: &Include| include.glob.may_match_below(path);
-        match selected {
-            true => Verdict::Selected,
-            false if is_directory && self.includes.iter().any(may_descend) => Verdict::Descend,
-            false => Verdict::Skip,
-        }
-    }
-
-    /// Returns whether `path` is taken: it or a directory above it is included, and none of them is excluded.
-    ///
-    /// The answer is that of [`Selection::check`] along the path, but nothing is remembered.
-    pub fn includes(&self, path: &str) -> bool {
-        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
-        let mut selected = false;
-        for prefix in ends.filter_map(|end| path.get(..end)) {
-            if self.excludes.iter().any(|glob| glob.matches(prefix)) {
-                return false;
-            }
-            selected = selected || self.includes.iter().any(|include| include.glob.matches(prefix));
-        }
-        selected
-    }
-
-    /// Returns the include patterns, as they were given, for which no [`Selection::check`] has taken anything yet.
-    ///
-    /// A pattern counts as unmatched also when everything that it matches is excluded.
-    pub fn unmatched(&self) -> impl Iterator<Item = &str> {
-        let unmatched = self.includes.iter().filter(|include| !include.matched);
-        unmatched.map(|include| include.glob.text())
     }
 }
 

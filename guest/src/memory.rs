@@ -1,7 +1,7 @@
 //! The ports in memory, for tests: a store and a directory that behave as the real ones do, and count what is asked.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
@@ -120,6 +120,16 @@ pub struct MemoryFiles {
     pub room_bytes: Cell<Option<u64>>,
     /// Runs once, after the next file was read: for files that change under the reader.
     pub after_read: Scheduled,
+    /// Directories that baton keeps for itself.
+    pub reserved: RefCell<BTreeSet<String>>,
+    /// Files whose size is said to be another than it is, as in `/proc`.
+    pub wrong_sizes: Rc<RefCell<BTreeMap<String, u64>>>,
+    /// The most bytes that one read gives, as from some network file systems.
+    pub read_bytes_max: Cell<Option<usize>>,
+    /// The holes of files: offsets and lengths.
+    pub holes: RefCell<BTreeMap<String, Vec<(u64, u64)>>>,
+    /// How many bytes were read, and how many were written.
+    pub moved_bytes: Rc<Cell<(u64, u64)>>,
 }
 
 fn failed(code: &'static str, path: &str) -> Error {
@@ -233,6 +243,7 @@ impl Files for MemoryFiles {
                     Node::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
                     Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
                 };
+                let size = self.wrong_sizes.borrow().get(path).copied().unwrap_or(size);
                 let name = path::file_name(path).as_bytes().to_vec();
                 DirEntry {
                     name,
@@ -241,9 +252,19 @@ impl Files for MemoryFiles {
                     size,
                     modified: inode.modified.get(),
                     target,
+                    reserved: self.reserved.borrow().contains(path),
                 }
             })
             .collect())
+    }
+
+    fn holes(&self, path: &str, offset: u64, length: u64, least: u64) -> Result<Vec<(u64, u64)>> {
+        let holes = self.holes.borrow();
+        let within = |(start, size): &(u64, u64)| {
+            let (start, end) = ((*start).max(offset), (start + size).min(offset + length));
+            (end >= start + least).then(|| (start, end - start))
+        };
+        Ok(holes.get(path).into_iter().flatten().filter_map(within).collect())
     }
 
     fn open(&self, path: &str, how: Open) -> Result<MemoryFile> {
@@ -267,6 +288,9 @@ impl Files for MemoryFiles {
             clock: Rc::clone(&self.clock),
             room_bytes: self.room_bytes.get(),
             after_read: Rc::clone(&self.after_read),
+            wrong_sizes: Rc::clone(&self.wrong_sizes),
+            read_bytes_max: self.read_bytes_max.get(),
+            moved_bytes: Rc::clone(&self.moved_bytes),
         })
     }
 
@@ -352,6 +376,9 @@ pub struct MemoryFile {
     clock: Rc<Cell<i64>>,
     room_bytes: Option<u64>,
     after_read: Scheduled,
+    wrong_sizes: Rc<RefCell<BTreeMap<String, u64>>>,
+    read_bytes_max: Option<usize>,
+    moved_bytes: Rc<Cell<(u64, u64)>>,
 }
 
 impl MemoryFile {
@@ -369,10 +396,13 @@ impl File for MemoryFile {
         let read = {
             let content = self.content.borrow();
             let start = content.len().min(offset as usize);
+            let length = self.read_bytes_max.map_or(length, |most| most.min(length));
             let end = content.len().min(start + length);
             buffer.extend_from_slice(content.get(start..end).unwrap_or_default());
             end - start
         };
+        let (bytes_read, bytes_written) = self.moved_bytes.get();
+        self.moved_bytes.set((bytes_read + read as u64, bytes_written));
         let due = self
             .after_read
             .borrow()
@@ -396,11 +426,22 @@ impl File for MemoryFile {
         }
         content.splice(offset as usize..end, bytes.iter().copied());
         drop(content);
+        let (bytes_read, bytes_written) = self.moved_bytes.get();
+        self.moved_bytes
+            .set((bytes_read, bytes_written + bytes.len() as u64));
+        self.touch();
+        Ok(())
+    }
+
+    fn set_size(&self, size: u64) -> Result<()> {
+        self.content.borrow_mut().resize(size as usize, 0);
         self.touch();
         Ok(())
     }
 
     fn seen(&self) -> Result<(u64, Time)> {
-        Ok((self.content.borrow().len() as u64, self.modified.get()))
+        let size = self.content.borrow().len() as u64;
+        let size = self.wrong_sizes.borrow().get(&self.path).copied().unwrap_or(size);
+        Ok((size, self.modified.get()))
     }
 }

@@ -121,6 +121,8 @@ pub struct DirEntry {
     pub modified: Time,
     /// Where a symlink points.
     pub target: Vec<u8>,
+    /// Whether this is a directory that baton keeps for itself, such as the store: never persisted, never removed.
+    pub reserved: bool,
 }
 
 /// Attributes to give to a file or directory.
@@ -178,6 +180,28 @@ pub trait Files {
     /// Returns the entries of a directory, in no order.
     fn entries(&self, dir: &str) -> Result<Vec<DirEntry>>;
 
+    /// Returns whether something has this path, without following a symlink anywhere.
+    fn exists(&self, path: &str) -> Result<bool> {
+        let mut dir = String::new();
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            let mut entries = self.entries(&dir)?.into_iter();
+            match entries.find(|entry| entry.name == name.as_bytes()) {
+                Some(_) if names.peek().is_none() => return Ok(true),
+                Some(entry) if entry.kind == Kind::Directory => dir = crate::path::join(&dir, name),
+                _ => break,
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the holes between `offset` and `offset + length` of a file, each an offset and a length, in order: parts
+    /// of at least `least` bytes that read as zeros and that the file system does not store. May leave any out.
+    fn holes(&self, path: &str, offset: u64, length: u64, least: u64) -> Result<Vec<(u64, u64)>> {
+        let _ = (path, offset, length, least);
+        Ok(Vec::new())
+    }
+
     /// Opens a file.
     fn open(&self, path: &str, how: Open) -> Result<Self::File>;
 
@@ -193,14 +217,30 @@ pub trait Files {
 
 /// An open file. Offsets and lengths in bytes.
 pub trait File {
-    /// Appends at most `length` bytes from `offset` to `buffer`. Returns how many there were: fewer only at the end.
+    /// Appends at most `length` bytes from `offset` to `buffer`. Returns how many there were: fewer at the end, and from
+    /// some file systems before it. None only at the end.
     fn read(&self, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<usize>;
 
     /// Writes all of `bytes` at `offset`.
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()>;
 
+    /// Makes the file this long. What is new reads as zeros, and takes no room where the file system can do that.
+    fn set_size(&self, size: u64) -> Result<()>;
+
     /// Returns the size, and when contents last changed: as a directory entry has them.
     fn seen(&self) -> Result<(u64, Time)>;
+}
+
+/// As [`File::read`], but gives fewer bytes only at the end.
+pub fn read_fully(file: &impl File, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<usize> {
+    let mut read = 0;
+    while read < length {
+        match file.read(offset + read as u64, length - read, buffer)? {
+            0 => break,
+            count => read += count,
+        }
+    }
+    Ok(read)
 }
 
 /// What is asked of a server.

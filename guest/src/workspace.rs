@@ -1,11 +1,13 @@
 //! Layers become one tree: in their order, a later one over an earlier one, and two jobs that disagree are told so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::diff::same_content;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result, warning};
+use crate::glob::{Selection, Verdict};
 use crate::lookup::Layer;
 use crate::path;
+use crate::persist::{shadow_problem, unused_problem};
 use crate::record::Record;
 use crate::tree::{Content, Entry, Tree};
 
@@ -129,20 +131,65 @@ pub(crate) fn same_files(a: &Tree, b: &Tree) -> bool {
     a.entries.len() == b.entries.len() && a.entries.iter().zip(&b.entries).all(same)
 }
 
-/// Keeps the entries that are wanted, and the directories on the way to them.
-pub fn only(entries: Vec<Merged>, wanted: &crate::glob::Selection) -> Vec<Merged> {
-    let keep: Vec<bool> = entries
-        .iter()
-        .map(|merged| wanted.includes(&merged.entry.path))
-        .collect();
+/// Keeps the entries that `patterns` want, and the directories on the way to them. Returns them with what a user should
+/// hear of the patterns. Fails where nothing is wanted.
+pub fn only(entries: Vec<Merged>, patterns: &[String]) -> Result<(Vec<Merged>, Vec<Problem>)> {
+    let there = |path: &str| entries.binary_search_by(|merged| path::compare(&merged.entry.path, path));
+    let mut wanted = Selection::parse(patterns, |path| Ok::<_, Error>(there(path).is_ok()))?;
+    let mut links = HashMap::new();
     let mut parents = HashSet::new();
-    for (merged, keep) in entries.iter().zip(&keep) {
-        let mut dir = path::parent(&merged.entry.path);
-        while *keep && !dir.is_empty() && parents.insert(dir.to_owned()) {
+    let mut keep = Vec::with_capacity(entries.len());
+    // The directories above, each with what was said of it.
+    let mut above: Vec<(&str, Verdict)> = Vec::new();
+    for Merged { entry, .. } in &entries {
+        let parent = path::parent(&entry.path);
+        while above.last().is_some_and(|(dir, _)| *dir != parent) {
+            above.pop();
+        }
+        let verdict = above.last().map_or(Verdict::Descend, |(_, verdict)| *verdict);
+        let is_directory = entry.content == Content::Directory;
+        let verdict = wanted.check(&entry.path, is_directory, verdict);
+        if is_directory {
+            above.push((&entry.path, verdict));
+        }
+        if let Content::Symlink(target) = &entry.content
+            && verdict != Verdict::Selected
+            && wanted.closed(&entry.path)
+        {
+            links.insert(entry.path.as_str(), target);
+        }
+        let is_wanted = verdict == Verdict::Selected;
+        let mut dir = parent;
+        while is_wanted && !dir.is_empty() && parents.insert(dir.to_owned()) {
             dir = path::parent(dir);
         }
+        keep.push(is_wanted);
     }
-    let wanted =
+    let mut warnings = Vec::new();
+    for (pattern, closed) in wanted.unmatched() {
+        let link = closed.and_then(|path| Some((path, links.get(path)?)));
+        let (code, message) = match link {
+            None => ("no-files", "no file of the tree matches".to_owned()),
+            Some((path, target)) => (
+                "through-symlink",
+                format!(
+                    "no file of the tree matches: {path} is a symlink to {target}, and symlinks are not followed"
+                ),
+            ),
+        };
+        warnings.push(warning(code, message, pattern));
+    }
+    if !keep.contains(&true) {
+        return Err(match warnings.pop() {
+            Some(only) if warnings.is_empty() => Error::NothingMatched(only),
+            _ => Error::nothing_matched("no-files", "no file of the tree matches", &patterns.join(" ")),
+        });
+    }
+    warnings.extend(wanted.unused().map(unused_problem));
+    for shadowed in wanted.shadowed() {
+        warnings.push(shadow_problem(&shadowed)?);
+    }
+    let kept =
         |(merged, keep): (Merged, bool)| (keep || parents.contains(&merged.entry.path)).then_some(merged);
-    entries.into_iter().zip(keep).filter_map(wanted).collect()
+    Ok((entries.into_iter().zip(keep).filter_map(kept).collect(), warnings))
 }

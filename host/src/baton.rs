@@ -1,7 +1,7 @@
 //! The embedding API: what a program needs to persist and attach, and all that the command uses.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
 use crate::engine::{Engine, Instance, Interrupt};
 use crate::error::Error;
-use crate::grants::{Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, StoreAccess};
+use crate::grants::{
+    Change, Directory, Egress, Grants, Identity, Limits, Network, OnWait, Policy, StoreAccess,
+};
 use crate::signing::{SigningKey, VerifyingKey};
 use crate::store::ObjectStore;
 
@@ -45,6 +47,8 @@ pub struct Options {
     pub circleci: Option<CircleCi>,
     /// Hears that a run waits for a server. Default: nobody does.
     pub on_wait: Option<OnWait>,
+    /// Directories, besides the store's, that baton keeps for itself: what is in them is never persisted. Default: none.
+    pub reserved: Vec<PathBuf>,
     /// The key that signs what is persisted. Default: nothing is signed.
     pub sign: Option<SigningKey>,
     /// The key by which a build must be signed: attach refuses any other, verify finds it. Default: none need be.
@@ -63,6 +67,7 @@ impl Default for Options {
             interrupt: Interrupt::default(),
             circleci: None,
             on_wait: None,
+            reserved: Vec::new(),
             sign: None,
             require_signed: None,
         }
@@ -160,7 +165,7 @@ impl Baton {
         mut request: PersistRequest,
         progress: &mut dyn Progress,
     ) -> Result<Option<Persisted>, Error> {
-        let directory = Arc::new(Directory::read("root", root)?);
+        let directory = Arc::new(self.root(root)?);
         let access = if request.dry_run {
             StoreAccess::Read
         } else {
@@ -192,6 +197,25 @@ impl Baton {
             self.add_signature(&persisted.build, &key.verifying_key().id(), &envelope)?;
         }
         Ok(Some(persisted))
+    }
+
+    /// Opens the directory to persist from, without what baton keeps for itself in it.
+    fn root(&self, root: &Path) -> Result<Directory, Error> {
+        let own = self.store.directory().into_iter();
+        let others = self.options.reserved.iter().map(PathBuf::as_path);
+        let reserved = own.chain(others).filter_map(Identity::of).collect();
+        let directory = Directory::read("root", root)?.reserving(reserved);
+        let failed = |source: std::io::Error| Error::Directory {
+            what: "root",
+            path: root.to_owned(),
+            source,
+        };
+        if directory.lies_in_reserved().map_err(failed)? {
+            return Err(failed(std::io::Error::other(
+                "it is, or lies in, the store of baton, which is never persisted",
+            )));
+        }
+        Ok(directory)
     }
 
     /// Brings an artifact into `target`, which is made if it is not there. The component may change what is below

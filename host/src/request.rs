@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::bindings::{
-    AttachRequest, BuildContext, IfNoFiles, Node, OnConflict, PersistRequest, Query, Scope,
+    AttachRequest, BuildContext, IfNoFiles, Node, OnConflict, PersistRequest, Query, Scope, SpecialFiles,
 };
 use crate::context::Context;
 
@@ -66,6 +66,7 @@ pub fn persist<S: AsRef<str>>(paths: &[S], context: BuildContext) -> PersistRequ
         name: "default".to_owned(),
         paths: paths.iter().map(|path| path.as_ref().to_owned()).collect(),
         if_no_files: IfNoFiles::Fail,
+        special_files: SpecialFiles::Fail,
         on_conflict: OnConflict::Fail,
         context,
         dry_run: false,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::compare::{ChunkKey, Compared, Comparing};
 use super::{ChunkIn, Piece, PieceTarget, TaskIn, staging};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::glob::Selection;
 use crate::id::PackId;
 use crate::lookup::{self, Opened, Scope};
@@ -35,11 +35,12 @@ pub struct Attach {
 
 /// Compares a tree with the directory, and decides what each worker will do.
 pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<Planned> {
-    // A pattern that is none must not cost a look-up.
-    let wanted = wanted(request)?;
-    let Opened { layers, warnings } = lookup::open(store, &request.scope)?;
+    // What is no pattern must not cost a look-up, unless it may be a path of the artifact.
+    check_only(&request.only, true)?;
+    let Opened { layers, mut warnings } = lookup::open(store, &request.scope)
+        .or_else(|error| check_only(&request.only, false).and(Err(error)))?;
     let merged = workspace::merge(&layers, request.on_conflict)?;
-    let (merged, spared) = select(request, wanted.as_ref(), merged)?;
+    let (merged, spared) = select(request, merged, &mut warnings)?;
     let tree = |layer: usize| {
         let found = layers.get(layer).map(|(_, tree)| Some(tree));
         found.ok_or_else(|| Error::internal("an entry of no layer"))
@@ -75,44 +76,42 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
 
 /// Compares files of which nothing but the paths is known, and which are to be written whole. `entries` are as a tree
 /// would have them: in path order, each with its parent.
-pub(crate) fn plan_downloads(files: &impl Files, request: &Attach, entries: Vec<Entry>) -> Result<Compared> {
+pub(crate) fn plan_downloads(
+    files: &impl Files,
+    request: &Attach,
+    entries: Vec<Entry>,
+    warnings: &mut Vec<Problem>,
+) -> Result<Compared> {
     let merged = entries
         .into_iter()
         .map(|entry| Merged { entry, layer: 0 })
         .collect();
-    let (merged, spared) = select(request, wanted(request)?.as_ref(), merged)?;
+    let (merged, spared) = select(request, merged, warnings)?;
     compare(files, request, spared, &merged, |_| Ok(None))
 }
 
-fn wanted(request: &Attach) -> Result<Option<Selection>> {
-    match request.only.as_slice() {
-        [] => Ok(None),
-        patterns => Selection::parse(patterns)
-            .map(Some)
-            .map_err(|e| crate::persist::glob_error(&e)),
+/// Refuses what is no pattern, where every path exists that is written like one, or none.
+fn check_only(only: &[String], paths_exist: bool) -> Result<()> {
+    if only.is_empty() {
+        return Ok(());
     }
+    Selection::parse(only, |_| Ok::<_, Error>(paths_exist)).map(|_| ())
 }
 
 /// Keeps what is wanted. Returns the paths of the rest, too, where `clean` must leave them alone.
 fn select(
     request: &Attach,
-    wanted: Option<&Selection>,
     mut merged: Vec<Merged>,
+    warnings: &mut Vec<Problem>,
 ) -> Result<(Vec<Merged>, HashSet<String>)> {
     let mut spared = HashSet::new();
-    if let Some(only) = wanted {
+    if !request.only.is_empty() {
         if request.clean {
             spared = merged.iter().map(|merged| merged.entry.path.clone()).collect();
         }
-        merged = workspace::only(merged, only);
-        if merged.is_empty() {
-            let message = "no file of the tree matches";
-            return Err(Error::nothing_matched(
-                "no-files",
-                message,
-                &request.only.join(" "),
-            ));
-        }
+        let found = workspace::only(merged, &request.only)?;
+        merged = found.0;
+        warnings.extend(found.1);
     }
     Ok((merged, spared))
 }

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use wasip2::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags,
+};
 
 use super::convert::{from_wit_error, time, wit_time};
 use super::imports::attributes;
@@ -85,6 +87,37 @@ impl Files for Granted {
             .collect())
     }
 
+    fn exists(&self, path: &str) -> Result<bool> {
+        // A symlink on the way would be followed, so each name is looked at first.
+        let mut ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        ends.try_fold(true, |all, end| {
+            let prefix = path.get(..end).unwrap_or(path);
+            if !all {
+                return Ok(false);
+            }
+            match self.root.stat_at(PathFlags::empty(), prefix) {
+                Ok(stat) => Ok(end == path.len() || stat.type_ == DescriptorType::Directory),
+                Err(
+                    ErrorCode::NoEntry
+                    | ErrorCode::NotDirectory
+                    | ErrorCode::NameTooLong
+                    | ErrorCode::Invalid
+                    | ErrorCode::IllegalByteSequence
+                    // Whoever may not look is told so by the walk, if that goes there.
+                    | ErrorCode::Access
+                    | ErrorCode::NotPermitted,
+                ) => Ok(false),
+                Err(code) => Err(failed("looked at", prefix, code)),
+            }
+        })
+    }
+
+    fn holes(&self, path: &str, offset: u64, length: u64, least: u64) -> Result<Vec<(u64, u64)>> {
+        let part = attributes::Range { offset, length };
+        let holes = attributes::holes(path, part, least).map_err(from_wit_error)?;
+        Ok(holes.into_iter().map(|hole| (hole.offset, hole.length)).collect())
+    }
+
     fn open(&self, path: &str, how: Open) -> Result<OpenFile> {
         let (open, flags) = match how {
             Open::Read => (OpenFlags::empty(), DescriptorFlags::READ),
@@ -102,7 +135,7 @@ impl Files for Granted {
     }
 
     fn edit(&self, edit: Edit<'_>) -> Result<()> {
-        let at = |path| Ok((self.dir(path::parent(path))?, path::file_name(path)));
+        let at = |path| Ok::<_, Error>((self.dir(path::parent(path))?, path::file_name(path)));
         match edit {
             Edit::MakeDirectory(path) => {
                 let (dir, name) = at(path)?;
@@ -170,7 +203,7 @@ impl File for OpenFile {
                 .map_err(|code| failed("read", &self.path, code))?;
             buffer.extend_from_slice(&bytes);
             read += bytes.len();
-            // A file gives less than was asked for only at its end.
+            // Most often that is the end. `read_fully` asks again.
             if bytes.len() < wanted {
                 break;
             }
@@ -192,6 +225,12 @@ impl File for OpenFile {
             written += count as usize;
         }
         Ok(())
+    }
+
+    fn set_size(&self, size: u64) -> Result<()> {
+        self.descriptor
+            .set_size(size)
+            .map_err(|code| failed("made as large as it has to be", &self.path, code))
     }
 
     fn seen(&self) -> Result<(u64, Time)> {
@@ -224,6 +263,7 @@ fn entry(entry: attributes::Entry) -> DirEntry {
         size: entry.size,
         modified: time(entry.modified),
         target: entry.target,
+        reserved: entry.reserved,
     }
 }
 

@@ -135,6 +135,10 @@ fn plan_persist(request: wit::PersistRequest) -> Result<wit::Planned> {
             wit::IfNoFiles::Warn => persist::IfNoFiles::Warn,
             wit::IfNoFiles::Ignore => persist::IfNoFiles::Ignore,
         },
+        special_files: match request.special_files {
+            wit::SpecialFiles::Fail => persist::SpecialFiles::Fail,
+            wit::SpecialFiles::Skip => persist::SpecialFiles::Skip,
+        },
         check_conflicts: request.on_conflict == super::imports::types::OnConflict::Fail,
         context: context(request.context),
         dry_run: request.dry_run,

@@ -11,6 +11,24 @@ pub(super) fn alternatives(text: &str, skip: usize) -> Result<Vec<Vec<Piece>>, G
         .collect()
 }
 
+/// Returns the path that a text names as it is written, where that is not what it means as a pattern anyway: nothing for
+/// one without special characters, or that can be no path below a root.
+pub(super) fn literal(text: &str) -> Option<String> {
+    let is_special = text.starts_with('!') || text.contains(['*', '?', '[', '{', '\\']);
+    if !is_special || text.len() > PATTERN_BYTES_MAX || text.contains('\0') {
+        return None;
+    }
+    let mut names = Vec::new();
+    for name in text.strip_suffix('/').unwrap_or(text).split('/') {
+        match name {
+            "" | ".." => return None,
+            "." => {}
+            name => names.push(name),
+        }
+    }
+    (!names.is_empty()).then(|| names.join("/"))
+}
+
 /// What a pattern's text consists of. What belongs to braces has the number of braces around it; other commas and
 /// closing braces are characters.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,32 @@ use super::*;
 
 type Tested = Result<(), GlobError>;
 
+/// Returns the selection of patterns where nothing exists that is written like one.
+fn selection<S: AsRef<str>>(patterns: &[S]) -> Result<Selection, GlobError> {
+    Selection::parse(patterns, |_| Ok(false))
+}
+
+/// Returns whether patterns take `path`: it or a directory above it is included, and none of them is excluded. What a
+/// walk with [`Selection::check`] must come to.
+fn takes<S: AsRef<str>>(patterns: &[S], path: &str) -> Result<bool, GlobError> {
+    let (mut includes, mut excludes) = (Vec::new(), Vec::new());
+    for pattern in patterns.iter().map(S::as_ref) {
+        match pattern.strip_prefix('!') {
+            Some(pattern) => excludes.push(Glob::parse(pattern)?),
+            None => includes.push(Glob::parse(pattern)?),
+        }
+    }
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    let mut taken = false;
+    for prefix in ends.filter_map(|end| path.get(..end)) {
+        if excludes.iter().any(|glob| glob.matches(prefix)) {
+            return Ok(false);
+        }
+        taken = taken || includes.iter().any(|glob| glob.matches(prefix));
+    }
+    Ok(taken)
+}
+
 /// A pattern, what it matches, and what it does not.
 type Case = (&'static str, &'static [&'static str], &'static [&'static str]);
 
@@ -295,12 +321,12 @@ fn a_selection_takes_directories_whole_and_excludes_win() -> Tested {
         (&["{a,b}/c"], &["a/c", "b/c/d"], &["a", "b", "c"]),
     ];
     for (patterns, taken, left) in cases {
-        let selection = Selection::parse(patterns)?;
+        selection(patterns)?;
         for path in *taken {
-            assert!(selection.includes(path), "{patterns:?} must take `{path}`");
+            assert!(takes(patterns, path)?, "{patterns:?} must take `{path}`");
         }
         for path in *left {
-            assert!(!selection.includes(path), "{patterns:?} must leave `{path}`");
+            assert!(!takes(patterns, path)?, "{patterns:?} must leave `{path}`");
         }
     }
     Ok(())
@@ -309,7 +335,7 @@ fn a_selection_takes_directories_whole_and_excludes_win() -> Tested {
 #[test]
 fn check_selects_descends_and_skips() -> Tested {
     use Verdict::{Descend, Selected, Skip};
-    let mut selection = Selection::parse(&["a/*.rs", "b", "!b/x", "!*.tmp"])?;
+    let mut selection = selection(&["a/*.rs", "b", "!b/x", "!*.tmp"])?;
     for (path, is_directory, parent, verdict) in [
         ("a", true, Descend, Descend),
         ("a", false, Descend, Skip),
@@ -338,9 +364,12 @@ fn check_selects_descends_and_skips() -> Tested {
 fn patterns_that_took_nothing_are_reported() -> Tested {
     use Verdict::{Descend, Selected};
     let patterns = ["dist", "dist/*.js", "*.log", "none", "!x.log", "./docs/"];
-    let mut selection = Selection::parse(&patterns)?;
+    let mut selection = selection(&patterns)?;
+    let unmatched = |selection: &Selection| -> Vec<String> {
+        selection.unmatched().map(|(text, _)| text.to_owned()).collect()
+    };
     assert_eq!(
-        selection.unmatched().collect::<Vec<_>>(),
+        unmatched(&selection),
         ["dist", "dist/*.js", "*.log", "none", "./docs/"]
     );
     assert_eq!(selection.check("dist", true, Descend), Selected);
@@ -349,13 +378,133 @@ fn patterns_that_took_nothing_are_reported() -> Tested {
     // What only matches excluded paths takes nothing.
     assert_eq!(selection.check("x.log", false, Descend), Verdict::Skip);
     assert_eq!(selection.check("docs", true, Descend), Selected);
-    assert_eq!(selection.unmatched().collect::<Vec<_>>(), ["*.log", "none"]);
+    assert_eq!(unmatched(&selection), ["*.log", "none"]);
+    Ok(())
+}
+
+#[test]
+fn a_text_that_exists_is_that_path() -> Tested {
+    use Verdict::{Descend, Selected, Skip};
+    let odd = [
+        "pages/[id].js",
+        "*",
+        "?",
+        "a{b",
+        "[",
+        "[z-a]",
+        r"back\slash",
+        r"end\",
+        "x**y",
+        "!first",
+        "{a,b}",
+        "[...all]/x",
+    ];
+    for name in odd {
+        for text in [name.to_owned(), format!("./{name}"), format!("{name}/")] {
+            let mut asked = Vec::new();
+            let mut exists = |path: &str| {
+                asked.push(path.to_owned());
+                Ok::<_, GlobError>(path == name)
+            };
+            let mut selection = Selection::parse(&[&text], &mut exists)?;
+            let mut verdict = Descend;
+            let ends = name.match_indices('/').map(|(end, _)| end).chain([name.len()]);
+            for path in ends.filter_map(|end| name.get(..end)) {
+                verdict = selection.check(path, path.len() < name.len(), verdict);
+            }
+            assert_eq!(verdict, Selected, "`{text}` asked for {asked:?}");
+            assert_eq!(selection.unmatched().count(), 0);
+            assert_eq!(
+                selection.check("i", false, Descend),
+                Skip,
+                "`{text}` is no pattern"
+            );
+        }
+        // Excluded by its name, too.
+        let exclude = format!("!{name}");
+        let mut selection = Selection::parse(&[".", &exclude], |path| Ok::<_, GlobError>(path == name))?;
+        assert_eq!(selection.check(name, false, Selected), Skip, "`{exclude}`");
+        assert_eq!(selection.check("i", false, Selected), Selected, "`{exclude}`");
+        assert_eq!(selection.unused().count(), 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_text_would_have_meant_as_a_pattern_is_remembered() -> Tested {
+    use Verdict::{Descend, Selected};
+    let named =
+        |patterns: &[&str], name: &str| Selection::parse(patterns, |path| Ok::<_, GlobError>(path == name));
+    let shadowed = |selection: &Selection| -> Vec<(String, String, bool)> {
+        let owned = |it: Shadowed<'_>| (it.text.to_owned(), it.other.to_owned(), it.is_ambiguous);
+        selection.shadowed().map(owned).collect()
+    };
+    let mut selection = named(&["p/[id].js"], "p/[id].js")?;
+    assert_eq!(selection.check("p", true, Descend), Descend);
+    assert_eq!(selection.check("p/[id].js", false, Descend), Selected);
+    assert_eq!(shadowed(&selection), []);
+    selection.check("p/i.js", false, Descend);
+    assert_eq!(
+        shadowed(&selection),
+        [("p/[id].js".into(), "p/i.js".into(), false)]
+    );
+    // A directory that only the pattern would lead into is looked into, or nobody could tell.
+    let mut selection = named(&["[ab]/c"], "[ab]/c")?;
+    assert_eq!(selection.check("a", true, Descend), Descend);
+    selection.check("a/c", false, Descend);
+    assert_eq!(shadowed(&selection).len(), 1);
+    // What is taken anyway is no other: a shell has expanded `p/*`.
+    let mut selection = named(&["p/[id].js", "p/i.js"], "p/[id].js")?;
+    selection.check("p/i.js", false, Descend);
+    assert_eq!(shadowed(&selection), []);
+    // An exclude that names a path leaves in what the pattern would have left out.
+    let mut selection = named(&[".", "!*.key"], "*.key")?;
+    assert_eq!(selection.check("a.key", false, Descend), Selected);
+    assert_eq!(shadowed(&selection), [("!*.key".into(), "a.key".into(), false)]);
+    // `!x` that exists, beside `x` that exists, may mean either.
+    let mut selection = named(&[".", "!x"], "!x")?;
+    assert_eq!(selection.check("!x", false, Descend), Selected);
+    assert_eq!(shadowed(&selection), []);
+    selection.check("x", false, Descend);
+    assert_eq!(shadowed(&selection), [("!x".into(), "x".into(), true)]);
+    Ok(())
+}
+
+#[test]
+fn excludes_that_left_nothing_out_are_reported() -> Tested {
+    let mut selection = selection(&[".", "!a", "!a/b", "!typo", "!**/*.map", "!a/*.map"])?;
+    selection.check("a", true, Verdict::Descend);
+    selection.check("b.map", false, Verdict::Descend);
+    // `a/b` went with `a`; what a wildcard might have matched there is not known.
+    assert_eq!(selection.unused().collect::<Vec<_>>(), ["!typo", "!a/*.map"]);
+    Ok(())
+}
+
+#[test]
+fn where_nobody_looked_is_remembered_for_what_matches_nothing() -> Tested {
+    let mut selection = selection(&["bin/*.jar", "b*/x", "**/y", "bin", "z", "found"])?;
+    selection.check("found", false, Verdict::Descend);
+    assert!(selection.closed("bin"));
+    assert!(!selection.closed("bin"), "the first one is enough");
+    assert!(selection.closed("z"));
+    let unmatched: Vec<_> = selection.unmatched().collect();
+    let bin = Some("bin");
+    assert_eq!(
+        unmatched,
+        [
+            ("bin/*.jar", bin),
+            ("b*/x", bin),
+            ("**/y", bin),
+            ("bin", bin),
+            ("z", Some("z"))
+        ]
+    );
     Ok(())
 }
 
 #[test]
 fn a_selection_must_include_something() {
-    let refused = |patterns: &[&str]| Selection::parse(patterns).map(|_| ()).err();
+    let refused = |patterns: &[&str]| selection(patterns).map(|_| ()).err();
     assert_eq!(refused(&[]), Some(GlobError::NoPattern));
     assert_eq!(
         refused(&["!a", "!b"]),
@@ -559,13 +708,14 @@ proptest! {
             format!("{}{}", if *excludes { "!" } else { "" }, written(nodes))
         };
         let patterns: Vec<String> = patterns.iter().map(text).collect();
-        let Ok(mut selection) = Selection::parse(&patterns) else { return Ok(()) };
+        let Ok(mut selection) = selection(&patterns) else { return Ok(()) };
         for names in paths {
             let mut verdict = Verdict::Descend;
             for depth in 1..=names.len() {
                 let path = names.iter().take(depth).cloned().collect::<Vec<_>>().join("/");
                 verdict = selection.check(&path, depth < names.len(), verdict);
-                prop_assert_eq!(verdict == Verdict::Selected, selection.includes(&path), "{:?} at `{}`", patterns, path);
+                let wanted = takes(&patterns, &path).unwrap_or_default();
+                prop_assert_eq!(verdict == Verdict::Selected, wanted, "{:?} at `{}`", patterns, path);
             }
             prop_assert_ne!(verdict, Verdict::Descend);
         }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::base::Chunks;
+use super::worker::changed;
 use super::{At, Done, Item, ItemKind, Slice};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
@@ -43,6 +44,7 @@ pub(super) fn assemble(
             bits,
             modified,
             kind,
+            ..
         } = item;
         let mut new_bytes = 0;
         let content = match (kind, done) {
@@ -72,17 +74,26 @@ pub(super) fn assemble(
                     place,
                 }
             }
-            (ItemKind::Segment { size, .. }, Done::Segment { slices }) => {
+            (ItemKind::Segment { length, .. }, Done::Segment { slices }) => {
                 let mut slices: Vec<&Slice> = slices.iter().collect();
+                let mut wanted = *length;
                 let same_file = |(next, _): &&(Item, Done)| {
                     matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == *path
                 };
-                while let Some((_, done)) = items.next_if(same_file) {
-                    let Done::Segment { slices: more } = done else {
+                while let Some((segment, done)) = items.next_if(same_file) {
+                    let (ItemKind::Segment { length, .. }, Done::Segment { slices: more }) =
+                        (&segment.kind, done)
+                    else {
                         return Err(no_chunk());
                     };
+                    // A file may end before its listed size, but has no gap.
+                    if !more.is_empty() && length_of(&slices) < wanted {
+                        return Err(changed(path));
+                    }
+                    wanted += length;
                     slices.extend(more);
                 }
+                let size = length_of(&slices);
                 let digest = Digest::of_slices(
                     slices
                         .iter()
@@ -93,11 +104,11 @@ pub(super) fn assemble(
                     new_bytes += new_bytes_at(slice.at, u64::from(slice.length));
                     numbers.push((numbering.number(slice.at)?, 1));
                 }
-                Content::File {
-                    size: *size,
-                    digest,
-                    place: Place::Slices(numbers),
-                }
+                let place = match numbers.is_empty() {
+                    true => Place::Empty,
+                    false => Place::Slices(numbers),
+                };
+                Content::File { size, digest, place }
             }
             _ => return Err(Error::internal("a worker's outcome does not fit its task")),
         };
@@ -142,6 +153,10 @@ pub(super) fn assemble(
         salt: None,
     };
     Ok((tree, counted))
+}
+
+fn length_of(slices: &[&Slice]) -> u64 {
+    slices.iter().map(|slice| u64::from(slice.length)).sum()
 }
 
 pub(super) fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {

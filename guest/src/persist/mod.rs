@@ -6,6 +6,7 @@
 mod assemble;
 mod base;
 mod finish;
+mod met;
 mod plan;
 mod repair;
 mod worker;
@@ -13,8 +14,10 @@ mod worker;
 use serde::{Deserialize, Serialize};
 
 pub use finish::{Persisted, finish};
-pub use plan::{IfNoFiles, Persist, plan};
-pub(crate) use plan::{STAGING, glob_error};
+pub(crate) use met::{shadow_problem, unused_problem};
+pub(crate) use plan::STAGING;
+pub use plan::{IfNoFiles, Persist, SpecialFiles, plan};
+pub(crate) use worker::SLICE_BYTES_MAX;
 pub use worker::Worker;
 
 use crate::id::Digest;
@@ -33,6 +36,8 @@ pub(crate) struct Item {
     pub path: String,
     pub bits: u16,
     pub modified: Time,
+    /// The size that the file system lists for a file. Some file systems list another than what can be read.
+    pub listed: u64,
     pub kind: ItemKind,
 }
 
@@ -44,7 +49,8 @@ pub(crate) enum ItemKind {
     Small {
         size: u64,
     },
-    /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order.
+    /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order. The last one goes on
+    /// to the end of what can be read.
     Segment {
         size: u64,
         offset: u64,

@@ -1,6 +1,8 @@
 //! What a persist will do: the entries that were selected, cut into tasks.
 
 use super::base;
+use super::met::{Closed, Met};
+use super::worker::SLICE_BYTES_MAX;
 use super::{Item, ItemKind, Rest, SMALL_BYTES_MAX};
 use crate::condemned::Condemned;
 use crate::context::Context;
@@ -9,7 +11,7 @@ use crate::glob::{Selection, Verdict};
 use crate::path;
 use crate::plan::{Action, Planned, Step, Task};
 use crate::ports::{DirEntry, Files, Kind, Store};
-use crate::tree::ENTRIES_MAX;
+use crate::tree::{CHUNKS_MAX, ENTRIES_MAX};
 use crate::{lookup, store_format};
 
 /// A task is closed by the entry that gives it this much to read.
@@ -31,6 +33,8 @@ pub struct Persist {
     pub paths: Vec<String>,
     /// What to do where one matches nothing.
     pub if_no_files: IfNoFiles,
+    /// What to do about devices, sockets and FIFOs.
+    pub special_files: SpecialFiles,
     /// Whether a path that another job persisted with other bytes is an error.
     pub check_conflicts: bool,
     /// Which build this is.
@@ -50,10 +54,19 @@ pub enum IfNoFiles {
     Ignore,
 }
 
+/// What is done about devices, sockets and FIFOs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialFiles {
+    /// Fail.
+    Fail,
+    /// Leave them out with a warning.
+    Skip,
+}
+
 /// Walks the directory, and decides what each worker will do.
 pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result<Planned> {
     let record = request.context.record(&request.name)?;
-    let selection = Selection::parse(&request.paths).map_err(|error| glob_error(&error))?;
+    let selection = Selection::parse(&request.paths, |path| files.exists(path))?;
     store_format::prepare(store, request.dry_run)?;
 
     let mut walk = Walk {
@@ -61,22 +74,17 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         selection,
         items: Vec::new(),
         warnings: Vec::new(),
+        met: Met::default(),
     };
     walk.all()?;
     let Walk {
         selection,
         items,
         mut warnings,
+        met,
         ..
     } = walk;
-    for pattern in selection.unmatched() {
-        let message = "nothing matches this path below the root";
-        match request.if_no_files {
-            IfNoFiles::Fail => return Err(Error::nothing_matched("no-files", message, pattern)),
-            IfNoFiles::Warn => warnings.push(warning("no-files", message, pattern)),
-            IfNoFiles::Ignore => {}
-        }
-    }
+    warnings.extend(met.report(request, &selection)?);
     let bases = lookup::bases(store, &record, request.context.default_branch.as_deref())?;
     let (chunks, index) = base::load(store, &bases)?;
     let rest = Rest {
@@ -104,16 +112,12 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
     })
 }
 
-/// Turns a glob's error into one of this crate.
-pub(crate) fn glob_error(error: &crate::glob::GlobError) -> Error {
-    Error::invalid("wrong-glob", error.to_string(), "")
-}
-
 struct Walk<'a, F> {
     files: &'a F,
     selection: Selection,
     items: Vec<Item>,
     warnings: Vec<Problem>,
+    met: Met,
 }
 
 /// A directory on the way down.
@@ -166,20 +170,19 @@ impl<F: Files> Walk<'_, F> {
         let Ok(name) = std::str::from_utf8(&entry.name) else {
             // What is not wanted is nobody's trouble. A pattern sees one odd character for each wrong part.
             let path = path::join(dir, &String::from_utf8_lossy(&entry.name));
-            if self.selection.check(&path, is_directory, verdict) != Verdict::Selected {
-                return Ok(None);
+            if self.selection.check(&path, is_directory, verdict) == Verdict::Selected {
+                self.met.not_utf8.add(|| path::join(dir, &text_of(&entry.name)));
             }
-            let shown = path::join(dir, &text_of(&entry.name));
-            return Err(Error::invalid("name-not-utf8", "a name is not UTF-8", &shown));
+            return Ok(None);
         };
         let path = path::join(dir, name);
-        // Also further down: the root may be a directory above the one that was attached to.
-        if name == STAGING {
-            let message = "left out what an interrupted attach left behind";
-            self.warnings.push(warning("leftover-skipped", message, &path));
+        if self.is_reserved(name, &path, verdict, entry) {
             return Ok(None);
         }
         let verdict = self.selection.check(&path, is_directory, verdict);
+        if entry.kind == Kind::Symlink {
+            self.symlink_met(&path, verdict, entry);
+        }
         if verdict == Verdict::Skip || (verdict == Verdict::Descend && !is_directory) {
             return Ok(None);
         }
@@ -213,23 +216,59 @@ impl<F: Files> Walk<'_, F> {
                 })?;
                 self.push(path, bits, entry, ItemKind::Symlink(target));
             }
-            Kind::File => self.file(path, bits, entry),
-            Kind::Special(what) => {
-                return Err(Error::invalid(
-                    "special-file",
-                    format!("a {what} cannot be persisted"),
-                    &path,
-                ));
-            }
+            Kind::File => self.file(path, bits, entry)?,
+            Kind::Special(what) => self.met.special(what, &path),
         }
         Ok(None)
     }
 
-    fn file(&mut self, path: String, bits: u16, entry: &DirEntry) {
+    /// Returns whether an entry is baton's own, which is left out.
+    fn is_reserved(&mut self, name: &str, path: &str, parent: Verdict, entry: &DirEntry) -> bool {
+        // The staging directory also further down: the root may be a directory above the one that was attached to.
+        let (code, message) = match name {
+            STAGING => (
+                "leftover-skipped",
+                "left out what an interrupted attach left behind",
+            ),
+            _ if entry.reserved => ("store-skipped", "left out the store of baton"),
+            _ => return false,
+        };
+        // A pattern that takes nothing else must not be content with this.
+        if self.selection.clone().check(path, true, parent) == Verdict::Skip {
+            self.selection.check(path, true, parent);
+        } else {
+            self.warnings.push(warning(code, message, path));
+        }
+        if entry.reserved && self.selection.closed(path) {
+            self.met.closed.insert(path.to_owned(), Closed::Reserved);
+        }
+        true
+    }
+
+    /// Remembers a symlink that a pattern may want to be led through.
+    fn symlink_met(&mut self, path: &str, verdict: Verdict, entry: &DirEntry) {
+        if verdict == Verdict::Selected {
+            if self.selection.asks_for_directory(path) {
+                let message = "stored the symlink itself, and not the directory that it points to";
+                self.warnings.push(warning("symlink-itself", message, path));
+            }
+        } else if self.selection.closed(path) {
+            let target = entry.target.clone();
+            self.met.closed.insert(path.to_owned(), Closed::Symlink(target));
+        }
+    }
+
+    fn file(&mut self, path: String, bits: u16, entry: &DirEntry) -> Result<()> {
         let size = entry.size;
         if size <= SMALL_BYTES_MAX {
             self.push(path, bits, entry, ItemKind::Small { size });
-            return;
+            return Ok(());
+        }
+        let most = CHUNKS_MAX as u64 * SLICE_BYTES_MAX as u64;
+        if size > most {
+            let message =
+                format!("a file of {size} bytes is larger than an artifact, which has {most} at most");
+            return Err(Error::limit("tree-too-large", message, &path));
         }
         let mut offset = 0;
         while offset < size {
@@ -242,6 +281,7 @@ impl<F: Files> Walk<'_, F> {
             );
             offset += length;
         }
+        Ok(())
     }
 
     fn push(&mut self, path: String, bits: u16, entry: &DirEntry, kind: ItemKind) {
@@ -249,6 +289,7 @@ impl<F: Files> Walk<'_, F> {
             path,
             bits,
             modified: entry.modified,
+            listed: entry.size,
             kind,
         });
     }

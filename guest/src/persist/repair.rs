@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{File, Files, Open, Store};
+use crate::ports::{File, Files, Open, Store, read_fully};
 
 /// A chunk of the base, or of the writer of this number.
 pub(super) type ChunkName = (Option<u32>, u32);
@@ -51,12 +51,12 @@ pub(super) fn repair(
             _ => {}
         }
     }
-    let wanted: Vec<Item> = small
+    let mut wanted: Vec<Item> = small
         .iter()
         .filter_map(|number| items.get(*number))
         .map(|(item, _)| item.clone())
         .collect();
-    let stored = worker.store_items(store, files, &wanted)?;
+    let stored = worker.store_items(store, files, &mut wanted)?;
     for (number, new) in small.into_iter().zip(stored) {
         if let Some((item, old)) = items.get_mut(number) {
             let digest = |done: &Done| {
@@ -84,7 +84,7 @@ fn store_slice_again(
     worker: &mut Worker,
 ) -> Result<At> {
     let mut content = Vec::new();
-    file.read(start, slice.length as usize, &mut content)?;
+    read_fully(file, start, slice.length as usize, &mut content)?;
     if Digest::of(&content) != slice.digest {
         return Err(changed(path));
     }

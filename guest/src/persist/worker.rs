@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use fastcdc::v2020::FastCDC;
 
 use super::base::Index;
-use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Outcome, Slice};
+use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Outcome, SMALL_BYTES_MAX, Slice};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::pack::PackWriter;
-use crate::ports::{File, Files, Open, Store};
+use crate::ports::{File, Files, Open, Store, Time, read_fully};
+use crate::tree::CHUNKS_MAX;
 
 /// FastCDC's limits for slices, in bytes.
 const SLICE_BYTES_MIN: usize = 64 << 10;
 const SLICE_BYTES: usize = 256 << 10;
-const SLICE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SLICE_BYTES_MAX: usize = 1 << 20;
 /// How much of a segment is in memory at a time: a few slices.
 const WINDOW_BYTES: usize = 4 << 20;
 /// What a worker remembers of what it stored: some 50 bytes each, and more would not pay.
@@ -63,8 +64,8 @@ impl Worker {
 
     /// Does one task.
     pub fn run(&mut self, store: &impl Store, files: &impl Files, task: &[u8]) -> Result<Vec<u8>> {
-        let items: Vec<Item> = crate::wire::read(task)?;
-        let done = self.store_items(store, files, &items)?;
+        let mut items: Vec<Item> = crate::wire::read(task)?;
+        let done = self.store_items(store, files, &mut items)?;
         crate::wire::write(&Outcome::Task(items.into_iter().zip(done).collect()))
     }
 
@@ -84,23 +85,26 @@ impl Worker {
         self.packs.finish(store)
     }
 
-    /// Stores what is not stored yet of the items. Returns what became of each.
+    /// Stores what is not stored yet of the items. Returns what became of each, and corrects an item whose size is not
+    /// the one that was listed.
     pub(super) fn store_items(
         &mut self,
         store: &impl Store,
         files: &impl Files,
-        items: &[Item],
+        items: &mut [Item],
     ) -> Result<Vec<Done>> {
         let mut done = vec![Done::Plain; items.len()];
-        for (number, item) in items.iter().enumerate() {
-            match &item.kind {
+        for (number, item) in items.iter_mut().enumerate() {
+            match item.kind {
                 ItemKind::Directory | ItemKind::Symlink(_) => {}
-                ItemKind::Small { size: 0 } => {}
-                ItemKind::Small { size } => self.small(store, files, number, item, *size, &mut done)?,
+                ItemKind::Small { size } => self.small(store, files, number, item, size, &mut done)?,
                 ItemKind::Segment { size, offset, length } => {
                     let file = files.open(&item.path, Open::Read)?;
-                    let slices = self.segment(store, &file, &item.path, *offset, *length)?;
-                    check_unchanged(&file, item, *size)?;
+                    let end = (offset + length < size).then_some(offset + length);
+                    let slices = self.slices(store, files, &file, &item.path, (offset, end))?;
+                    if state(&file, item)? != item.listed {
+                        return Err(changed(&item.path));
+                    }
                     set(&mut done, number, Done::Segment { slices });
                 }
             }
@@ -116,20 +120,71 @@ impl Worker {
         store: &impl Store,
         files: &impl Files,
         number: usize,
-        item: &Item,
+        item: &mut Item,
         size: u64,
         done: &mut [Done],
     ) -> Result<()> {
         let start = self.bundle.len();
-        // One byte more than there should be shows a file that grows.
+        // One byte more than there should be shows a file that has more.
         let wanted = size as usize + 1;
         let file = files.open(&item.path, Open::Read)?;
         let read = file.read(0, wanted, &mut self.bundle)?;
         if read as u64 != size {
+            self.bundle.truncate(start);
+            return self.of_another_size(store, files, &file, number, item, done);
+        }
+        if state(&file, item)? != item.listed {
             return Err(changed(&item.path));
         }
-        check_unchanged(&file, item, size)?;
-        let digest = Digest::of(self.bundle.get(start..).unwrap_or_default());
+        self.bundled(store, number, start, done)
+    }
+
+    /// Stores a file that has another size than the one that is listed: all that can be read of it. So it is in `/proc` and
+    /// `/sys`, and on some network file systems. It must hold still meanwhile, as any file.
+    fn of_another_size(
+        &mut self,
+        store: &impl Store,
+        files: &impl Files,
+        file: &impl File,
+        number: usize,
+        item: &mut Item,
+        done: &mut [Done],
+    ) -> Result<()> {
+        let listed = state(file, item)?;
+        // A file system that lists nothing may know better once the file is open.
+        if listed != item.listed && item.listed != 0 {
+            return Err(changed(&item.path));
+        }
+        item.listed = listed;
+        let start = self.bundle.len();
+        let read = read_fully(file, 0, SMALL_BYTES_MAX as usize + 1, &mut self.bundle)? as u64;
+        if read <= SMALL_BYTES_MAX {
+            item.kind = ItemKind::Small { size: read };
+            self.bundled(store, number, start, done)?;
+        } else {
+            self.bundle.truncate(start);
+            let slices = self.slices(store, files, file, &item.path, (0, None))?;
+            let size = slices.iter().map(|slice| u64::from(slice.length)).sum();
+            item.kind = ItemKind::Segment {
+                size,
+                offset: 0,
+                length: size,
+            };
+            set(done, number, Done::Segment { slices });
+        }
+        if state(file, item)? != listed {
+            return Err(changed(&item.path));
+        }
+        Ok(())
+    }
+
+    /// Takes what lies in the open bundle from `start` on as the file of the item `number`.
+    fn bundled(&mut self, store: &impl Store, number: usize, start: usize, done: &mut [Done]) -> Result<()> {
+        let content = self.bundle.get(start..).unwrap_or_default();
+        if content.is_empty() {
+            return Ok(());
+        }
+        let digest = Digest::of(content);
         let known = self
             .base
             .file(&digest)
@@ -175,40 +230,76 @@ impl Worker {
         Ok(())
     }
 
-    /// Cuts `length` bytes from `offset` of a file into slices, and stores those that are new.
-    fn segment(
+    /// Cuts a part of a file into slices, and stores those that are new: from an offset to an end, or to the end of the
+    /// file. Fewer where the file is shorter.
+    fn slices(
         &mut self,
         store: &impl Store,
+        files: &impl Files,
         file: &impl File,
         path: &str,
-        offset: u64,
-        length: u64,
+        (start, end): (u64, Option<u64>),
     ) -> Result<Vec<Slice>> {
+        let mut holes = match end {
+            Some(end) => files.holes(path, start, end - start, SLICE_BYTES_MAX as u64)?,
+            None => files.holes(path, start, u64::MAX - start, SLICE_BYTES_MAX as u64)?,
+        }
+        .into_iter()
+        .peekable();
         let mut slices = Vec::new();
         let mut window = Vec::new();
-        let (mut read, mut cut) = (0, 0);
+        // Where the next slice begins; the window holds what was read from there on.
+        let mut at = start;
         loop {
-            // What was cut off goes, and the window is filled up again. A cut needs a whole largest slice to look at.
-            window.drain(..cut);
-            let wanted = (length - read).min((WINDOW_BYTES - window.len()) as u64) as usize;
-            let got = file.read(offset + read, wanted, &mut window)?;
-            if got != wanted {
-                return Err(changed(path));
-            }
-            read += got as u64;
-            let last = read == length;
-            cut = 0;
+            let before = at;
+            at = self.zeros(store, at, &mut holes, &mut slices)?;
+            window.drain(..window.len().min((at - before) as usize));
+            let read = at + window.len() as u64;
+            // A cut needs a whole largest slice to look at.
+            let room = (WINDOW_BYTES - window.len()) as u64;
+            let wanted = end.map_or(room, |end| room.min(end.saturating_sub(read)));
+            let got = read_fully(file, read, wanted as usize, &mut window)? as u64;
+            let is_last = got < wanted || end == Some(read + got);
+            let mut cut = 0;
             for slice in FastCDC::new(&window, SLICE_BYTES_MIN, SLICE_BYTES, SLICE_BYTES_MAX) {
-                if !last && window.len() - slice.offset < SLICE_BYTES_MAX {
+                if !is_last && window.len() - slice.offset < SLICE_BYTES_MAX {
                     break;
                 }
                 cut = slice.offset + slice.length;
                 slices.push(self.slice(store, window.get(slice.offset..cut).unwrap_or_default())?);
             }
-            if last {
+            if slices.len() > CHUNKS_MAX {
+                let message = format!("a file has more than {CHUNKS_MAX} slices");
+                return Err(Error::limit("tree-too-large", message, path));
+            }
+            if is_last {
                 return Ok(slices);
             }
+            window.drain(..cut);
+            at += cut as u64;
         }
+    }
+
+    /// Adds the slices of a hole at `at`, without reading it. Returns where the next slice begins.
+    fn zeros(
+        &mut self,
+        store: &impl Store,
+        mut at: u64,
+        holes: &mut std::iter::Peekable<impl Iterator<Item = (u64, u64)>>,
+        slices: &mut Vec<Slice>,
+    ) -> Result<u64> {
+        while holes.next_if(|(start, length)| start + length <= at).is_some() {}
+        let Some((start, length)) = holes.peek().copied().filter(|(start, _)| *start <= at) else {
+            return Ok(at);
+        };
+        // As many as the content would be cut into: nothing in zeros ends a slice before it has its largest size.
+        let count = (start + length - at) / SLICE_BYTES_MAX as u64;
+        if count > 0 {
+            let slice = self.slice(store, &vec![0; SLICE_BYTES_MAX])?;
+            slices.extend(std::iter::repeat_n(slice, count as usize));
+            at += count * SLICE_BYTES_MAX as u64;
+        }
+        Ok(at)
     }
 
     fn slice(&mut self, store: &impl Store, content: &[u8]) -> Result<Slice> {
@@ -254,13 +345,13 @@ pub(super) fn changed(path: &str) -> Error {
     Error::invalid("file-changed", "a file changed while it was read", path)
 }
 
-/// Compares a file that was read with what it was when it was planned.
-fn check_unchanged(file: &impl File, item: &Item, size: u64) -> Result<()> {
-    let (seen_size, seen) = file.seen()?;
+/// Returns the size that the file system says an open file has. It must be the file that was listed.
+fn state(file: &impl File, item: &Item) -> Result<u64> {
+    let (size, seen): (u64, Time) = file.seen()?;
     // WASI 0.2 has no times before 1970: a host leaves one out, or gives the last second's without its sign.
     let same_time = seen == item.modified || (item.modified.seconds < 0 && seen.seconds == 0);
-    if seen_size == size && same_time {
-        Ok(())
+    if same_time {
+        Ok(size)
     } else {
         Err(changed(&item.path))
     }

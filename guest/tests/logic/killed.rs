@@ -44,6 +44,11 @@ impl File for DyingFile<'_> {
         self.inner.write(offset, bytes)
     }
 
+    fn set_size(&self, size: u64) -> Result<()> {
+        change(self.left)?;
+        self.inner.set_size(size)
+    }
+
     fn seen(&self) -> Result<(u64, Time)> {
         self.inner.seen()
     }

@@ -21,6 +21,7 @@ mod killed;
 mod latest;
 mod merging;
 mod model;
+mod odd_files;
 mod order_of_writes;
 mod prune;
 mod requests;

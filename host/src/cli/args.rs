@@ -172,7 +172,8 @@ impl Command {
 /// Store files as an artifact of this build
 ///
 /// Paths and globs are relative to --root. `*` and `?` stay within a name, `**` crosses directories, `{a,b}` and `[a-z]`
-/// choose, and a leading `!` excludes. A directory stands for all that is in it. Prints the build, for example build:1234.
+/// choose, and a leading `!` excludes. A path that exists as it is written is that path. A directory stands for all that is
+/// in it. Prints the build, for example build:1234.
 #[derive(Debug, Args)]
 pub(crate) struct Persist {
     /// What to store, for example dist or 'target/release/*' or '!**/*.map'
@@ -184,9 +185,12 @@ pub(crate) struct Persist {
     /// The directory that paths are relative to: all that baton gets to see
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub(crate) root: PathBuf,
-    /// What to do where a path matches nothing
+    /// What to do where a path matches nothing. An exclude that leaves nothing out is warned of, unless this is ignore
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) if_no_files: IfNoFiles,
+    /// What to do about devices, sockets and FIFOs
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) special_files: SpecialFiles,
     /// What to do where another job of the workspace persisted other bytes under the same path
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) on_conflict: OnConflict,
@@ -671,6 +675,24 @@ pub(crate) enum IfNoFiles {
     Warn,
     /// Store what there is
     Ignore,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum SpecialFiles {
+    /// Fail, and name them
+    #[default]
+    Error,
+    /// Leave them out with a warning
+    Skip,
+}
+
+impl From<SpecialFiles> for baton::SpecialFiles {
+    fn from(choice: SpecialFiles) -> baton::SpecialFiles {
+        match choice {
+            SpecialFiles::Error => baton::SpecialFiles::Fail,
+            SpecialFiles::Skip => baton::SpecialFiles::Skip,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -9,6 +9,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "ambiguous-job",
         "say whose with --job NAME, or give the artifacts of each job a name of their own with --name",
     ),
+    (
+        "ambiguous-pattern",
+        "write '\\!NAME' for the path, or '!./NAME' to exclude",
+    ),
     ("ambiguous-project", "name one with --project"),
     ("api-answer", "check --api: something else may answer there"),
     (
@@ -236,6 +240,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "give this user the permission, or exclude the path with '!PATH'",
     ),
     (
+        "pattern-is-path",
+        "to have it read as a pattern, put it in braces, for example '{*.js}'; otherwise rename one of the two",
+    ),
+    (
         "plain-artifacts",
         "store what `baton persist --store file:OUT` makes: it has sizes and digests",
     ),
@@ -255,7 +263,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("root-missing", "--root must name a directory that exists"),
     (
         "root-unusable",
-        "--root must name a directory, and this user must be able to read it",
+        "--root must name a directory that this user can read, outside of the store",
     ),
     ("search-too-deep", "name a build with build:N"),
     ("selector-not-for-circleci", ""),
@@ -264,7 +272,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "store one of them, or all under one destination of store_artifacts; parallel nodes use the same one",
     ),
     ("special-bits-dropped", ""),
-    ("special-file", "exclude it with '!PATH'"),
+    (
+        "special-file",
+        "leave them out with --special-files skip, or exclude them with '!PATH'",
+    ),
+    ("special-skipped", ""),
     ("stale-variable", "leave out --from-env: the API knows the latest"),
     ("statement-too-large", ""),
     ("store", ""),
@@ -297,6 +309,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "give these credentials the permissions that docs/stores.md lists",
     ),
     (
+        "store-in-root",
+        "name other paths, or keep the store outside of --root",
+    ),
+    (
         "store-missing",
         "check --store or BATON_STORE; the first persist makes the directory",
     ),
@@ -314,6 +330,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "see the cause: an option or a variable of the store is missing or wrong; docs/stores.md lists them",
     ),
     ("store-region", "set --region to the region of the bucket"),
+    ("store-skipped", "keep the store outside of --root"),
     (
         "store-timeout",
         "run it again; --store-timeout-seconds gives a slow server more time",
@@ -327,8 +344,16 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "check --endpoint, the network and the proxy variables",
     ),
     (
+        "symlink-itself",
+        "to store the directory, name the link's target, or give the link as --root",
+    ),
+    (
         "target-unusable",
         "--at must name a directory that this user can write to, or one that can be made",
+    ),
+    (
+        "through-symlink",
+        "name the target of the link, or, to persist, make it the root: --root LINK, with paths relative to that",
     ),
     ("time-limit", "raise --timeout-seconds"),
     ("told-and-selected", "leave out --from-env, or ask for latest"),
@@ -343,12 +368,19 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "too-many-redirects",
         "check --api: it should be the address that answers itself",
     ),
-    ("tree-too-large", "persist in several artifacts"),
+    (
+        "tree-too-large",
+        "persist in several artifacts, or exclude what is too large with '!PATH'",
+    ),
     (
         "unsafe-to-prune",
         "`baton verify --all` lists what is damaged; persist those builds again, or remove them with --drop-damaged",
     ),
     ("unsuccessful-job", ""),
+    (
+        "unused-exclude",
+        "check it: patterns are matched against whole paths relative to the root, and '!**/NAME' excludes in every directory",
+    ),
     (
         "wrong-artifact-path",
         "change the path or the destination of store_artifacts in the job that stored it",

@@ -47,7 +47,15 @@ impl Settings {
         let config = Config::read(global.config.as_deref())?;
         let (location, reach) = place(global, &config)?;
         let said = &config.said;
-        let mut options = Options::default();
+        let mut options = Options {
+            // Where the orb keeps a store for CircleCI's own step, and what else it has to remember.
+            reserved: etcetera::home_dir()
+                .ok()
+                .map(|home| home.join(".baton"))
+                .into_iter()
+                .collect(),
+            ..Options::default()
+        };
         let component = said.component.as_ref().map(|file| config.beside().join(file));
         if let Some(file) = global.component.clone().or(component) {
             options.component = Component::from_file(&file)?;

@@ -4,16 +4,19 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens,
-    openat, readlinkat, statat, symlinkat, utimensat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, SeekFrom, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod,
+    fstat, futimens, openat, readlinkat, seek, statat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
-use super::directory::check_name;
+use super::directory::{Identity, check_name};
 use super::{Access, Directory, Grants};
-use crate::bindings::attributes::{Change, Entry, Host, Symlink};
+use crate::bindings::attributes::{Change, Entry, Host, Range, Symlink};
 use crate::bindings::{Kind, PluginError, Timestamp};
 use crate::problem;
+
+/// The most holes that one call tells of: a file has rarely so many of a size that matters.
+const HOLES_MAX: usize = 4096;
 
 impl Host for Grants {
     fn entries(&mut self, dir: String) -> wasmtime::Result<Result<Vec<Entry>, PluginError>> {
@@ -22,7 +25,21 @@ impl Host for Grants {
             let opened = granted
                 .open_below(&dir)
                 .map_err(|error| failed("a directory could not be opened", &dir, error))?;
-            entries(&opened).map_err(|error| failed("a directory could not be read", &dir, error))
+            entries(granted, &opened).map_err(|error| failed("a directory could not be read", &dir, error))
+        })
+    }
+
+    fn holes(
+        &mut self,
+        path: String,
+        part: Range,
+        least: u64,
+    ) -> wasmtime::Result<Result<Vec<Range>, PluginError>> {
+        self.watched(|grants| {
+            let mut parents = Parents::new(grants.granted(Access::Read)?);
+            let (parent, name) = parents.of(&path)?;
+            holes(parent, name, part, least)
+                .map_err(|error| failed("the holes of a file could not be found", &path, error))
         })
     }
 
@@ -89,7 +106,42 @@ impl<'a> Parents<'a> {
     }
 }
 
-fn entries(dir: &OwnedFd) -> io::Result<Vec<Entry>> {
+/// Returns the first holes, at most [`HOLES_MAX`].
+fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Vec<Range>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(parent, name, flags, Mode::empty())?;
+    let stat = fstat(&file)?;
+    let size = stat.st_size as u64;
+    let mut holes = Vec::new();
+    // One that takes as much room as its size has no holes: most files.
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_blocks as u64 * 512 >= size {
+        return Ok(holes);
+    }
+    let end = size.min(part.offset.saturating_add(part.length));
+    let mut at = part.offset;
+    while at < end && holes.len() < HOLES_MAX {
+        let data = match seek(&file, SeekFrom::Data(at)) {
+            Ok(data) => data.min(end),
+            // There is no data from here on.
+            Err(Errno::NXIO) => end,
+            // The file system cannot tell, and nothing depends on it.
+            Err(_) => break,
+        };
+        if data - at >= least.max(1) {
+            holes.push(Range {
+                offset: at,
+                length: data - at,
+            });
+        }
+        at = match seek(&file, SeekFrom::Hole(data)) {
+            Ok(hole) => hole,
+            Err(_) => break,
+        };
+    }
+    Ok(holes)
+}
+
+fn entries(granted: &Directory, dir: &OwnedFd) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
@@ -122,6 +174,7 @@ fn entries(dir: &OwnedFd) -> io::Result<Vec<Entry>> {
                 nanoseconds: stat.st_mtime_nsec as u32,
             },
             target,
+            reserved: kind == Kind::Directory && granted.is_reserved(Identity::of_stat(&stat)),
         });
     }
     Ok(entries)

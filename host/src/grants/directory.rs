@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, StatVfsMountFlags, flock, fstatvfs, openat};
+use rustix::fs::{FlockOperation, Mode, OFlags, Stat, StatVfsMountFlags, flock, fstat, fstatvfs, openat};
 use rustix::io::Errno;
 
 use super::Access;
@@ -17,6 +18,24 @@ pub(crate) struct Directory {
     path: PathBuf,
     file: File,
     access: Access,
+    reserved: Vec<Identity>,
+}
+
+/// What tells a directory from all others, by whatever path it is reached: its device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+impl Identity {
+    /// Returns the identity of the directory at `path`, or nothing where there is none.
+    pub(crate) fn of(path: &Path) -> Option<Identity> {
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
+        Some(Identity(metadata.dev(), metadata.ino()))
+    }
+
+    #[expect(clippy::unnecessary_cast, reason = "the types differ from system to system")]
+    pub(super) fn of_stat(stat: &Stat) -> Identity {
+        Identity(stat.st_dev as u64, stat.st_ino as u64)
+    }
 }
 
 impl Directory {
@@ -68,7 +87,39 @@ impl Directory {
             path: path.to_owned(),
             file,
             access,
+            reserved: Vec::new(),
         })
+    }
+
+    /// Keeps directories below this one for baton itself: the component is told which entries they are.
+    #[must_use]
+    pub(crate) fn reserving(self, reserved: Vec<Identity>) -> Directory {
+        Directory { reserved, ..self }
+    }
+
+    pub(super) fn is_reserved(&self, directory: Identity) -> bool {
+        self.reserved.contains(&directory)
+    }
+
+    /// Whether this directory is one of those that are kept for baton itself, or lies in one.
+    pub(crate) fn lies_in_reserved(&self) -> io::Result<bool> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut dir = openat(&self.file, ".", flags, Mode::empty())?;
+        let mut this = Identity::of_stat(&fstat(&dir)?);
+        loop {
+            if self.is_reserved(this) {
+                return Ok(true);
+            }
+            // One that may not be looked at from here ends the way up.
+            let Ok(above) = openat(&dir, "..", flags, Mode::empty()) else {
+                return Ok(false);
+            };
+            let next = Identity::of_stat(&fstat(&above)?);
+            if next == this {
+                return Ok(false);
+            }
+            (dir, this) = (above, next);
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, Identity};
 pub(crate) use egress::{Change, Origin, Policy, is_inner};
 pub(crate) use http::Egress;
 pub(crate) use limits::Limits;

@@ -292,6 +292,10 @@ fn io_error(what: &'static str, key: &str, store: &Path, source: io::Error) -> S
 }
 
 impl ObjectStore for DirectoryStore {
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
     fn get(&self, key: Key<'_>, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, StoreError> {
         let failed = |source| self.failed("read", key.as_str(), source);
         self.settling.settle().map_err(failed)?;

@@ -8,7 +8,7 @@ mod probe;
 mod settling;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use cloud::{Addressing, CloudOptions, CloudStore, RemoteFailure, RemoteKind, Role, StoreUse, Variables};
 pub use directory::DirectoryStore;
@@ -126,6 +126,11 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
 
     /// Removes objects. One that is not there is not an error; after a failure some may be gone.
     fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError>;
+
+    /// Returns the directory that the store lies in, if it lies in one of this machine.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
 
     /// Tries out whether the store does what it must, above all that of several creators one wins. Returns what was found
     /// of what. What it puts into the store it removes, and no listing shows it.

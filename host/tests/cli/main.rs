@@ -25,6 +25,7 @@ mod json;
 mod limits;
 mod many_builds;
 mod objects;
+mod odd_files;
 mod output;
 mod pipelines;
 mod place;

@@ -35,11 +35,14 @@ pub fn plan(
     request: &Attach,
 ) -> Result<PlannedDownload> {
     let offers = offers(stored);
-    let compared = attach::plan_downloads(files, request, tree_of(offers.keys().copied())?)?;
+    let mut warnings = Vec::new();
+    let entries = tree_of(offers.keys().copied())?;
+    let compared = attach::plan_downloads(files, request, entries, &mut warnings)?;
     let jobs: Vec<Job> = stored.iter().map(|(job, _)| job.clone()).collect();
     let mut planned = Planned {
         files: compared.rest.files,
         steps: compared.steps,
+        warnings,
         ..Planned::default()
     };
     if request.dry_run {

@@ -16,6 +16,7 @@ pub(crate) fn everything(context: Context) -> Persist {
     Persist {
         name: "dist".into(),
         paths: vec![".".into()],
+        special_files: baton_guest::persist::SpecialFiles::Fail,
         if_no_files: IfNoFiles::Ignore,
         check_conflicts: true,
         context,

@@ -41,6 +41,10 @@ impl File for WatchedFile<'_> {
         self.inner.write(offset, bytes)
     }
 
+    fn set_size(&self, size: u64) -> Result<()> {
+        self.inner.set_size(size)
+    }
+
     fn seen(&self) -> Result<(u64, Time)> {
         self.inner.seen()
     }
