@@ -8,7 +8,7 @@ use crate::id::PackId;
 use crate::path;
 use crate::persist::STAGING;
 use crate::plan::{Action, Step};
-use crate::ports::{DirEntry, Edit, Files, Kind, Open};
+use crate::ports::{DirEntry, Edit, File, Files, Kind, Open};
 use crate::tree::{Content, Entry, Place, Tree};
 use crate::workspace::Merged;
 
@@ -307,6 +307,7 @@ impl<'a, F: Files> Comparing<'a, F> {
                 path: (!in_new_directory).then(|| entry.path.clone()),
                 bits: entry.bits,
                 modified: entry.modified,
+                size: *size,
                 large,
                 compared,
                 attributes_differ: there
@@ -410,7 +411,10 @@ impl<'a, F: Files> Comparing<'a, F> {
                 self.files.edit(Edit::MakeDirectory(dir))?;
             }
             for commit in self.rest.commits.iter().filter(|commit| commit.large) {
-                self.files.open(&commit.staged, Open::Create)?;
+                // All of it is a hole for now, and what nobody writes remains one.
+                self.files
+                    .open(&commit.staged, Open::Create)?
+                    .set_size(commit.size)?;
             }
         }
         Ok(Compared {

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Commit, Kept, Outcome, Rest, staging};
+use super::{Commit, Kept, Outcome, Rest, sparse, staging};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::path;
 use crate::persist::STAGING;
-use crate::ports::{Change, Edit, File, Files, Link, Open};
+use crate::ports::{Change, Edit, Files, Link, Open, read_fully};
 use crate::record::Record;
 
 /// What an attach did. Sizes in bytes.
@@ -172,8 +172,11 @@ fn fill(files: &impl Files, commit: &Commit, kept: &[Kept]) -> Result<()> {
     );
     let mut content = Vec::new();
     for piece in kept {
+        if sparse::is_hole(files, path, piece.at, piece.length, &piece.digest) {
+            continue;
+        }
         content.clear();
-        from.read(piece.at, piece.length as usize, &mut content)?;
+        read_fully(&from, piece.at, piece.length as usize, &mut content)?;
         if Digest::of(&content) != piece.digest {
             return Err(Error::invalid(
                 "file-changed",
@@ -181,7 +184,7 @@ fn fill(files: &impl Files, commit: &Commit, kept: &[Kept]) -> Result<()> {
                 path,
             ));
         }
-        to.write(piece.at, &content)?;
+        sparse::write(&to, piece.at, &content)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod compare;
 mod finish;
 mod plan;
+mod sparse;
 mod staging;
 mod worker;
 
@@ -119,6 +120,8 @@ pub(crate) struct Commit {
     pub path: Option<String>,
     pub bits: u16,
     pub modified: Time,
+    /// In bytes.
+    pub size: u64,
     /// Whether it is written in parts, so that nobody has set its attributes yet.
     pub large: bool,
     /// Whether a file of the same size stands under the final name.

@@ -1,11 +1,11 @@
 //! The part of an attach that runs on many threads: compare, fetch, open, verify, write.
 
-use super::{ChunkIn, Kept, Outcome, Piece, PieceTarget, TaskIn};
+use super::{ChunkIn, Kept, Outcome, Piece, PieceTarget, TaskIn, sparse};
 use crate::error::{Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{Change, File, Files, Open, Store};
+use crate::ports::{Change, File, Files, Open, Store, read_fully};
 
 /// Two ranges of a pack with less than this between them are fetched as one: a request costs as much.
 const GAP_BYTES_MAX: u64 = 128 << 10;
@@ -82,11 +82,14 @@ impl Worker {
 
     /// Whether a file that is there has a piece's bytes. One that cannot be read has not: it is replaced.
     fn stands(&mut self, files: &impl Files, path: &str, at: u64, piece: &Piece) -> Result<bool> {
+        if sparse::is_hole(files, path, at, piece.length, &piece.digest) {
+            return Ok(true);
+        }
         let Ok(file) = files.open(path, Open::Read) else {
             return Ok(false);
         };
         self.existing.clear();
-        let read = file.read(at, piece.length as usize, &mut self.existing)?;
+        let read = read_fully(&file, at, piece.length as usize, &mut self.existing)?;
         Ok(read == piece.length as usize && Digest::of(&self.existing) == piece.digest)
     }
 
@@ -142,12 +145,19 @@ impl Worker {
         self.decompressor
             .open(frame, chunk.raw_length as usize, &mut self.content)
             .map_err(Wrong::Chunk)?;
+        // A hole is the same piece over and over.
+        let mut last = None;
         for piece in &chunk.pieces {
+            let this = Some((piece.start, piece.length, piece.digest));
+            if this == last {
+                continue;
+            }
             let found = Digest::of(part(&self.content, piece));
             if found != piece.digest {
                 let wanted = piece.digest;
                 return Err(Wrong::Piece { wanted, found });
             }
+            last = this;
         }
         Ok(())
     }
@@ -192,7 +202,9 @@ fn write(
     match piece.target {
         PieceTarget::Whole { bits, modified } => {
             let file = files.open(&piece.staged, Open::Create)?;
-            file.write(0, content)?;
+            if sparse::write(&file, 0, content)? {
+                file.set_size(content.len() as u64)?;
+            }
             changes.push(Change {
                 path: piece.staged.clone(),
                 bits: Some(bits),
@@ -200,7 +212,9 @@ fn write(
             });
             outcome.new_files += 1;
         }
-        PieceTarget::Part { at } => files.open(&piece.staged, Open::Write)?.write(at, content)?,
+        PieceTarget::Part { at } => {
+            sparse::write(&files.open(&piece.staged, Open::Write)?, at, content)?;
+        }
     }
     outcome.new_bytes += content.len() as u64;
     if let Some(compare) = &piece.compare {
