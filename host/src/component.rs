@@ -10,6 +10,9 @@ static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.wasm")
 /// The same, compiled for this target by the build script: loading takes a millisecond, compiling most of a second.
 static COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.cwasm"));
 
+/// A component in a file is not larger than this, in bytes.
+const BYTES_MAX: u64 = 256 << 20;
+
 /// A component that exports the world `plugin`.
 #[derive(Debug, Clone)]
 pub struct Component {
@@ -28,7 +31,7 @@ impl Component {
 
     /// Reads a component from a file. It is compiled when it is loaded.
     pub fn from_file(path: &Path) -> Result<Component, Error> {
-        let bytes = std::fs::read(path).map_err(|source| Error::ComponentFile {
+        let bytes = crate::files::read(path, BYTES_MAX).map_err(|source| Error::ComponentFile {
             path: path.to_owned(),
             source,
         })?;

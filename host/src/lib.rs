@@ -6,6 +6,7 @@
 //! Library code here does not touch the terminal, the environment or the home directory; the command does.
 
 mod baton;
+mod beneath;
 mod bindings;
 mod circleci;
 mod component;
@@ -13,6 +14,7 @@ pub mod context;
 mod engine;
 mod error;
 mod escape;
+pub mod files;
 mod forms;
 mod grants;
 mod http;

@@ -18,12 +18,15 @@ use super::stores::data_directory;
 
 /// baton's own orb, which needs no file. The name is that of its examples.
 const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../../../orb.yml"));
+/// CircleCI takes configs of 3 MB at most.
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
 /// What stands for a commit where there is none.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     let file = args.file.display().to_string();
-    let text = std::fs::read_to_string(&args.file).with_context(|| format!("{file} cannot be read"))?;
+    let text = baton::files::read_text(&args.file, CONFIG_BYTES_MAX)
+        .with_context(|| format!("{file} cannot be read"))?;
     let orbs = orbs(&args)?;
     let found = settings.look_up_context(&Overrides {
         project: args.project.clone(),
@@ -125,7 +128,7 @@ fn check_approved(planned: &Plan, approved: &[String]) -> Result<(), Failure> {
 fn orbs(args: &Local) -> Result<Vec<OrbSource>, Failure> {
     let mut orbs = Vec::new();
     for (name, file) in &args.orbs {
-        let text = std::fs::read_to_string(file)
+        let text = baton::files::read_text(Path::new(file), CONFIG_BYTES_MAX)
             .with_context(|| format!("the orb {name} cannot be read from {file}"))?;
         orbs.push(OrbSource {
             name: name.clone(),

@@ -25,6 +25,10 @@ const WORKERS_MAX: usize = 256;
 const MEMORY_MIB_MAX: usize = 4096;
 /// No step of a run takes a week.
 pub(super) const SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// A key in PEM has a few hundred bytes.
+const KEY_BYTES_MAX: u64 = 64 << 10;
+/// GitHub's events have at most 25 MB.
+const EVENT_BYTES_MAX: u64 = 64 << 20;
 
 /// A way to open the store.
 type Open = fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>;
@@ -174,7 +178,7 @@ impl Settings {
         }
         let event = variables
             .get("GITHUB_EVENT_PATH")
-            .and_then(|path| std::fs::read_to_string(path).ok());
+            .and_then(|path| baton::files::read_text(Path::new(path), EVENT_BYTES_MAX).ok());
         let surroundings = Surroundings {
             variables,
             event,
@@ -307,7 +311,9 @@ fn key_text(source: &KeySource) -> Result<String, Failure> {
         .into());
     }
     let text = match source {
-        KeySource::File(path) => std::fs::read_to_string(path).with_context(|| unusable(source))?,
+        KeySource::File(path) => {
+            baton::files::read_text(path, KEY_BYTES_MAX).with_context(|| unusable(source))?
+        }
         KeySource::Variable(name) => std::env::var(name).with_context(|| unusable(source))?,
     };
     Ok(text)

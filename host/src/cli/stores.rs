@@ -31,6 +31,8 @@ const TOKENS: [&str; 5] = [
 const TRIES_IN_BUDGET: u32 = 4;
 const TRY_MAX: Duration = Duration::from_secs(30);
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// All of a system's certificates have a few hundred KiB.
+const CERTIFICATES_BYTES_MAX: u64 = 16 << 20;
 
 /// How an object store is reached: the same on the command line and in `baton.toml`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -126,6 +128,19 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) store_timeout_seconds: Option<u64>,
+    /// Permission bits of directories in a store that is a directory, in octal: files have the same without x. Default: 700,
+    /// and in a directory that its group or others can write to, what these bits say
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_STORE_MODE",
+        value_name = "MODE",
+        value_parser = mode,
+        hide_short_help = true
+    )]
+    // Not from baton.toml: it would open a store to others.
+    #[serde(skip)]
+    pub(crate) store_mode: Option<u32>,
     /// The origin of CircleCI's API, for a CircleCI Server. Default: https://circleci.com
     #[arg(
         long = "api",
@@ -201,6 +216,7 @@ impl StoreArgs {
             oidc_token_var: self.oidc_token_var.or(other.oidc_token_var),
             sts_endpoint: self.sts_endpoint.or(other.sts_endpoint),
             store_timeout_seconds: self.store_timeout_seconds.or(other.store_timeout_seconds),
+            store_mode: self.store_mode.or(other.store_mode),
             circleci_api: self.circleci_api.or(other.circleci_api),
             token_var: self.token_var.or(other.token_var),
             artifact_host: self.artifact_host.or(other.artifact_host),
@@ -285,7 +301,10 @@ impl Store {
     /// Opens the store as it is, to add to it.
     pub(crate) fn open_to_add(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match &self.location {
-            StoreLocation::Directory(path) => Ok(Arc::new(DirectoryStore::open(path)?)),
+            StoreLocation::Directory(path) => {
+                let store = DirectoryStore::open(path)?.with_mode(self.args.store_mode);
+                Ok(Arc::new(store))
+            }
             _ => self.remote(StoreUse::Write, interrupt),
         }
     }
@@ -293,7 +312,10 @@ impl Store {
     /// Opens the store to write to it. A directory is made if it is not there; a bucket never is.
     pub(crate) fn create(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match &self.location {
-            StoreLocation::Directory(path) => Ok(Arc::new(DirectoryStore::create(path)?)),
+            StoreLocation::Directory(path) => {
+                let store = DirectoryStore::create_with_mode(path, self.args.store_mode)?;
+                Ok(Arc::new(store))
+            }
             _ => self.remote(StoreUse::Write, interrupt),
         }
     }
@@ -380,9 +402,18 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
     })
 }
 
+/// Reads permission bits in octal.
+fn mode(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode) if mode <= 0o777 && !digits.starts_with('+') => Ok(mode),
+        _ => Err("permission bits are octal, at most 777: for example 770".to_owned()),
+    }
+}
+
 /// Reads a file with certificates. That it has any is checked here, where its name is known.
 fn certificates(file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file)
+    let text = baton::files::read_text(file, CERTIFICATES_BYTES_MAX)
         .with_context(|| format!("the file with certificates {} cannot be read", file.display()))?;
     if !text.contains("-----BEGIN CERTIFICATE-----") {
         return Err(anyhow!("there is no certificate in PEM in {}", file.display()));

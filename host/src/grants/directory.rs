@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, Stat, StatVfsMountFlags, flock, f
 use rustix::io::Errno;
 
 use super::Access;
+use crate::beneath;
 use crate::error::Error;
 
 /// The granted directory, open. What happens to its path later is of no concern.
@@ -122,31 +123,32 @@ impl Directory {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Returns a path that leads to the open directory, wherever its own path leads by now. Only Linux has one.
+    pub(crate) fn opened_path(&self) -> PathBuf {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+
+            let opened = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+            // Without /proc there is only the path.
+            if opened.exists() {
+                return opened;
+            }
+        }
+        self.path.clone()
     }
 
     pub(crate) fn access(&self) -> Access {
         self.access
     }
 
-    /// Opens a directory below this one. Every name is opened in the one before, none of them through a link, so no
-    /// path leads out, whatever anybody does to the directory meanwhile.
+    /// Opens a directory below this one, through no link: no path leads out, whatever anybody does to the directory
+    /// meanwhile.
     pub(crate) fn open_below(&self, path: &str) -> io::Result<OwnedFd> {
-        let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut dir = openat(&self.file, ".", flags, Mode::empty())?;
-        if path.is_empty() {
-            return Ok(dir);
-        }
-        let mut names = path.split('/').peekable();
-        while let Some(name) = names.next() {
+        for name in path.split('/').filter(|_| !path.is_empty()) {
             check_name(name)?;
-            // On the way a directory need not be readable, only passable.
-            #[cfg(target_os = "linux")]
-            flags.set(OFlags::PATH, names.peek().is_some());
-            dir = openat(&dir, name, flags, Mode::empty())?;
         }
-        Ok(dir)
+        beneath::open_dir(&self.file, path)
     }
 }
 

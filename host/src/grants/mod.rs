@@ -105,7 +105,7 @@ impl Grants {
                 Access::Read => FsPerms::ReadOnly,
                 Access::Write => FsPerms::ReadWrite,
             };
-            wasi.preopened_dir(directory.path(), ".", permissions)
+            wasi.preopened_dir(directory.opened_path(), ".", permissions)
                 .map_err(|error| Error::Engine(format!("the directory cannot be granted: {error:#}")))?;
         }
         let mut table = ResourceTable::new();

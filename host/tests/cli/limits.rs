@@ -31,14 +31,7 @@ fn what_is_no_component_is_refused() {
     write(&job.path("empty.wasm"), "");
     write(&job.path("other.wasm"), b"\0asm\x0d\0\x01\0");
     let before = (listing(&job.path("out")), place.store().all());
-    for file in [
-        "/dev/null",
-        "core.wasm",
-        "cut.wasm",
-        "empty.wasm",
-        "other.wasm",
-        "tree/file",
-    ] {
+    for file in ["core.wasm", "cut.wasm", "empty.wasm", "other.wasm", "tree/file"] {
         for words in COMMANDS {
             let job = job.clone().set("BATON_COMPONENT", file);
             job.baton(words)
@@ -52,6 +45,11 @@ fn what_is_no_component_is_refused() {
         .baton("latest")
         .ends(1)
         .tells("missing.wasm cannot be read");
+    job.clone()
+        .set("BATON_COMPONENT", "/dev/null")
+        .baton("latest")
+        .ends(1)
+        .tells("it is not a regular file");
     assert_eq!((listing(&job.path("out")), place.store().all()), before);
 }
 

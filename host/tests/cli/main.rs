@@ -24,6 +24,7 @@ mod invariants;
 mod json;
 mod limits;
 mod many_builds;
+mod neighbours;
 mod objects;
 mod odd_files;
 mod output;

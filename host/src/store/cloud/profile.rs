@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Files of profiles are edited by hand.
+const BYTES_MAX: u64 = 4 << 20;
+
 use super::failure::{RemoteFailure, RemoteKind};
 
 /// What a profile says.
@@ -18,7 +21,7 @@ impl Profile {
     ) -> Result<Profile, RemoteFailure> {
         let mut profile = Profile::default();
         for file in files {
-            let text = match std::fs::read_to_string(file) {
+            let text = match crate::files::read_text(file, BYTES_MAX) {
                 Ok(text) => text,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
