@@ -117,8 +117,13 @@ fn install_target() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Builds the guest in release mode, whatever the host's is: in debug mode it is many times slower.
+/// Builds the guest in release mode, whatever the host's is: in debug mode it is many times slower. While the host is
+/// developed, the guest is not optimised as a whole: that takes a minute each time, and little is gained.
 fn build_guest(shared: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let (lto, codegen_units, incremental) = match env::var("PROFILE")?.as_str() {
+        "release" => ("fat", "1", "0"),
+        _ => ("off", "16", "1"),
+    };
     // A target directory of its own: the outer cargo holds the lock of the usual one.
     let target_dir = shared.join("target");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -136,8 +141,9 @@ fn build_guest(shared: &Path) -> Result<PathBuf, Box<dyn Error>> {
         .arg(&target_dir)
         .current_dir("..")
         .env("RUSTFLAGS", "-C target-feature=+simd128")
-        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", lto)
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", codegen_units)
+        .env("CARGO_INCREMENTAL", incremental)
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         // Macros run for a second, and take minutes to optimise.
         .env("CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_OPT_LEVEL", "0")
