@@ -106,6 +106,19 @@ impl<'a> Parents<'a> {
     }
 }
 
+/// Whether what the file system says of holes can be trusted. OpenZFS before 2.2.2 told of some where data had just been
+/// written.
+#[cfg(target_os = "linux")]
+fn tells_holes(file: &OwnedFd) -> bool {
+    const ZFS: u32 = 0x2fc1_2fc1;
+    rustix::fs::fstatfs(file).is_ok_and(|disk| u32::try_from(disk.f_type) != Ok(ZFS))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tells_holes(_: &OwnedFd) -> bool {
+    true
+}
+
 /// Returns the first holes, at most [`HOLES_MAX`].
 fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Vec<Range>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -114,7 +127,8 @@ fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Ve
     let size = stat.st_size as u64;
     let mut holes = Vec::new();
     // One that takes as much room as its size has no holes: most files.
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_blocks as u64 * 512 >= size {
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    if !is_file || stat.st_blocks as u64 * 512 >= size || !tells_holes(&file) {
         return Ok(holes);
     }
     let end = size.min(part.offset.saturating_add(part.length));

@@ -11,7 +11,7 @@ is_true() {
 }
 
 options=(--root "$(expand "$PARAM_ROOT")" --name "$(expand "$PARAM_ARTIFACT")")
-options+=(--if-no-files "$PARAM_IF_NO_FILES" --on-conflict "$PARAM_ON_CONFLICT")
+options+=(--if-no-files "$PARAM_IF_NO_FILES" --special-files "$PARAM_SPECIAL_FILES" --on-conflict "$PARAM_ON_CONFLICT")
 if is_true "$PARAM_SIGN"; then options+=(--sign "env:$PARAM_SIGNING_KEY"); fi
 store=$(expand "$PARAM_STORE")
 case $PARAM_STORE in
