@@ -39,20 +39,22 @@ pub(super) fn write(file: &impl File, at: u64, content: &[u8]) -> Result<bool> {
     Ok(!content.is_empty())
 }
 
+/// Whether a piece is all zeros, by its digest: in a file that is new there is nothing to write. Only of the largest slice
+/// is that known, and a hole is cut into such.
+pub(super) fn is_zeros(length: u32, digest: &Digest) -> bool {
+    static ZEROS: OnceLock<Digest> = OnceLock::new();
+    length as usize == SLICE_BYTES_MAX
+        && digest == ZEROS.get_or_init(|| Digest::of(&vec![0; SLICE_BYTES_MAX]))
+}
+
 /// Whether a file has a hole just where a slice of zeros belongs: then it need not be read. `at` is where in the file.
 pub(super) fn is_hole(files: &impl Files, path: &str, at: u64, length: u32, digest: &Digest) -> bool {
-    static ZEROS: OnceLock<Digest> = OnceLock::new();
-    // Only the largest slice comes often: a hole is cut into such.
-    if length as usize != SLICE_BYTES_MAX
-        || digest != ZEROS.get_or_init(|| Digest::of(&vec![0; SLICE_BYTES_MAX]))
-    {
-        return false;
-    }
-    let length = u64::from(length);
+    let size = u64::from(length);
     // Where nobody can tell, the file is read.
-    files
-        .holes(path, at, length, length)
-        .is_ok_and(|holes| holes == [(at, length)])
+    is_zeros(length, digest)
+        && files
+            .holes(path, at, size, size)
+            .is_ok_and(|holes| holes == [(at, size)])
 }
 
 /// Returns where the first block at or after `from` begins that is not all zeros.

@@ -212,6 +212,7 @@ fn write(
             });
             outcome.new_files += 1;
         }
+        PieceTarget::Part { .. } if sparse::is_zeros(piece.length, &piece.digest) => {}
         PieceTarget::Part { at } => {
             sparse::write(&files.open(&piece.staged, Open::Write)?, at, content)?;
         }
