@@ -10,6 +10,7 @@ use crate::event::{Action, Event, History, Pointer, history};
 use crate::lookup::{self, Scope};
 use crate::ports::{PutOutcome, Store};
 use crate::record::{BuildId, Record};
+use crate::store_format;
 
 /// Who loses the race for an event this often does not compete with movers, but with a defect.
 const TRIES_MAX: u32 = 1_000;
@@ -201,6 +202,7 @@ fn make_move(
         let message = format!("a reason has {REASON_BYTES_MAX} bytes at most");
         return Err(Error::invalid("wrong-reason", message, ""));
     }
+    store_format::check(store)?;
     let context = &scope.context;
     let history = history(context.project()?, scope.artifact(), pointer);
     for _ in 0..TRIES_MAX {
@@ -255,7 +257,17 @@ fn check_not_removed(store: &impl Store, event: &Event) -> Result<()> {
         artifact: event.artifact.clone(),
         build: event.build.clone(),
     };
-    Condemned::last(store)?.check_build(&build, event.created_ms)
+    match Condemned::last(store) {
+        Ok(list) => list.check_build(&build, event.created_ms),
+        Err(Error::Damaged(damage)) => {
+            let message = format!(
+                "whether a prune is removing {} is unknown: the list of what it removes is damaged",
+                event.build
+            );
+            Err(Error::conflict("list-damaged", message, &damage.key))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Points back to where `before` pointed, unless somebody has moved on meanwhile. A channel that pointed nowhere has

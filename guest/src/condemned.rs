@@ -55,6 +55,9 @@ pub struct Condemned {
     /// Builds whose records this prune or one before it removes, unless something points to one, and until when, in
     /// milliseconds since 1970, nothing may begin to.
     pub builds: BTreeMap<Removed, u64>,
+    /// Until when, in milliseconds since 1970, an earlier list may still count whose words are lost: what that condemned or
+    /// was deleting is unknown. 0 where no list was lost.
+    pub unknown_until_ms: u64,
 }
 
 /// Names a build across projects.
@@ -76,6 +79,13 @@ struct Header {
     packs: u64,
     trees: u64,
     builds: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unknown_until_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,7 +100,7 @@ impl Condemned {
     pub fn last(store: &impl Store) -> Result<Condemned> {
         // A list that a prune replaces is deleted: then there is a later one.
         for _ in 0..100 {
-            let Some(key) = store.list(keys::CONDEMNED, None, 1)?.pop() else {
+            let Some((key, _)) = last_key(store)? else {
                 return Ok(Condemned::default());
             };
             if let Some(list) = get_intact(store, &key, None, |bytes| Condemned::from_bytes(&key, &bytes))? {
@@ -101,11 +111,26 @@ impl Condemned {
         Err(Error::stale("pruned-meanwhile", message, keys::CONDEMNED))
     }
 
+    /// As [`Condemned::last`], for those who can do without its words: in place of a damaged list comes one that says only
+    /// its number, and that nothing is known.
+    pub fn last_or_unknown(store: &impl Store) -> Result<Condemned> {
+        match Condemned::last(store) {
+            Err(error) => {
+                let damage = error.into_damage()?;
+                let sequence = damage.key.strip_prefix(keys::CONDEMNED).and_then(number);
+                Ok(Condemned {
+                    sequence: sequence.unwrap_or_default(),
+                    unknown_until_ms: u64::MAX,
+                    ..Condemned::default()
+                })
+            }
+            list => list,
+        }
+    }
+
     /// Returns the number of the last list, 0 where there is none.
     pub fn last_sequence(store: &impl Store) -> Result<u64> {
-        let key = store.list(keys::CONDEMNED, None, 1)?.pop();
-        let names = key.as_deref().and_then(|key| key.strip_prefix(keys::CONDEMNED));
-        Ok(names.and_then(number).unwrap_or_default())
+        Ok(last_key(store)?.map_or(0, |(_, sequence)| sequence))
     }
 
     /// Returns the key of the list of a number.
@@ -125,6 +150,11 @@ impl Condemned {
         }
         let message = format!("a prune is removing {}", build.build);
         Err(Error::stale("build-gone", message, &build.artifact))
+    }
+
+    /// Whether an earlier list may still count whose words are lost.
+    pub fn is_unknown(&self, now_ms: u64) -> bool {
+        now_ms < self.unknown_until_ms
     }
 
     /// Whether a tree may not be used.
@@ -148,6 +178,7 @@ impl Condemned {
             packs: self.packs.len() as u64,
             trees: self.trees.len() as u64,
             builds: self.builds.len() as u64,
+            unknown_until_ms: self.unknown_until_ms,
         })?;
         let packs = self.packs.iter().map(|(id, mark)| (id.digest(), mark));
         let trees = self.trees.iter().map(|(id, mark)| (id.digest(), mark));
@@ -191,6 +222,7 @@ impl Condemned {
         }
         let mut condemned = Condemned {
             sequence: header.sequence,
+            unknown_until_ms: header.unknown_until_ms,
             ..Condemned::default()
         };
         for _ in 0..header.packs {
@@ -208,4 +240,13 @@ impl Condemned {
         lines.end()?;
         Ok(condemned)
     }
+}
+
+/// Returns the key of the last list, and its number. What has another name is no list.
+fn last_key(store: &impl Store) -> Result<Option<(String, u64)>> {
+    let lists = store.list(keys::CONDEMNED, None, 100)?;
+    Ok(lists.into_iter().find_map(|key| {
+        let sequence = number(key.strip_prefix(keys::CONDEMNED)?)?;
+        Some((key, sequence))
+    }))
 }

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// The code of [`Error::not_the_object`].
+const NOT_THE_OBJECT: &str = "not-the-object";
+
 /// Every fallible function of this crate returns this.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -133,6 +136,28 @@ impl Error {
             expected,
             found,
         })
+    }
+
+    /// The store answered with something that is not the object `key`: between it and here something answers in its place,
+    /// or alters what it sends. It says nothing of what lies in the store.
+    pub fn not_the_object(key: &str, what: &str) -> Error {
+        let message = format!("the store answered with something that is not the object: {what}");
+        Error::Store(problem(NOT_THE_OBJECT, message, key))
+    }
+
+    /// Returns what is wrong with an object, for those who look at all objects or store one again: also where it is only
+    /// known what the store answered.
+    pub fn into_damage(self) -> Result<Damage> {
+        match self {
+            Error::Damaged(damage) => Ok(damage),
+            Error::Store(problem) if problem.code == NOT_THE_OBJECT => Ok(Damage {
+                key: problem.subject,
+                message: problem.message,
+                expected: String::new(),
+                found: String::new(),
+            }),
+            other => Err(other),
+        }
     }
 
     /// Adds what led to it.

@@ -58,7 +58,7 @@ impl Store for MemoryStore {
     fn put(&self, key: &str, bytes: &[u8], mode: PutMode) -> Result<PutOutcome> {
         self.called();
         let mut objects = self.objects.borrow_mut();
-        if mode != PutMode::Overwrite && objects.contains_key(key) {
+        if mode != PutMode::Repair && objects.contains_key(key) {
             return Ok(PutOutcome::AlreadyExists);
         }
         objects.insert(key.to_owned(), bytes.to_vec());

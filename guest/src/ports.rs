@@ -2,6 +2,7 @@
 //! `component/` implements them over the imports, `memory` and `memory_http` for tests.
 
 use crate::error::{Error, Result};
+use crate::id::Digest;
 
 /// What becomes of an object that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,8 +11,8 @@ pub enum PutMode {
     Create,
     /// It stays, and its key is a digest of its bytes: nobody needs to hear who won.
     Named,
-    /// It is replaced, as a whole.
-    Overwrite,
+    /// It is replaced, as a whole: only to repair an object that was read and is not what its key promises.
+    Repair,
 }
 
 /// How a put ended.
@@ -44,23 +45,45 @@ pub trait Store {
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>>;
 }
 
-/// Stores an object that is named by its content. Returns how many bytes were written: none where it is there already,
-/// since its name says that it has the same bytes. But one that lost some of them, to a full disk or a crash, must not
-/// stand in the way of its repair.
-pub fn put_named(store: &impl Store, key: &str, bytes: &[u8]) -> Result<u64> {
+/// How much is believed of an object that exists under the name of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Care {
+    /// Its size: it may have lost bytes to a full disk or a crash.
+    #[default]
+    Size,
+    /// Nothing: its bytes are read and compared.
+    Bytes,
+}
+
+/// Stores an object that is named by its content. Returns how many bytes were written: none where the object exists. An
+/// existing object that does not have these bytes, as far as `care` looks, is replaced.
+pub fn put_named(store: &impl Store, key: &str, bytes: &[u8], care: Care) -> Result<u64> {
     let length = bytes.len() as u64;
-    if store.put(key, bytes, PutMode::Named)? == PutOutcome::Stored {
-        return Ok(length);
-    }
-    if store.head(key)? == Some(length) {
+    let stands = match care {
+        Care::Bytes => match store.get(key, None)? {
+            Some(there) => there == bytes,
+            // A store may answer before it knows that nobody else has created it: then with these bytes.
+            None => return store.put(key, bytes, PutMode::Named).map(|_| length),
+        },
+        Care::Size => {
+            if store.put(key, bytes, PutMode::Named)? == PutOutcome::Stored {
+                return Ok(length);
+            }
+            store.head(key)? == Some(length)
+        }
+    };
+    if stands {
         return Ok(0);
     }
-    store.put(key, bytes, PutMode::Overwrite)?;
+    store.put(key, bytes, PutMode::Repair)?;
     Ok(length)
 }
 
-/// Reads an object, or the part `(offset, length)` of it, with `check`; and once more if that finds it damaged. Bytes can be
-/// altered on their way, too, and then no older build must take the place of one that is whole.
+/// Reads an object, or the part `(offset, length)` of it, with `check`. If that finds damage, the object is read once more:
+/// bytes can be altered on their way, too, and then no older build must take the place of one that is whole.
+///
+/// Fails with [`Error::Damaged`] where the store keeps answering the same wrong bytes, and with a failure of the store
+/// where the answer cannot be the object: a web page, a layer of gzip, or other bytes at each try.
 pub fn get_intact<T>(
     store: &impl Store,
     key: &str,
@@ -70,10 +93,80 @@ pub fn get_intact<T>(
     let Some(first) = store.get(key, range)? else {
         return Ok(None);
     };
-    match check(first) {
-        Err(Error::Damaged(_)) => store.get(key, range)?.map(check).transpose(),
-        other => other.map(Some),
+    let found = check(first);
+    if !matches!(found, Err(Error::Damaged(_))) {
+        return found.map(Some);
     }
+    let Some(second) = store.get(key, range)? else {
+        return Ok(None);
+    };
+    let read = Read::of(&second);
+    match check(second) {
+        Err(error @ Error::Damaged(_)) => Err(read.judge(store, key, range)?.unwrap_or(error)),
+        found => found.map(Some),
+    }
+}
+
+/// What is remembered of an answer that is not the object.
+pub(crate) struct Read {
+    length: u64,
+    digest: Digest,
+    foreign: Option<&'static str>,
+}
+
+impl Read {
+    /// Looks at an answer.
+    pub(crate) fn of(bytes: &[u8]) -> Read {
+        Read {
+            length: bytes.len() as u64,
+            digest: Digest::of(bytes),
+            foreign: foreign(bytes),
+        }
+    }
+
+    /// Returns the error for an answer that cannot be the object, or nothing where the store keeps wrong bytes.
+    pub(crate) fn judge(
+        &self,
+        store: &impl Store,
+        key: &str,
+        range: Option<(u64, u64)>,
+    ) -> Result<Option<Error>> {
+        if let Some(what) = self.foreign {
+            return Ok(Some(Error::not_the_object(key, what)));
+        }
+        let size = store.head(key)?;
+        let wanted = match (size, range) {
+            (None, _) => return Ok(None),
+            (Some(size), None) => size,
+            (Some(size), Some((offset, length))) => size.saturating_sub(offset).min(length),
+        };
+        if self.length != wanted {
+            let what = format!("{} bytes of {wanted}", self.length);
+            return Ok(Some(Error::not_the_object(key, &what)));
+        }
+        let third = store.get(key, range)?;
+        let same = third.is_none_or(|third| Digest::of(&third) == self.digest);
+        Ok((!same).then(|| Error::not_the_object(key, "other bytes at each try")))
+    }
+}
+
+/// Returns what an answer is, where no object of a store can begin like this: objects are zstd frames or JSON.
+fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
+        return Some("a layer of gzip");
+    }
+    let text = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
+        .trim_ascii_start();
+    let begins = |with: &&str| {
+        text.get(..with.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    ["<!doctype", "<html", "<head", "<body", "<?xml", "<error", "<!--"]
+        .iter()
+        .any(begins)
+        .then_some("a web page or an XML document")
 }
 
 /// The time. Machines that share a store are taken to agree on it within the grace period of a prune.

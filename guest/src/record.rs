@@ -16,6 +16,9 @@ pub const VERSION: u32 = 1;
 /// Objects with a header are small; a larger one is not one of ours.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 
+/// A layer's key has its time inverted in 44 bits: enough for the milliseconds of five hundred years.
+pub(crate) const LAYER_MS_MAX: u64 = 0xfff_ffff_ffff;
+
 /// One job run that persisted an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -167,8 +170,7 @@ impl Record {
             "{}{}-{:011x}",
             layer_prefix(&project.workspace(self.workspace.as_deref()?), self),
             keys::look_up(self.order, &self.leaf()),
-            // Inverted in 44 bits: enough for the milliseconds of five hundred years.
-            !self.created_ms & 0xfff_ffff_ffff,
+            !self.created_ms & LAYER_MS_MAX,
         ))
     }
 

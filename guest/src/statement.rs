@@ -59,14 +59,12 @@ pub fn add(store: &impl Store, record: &Record, key_id: &str, envelope: &[u8]) -
         return Err(Error::limit("statement-too-large", message, key_id));
     }
     let key = format!("{}{key_id}", Project::new(&record.project).signatures(record));
-    // The same key gives the same signature of the same statement; anything else was put in its way.
     if store.put(&key, envelope, PutMode::Create)? == PutOutcome::AlreadyExists
         && store.get(&key, None)?.is_none_or(|there| there != envelope)
     {
-        return Err(Error::damaged(
-            &key,
-            "something else lies where the signature belongs",
-        ));
+        // The same key gives the same signature of the same statement: anything else is damaged, or of what the build was
+        // before its repair.
+        store.put(&key, envelope, PutMode::Repair)?;
     }
     Ok(())
 }

@@ -2,10 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
+use crate::event::Event;
 use crate::keys;
 use crate::ports::{PutMode, Store, get_intact};
-use crate::record::{open, seal};
+use crate::record::{Record, open, seal};
+use crate::survey::{is_event, is_record};
+
+/// Of so many objects below the projects one must be whole, for a store without a marker to be believed to be one.
+const EVIDENCE_MAX: u32 = 20;
 
 /// The object [`keys::STORE`]. The version is in its header.
 #[derive(Serialize, Deserialize)]
@@ -13,54 +18,115 @@ struct Marker {
     made_by: String,
 }
 
-/// Makes an empty store one of baton's, unless this is to look only, and refuses any other that is not.
+/// How the marker was found.
+enum Found {
+    Whole,
+    Missing,
+    /// Something else lies under its key.
+    Unreadable(Damage),
+}
+
+/// Makes an empty store one of baton's, unless this is to look only, and refuses any other that is not. A store that has
+/// lost its marker, and has builds, gets it back.
 pub fn prepare(store: &impl Store, dry_run: bool) -> Result<()> {
-    if check_marker(store)? {
-        return Ok(());
-    }
-    if let Some(key) = store.list("", None, 1)?.first() {
+    let mode = match marker(store)? {
+        Found::Whole => return Ok(()),
+        Found::Unreadable(_) if has_builds(store)? => PutMode::Repair,
+        Found::Missing if is_empty(store)? || has_builds(store)? => PutMode::Create,
         // Of two first runs the other one may have made it a store since.
-        return if check_marker(store)? {
-            Ok(())
-        } else {
-            Err(foreign(key))
-        };
-    }
+        Found::Unreadable(_) | Found::Missing => return check(store),
+    };
     if dry_run {
         return Ok(());
     }
-    let marker = Marker {
-        made_by: concat!("baton ", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
     // Whoever wins this race wrote the same format.
-    store.put(keys::STORE, &seal("store", &marker)?, PutMode::Create)?;
+    store.put(keys::STORE, &marker_bytes()?, mode)?;
     Ok(())
 }
 
-/// Says why a look-up found nothing, if it is the store's fault. Asked only then: a look-up that succeeds need not pay
-/// for it.
-pub fn explain_absence(store: &impl Store) -> Result<()> {
-    if check_marker(store)? {
-        return Ok(());
-    }
-    match store.list("", None, 1)?.first() {
-        Some(key) => Err(foreign(key)),
-        None => Err(Error::nothing_matched(
-            "empty-store",
-            "the store is empty: nothing was ever persisted to it",
-            "",
-        )),
+/// Returns the stored form of the marker.
+pub fn marker_bytes() -> Result<Vec<u8>> {
+    let marker = Marker {
+        made_by: concat!("baton ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    seal("store", &marker)
+}
+
+/// Refuses what is not a store of baton's: for commands that look at all of it, or change it.
+pub fn check(store: &impl Store) -> Result<()> {
+    match marker(store)? {
+        Found::Whole => Ok(()),
+        Found::Unreadable(damage) if has_builds(store)? => Err(Error::Damaged(damage)),
+        Found::Unreadable(_) => {
+            let message = "this is not a baton store: its v1/store is not what baton writes there";
+            Err(Error::invalid("not-a-store", message, keys::STORE))
+        }
+        Found::Missing if has_builds(store)? => {
+            let message = "the marker of the store is missing, though it has builds";
+            Err(Error::invalid("not-a-store", message, keys::STORE))
+        }
+        Found::Missing => match store.list("", None, 1)?.first() {
+            Some(key) => {
+                let message = "this is not a baton store: it has other things in it, and no v1/store";
+                Err(Error::invalid("not-a-store", message, key))
+            }
+            None => Err(empty()),
+        },
     }
 }
 
-fn check_marker(store: &impl Store) -> Result<bool> {
+/// As [`check`], and refuses a store that never had a build, where a prune or a verify would look at nothing.
+pub fn check_used(store: &impl Store) -> Result<()> {
+    check(store)?;
+    let never = |prefix: &str| Ok::<_, Error>(store.list(prefix, None, 1)?.is_empty());
+    // Where everything was removed, a list says so.
+    match never(keys::PROJECTS)? && never(keys::CONDEMNED)? {
+        true => Err(empty()),
+        false => Ok(()),
+    }
+}
+
+/// Says why a look-up found nothing, if it is the store's fault. Asked only then: a look-up that succeeds need not pay
+/// for it, and what it found was checked.
+pub fn explain_absence(store: &impl Store) -> Result<()> {
+    check_used(store)
+}
+
+fn marker(store: &impl Store) -> Result<Found> {
     let marker = get_intact(store, keys::STORE, None, |bytes| {
         open::<Marker>("store", keys::STORE, &bytes)
     });
-    Ok(marker?.is_some())
+    match marker {
+        Ok(Some(_)) => Ok(Found::Whole),
+        Ok(None) => Ok(Found::Missing),
+        Err(error) => Ok(Found::Unreadable(error.into_damage()?)),
+    }
 }
 
-fn foreign(key: &str) -> Error {
-    let message = "this is not a baton store: it has other things in it, and no v1/store";
-    Error::invalid("not-a-store", message, key)
+fn is_empty(store: &impl Store) -> Result<bool> {
+    Ok(store.list("", None, 1)?.is_empty())
+}
+
+/// Whether a record or an event below the projects is whole: then this is a store, whatever became of its marker.
+fn has_builds(store: &impl Store) -> Result<bool> {
+    for key in store.list(keys::PROJECTS, None, EVIDENCE_MAX)? {
+        let found = if is_record(&key) {
+            get_intact(store, &key, None, |bytes| Record::open(&key, &bytes)).map(|found| found.is_some())
+        } else if is_event(&key) {
+            Event::read(store, &key).map(|_| true)
+        } else {
+            Ok(false)
+        };
+        match found {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(error) => drop(error.into_damage()?),
+        }
+    }
+    Ok(false)
+}
+
+fn empty() -> Error {
+    let message = "the store is empty: no build was ever persisted to it";
+    Error::nothing_matched("empty-store", message, "")
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Damage, Error, Result};
 use crate::event::Event;
 use crate::keys;
+use crate::lookup;
 use crate::ports::{Store, get_intact};
 use crate::record::Record;
 
@@ -55,12 +56,17 @@ pub fn survey(store: &impl Store, depth: Depth) -> Result<Survey> {
         for key in page {
             match kind(&key) {
                 kind if RECORDS.contains(&kind) => survey.record(store, depth, key, &mut known)?,
-                "channels" | "moves" if depth == Depth::Objects => {
+                _ if is_event(&key) && depth == Depth::Objects => {
                     survey.objects += 1;
                     let event = Event::read(store, &key);
                     survey.events.extend(survey.damages.keep(event)?);
                 }
-                // Signatures are checked by whoever has a key, and the names of workflows when they are followed.
+                "workflows" if depth == Depth::Objects => {
+                    survey.objects += 1;
+                    let name = lookup::workspace_of(store, &key);
+                    survey.damages.keep(name)?;
+                }
+                // Signatures are checked by whoever has a key.
                 _ => {}
             }
         }
@@ -139,7 +145,7 @@ impl Survey {
         let record = get_intact(store, &key, None, |bytes| Record::open(&key, &bytes))
             .and_then(|found| found.ok_or_else(|| gone(&key)));
         // One that was deleted since it was listed is none.
-        if matches!(&record, Err(Error::Damaged(_))) && store.head(&key)?.is_none() {
+        if record.is_err() && store.head(&key)?.is_none() {
             return Ok(());
         }
         let Some(record) = self.damages.keep(record)? else {
@@ -182,11 +188,10 @@ impl Damages for Vec<Damage> {
     fn keep<T>(&mut self, found: Result<T>) -> Result<Option<T>> {
         match found {
             Ok(found) => Ok(Some(found)),
-            Err(Error::Damaged(damage)) => {
-                self.push(damage);
+            Err(error) => {
+                self.push(error.into_damage()?);
                 Ok(None)
             }
-            Err(error) => Err(error),
         }
     }
 }
@@ -205,6 +210,11 @@ fn gone(key: &str) -> Error {
 /// Whether a record lies under a key, or should.
 pub(crate) fn is_record(key: &str) -> bool {
     RECORDS.contains(&kind(key))
+}
+
+/// Whether an event lies under a key, or should.
+pub(crate) fn is_event(key: &str) -> bool {
+    matches!(kind(key), "channels" | "moves")
 }
 
 /// Returns the name behind the project: what a key is of.

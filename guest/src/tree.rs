@@ -10,7 +10,7 @@ use crate::frame::CHUNK_BYTES_MAX;
 use crate::id::{Digest, PackId, TreeId};
 use crate::lines::{Reader, Writer};
 use crate::path;
-use crate::ports::{PutMode, PutOutcome, Store, Time, get_intact};
+use crate::ports::{Care, Store, Time, get_intact, put_named};
 use crate::record::VERSION;
 
 /// More entries than this are refused: a tree is held in memory, at some 200 bytes an entry.
@@ -172,19 +172,29 @@ impl Tree {
             .ok_or_else(|| Error::internal(format!("no chunk {number} in a checked tree")))
     }
 
-    /// Writes the tree. Returns its id and the bytes stored.
-    pub fn save(&self, store: &impl Store) -> Result<(TreeId, u64)> {
+    /// Returns each pack, and how many bytes of it the chunks need.
+    pub fn pack_ends(&self) -> Vec<(PackId, u64)> {
+        let mut ends = vec![0; self.packs.len()];
+        for chunk in &self.chunks {
+            if let Some(end) = ends.get_mut(chunk.pack as usize) {
+                *end = chunk.offset.saturating_add(u64::from(chunk.length)).max(*end);
+            }
+        }
+        self.packs.iter().copied().zip(ends).collect()
+    }
+
+    /// Writes the tree. `care` says how one is looked at that exists. Returns its id and the bytes stored.
+    pub fn save(&self, store: &impl Store, care: Care) -> Result<(TreeId, u64)> {
         let bytes = self.to_bytes()?;
         let id = TreeId::of(&bytes);
         let key = crate::keys::tree(&id);
-        if store.put(&key, &bytes, PutMode::Named)? == PutOutcome::AlreadyExists {
-            // One that was damaged since must not stand in the way of its repair.
-            if store.get(&key, None)?.is_some_and(|found| found == bytes) {
-                return Ok((id, 0));
-            }
-            store.put(&key, &bytes, PutMode::Overwrite)?;
+        let put = |care| put_named(store, &key, &bytes, care);
+        let mut written = put(care)?;
+        // It is small beside what it leads to: one that was damaged since must not stand in the way of its repair.
+        if written == 0 && care == Care::Size {
+            written = put(Care::Bytes)?;
         }
-        Ok((id, bytes.len() as u64))
+        Ok((id, written))
     }
 
     /// Reads the tree `id`, and checks that it is that, and whole, and harmless.

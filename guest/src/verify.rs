@@ -17,8 +17,9 @@ use crate::lookup::{self, Scope};
 use crate::plan::{Planned, Task};
 use crate::ports::{Store, get_intact};
 use crate::record::Record;
-use crate::survey::{Damages, Depth, survey};
-use crate::tree::{Content, Place, Tree};
+use crate::store_format;
+use crate::survey::{Damages, Depth, is_event, survey};
+use crate::tree::{Content, Entry, Place, Tree};
 
 /// Of so many of the builds that a damage hurts the records are given: there may be very many.
 const NAMED_MAX: usize = 20;
@@ -49,11 +50,35 @@ pub struct Verified {
     pub findings: Vec<Finding>,
 }
 
+/// What mends a damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The files of each build that it hurts, persisted again as the same build.
+    PersistAgain,
+    /// A prune: it writes a new list of what is condemned.
+    Prune,
+    /// A move of the channel or the branch to a build that is named.
+    MoveAgain,
+}
+
+impl Remedy {
+    /// Returns what mends a damage of an object.
+    fn of(key: &str) -> Remedy {
+        match key {
+            key if key.starts_with(keys::CONDEMNED) => Remedy::Prune,
+            key if is_event(key) => Remedy::MoveAgain,
+            _ => Remedy::PersistAgain,
+        }
+    }
+}
+
 /// One damage.
 #[derive(Debug)]
 pub struct Finding {
     /// What is wrong.
     pub damage: Damage,
+    /// What mends it.
+    pub remedy: Remedy,
     /// How many records it hurts.
     pub hurts: u64,
     /// The first of them.
@@ -73,10 +98,27 @@ struct PackIn {
     chunks: BTreeMap<ChunkIn, Pieces>,
 }
 
+/// What a damage of a pack is about, and so which trees it hurts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum About {
+    /// All of it.
+    Pack,
+    /// What lies beyond so many bytes.
+    Beyond(u64),
+    /// Chunks, or pieces of them, that are not what a tree says.
+    Claims(Vec<Claim>),
+}
+
+/// What a tree says of a chunk, or of one piece of it.
+type Claim = (ChunkIn, Option<(u32, u32, Digest)>);
+
+/// More wrong claims of one pack are not told apart: a hostile tree may have millions.
+const CLAIMS_MAX: usize = 1000;
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Outcome {
     bytes: u64,
-    damages: Vec<(PackId, Damage)>,
+    damages: Vec<(PackId, About, Damage)>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -97,6 +139,7 @@ pub fn plan(store: &impl Store, request: &Verify) -> Result<Planned> {
     let mut warnings = Vec::new();
     match &request.scope {
         Some(scope) => {
+            store_format::check(store)?;
             let resolved = damages.keep(lookup::resolve(store, scope))?.unwrap_or_default();
             warnings = resolved.warnings;
             for layer in resolved.layers {
@@ -105,6 +148,7 @@ pub fn plan(store: &impl Store, request: &Verify) -> Result<Planned> {
             }
         }
         None => {
+            store_format::check_used(store)?;
             let survey = survey(store, Depth::Objects)?;
             damages = survey.damages;
             rest.records = survey.records.into_iter().map(|found| found.record).collect();
@@ -232,45 +276,50 @@ pub fn run(store: &impl Store, task: &[u8]) -> Result<Vec<u8>> {
     let packs: Vec<PackIn> = crate::wire::read(task)?;
     let mut outcome = Outcome::default();
     for pack in packs {
-        let mut damages = Vec::new();
-        let checked = if pack.data {
-            check_data(store, &pack, &mut outcome.bytes)
+        let damages = if pack.data {
+            check_data(store, &pack, &mut outcome.bytes)?
         } else {
-            check_length(store, &pack)
+            check_length(store, &pack)?
         };
-        damages.keep(checked)?;
+        let damages = damages.into_iter();
         outcome
             .damages
-            .extend(damages.into_iter().map(|damage| (pack.id, damage)));
+            .extend(damages.map(|(about, damage)| (pack.id, about, damage)));
     }
     crate::wire::write(&outcome)
 }
 
-fn check_length(store: &impl Store, pack: &PackIn) -> Result<()> {
+/// What is wrong with a pack.
+type Wrong = Vec<(About, Damage)>;
+
+fn check_length(store: &impl Store, pack: &PackIn) -> Result<Wrong> {
     let key = keys::pack(&pack.id);
     let ends = pack
         .chunks
         .keys()
         .map(|(offset, length, ..)| offset + u64::from(*length));
     let needed = ends.max().unwrap_or_default();
-    match store.head(&key)? {
-        None => Err(missing(&pack.id)),
+    Ok(match store.head(&key)? {
+        None => vec![(About::Pack, missing(&pack.id).into_damage()?)],
         Some(there) if there < needed => {
             let message = format!("the pack has {there} bytes, and trees point to {needed}");
-            Err(Error::damaged(&key, message))
+            vec![(About::Beyond(there), Error::damaged(&key, message).into_damage()?)]
         }
-        Some(_) => Ok(()),
-    }
+        Some(_) => Vec::new(),
+    })
 }
 
-fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<()> {
+fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<Wrong> {
     let key = keys::pack(&pack.id);
+    let mut altered = Vec::new();
     let checked = get_intact(store, &key, None, |bytes| {
         *read += bytes.len() as u64;
         let found = PackId::of(&bytes);
         if found == pack.id {
             return Ok(bytes);
         }
+        // Whom it hurts depends on where it was altered.
+        altered = bytes;
         let message = "the pack was altered";
         Err(Error::damaged_digest(
             &key,
@@ -279,32 +328,102 @@ fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<()> {
             found.to_string(),
         ))
     });
-    let bytes = checked?.ok_or_else(|| missing(&pack.id))?;
-    // The pack is what it was. What is wrong from here on, a tree says of it.
+    match checked {
+        Ok(None) => Ok(vec![(About::Pack, missing(&pack.id).into_damage()?)]),
+        // The pack is what it was. What is wrong with it, a tree says of it.
+        Ok(Some(bytes)) => {
+            let mut wrong = Wrong::new();
+            for (claim, damage) in wrong_claims(&key, &bytes, &pack.chunks)? {
+                let about = match wrong.len() < CLAIMS_MAX {
+                    true => About::Claims(vec![claim]),
+                    false => About::Pack,
+                };
+                wrong.push((about, damage));
+            }
+            Ok(wrong)
+        }
+        Err(error) => {
+            let damage = error.into_damage()?;
+            let claims: Vec<Claim> = wrong_claims(&key, &altered, &pack.chunks)?
+                .into_iter()
+                .map(|(claim, _)| claim)
+                .collect();
+            let about = match claims.len() <= CLAIMS_MAX {
+                true => About::Claims(claims),
+                false => About::Pack,
+            };
+            Ok(vec![(about, damage)])
+        }
+    }
+}
+
+/// Returns what trees say of a pack that is not so: at most a few more than can be told apart.
+fn wrong_claims(key: &str, bytes: &[u8], chunks: &BTreeMap<ChunkIn, Pieces>) -> Result<Vec<(Claim, Damage)>> {
     let (mut decompressor, mut content) = (Decompressor::default(), Vec::new());
-    for ((offset, length, raw_length, digest), pieces) in &pack.chunks {
-        let end = offset.saturating_add(u64::from(*length));
-        bytes
-            .get(*offset as usize..end as usize)
+    let mut wrong = Vec::new();
+    for (chunk, pieces) in chunks {
+        let (offset, length, raw_length, digest) = *chunk;
+        let end = offset.saturating_add(u64::from(length));
+        let opened = bytes
+            .get(offset as usize..end as usize)
             .ok_or_else(|| "it is cut short".to_owned())
-            .and_then(|frame| decompressor.open(frame, *raw_length as usize, &mut content))
-            .map_err(|why| Error::damaged(&key, format!("the chunk at {offset} cannot be opened: {why}")))?;
-        let whole = digest.map(|digest| (0, *raw_length, digest));
-        for (start, length, digest) in pieces.iter().copied().chain(whole) {
-            let piece = content.get(start as usize..start as usize + length as usize);
-            let found = Digest::of(piece.unwrap_or_default());
+            .and_then(|frame| decompressor.open(frame, raw_length as usize, &mut content));
+        if let Err(why) = opened {
+            let message = format!("the chunk at {offset} cannot be opened: {why}");
+            wrong.push(((*chunk, None), Error::damaged(key, message).into_damage()?));
+            continue;
+        }
+        let whole = digest.map(|digest| (None, (0, raw_length, digest)));
+        let pieces = pieces.iter().map(|piece| (Some(*piece), *piece));
+        for (claim, (start, length, digest)) in whole.into_iter().chain(pieces) {
+            if wrong.len() > CLAIMS_MAX {
+                return Ok(wrong);
+            }
+            let end = (start as usize).saturating_add(length as usize);
+            let found = Digest::of(content.get(start as usize..end).unwrap_or_default());
             if found != digest {
-                let message = "a tree points to bytes of another file, though the pack is whole";
-                return Err(Error::damaged_digest(
-                    &key,
-                    message,
-                    digest.to_string(),
-                    found.to_string(),
-                ));
+                let message = format!(
+                    "a tree points to bytes of another file in the chunk at {offset}, though the pack is whole"
+                );
+                let damage = Error::damaged_digest(key, message, digest.to_string(), found.to_string())
+                    .into_damage()?;
+                wrong.push(((*chunk, claim), damage));
             }
         }
     }
-    Ok(())
+    Ok(wrong)
+}
+
+/// Whether a damage of a pack is about something that a tree says.
+fn hurts(tree: &Tree, pack: &PackId, about: &About) -> bool {
+    let of_pack = |number: usize| {
+        tree.chunks
+            .get(number)
+            .filter(|chunk| tree.packs.get(chunk.pack as usize) == Some(pack))
+            .map(|chunk| (chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
+    };
+    let mut chunks = (0..tree.chunks.len()).filter_map(of_pack);
+    match about {
+        About::Pack => true,
+        About::Beyond(length) => chunks.any(|chunk| chunk.0 + u64::from(chunk.1) > *length),
+        About::Claims(claims) => {
+            let said: HashSet<ChunkIn> = chunks.collect();
+            let pieces: HashSet<&Claim> = claims.iter().filter(|(_, piece)| piece.is_some()).collect();
+            let says_piece = |entry: &Entry| match &entry.content {
+                Content::File {
+                    size,
+                    digest,
+                    place: Place::Bundle { chunk, offset },
+                } => of_pack(*chunk as usize)
+                    .is_some_and(|chunk| pieces.contains(&(chunk, Some((*offset, *size as u32, *digest))))),
+                _ => false,
+            };
+            claims
+                .iter()
+                .any(|(chunk, piece)| piece.is_none() && said.contains(chunk))
+                || (!pieces.is_empty() && tree.entries.iter().any(says_piece))
+        }
+    }
 }
 
 fn missing(id: &PackId) -> Error {
@@ -316,8 +435,9 @@ fn missing(id: &PackId) -> Error {
     )
 }
 
-/// Puts together what was found, with the builds that each damage hurts.
-pub fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Verified> {
+/// Puts together what was found, with the builds that each damage hurts: those whose trees say what is not so, which are
+/// read again for it.
+pub fn finish(store: &impl Store, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Verified> {
     let rest: Rest = crate::wire::read(rest)?;
     let mut verified = Verified {
         records: rest.records.len() as u64,
@@ -338,6 +458,7 @@ pub fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Verified> {
     let finding = |damage: Damage, trees: &[TreeId]| {
         let hurt = || trees.iter().filter_map(|tree| records.get(tree)).flatten();
         Finding {
+            remedy: Remedy::of(&damage.key),
             damage,
             hurts: hurt().count() as u64,
             builds: hurt().take(NAMED_MAX).map(|record| (*record).clone()).collect(),
@@ -350,9 +471,28 @@ pub fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Verified> {
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_empty()) {
         let Outcome { bytes, damages } = crate::wire::read(outcome)?;
         verified.bytes += bytes;
-        for (pack, damage) in damages {
-            let trees = trees.get(&pack).map_or(&[][..], Vec::as_slice);
-            verified.findings.push(finding(damage, trees));
+        // Those of one pack follow each other.
+        for damages in damages.chunk_by(|a, b| a.0 == b.0) {
+            let Some((pack, ..)) = damages.first() else {
+                continue;
+            };
+            let users = trees.get(pack).map_or(&[][..], Vec::as_slice);
+            let mut hurt: Vec<Vec<TreeId>> = vec![Vec::new(); damages.len()];
+            for id in users {
+                let needed = damages.iter().any(|(_, about, _)| *about != About::Pack);
+                let tree = match needed {
+                    true => lookup::sound(Tree::load(store, id))?,
+                    false => Tree::default(),
+                };
+                for ((_, about, _), hurt) in damages.iter().zip(&mut hurt) {
+                    if hurts(&tree, pack, about) {
+                        hurt.push(*id);
+                    }
+                }
+            }
+            for ((.., damage), hurt) in damages.iter().zip(hurt) {
+                verified.findings.push(finding(damage.clone(), &hurt));
+            }
         }
     }
     Ok(verified)

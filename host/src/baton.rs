@@ -169,7 +169,7 @@ impl Baton {
         let access = if request.dry_run {
             StoreAccess::Read
         } else {
-            StoreAccess::Add
+            StoreAccess::Repair
         };
         request.context.component = Some(self.options.component.digest());
         let (actor, url) = (request.context.actor.clone(), request.context.url.clone());
@@ -372,18 +372,23 @@ impl Baton {
         let Some(key) = &self.options.require_signed else {
             return Ok(());
         };
-        let Statement {
-            payload_type,
-            payload,
-            envelopes,
-        } = self.statement(build, from)?;
-        if envelopes
-            .iter()
-            .any(|envelope| key.verifies(envelope, &payload_type, &payload))
-        {
-            return Ok(());
+        let mut count = 0;
+        // Bytes can be altered on their way: a signature is read once more before it is called none.
+        for _ in 0..2 {
+            let Statement {
+                payload_type,
+                payload,
+                envelopes,
+            } = self.statement(build, from)?;
+            if envelopes
+                .iter()
+                .any(|envelope| key.verifies(envelope, &payload_type, &payload))
+            {
+                return Ok(());
+            }
+            count = envelopes.len();
         }
-        let reason = match envelopes.len() {
+        let reason = match count {
             0 => "it is not signed".to_owned(),
             count => format!(
                 "none of its {count} signatures is by the key {} and of this build",
@@ -432,21 +437,21 @@ impl Baton {
 
     /// Points a channel at a build.
     pub fn promote(&self, request: &PromoteRequest) -> Result<Moved, Error> {
-        self.ask(StoreAccess::Add)?.call("promote", |store, plugin| {
+        self.ask(StoreAccess::Create)?.call("promote", |store, plugin| {
             plugin.baton_plugin_channels().call_promote(store, request)
         })
     }
 
     /// Goes back to an earlier build, on a channel or as the latest of a branch.
     pub fn rollback(&self, request: &RollbackRequest) -> Result<Moved, Error> {
-        self.ask(StoreAccess::Add)?.call("rollback", |store, plugin| {
+        self.ask(StoreAccess::Create)?.call("rollback", |store, plugin| {
             plugin.baton_plugin_channels().call_rollback(store, request)
         })
     }
 
     /// Ends a hold.
     pub fn release(&self, pointer: &Pointer, scope: &Scope, reason: Option<&str>) -> Result<Moved, Error> {
-        self.ask(StoreAccess::Add)?.call("release", |store, plugin| {
+        self.ask(StoreAccess::Create)?.call("release", |store, plugin| {
             plugin
                 .baton_plugin_channels()
                 .call_release(store, pointer, scope, reason)
@@ -502,7 +507,7 @@ impl Baton {
 
     /// Stores a signed statement of a build.
     fn add_signature(&self, build: &Build, key_id: &str, envelope: &[u8]) -> Result<(), Error> {
-        self.ask(StoreAccess::Add)?.call("add", |store, plugin| {
+        self.ask(StoreAccess::Repair)?.call("add", |store, plugin| {
             plugin
                 .baton_plugin_signatures()
                 .call_add(store, build, key_id, envelope)

@@ -33,6 +33,6 @@ pub use generated::exports::baton::plugin::retention::{
 };
 pub use generated::exports::baton::plugin::signatures::Statement;
 pub use generated::exports::baton::plugin::transfer::{
-    Action, AttachRequest, Attached, Finding, IfNoFiles, PersistRequest, Persisted, Planned, SpecialFiles,
-    Step, Task, Verified, VerifyRequest,
+    Action, AttachRequest, Attached, Finding, IfNoFiles, PersistRequest, Persisted, Planned, Remedy,
+    SpecialFiles, Step, StoredAgain, Task, Verified, VerifyRequest,
 };

@@ -70,6 +70,7 @@ pub fn persist<S: AsRef<str>>(paths: &[S], context: BuildContext) -> PersistRequ
         on_conflict: OnConflict::Fail,
         context,
         dry_run: false,
+        repair: false,
     }
 }
 

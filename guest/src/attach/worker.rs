@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{Change, File, Files, Open, Store, read_fully};
+use crate::ports::{Change, File, Files, Open, Read, Store, read_fully};
 
 /// Two ranges of a pack with less than this between them are fetched as one: a request costs as much.
 const GAP_BYTES_MAX: u64 = 128 << 10;
@@ -122,12 +122,18 @@ impl Worker {
             let frame = bytes.get(start..start + chunk.length as usize);
             if self.open(frame, chunk).is_err() {
                 // Bytes can be altered on their way, too: what lies there decides.
-                let again = store.get(&key, Some((chunk.offset, u64::from(chunk.length))))?;
+                let range = Some((chunk.offset, u64::from(chunk.length)));
+                let again = store.get(&key, range)?;
                 outcome.fetched_bytes += again.as_ref().map_or(0, |again| again.len() as u64);
-                self.open(again.as_deref(), chunk).map_err(|wrong| match wrong {
-                    Wrong::Chunk(why) => damaged_pack(store, pack, chunk, &why),
-                    Wrong::Piece { wanted, found } => wrong_piece(store, pack, wanted, found),
-                })?;
+                if let Err(wrong) = self.open(again.as_deref(), chunk) {
+                    let read = again.map(|again| Read::of(&again));
+                    let judged = read.map(|read| read.judge(store, &key, range)).transpose()?;
+                    return Err(match (judged.flatten(), wrong) {
+                        (Some(error), _) => error,
+                        (None, Wrong::Chunk(why)) => damaged_pack(store, pack, chunk, &why),
+                        (None, Wrong::Piece { wanted, found }) => wrong_piece(store, pack, wanted, found),
+                    });
+                }
             }
             for piece in &chunk.pieces {
                 let content = part(&self.content, piece);

@@ -27,6 +27,11 @@ impl Origin {
     pub(super) fn shared(index: &Index) -> Result<Vec<u8>> {
         crate::wire::write(&index.below(keys::PACKS))
     }
+
+    /// As [`Origin::shared`], for who reads other objects as well.
+    pub(super) fn all(index: &Index) -> Result<Vec<u8>> {
+        crate::wire::write(index)
+    }
 }
 
 impl Store for Origin {

@@ -24,6 +24,7 @@ impl wit::Guest for super::Component {
                 drop_damaged,
             },
             grace_ms: request.grace_ms,
+            no_other_writers: request.no_other_writers,
         };
         prune::plan(&Granted, &Granted, &request)
             .map(plan)

@@ -32,7 +32,7 @@ impl Store for Granted {
         let mode = match mode {
             PutMode::Create => store::PutMode::Create,
             PutMode::Named => store::PutMode::Named,
-            PutMode::Overwrite => store::PutMode::Overwrite,
+            PutMode::Repair => store::PutMode::Repair,
         };
         match store::put(key, bytes, mode).map_err(from_wit_error)? {
             store::PutOutcome::Stored => Ok(PutOutcome::Stored),

@@ -142,6 +142,7 @@ fn plan_persist(request: wit::PersistRequest) -> Result<wit::Planned> {
         check_conflicts: request.on_conflict == super::imports::types::OnConflict::Fail,
         context: context(request.context),
         dry_run: request.dry_run,
+        repair: request.repair,
     };
     persist::plan(&GrantedStore, &GrantedFiles::new()?, &request).map(|planned| wit_planned(PERSIST, planned))
 }
@@ -210,7 +211,7 @@ fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
         .as_ref()
         .and_then(|scope| Some((scope.circleci.as_ref()?, scope)))
     else {
-        return verify::plan(&GrantedStore, &request).map(|planned| wit_planned(VERIFY, planned));
+        return verify::plan(&GrantedStore, &request).and_then(|planned| verifying(planned, None));
     };
     let http = GrantedHttp::new();
     match circleci::open(&http, source, scope)? {
@@ -222,13 +223,20 @@ fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
             let mut planned = verify::plan(&store, &request)?;
             planned.shared = Origin::shared(store.index())?;
             planned.warnings.extend(warnings);
-            Ok(wit_planned(VERIFY, planned))
+            verifying(planned, Some(store.index()))
         }
         (Artifacts::Plain(stored), _) => {
             let first = stored.first().map(|(job, _)| job.shown());
             Err(circleci::only_plain(&first.unwrap_or_default()))
         }
     }
+}
+
+/// Adds to the rest of a plan where the trees are: the end reads some of them again.
+fn verifying(mut planned: Planned, index: Option<&circleci::Index>) -> Result<wit::Planned> {
+    let origin = index.map_or(Ok(Vec::new()), Origin::all)?;
+    planned.rest = crate::wire::write(&(origin, planned.rest))?;
+    Ok(wit_planned(VERIFY, planned))
 }
 
 fn task(task: Task) -> wit::Task {
@@ -289,8 +297,14 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
                 new_files: report.new_files,
                 new_bytes: report.new_bytes,
                 stored_bytes: report.stored_bytes,
+                stored_again: wit::StoredAgain {
+                    lost_bytes: report.stored_again.lost_bytes,
+                    sparse_bytes: report.stored_again.sparse_bytes,
+                    condemned_bytes: report.stored_again.condemned_bytes,
+                },
                 base: report.base.map(build),
                 repeated: report.repeated,
+                repaired: report.repaired,
             }))
         }
         Some((&ATTACH, rest)) => {
@@ -305,8 +319,14 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
             }))
         }
         Some((&VERIFY, rest)) => {
-            let report = verify::finish(rest, outcomes)?;
+            let (origin, rest): (Vec<u8>, Vec<u8>) = crate::wire::read(rest)?;
+            let report = verify::finish(&Origin::from_shared(&origin)?, &rest, outcomes)?;
             let finding = |finding: verify::Finding| wit::Finding {
+                remedy: match finding.remedy {
+                    verify::Remedy::PersistAgain => wit::Remedy::PersistAgain,
+                    verify::Remedy::Prune => wit::Remedy::Prune,
+                    verify::Remedy::MoveAgain => wit::Remedy::MoveAgain,
+                },
                 damage: wit_damage(finding.damage),
                 hurts: finding.hurts,
                 builds: builds(finding.builds),

@@ -107,11 +107,11 @@ pub(crate) fn no_earlier(steps: u32, build: &BuildId, pointer: &Pointer) -> Erro
 pub(crate) fn no_history(store: &impl Store, scope: &Scope, pointer: &Pointer) -> Result<Error> {
     match pointer {
         Pointer::Channel(channel) => nothing(store, scope, &Selector::Channel(channel.clone())),
-        Pointer::Branch(branch) => Ok(Error::nothing_matched(
-            "no-history",
-            format!("the latest of branch {branch} was never rolled back"),
-            &pointer.selector(),
-        )),
+        Pointer::Branch(branch) => {
+            store_format::explain_absence(store)?;
+            let message = format!("the latest of branch {branch} was never rolled back");
+            Ok(Error::nothing_matched("no-history", message, &pointer.selector()))
+        }
     }
 }
 

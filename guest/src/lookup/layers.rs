@@ -8,7 +8,7 @@ use super::{all_keys, read};
 use crate::error::{Error, Result};
 use crate::keys::{self, Project};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
-use crate::record::{Record, open, seal};
+use crate::record::{LAYER_MS_MAX, Record, open, seal};
 
 /// The most layers of one workspace.
 const LAYERS_MAX: usize = 10_000;
@@ -38,6 +38,28 @@ pub fn layers(store: &impl Store, keys: &Project, workspace: &str) -> Result<Vec
     Ok(records)
 }
 
+/// Returns a layer of the build of `record`, or, where none can be read, the time in a damaged one's key, if it has one: a
+/// record with that time has the same key.
+pub(crate) fn layer_of(store: &impl Store, record: &Record) -> Result<Option<Result<Record, Option<u64>>>> {
+    let Some(own) = record.layer_key() else {
+        return Ok(None);
+    };
+    let (prefix, _) = own.rsplit_once('-').unwrap_or_default();
+    let mut damaged = None;
+    for key in all_keys(store, &format!("{prefix}-"), LAYERS_MAX)? {
+        match read(store, &key) {
+            Ok(layer) => return Ok(Some(Ok(layer))),
+            Err(error) => {
+                error.into_damage()?;
+                let time = key.rsplit('-').next();
+                let time = time.and_then(|time| u64::from_str_radix(time, 16).ok());
+                damaged.get_or_insert(Err(time.map(|time| !time & LAYER_MS_MAX)));
+            }
+        }
+    }
+    Ok(damaged)
+}
+
 /// What a rerun leaves under its own name: where its layers are.
 #[derive(Serialize, Deserialize)]
 struct WorkflowName {
@@ -63,15 +85,30 @@ pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<u64> {
         if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::Stored {
             return Ok(bytes.len() as u64);
         }
+        if let Err(error) = workspace_of(store, &key) {
+            error.into_damage()?;
+            store.put(&key, &bytes, PutMode::Repair)?;
+            return Ok(bytes.len() as u64);
+        }
     }
     Ok(0)
+}
+
+/// Reads where a rerun's layers are.
+pub(crate) fn workspace_of(store: &impl Store, key: &str) -> Result<String> {
+    let WorkflowName { workspace } = get_intact(store, key, None, |bytes| open("workflow", key, &bytes))?
+        .ok_or_else(|| Error::damaged(key, "the workflow's name is missing"))?;
+    // The key names it, too: another one's name does not belong here.
+    if key.rsplit('/').next() != Some(keys::name(&workspace).as_str()) {
+        let message = format!("it names the workspace {workspace}, and does not belong here");
+        return Err(Error::damaged(key, message));
+    }
+    Ok(workspace)
 }
 
 pub(super) fn workflow_layers(store: &impl Store, keys: &Project, workflow: &str) -> Result<Vec<Record>> {
     let Some(key) = store.list(&keys.workflow(workflow), None, 1)?.pop() else {
         return layers(store, keys, workflow);
     };
-    let WorkflowName { workspace } = get_intact(store, &key, None, |bytes| open("workflow", &key, &bytes))?
-        .ok_or_else(|| Error::damaged(&key, "the workflow's name is missing"))?;
-    layers(store, keys, &workspace)
+    layers(store, keys, &workspace_of(store, &key)?)
 }

@@ -25,6 +25,7 @@ pub struct Query {
 /// Returns builds, newest first: by order on one branch, by number over all. Narrows by the most selective look-up, then
 /// filters.
 pub fn list(store: &impl Store, query: &Query) -> Result<Vec<Record>> {
+    store_format::check(store)?;
     let keys = query.scope.context.keys()?;
     let artifact = query.scope.artifact();
     let commit = query.commit.as_ref().map(|commit| commit.to_lowercase());

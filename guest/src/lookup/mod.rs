@@ -15,6 +15,7 @@ pub use pointed::{before, by_id, newest_of_branch};
 use absent::{SUGGESTED, nothing};
 pub(crate) use absent::{no_earlier, no_history};
 use layers::workflow_layers;
+pub(crate) use layers::{layer_of, workspace_of};
 use newest::{PAGE, Search, newest};
 use pointed::{latest, on_channel};
 
@@ -26,6 +27,7 @@ use crate::keys::Project;
 use crate::ports::{Store, get_intact};
 use crate::record::Record;
 use crate::selector::{Selector, SelectorError};
+use crate::store_format;
 use crate::tree::Tree;
 
 /// A branch on which this many builds in a row are incomplete, or of other jobs, is searched no further.
@@ -190,6 +192,7 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
 /// Returns what the selector of a scope means, with its trees. A latest build whose tree is missing or damaged gives way
 /// to the newest one before it, with a warning, unless the scope is strict.
 pub fn open(store: &impl Store, scope: &Scope) -> Result<Opened> {
+    store_format::check(store)?;
     let mut scope = scope.clone();
     let mut first_damage = None;
     loop {
@@ -283,10 +286,9 @@ pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) 
 /// Takes what is not there, damaged or larger than it may be for nothing: where it would only help.
 pub(crate) fn sound<T: Default>(found: Result<T>) -> Result<T> {
     match found {
-        Err(Error::Damaged(_) | Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => {
-            Ok(T::default())
-        }
-        other => other,
+        Err(Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => Ok(T::default()),
+        Err(error) => error.into_damage().map(|_| T::default()),
+        found => found,
     }
 }
 

@@ -28,21 +28,24 @@ pub(crate) struct Index {
 }
 
 /// Reads the trees of `records`. A tree that is missing or damaged is no base: what it would have saved is stored again,
-/// which is also what repairs it. Whether the packs are still there is asked at the end, once, when it counts.
-pub(crate) fn load(store: &impl Store, records: &[Record]) -> Result<(Chunks, Index)> {
+/// which is also what repairs it. Whether the packs are still there is asked at the end, once, when it counts. Returns as
+/// well whether every tree was whole.
+pub(crate) fn load(store: &impl Store, records: &[Record]) -> Result<(Chunks, Index, bool)> {
     let mut chunks = Chunks::default();
     let mut index = Index::default();
     let mut packs = HashMap::new();
     let mut seen = HashSet::new();
+    let mut is_whole = true;
     for record in records.iter().filter(|record| seen.insert(record.tree)) {
-        let tree = lookup::sound(Tree::load(store, &record.tree))?;
-        add(&tree, &mut packs, &mut chunks, &mut index);
+        let tree = Tree::load(store, &record.tree);
+        is_whole &= tree.is_ok();
+        add(&lookup::sound(tree)?, &mut packs, &mut chunks, &mut index);
     }
     index.files.sort_unstable();
     index.files.dedup_by_key(|(digest, ..)| *digest);
     index.slices.sort_unstable();
     index.slices.dedup_by_key(|(digest, _)| *digest);
-    Ok((chunks, index))
+    Ok((chunks, index, is_whole))
 }
 
 fn add(tree: &Tree, packs: &mut HashMap<PackId, u32>, chunks: &mut Chunks, index: &mut Index) {

@@ -1,17 +1,18 @@
 //! The end of a persist: what the workers did becomes a tree, and the tree becomes a build.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::assemble::{Counted, assemble};
-use super::repair::{condemned_chunks, repair, unfit_in_base};
+use super::commit::{Committed, commit, standing};
+use super::repair::{PackCheck, Unfit, chunks_in, repair, unfit_in_base};
 use super::worker::Worker;
-use super::{Outcome, Rest};
+use super::{Done, Item, Outcome, Rest};
 use crate::condemned::{Condemned, Removed};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{Files, PutMode, PutOutcome, Store, get_intact};
+use crate::ports::{Care, Files, Store};
 use crate::record::Record;
 use crate::tree::{Content, Entry, Tree};
 use crate::{lookup, workspace};
@@ -34,10 +35,91 @@ pub struct Persisted {
     pub new_bytes: u64,
     /// What was written to the store.
     pub stored_bytes: u64,
+    /// What of that the store had already, and why it was stored again.
+    pub stored_again: StoredAgain,
     /// The build that served as base.
     pub base: Option<Record>,
-    /// Whether the same build had persisted the same tree before.
+    /// Whether the same build had persisted the same files before.
     pub repeated: bool,
+    /// Whether what the same build had persisted before was damaged, so that its record was written again.
+    pub repaired: bool,
+}
+
+/// What was stored although the store had it, by the reason. Sizes in bytes, compressed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct StoredAgain {
+    /// It lay where it is missing or damaged.
+    pub lost_bytes: u64,
+    /// It lay in chunks of which the build uses less than half.
+    pub sparse_bytes: u64,
+    /// It lay where a prune is about to delete, or may be.
+    pub condemned_bytes: u64,
+}
+
+/// What the workers left, and what has been done with it since.
+struct Gathered {
+    items: Vec<(Item, Done)>,
+    /// By the number of the writer.
+    packs: HashMap<u32, Packs>,
+    /// Writers whose packs have names that never were.
+    salted: HashSet<u32>,
+    stored_bytes: u64,
+}
+
+impl Gathered {
+    fn read(outcomes: &[Vec<u8>]) -> Result<Gathered> {
+        let mut gathered = Gathered {
+            items: Vec::new(),
+            packs: HashMap::new(),
+            salted: HashSet::new(),
+            stored_bytes: 0,
+        };
+        for outcome in outcomes {
+            match crate::wire::read(outcome)? {
+                Outcome::Task(done) => gathered.items.extend(done),
+                Outcome::Closed {
+                    writer,
+                    packs,
+                    stored_bytes,
+                } => {
+                    gathered.packs.insert(writer, packs);
+                    gathered.stored_bytes += stored_bytes;
+                }
+            }
+        }
+        Ok(gathered)
+    }
+
+    /// Stores some chunks again, as the writer of this number. Returns the bytes stored.
+    fn store_again(
+        &mut self,
+        store: &impl Store,
+        files: &impl Files,
+        unfit: &HashSet<super::repair::ChunkName>,
+        writer: u32,
+        salt: Option<Digest>,
+    ) -> Result<u64> {
+        if unfit.is_empty() {
+            return Ok(0);
+        }
+        let worker = Worker::without_base(writer, salt);
+        let (packs, bytes) = repair(store, files, unfit, worker, &mut self.items)?;
+        self.packs.insert(writer, packs);
+        if salt.is_some() {
+            self.salted.insert(writer);
+        }
+        self.stored_bytes += bytes;
+        Ok(bytes)
+    }
+
+    /// Returns the packs that may have names of packs that were there before.
+    fn unsalted(&self) -> impl Iterator<Item = PackId> {
+        let unsalted = self
+            .packs
+            .iter()
+            .filter(|(writer, _)| !self.salted.contains(writer));
+        unsalted.flat_map(|(_, packs)| packs).map(|(id, _)| *id)
+    }
 }
 
 /// Puts the tree together and commits the build.
@@ -45,6 +127,9 @@ pub struct Persisted {
 /// Right before the commit it looks whether a prune has condemned or deleted what the tree would use: then that is stored
 /// again. So between this look and the record there is nothing but the writing of the record, and a prune waits longer
 /// than that (docs/format.md, "Deleting").
+///
+/// Where the build was persisted before, all that it will point to is read back first: a repeated persist ends well only
+/// if the build attaches.
 pub fn finish(
     store: &impl Store,
     files: &impl Files,
@@ -56,59 +141,69 @@ pub fn finish(
         base,
         base_record,
         check_conflicts,
+        read_back,
         mut prunes,
     } = crate::wire::read(rest)?;
-    let mut items = Vec::new();
-    let mut packs: HashMap<u32, Packs> = HashMap::new();
-    let mut stored_bytes = 0;
-    for outcome in outcomes {
-        match crate::wire::read(outcome)? {
-            Outcome::Task(done) => items.extend(done),
-            Outcome::Closed {
-                writer,
-                packs: written,
-                stored_bytes: bytes,
-            } => {
-                packs.insert(writer, written);
-                stored_bytes += bytes;
-            }
-        }
-    }
-    let mut unfit = unfit_in_base(store, &base, &items)?;
+    let now_ms = record.created_ms;
+    let standing = standing(store, &record)?;
+    let read_back = read_back || standing.is_found();
+    let care = if read_back { Care::Bytes } else { Care::Size };
+    let mut gathered = Gathered::read(outcomes)?;
+    let mut checked = PackCheck::new(read_back);
+    let Unfit { mut lost, sparse } = unfit_in_base(store, &base, &gathered.items, &mut checked)?;
+    let written = checked.unfit_written(store, &gathered.packs)?;
+    lost.extend(chunks_in(
+        &written,
+        &super::base::Chunks::default(),
+        &gathered.packs,
+    ));
+    // The writers of a run count from 0, and there are never so many.
+    let mut writers = (0..u32::MAX).rev();
+    let mut writer = || writers.next().ok_or_else(|| Error::internal("too many writers"));
+    let mut again = StoredAgain {
+        lost_bytes: gathered.store_again(store, files, &lost, writer()?, None)?,
+        sparse_bytes: gathered.store_again(store, files, &sparse, writer()?, None)?,
+        condemned_bytes: 0,
+    };
+    checked.forget(&gathered.packs);
+    let mut salt_now = None;
     for round in 0..ROUNDS_MAX {
-        // The writers of a run count from 0, and there are never so many.
-        let writer = u32::MAX - round;
-        // What is condemned must not come back under its name.
-        let salt = (round > 0).then(|| salt(&record, writer));
-        let worker = Worker::without_base(writer, salt);
-        let (repaired, bytes) = repair(store, files, &unfit, worker, &mut items)?;
-        packs.insert(writer, repaired);
-        stored_bytes += bytes;
-        let (mut tree, counted) = assemble(&base, &packs, &items)?;
+        let (mut tree, counted) = assemble(&base, &gathered.packs, &gathered.items)?;
         if check_conflicts && round == 0 {
             check_other_jobs(store, &record, &tree)?;
         }
-        tree.salt = salt;
+        tree.salt = salt_now;
         record.files = tree
             .entries
             .iter()
             .filter(|entry| matches!(entry.content, Content::File { .. }))
             .count() as u64;
         record.bytes = tree.entries.iter().map(Entry::size).sum();
-        let (id, bytes) = tree.save(store)?;
-        stored_bytes += bytes;
+        let (id, bytes) = tree.save(store, care)?;
+        gathered.stored_bytes += bytes;
         record.tree = id;
-        let condemned = Condemned::last(store)?;
+        let condemned = Condemned::last_or_unknown(store)?;
         let mut gone = condemned.packs();
         let mut is_unfit = condemned.has_tree(&id);
-        if condemned.sequence != prunes {
+        let is_new = condemned.sequence != prunes;
+        if condemned.is_unknown(now_ms) {
+            // Only what a record led to when the list was there already, and names that never were, are surely in no
+            // earlier list.
+            gone.extend(gathered.unsalted());
+            gone.extend(base.packs.iter().filter(|_| is_new));
+            is_unfit |= tree.salt.is_none();
+        }
+        if is_new {
             // A prune that came between may have deleted and forgotten what was there when it was put.
             is_unfit |= store.head(&keys::tree(&id))?.is_none();
             gone.extend(missing(store, &tree.packs)?);
             prunes = condemned.sequence;
         }
         if is_unfit || tree.packs.iter().any(|pack| gone.contains(pack)) {
-            unfit = condemned_chunks(&gone, &base, &packs);
+            // What is condemned must not come back under its name.
+            let (writer, unfit) = (writer()?, chunks_in(&gone, &base, &gathered.packs));
+            salt_now = Some(salt(&record, writer));
+            again.condemned_bytes += gathered.store_again(store, files, &unfit, writer, salt_now)?;
             continue;
         }
         let build = Removed {
@@ -116,8 +211,13 @@ pub fn finish(
             artifact: record.artifact.clone(),
             build: record.build_id(),
         };
-        condemned.check_build(&build, record.created_ms)?;
-        let (record, repeated, bytes) = commit(store, record, &tree)?;
+        condemned.check_build(&build, now_ms)?;
+        let Committed {
+            record,
+            repeated,
+            repaired,
+            bytes,
+        } = commit(store, record, &tree, standing, &mut checked)?;
         let Counted {
             directories,
             symlinks,
@@ -130,9 +230,11 @@ pub fn finish(
             symlinks,
             new_files,
             new_bytes,
-            stored_bytes: stored_bytes + bytes,
+            stored_bytes: gathered.stored_bytes + bytes,
+            stored_again: again,
             base: base_record,
             repeated,
+            repaired,
         });
     }
     let message = format!("{ROUNDS_MAX} prunes in a row took what this persist had stored");
@@ -179,74 +281,4 @@ fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<
         }
     }
     Ok(())
-}
-
-/// Makes the build visible: the layer, then the keys by which it is found, the branch's last. Returns the record that
-/// stands, whether it stood before, and the bytes written.
-fn commit(store: &impl Store, record: Record, tree: &Tree) -> Result<(Record, bool, u64)> {
-    let first = record
-        .keys()
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::internal("a record has no key"))?;
-    let stands = get_intact(store, &first, None, |bytes| Record::open(&first, &bytes));
-    let (record, repeated) = match stands? {
-        None => (record, false),
-        // A build has one tree. The same step run again completes what an earlier run may have left incomplete.
-        Some(stands) => (same_build(store, stands, &record, tree)?, true),
-    };
-    let bytes = record.seal()?;
-    let mut written = 0;
-    if let Some(key) = record.layer_key() {
-        if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::Stored {
-            written += bytes.len() as u64;
-        }
-        written += lookup::remember_workflow(store, &record)?;
-    }
-    for key in record.keys() {
-        if store.put(&key, &bytes, PutMode::Create)? == PutOutcome::AlreadyExists {
-            same_build(store, lookup::read(store, &key)?, &record, tree)?;
-        } else {
-            written += bytes.len() as u64;
-        }
-    }
-    Ok((record, repeated, written))
-}
-
-/// Returns `stands` if it has the same files as `record`. The trees need not be one: which worker stored what differs
-/// from run to run, and an earlier run that was killed is no base.
-fn same_build(store: &impl Store, stands: Record, record: &Record, tree: &Tree) -> Result<Record> {
-    // Who and where may differ when a step is run again by hand, and so may what ran. All else is what the build is.
-    let own = Record {
-        tree: stands.tree,
-        created_ms: stands.created_ms,
-        baton: stands.baton.clone(),
-        component: stands.component.clone(),
-        files: stands.files,
-        bytes: stands.bytes,
-        actor: stands.actor.clone(),
-        url: stands.url.clone(),
-        ..record.clone()
-    };
-    if own != stands {
-        let message = format!(
-            "{} is there already, of another branch, commit or workflow, and a build never changes",
-            record.job_name()
-        );
-        return Err(build_exists(message, record));
-    }
-    // A tree that is missing or damaged leaves nothing to compare with. The same tree again has just repaired it.
-    if stands.tree == record.tree || workspace::same_files(&Tree::load(store, &stands.tree)?, tree) {
-        return Ok(stands);
-    }
-    let message = format!(
-        "{} has already persisted other files as {}, and a build never changes",
-        record.job_name(),
-        record.artifact
-    );
-    Err(build_exists(message, record))
-}
-
-fn build_exists(message: String, record: &Record) -> Error {
-    Error::conflict("build-exists", message, &format!("build:{}", record.number))
 }

@@ -1,10 +1,11 @@
 //! Persist: files of a directory become packs, a tree, and the record of a build.
 //!
 //! `plan` walks and cuts the work into tasks, `worker` reads, hashes, deduplicates and compresses, `finish` puts the
-//! tree together and commits, with `repair` and `assemble`. The base, what the store already has of this artifact, is in `base`.
+//! tree together, with `repair` and `assemble`, and `commit` makes it a build. The base, what the store already has of this artifact, is in `base`.
 
 mod assemble;
 mod base;
+mod commit;
 mod finish;
 mod met;
 mod plan;
@@ -13,7 +14,7 @@ mod worker;
 
 use serde::{Deserialize, Serialize};
 
-pub use finish::{Persisted, finish};
+pub use finish::{Persisted, StoredAgain, finish};
 pub(crate) use met::{shadow_problem, unused_problem};
 pub(crate) use plan::STAGING;
 pub use plan::{IfNoFiles, Persist, SpecialFiles, plan};
@@ -104,6 +105,8 @@ pub(crate) struct Rest {
     pub base: base::Chunks,
     pub base_record: Option<Record>,
     pub check_conflicts: bool,
+    /// Whether to read back all that the build will point to.
+    pub read_back: bool,
     /// The number of the last list of what is condemned.
     pub prunes: u64,
 }

@@ -41,6 +41,8 @@ pub struct Persist {
     pub context: Context,
     /// Whether to look only.
     pub dry_run: bool,
+    /// Whether to read back all that the build will point to, and to store again what is not whole.
+    pub repair: bool,
 }
 
 /// What is done where nothing matches a path.
@@ -86,12 +88,13 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
     } = walk;
     warnings.extend(met.report(request, &selection)?);
     let bases = lookup::bases(store, &record, request.context.default_branch.as_deref())?;
-    let (chunks, index) = base::load(store, &bases)?;
+    let (chunks, index, is_whole) = base::load(store, &bases)?;
     let rest = Rest {
         record,
         base: chunks,
         base_record: bases.into_iter().next(),
         check_conflicts: request.check_conflicts,
+        read_back: request.repair || !is_whole,
         prunes: Condemned::last_sequence(store)?,
     };
     let steps = if request.dry_run {

@@ -6,11 +6,12 @@ use super::assemble::{base_chunk, no_chunk};
 use super::base::Chunks;
 use super::worker::{Worker, changed};
 use super::{At, Done, Item, ItemKind, Slice};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{File, Files, Open, Store, read_fully};
+use crate::ports::{File, Files, Open, Store, get_intact, read_fully};
+use crate::tree::Tree;
 
 /// A chunk of the base, or of the writer of this number.
 pub(super) type ChunkName = (Option<u32>, u32);
@@ -91,14 +92,102 @@ fn store_slice_again(
     worker.store_slice(store, &content, slice.digest)
 }
 
-/// Returns the base's chunks that the tree must not point to: those in a pack that is gone since the plan was made, and
-/// bundles of which this tree would use less than half, so that attach never reads much more than it needs however long
-/// the history.
+/// What is known of the packs that a build may point to. Each is looked at once.
+pub(super) struct PackCheck {
+    read_back: bool,
+    lengths: HashMap<PackId, u64>,
+}
+
+impl PackCheck {
+    /// Begins to know nothing. `read_back` says whether a pack is read and compared with its name; otherwise only its size
+    /// is asked for.
+    pub(super) fn new(read_back: bool) -> PackCheck {
+        PackCheck {
+            read_back,
+            lengths: HashMap::new(),
+        }
+    }
+
+    /// Returns how many bytes of a pack can be relied on: 0 where it is missing or damaged.
+    pub(super) fn length(&mut self, store: &impl Store, id: &PackId) -> Result<u64> {
+        if let Some(length) = self.lengths.get(id) {
+            return Ok(*length);
+        }
+        let key = keys::pack(id);
+        let length = match self.read_back {
+            false => store.head(&key)?,
+            true => {
+                let read = get_intact(store, &key, None, |bytes| match PackId::of(&bytes) == *id {
+                    true => Ok(bytes.len() as u64),
+                    false => Err(Error::damaged(&key, "the pack was altered")),
+                });
+                match read {
+                    Ok(length) => length,
+                    Err(error) => {
+                        error.into_damage()?;
+                        None
+                    }
+                }
+            }
+        };
+        let length = length.unwrap_or_default();
+        self.lengths.insert(*id, length);
+        Ok(length)
+    }
+
+    /// Forgets what is known of packs that were written since.
+    pub(super) fn forget(&mut self, written: &HashMap<u32, Packs>) {
+        for (id, _) in written.values().flatten() {
+            self.lengths.remove(id);
+        }
+    }
+
+    /// Whether every chunk of a tree lies in a pack that can be relied on.
+    pub(super) fn has_all(&mut self, store: &impl Store, tree: &Tree) -> Result<bool> {
+        for chunk in &tree.chunks {
+            let id = tree.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
+            if self.length(store, id)? < chunk.offset + u64::from(chunk.length) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns which of the packs that this run wrote cannot be relied on: an object that lay under their names.
+    pub(super) fn unfit_written(
+        &mut self,
+        store: &impl Store,
+        written: &HashMap<u32, Packs>,
+    ) -> Result<HashSet<PackId>> {
+        let mut unfit = HashSet::new();
+        if self.read_back {
+            for (id, _) in written.values().flatten() {
+                if self.length(store, id)? == 0 {
+                    unfit.insert(*id);
+                }
+            }
+        }
+        Ok(unfit)
+    }
+}
+
+/// The base's chunks that a new tree must not point to.
+#[derive(Debug, Default)]
+pub(super) struct Unfit {
+    /// In a pack that is gone since the plan was made, or damaged.
+    pub lost: HashSet<ChunkName>,
+    /// Bundles of which this tree would use less than half, so that attach never reads much more than it needs however
+    /// long the history.
+    pub sparse: HashSet<ChunkName>,
+}
+
+/// Returns the base's chunks that the tree must not point to.
 pub(super) fn unfit_in_base(
     store: &impl Store,
     base: &Chunks,
     items: &[(Item, Done)],
-) -> Result<HashSet<ChunkName>> {
+    packs: &mut PackCheck,
+) -> Result<Unfit> {
     // Used bytes of each bundle. Two files with the same bytes use them once.
     let mut places = HashSet::new();
     let mut used: HashMap<u32, u64> = HashMap::new();
@@ -123,30 +212,22 @@ pub(super) fn unfit_in_base(
             _ => {}
         }
     }
-    let mut sizes: HashMap<u32, u64> = HashMap::new();
-    let mut unfit = HashSet::new();
+    let mut unfit = Unfit::default();
     for (number, used) in used {
         let chunk = base_chunk(base, number)?;
-        let size = match sizes.get(&chunk.pack) {
-            Some(size) => *size,
-            None => {
-                let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
-                let size = store.head(&keys::pack(id))?.unwrap_or_default();
-                sizes.insert(chunk.pack, size);
-                size
-            }
-        };
-        let gone = size < chunk.offset + u64::from(chunk.length);
-        if gone || used * 2 < u64::from(chunk.raw_length) {
-            unfit.insert((None, number));
+        let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
+        if packs.length(store, id)? < chunk.offset + u64::from(chunk.length) {
+            unfit.lost.insert((None, number));
+        } else if used * 2 < u64::from(chunk.raw_length) {
+            unfit.sparse.insert((None, number));
         }
     }
     Ok(unfit)
 }
 
-/// Returns the chunks that lie in packs which a prune has condemned, of the base or just written.
-pub(super) fn condemned_chunks(
-    condemned: &HashSet<PackId>,
+/// Returns the chunks that lie in some packs, of the base or just written.
+pub(super) fn chunks_in(
+    unfit_packs: &HashSet<PackId>,
     chunks: &Chunks,
     packs: &HashMap<u32, Packs>,
 ) -> HashSet<ChunkName> {
@@ -155,7 +236,7 @@ pub(super) fn condemned_chunks(
         if chunks
             .packs
             .get(chunk.pack as usize)
-            .is_some_and(|pack| condemned.contains(pack))
+            .is_some_and(|pack| unfit_packs.contains(pack))
         {
             unfit.insert((None, number as u32));
         }
@@ -165,7 +246,7 @@ pub(super) fn condemned_chunks(
         for (id, written) in packs {
             let numbers = next..next + written.len() as u32;
             next = numbers.end;
-            if condemned.contains(id) {
+            if unfit_packs.contains(id) {
                 unfit.extend(numbers.map(|number| (Some(*writer), number)));
             }
         }

@@ -9,7 +9,7 @@ use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Outcome, SMALL_BYTES_MAX, Sl
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::pack::PackWriter;
-use crate::ports::{File, Files, Open, Store, Time, read_fully};
+use crate::ports::{Care, File, Files, Open, Store, Time, read_fully};
 use crate::tree::CHUNKS_MAX;
 
 /// FastCDC's limits for slices, in bytes.
@@ -47,17 +47,18 @@ impl Worker {
     /// Makes the worker number `writer`, for the plan that `shared` is from.
     pub fn new(writer: u32, shared: &[u8]) -> Result<Worker> {
         Ok(Worker {
+            writer,
             base: crate::wire::read(shared)?,
-            ..Worker::without_base(writer, None)
+            ..Worker::default()
         })
     }
 
     /// Makes a worker that finds nothing in the base, for what must be stored anew: under names that never were, where
-    /// there is a salt.
+    /// there is a salt. It replaces a pack that exists and is not whole.
     pub(super) fn without_base(writer: u32, salt: Option<Digest>) -> Worker {
         Worker {
             writer,
-            packs: PackWriter::new(salt),
+            packs: PackWriter::new(salt, Care::Bytes),
             ..Worker::default()
         }
     }

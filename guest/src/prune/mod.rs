@@ -6,7 +6,7 @@
 
 mod policy;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ use crate::id::{Digest, PackId, TreeId};
 use crate::keys::{self, Project};
 use crate::ports::{Clock, PutOutcome, Store};
 use crate::record::Record;
+use crate::store_format;
 use crate::survey::{Depth, Found, is_record, present, survey};
 use crate::tree::Tree;
 
@@ -34,7 +35,14 @@ pub struct Prune {
     pub policy: Policy,
     /// How long what nobody uses stays, in milliseconds: longer than any persist takes to commit, or an attach to end.
     pub grace_ms: u64,
+    /// Whether nobody writes to the store or attaches from it until the prune is done: then the grace period may be as
+    /// short as one likes.
+    pub no_other_writers: bool,
 }
+
+/// A shorter grace period protects nobody: one call of a persist may take this long between its look at what is condemned
+/// and its record.
+pub const GRACE_MS_MIN: u64 = 15 * 60 * 1000;
 
 /// What a prune will do. Sizes in bytes.
 #[derive(Debug, Default)]
@@ -91,6 +99,8 @@ struct Next {
     /// Builds that an earlier prune removes, and until when nothing may point to them.
     builds: Vec<(Removed, u64)>,
     grace_ms: u64,
+    /// Until when a list that was lost may still count. The end of time where this prune takes its place.
+    unknown_until_ms: Option<u64>,
 }
 
 /// What the list will say of an object.
@@ -106,7 +116,10 @@ struct Fate {
 pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<Plan> {
     // Before anything is read: what is condemned counts as old only if that was so when this look began.
     let now_ms = clock.now_ms();
-    let condemned = Condemned::last(store)?;
+    check_grace(request)?;
+    store_format::check_used(store)?;
+    // What a list said that is damaged now is unknown, so everything begins anew: nothing is deleted this time.
+    let condemned = Condemned::last_or_unknown(store)?;
     let depth = match request.policy.drop_damaged {
         true => Depth::Objects,
         false => Depth::Keys,
@@ -118,9 +131,13 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         true => damaged_trees(store, &survey.records, project)?,
         false => HashSet::new(),
     };
+    let present = match present(store) {
+        Ok(present) => present,
+        Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
+    };
     let mut decisions = policy::decide(
         survey.records,
-        &present(store)?,
+        &present,
         &request.policy,
         &policy::Circumstances {
             project,
@@ -178,6 +195,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         trees,
         builds: still_removed.collect(),
         grace_ms: request.grace_ms,
+        unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
     };
     // Of other projects all is kept, and nobody asked.
     decisions.retain(|decision| decision.record().is_some_and(|record| record.project == project));
@@ -208,8 +226,8 @@ impl Live {
     fn add(&mut self, store: &impl Store, id: &TreeId) -> Result<()> {
         if self.trees.insert(*id) {
             match Tree::packs_of(store, id) {
-                Err(Error::Damaged(damage)) => return Err(unsafe_to_prune(damage)),
-                packs => self.packs.extend(packs?),
+                Ok(packs) => self.packs.extend(packs),
+                Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
             }
         }
         Ok(())
@@ -238,7 +256,7 @@ fn broken_records(damages: Vec<Damage>, policy: &Policy, project: &str) -> Resul
     Ok(broken)
 }
 
-/// Returns the trees of the project's builds that are missing or damaged.
+/// Returns the trees of the project's builds that are missing or damaged, or of which a pack is missing or too short.
 fn damaged_trees(store: &impl Store, found: &[Found], project: &str) -> Result<HashSet<TreeId>> {
     let trees: HashSet<TreeId> = found
         .iter()
@@ -246,13 +264,44 @@ fn damaged_trees(store: &impl Store, found: &[Found], project: &str) -> Result<H
         .map(|found| found.record.tree)
         .collect();
     let mut damaged = HashSet::new();
+    let mut sizes: HashMap<PackId, u64> = HashMap::new();
     for id in trees {
-        match Tree::packs_of(store, &id) {
-            Err(Error::Damaged(_)) => damaged.insert(id),
-            other => other.map(|_| false)?,
+        let packs = match Tree::load(store, &id) {
+            Ok(tree) => tree.pack_ends(),
+            Err(error) => {
+                error.into_damage()?;
+                damaged.insert(id);
+                continue;
+            }
         };
+        for (pack, end) in packs {
+            let size = match sizes.get(&pack) {
+                Some(size) => *size,
+                None => {
+                    let size = store.head(&keys::pack(&pack))?.unwrap_or_default();
+                    sizes.insert(pack, size);
+                    size
+                }
+            };
+            if size < end {
+                damaged.insert(id);
+            }
+        }
     }
     Ok(damaged)
+}
+
+/// Checks that the grace period protects those who may be writing, or that there are none.
+fn check_grace(request: &Prune) -> Result<()> {
+    if request.grace_ms >= GRACE_MS_MIN || request.no_other_writers {
+        return Ok(());
+    }
+    let message = format!(
+        "a grace period of less than {} minutes protects nobody: a persist that runs meanwhile could end well and lose its \
+         packs, an attach could find its files gone",
+        GRACE_MS_MIN / 60_000
+    );
+    Err(Error::invalid("grace-too-short", message, ""))
 }
 
 fn unsafe_to_prune(damage: Damage) -> Error {
@@ -404,6 +453,10 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
             .map(|(id, fate)| (id, mark(fate)))
             .collect(),
         builds: next.builds.into_iter().chain(now_removed).collect(),
+        unknown_until_ms: match next.unknown_until_ms {
+            Some(u64::MAX) => until_ms,
+            known => known.unwrap_or_default(),
+        },
     };
     if list.create(store)? == PutOutcome::AlreadyExists {
         return Ok(Pruned {

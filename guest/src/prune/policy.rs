@@ -21,7 +21,8 @@ pub struct Policy {
     pub keep_tags: bool,
     /// Branches that do not exist any more: they have no newest build that must be kept.
     pub branches_gone: Vec<String>,
-    /// Builds whose record or tree is missing or damaged are removed, whatever else would keep them.
+    /// Builds whose record or tree is missing or damaged, or of which a pack is missing or too short, are removed, whatever
+    /// else would keep them.
     pub drop_damaged: bool,
 }
 

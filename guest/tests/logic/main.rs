@@ -24,6 +24,7 @@ mod model;
 mod odd_files;
 mod order_of_writes;
 mod prune;
+mod repairs;
 mod requests;
 mod round_trip;
 mod selectors;

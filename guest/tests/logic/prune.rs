@@ -24,6 +24,7 @@ pub(crate) fn request(policy: Policy) -> Prune {
         context: build(1),
         policy,
         grace_ms: HOUR_MS,
+        no_other_writers: false,
     }
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn damages(store: &impl Store) -> Vec<String> {
     .unwrap();
     let run = |task: &baton_guest::plan::Task| verify::run(store, &task.payload).unwrap();
     let outcomes: Vec<_> = planned.tasks.iter().map(run).collect();
-    let verified = verify::finish(&planned.rest, &outcomes).unwrap();
+    let verified = verify::finish(store, &planned.rest, &outcomes).unwrap();
     let shown = |finding: &verify::Finding| format!("{:?}", finding.damage);
     verified.findings.iter().map(shown).collect()
 }

@@ -197,6 +197,10 @@ pub(crate) struct Persist {
     /// Sign the build with this Ed25519 key: a PEM file, or env:NAME for a variable that holds one
     #[arg(long, env = "BATON_SIGN", value_name = "KEY")]
     pub(crate) sign: Option<KeySource>,
+    /// Read back all that the build will point to, and store again what is missing or damaged. Without it that is done where
+    /// the same build was persisted before; of what other builds stored, only the sizes are checked
+    #[arg(long)]
+    pub(crate) repair: bool,
     /// Print what would be stored, and store nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -472,12 +476,17 @@ pub(crate) struct Prune {
     /// These branches do not exist any more: do not keep their newest build. May be repeated
     #[arg(long, value_name = "BRANCH", value_delimiter = ',')]
     pub(crate) branches_gone: Vec<String>,
-    /// Remove builds whose record or tree is missing or damaged, whatever else would keep them
+    /// Remove builds whose record or tree is missing or damaged, or of which a pack is missing or too short, whatever else
+    /// would keep them
     #[arg(long)]
     pub(crate) drop_damaged: bool,
-    /// How long what nothing uses stays: longer than any persist or attach takes
+    /// How long what nothing uses stays: longer than any persist or attach takes, and at least 15m
     #[arg(long, default_value = "24h", value_name = "AGE", value_parser = humantime::parse_duration)]
     pub(crate) grace: Duration,
+    /// Take any grace period, 0s too: nobody persists to the store or attaches from it until the prune is done. A persist
+    /// that runs meanwhile may end well and lose its packs
+    #[arg(long)]
+    pub(crate) no_other_writers: bool,
     /// Print the plan, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

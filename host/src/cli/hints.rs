@@ -78,11 +78,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "damaged",
-        "attach another build (`baton builds` lists them); to repair it, remove the damaged object and persist the files again",
+        "persist the files of the build again under its number: that repairs it; or attach another build (`baton builds` lists them)",
     ),
     (
         "damaged-skipped",
-        "persist again, or find out with `baton verify --data` what is damaged",
+        "persist its files again under its number to repair it; `baton verify --data` says what is damaged",
     ),
     (
         "directory-in-the-way",
@@ -113,6 +113,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "file-too-large",
         "use a file system that takes files of this size",
     ),
+    (
+        "grace-too-short",
+        "give --grace 15m or more, or say with --no-other-writers that nobody persists or attaches meanwhile",
+    ),
     ("held", ""),
     (
         "history-full",
@@ -139,6 +143,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "leftover-skipped",
         "the next attach into this directory removes it",
+    ),
+    (
+        "list-damaged",
+        "run `baton prune`: it writes a new list and deletes nothing; then do this again",
     ),
     ("list-too-large", ""),
     (
@@ -169,6 +177,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "attach on a file system that tells upper from lower case",
     ),
     ("newest-unknown", ""),
+    (
+        "not-the-object",
+        "check the network, --endpoint and the proxy variables, and run it again: nothing in the store is known to be damaged; `baton verify` from elsewhere tells",
+    ),
     (
         "no-artifacts",
         "run the job again, or name another build with build:N",
@@ -201,7 +213,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("not-a-directory", ""),
     (
         "not-a-store",
-        "name another directory with --store: an empty one, or one that baton made",
+        "name another directory with --store: an empty one, or one that baton made; if it has builds and lost its marker, `baton persist` writes that again",
     ),
     (
         "not-current",
@@ -374,7 +386,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "unsafe-to-prune",
-        "`baton verify --all` lists what is damaged; persist those builds again, or remove them with --drop-damaged",
+        "`baton verify --all` lists what is damaged; persist the files of those builds again under their numbers, or remove them with --drop-damaged",
     ),
     ("unsuccessful-job", ""),
     (

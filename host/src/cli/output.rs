@@ -115,8 +115,14 @@ pub(crate) fn persisted_json(report: &Persisted, warnings: &[Problem], took: Dur
         "new_files": report.new_files,
         "new_bytes": report.new_bytes,
         "stored_bytes": report.stored_bytes,
+        "stored_again": {
+            "lost_bytes": report.stored_again.lost_bytes,
+            "sparse_bytes": report.stored_again.sparse_bytes,
+            "condemned_bytes": report.stored_again.condemned_bytes,
+        },
         "base": report.base.as_ref().map(build_json),
         "repeated": report.repeated,
+        "repaired": report.repaired,
         "seconds": took.as_secs_f64(),
         "warnings": warnings_json(warnings),
     })

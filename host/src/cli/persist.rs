@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use baton::PersistRequest;
+use baton::{PersistRequest, StoredAgain};
 use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
@@ -21,6 +21,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         special_files,
         on_conflict,
         sign,
+        repair,
         dry_run,
         build,
     } = *args;
@@ -36,6 +37,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         on_conflict: on_conflict.into(),
         context,
         dry_run,
+        repair,
     };
     let baton = if dry_run {
         settings.looker()?
@@ -65,13 +67,13 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         })),
         (Some(report), Format::Json) => print_json(&persisted_json(&report, &talk.warnings, took)),
         (Some(report), Format::Text) => {
-            let repeated = if report.repeated {
-                " (it was there already)"
-            } else {
-                ""
+            let repeated = match (report.repeated, report.repaired) {
+                (_, true) => " (it was damaged, and is repaired)",
+                (true, false) => " (it was there already)",
+                (false, false) => "",
             };
             say(&format!(
-                "persisted {} as {}{repeated}: {}, {}; {} new with {}, {} stored; {:.1} s",
+                "persisted {} as {}{repeated}: {}, {}; {} new with {}, {} stored{}; {:.1} s",
                 report.build.artifact,
                 named(&report.build),
                 files(report.files),
@@ -79,10 +81,32 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
                 counted(report.new_files),
                 sized(report.new_bytes),
                 sized(report.stored_bytes),
+                again(&report.stored_again),
                 took.as_secs_f64()
             ));
             print(&report.build.selector);
         }
     }
     Ok(())
+}
+
+/// Returns what was stored again, and why.
+fn again(again: &StoredAgain) -> String {
+    let reasons = [
+        (again.lost_bytes, "because it was missing or damaged"),
+        (
+            again.sparse_bytes,
+            "because the build uses little of where it lay",
+        ),
+        (
+            again.condemned_bytes,
+            "because a prune is about to delete where it lay",
+        ),
+    ];
+    let shown = |(bytes, why): &(u64, &str)| format!(", {} of it again {why}", sized(*bytes));
+    reasons
+        .iter()
+        .filter(|(bytes, _)| *bytes > 0)
+        .map(shown)
+        .collect()
 }

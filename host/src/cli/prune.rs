@@ -18,6 +18,7 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         branches_gone,
         drop_damaged,
         grace,
+        no_other_writers,
         dry_run,
         project,
     } = args;
@@ -35,6 +36,8 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
             drop_damaged,
         },
         grace_ms: grace.as_millis() as u64,
+        // A dry run harms nobody.
+        no_other_writers: no_other_writers || dry_run,
     };
     let baton = match dry_run {
         true => settings.reader()?,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use baton::{Build, Finding, VerifyRequest};
+use baton::{Build, Finding, Remedy, VerifyRequest};
 use serde_json::{Value, json};
 
 use super::args::{Format, Verify};
@@ -77,16 +77,43 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
             },
             took.as_secs_f64()
         ));
-        if !report.findings.is_empty() {
+        for hint in hints(&report.findings) {
             say("");
-            say("hint: persisting the same files again repairs what is missing; \
-                 attach passes over a damaged latest build");
+            say(&format!("hint: {hint}"));
         }
     }
     match report.findings.is_empty() && unsigned.is_empty() {
         true => Ok(()),
         false => Err(Failure::Reported(1)),
     }
+}
+
+/// What to do about each kind of finding.
+const REMEDIES: [(Remedy, &str, &str); 3] = [
+    (
+        Remedy::PersistAgain,
+        "persist-again",
+        "persist the files of each build again under its number: that stores again what is missing or damaged; \
+         `baton prune --drop-damaged` gives up builds whose files are gone",
+    ),
+    (
+        Remedy::Prune,
+        "prune",
+        "`baton prune` writes a new list of what is condemned",
+    ),
+    (
+        Remedy::MoveAgain,
+        "move-again",
+        "`baton rollback CHANNEL --to SELECTOR` points a channel to a build again",
+    ),
+];
+
+fn hints(findings: &[Finding]) -> impl Iterator<Item = &'static str> {
+    let is_found = |remedy: Remedy| findings.iter().any(|finding| finding.remedy == remedy);
+    REMEDIES
+        .iter()
+        .filter(move |(remedy, ..)| is_found(*remedy))
+        .map(|(.., hint)| *hint)
 }
 
 fn print_finding(finding: &Finding) {
@@ -115,6 +142,10 @@ fn finding_json(finding: &Finding) -> Value {
     json!({
         "key": finding.damage.key,
         "message": finding.damage.message,
+        "remedy": REMEDIES
+            .iter()
+            .find(|(remedy, ..)| *remedy == finding.remedy)
+            .map(|(_, name, _)| *name),
         "expected": finding.damage.expected,
         "found": finding.damage.found,
         "hurts": finding.hurts,

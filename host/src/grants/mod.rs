@@ -42,15 +42,21 @@ pub enum Access {
 }
 
 /// What a store may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreAccess {
     /// Objects are read.
     Read,
-    /// Objects are put, too.
-    Add,
-    /// Objects are deleted, too.
+    /// Objects are created, too: what exists stays.
+    Create,
+    /// Objects that are not whole are replaced, too, within the bounds of a repair.
+    Repair,
+    /// Objects are created and deleted, and none is replaced.
     Delete,
 }
+
+/// How many objects an instance may replace that are not named by their bytes: the marker, and a build's layer, records,
+/// name of the workflow and signatures.
+const REPAIRS_MAX: u32 = 64;
 
 /// Which servers an instance may ask, and who hears that it waits for one.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +70,7 @@ pub(crate) struct Network {
 pub(crate) struct Grants {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) store_access: StoreAccess,
+    repairs_left: u32,
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) limits: Limits,
     pub(crate) watch: Watch,
@@ -114,6 +121,7 @@ impl Grants {
         Ok(Grants {
             store,
             store_access,
+            repairs_left: REPAIRS_MAX,
             directory,
             limits,
             watch,

@@ -1,6 +1,6 @@
 //! The import `store`, on the store of the run.
 
-use super::{Grants, StoreAccess};
+use super::{Grants, REPAIRS_MAX, StoreAccess};
 use crate::bindings::PluginError;
 use crate::bindings::store::{ByteRange, Host, PutMode, PutOutcome};
 use crate::problem;
@@ -26,12 +26,15 @@ impl Host for Grants {
 
     fn put(&mut self, key: String, bytes: Vec<u8>, mode: PutMode) -> Served<PutOutcome> {
         self.watched(|grants| {
-            grants.check_access(StoreAccess::Add, &key)?;
             let mode = match mode {
                 PutMode::Create => store::PutMode::Create,
                 PutMode::Named => store::PutMode::Named,
-                PutMode::Overwrite => store::PutMode::Overwrite,
+                PutMode::Repair => store::PutMode::Overwrite,
             };
+            match mode {
+                store::PutMode::Overwrite => grants.check_repair(&key, &bytes)?,
+                _ => grants.check_access(StoreAccess::Create, &key)?,
+            }
             match grants.store.put(parsed(&key)?, &bytes, mode).map_err(to_wit)? {
                 store::PutOutcome::Stored => Ok(PutOutcome::Stored),
                 store::PutOutcome::AlreadyExists => Ok(PutOutcome::AlreadyExists),
@@ -67,15 +70,37 @@ impl Host for Grants {
 }
 
 impl Grants {
+    /// Checks that a run may do something.
     fn check_access(&self, wanted: StoreAccess, key: &str) -> Result<(), PluginError> {
-        if self.store_access >= wanted {
+        let is_granted = match wanted {
+            StoreAccess::Read => true,
+            StoreAccess::Create => self.store_access != StoreAccess::Read,
+            StoreAccess::Repair | StoreAccess::Delete => self.store_access == wanted,
+        };
+        if is_granted {
             return Ok(());
         }
-        let message = match self.store_access {
-            StoreAccess::Read => "this run may only read from the store",
-            StoreAccess::Add | StoreAccess::Delete => "this run may not delete from the store",
+        let message = match (self.store_access, wanted) {
+            (StoreAccess::Read, _) => "this run may only read from the store",
+            (_, StoreAccess::Repair) => "this run may not replace what is in the store",
+            _ => "this run may not delete from the store",
         };
         Err(problem::internal(message.to_owned(), key))
+    }
+
+    /// Bounds what may be replaced. Bytes that the key is the digest of harm nobody. Of anything else an instance replaces
+    /// no more than the objects of one build.
+    fn check_repair(&mut self, key: &str, bytes: &[u8]) -> Result<(), PluginError> {
+        self.check_access(StoreAccess::Repair, key)?;
+        if key.rsplit('/').next() == Some(blake3::hash(bytes).to_hex().as_str()) {
+            return Ok(());
+        }
+        self.repairs_left = self.repairs_left.checked_sub(1).ok_or_else(|| {
+            let message =
+                format!("a run may replace at most {REPAIRS_MAX} objects that its bytes do not name");
+            problem::internal(message, key)
+        })?;
+        Ok(())
     }
 }
 

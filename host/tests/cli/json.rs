@@ -40,7 +40,7 @@ fn persist_reports_what_it_did() {
     let report = job.json("persist tree");
     has(
         &report,
-        "build files directories symlinks bytes new_files new_bytes stored_bytes base repeated seconds warnings",
+        "build files directories symlinks bytes new_files new_bytes stored_bytes stored_again base repeated repaired seconds warnings",
     );
     is_build(&report["build"]);
     assert_eq!(report["base"], Value::Null);
@@ -436,7 +436,7 @@ fn verify_and_prune_report_what_they_found() {
         .unwrap()
         .iter()
         .for_each(|decision| has(decision, "build keep reasons"));
-    let pruned = first.json("prune --keep-last 1 --grace 0s");
+    let pruned = first.json("prune --keep-last 1 --grace 0s --no-other-writers");
     assert_eq!(
         (&pruned["removed"], &pruned["overtaken"]),
         (&Value::from(1), &Value::Bool(false))
@@ -448,5 +448,5 @@ fn verify_and_prune_report_what_they_found() {
     let ran = first.baton("verify --all --format json").ends(1);
     let damaged: Value = serde_json::from_str(&ran.out).unwrap();
     let finding = &damaged["findings"][0];
-    has(finding, "key message expected found hurts builds");
+    has(finding, "key message remedy expected found hurts builds");
 }

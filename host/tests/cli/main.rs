@@ -31,6 +31,7 @@ mod output;
 mod pipelines;
 mod place;
 mod races;
+mod repairs;
 mod repeated;
 mod round_trip;
 mod selectors;

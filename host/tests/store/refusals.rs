@@ -112,7 +112,7 @@ fn who_may_only_read_reads_and_is_told_when_writing() {
     }
     scene.direct.baton("persist tree --number 2").succeeds();
     fails(
-        reader.baton("prune --keep-last 1 --keep-within 0s --grace 0s --format json"),
+        reader.baton("prune --keep-last 1 --keep-within 0s --grace 0s --no-other-writers --format json"),
         "store-denied",
     );
     reader.baton("doctor").ends(1);

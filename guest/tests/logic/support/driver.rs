@@ -21,6 +21,7 @@ pub(crate) fn everything(context: Context) -> Persist {
         check_conflicts: true,
         context,
         dry_run: false,
+        repair: false,
     }
 }
 
@@ -149,6 +150,7 @@ pub(crate) fn resolve_scope(store: &impl Store, scope: &Scope) -> Result<Vec<Rec
 /// Puts a record under all of its keys, with no tree: for tests of look-ups over many builds.
 pub(crate) fn put_record(store: &MemoryStore, record: &Record) {
     let bytes = record.seal().unwrap();
+    super::hostile::mark(store);
     for key in record.keys().into_iter().chain(record.layer_key()) {
         store.objects.borrow_mut().insert(key, bytes.clone());
     }

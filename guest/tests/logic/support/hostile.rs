@@ -105,9 +105,16 @@ pub(crate) fn store_text(store: &MemoryStore, text: &[u8]) -> String {
     store_bytes(store, compress_slice_to_vec(text, CompressionLevel::Fastest))
 }
 
+/// Makes it a store of baton's.
+pub(crate) fn mark(store: &MemoryStore) {
+    let marker = baton_guest::store_format::marker_bytes().unwrap();
+    store.objects.borrow_mut().insert(keys::STORE.into(), marker);
+}
+
 /// Stores the bytes of a tree under the id that they have. Returns its selector.
 pub(crate) fn store_bytes(store: &MemoryStore, bytes: Vec<u8>) -> String {
     let id = TreeId::of(&bytes);
+    mark(store);
     store.objects.borrow_mut().insert(keys::tree(&id), bytes);
     format!("tree:{id}")
 }
