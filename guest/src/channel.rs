@@ -300,7 +300,7 @@ fn take_back(store: &impl Store, event: Event, before: Option<Event>) -> Result<
 }
 
 /// Returns the one job run that a scope's selector means.
-fn one_build(store: &impl Store, scope: &Scope) -> Result<(Vec<Record>, Vec<Problem>)> {
+pub(crate) fn one_build(store: &impl Store, scope: &Scope) -> Result<(Vec<Record>, Vec<Problem>)> {
     let resolved = lookup::resolve(store, scope)?;
     let records: Vec<Record> = resolved
         .layers

@@ -180,6 +180,16 @@ impl Project {
         )
     }
 
+    /// Returns the prefix of the notes of removals of builds that had a number, the last one of a build first.
+    pub fn removals(&self, artifact: &str, number: u64) -> String {
+        format!(
+            "{}/removals/{}/{}/",
+            self.prefix,
+            name(artifact),
+            newest_first(number)
+        )
+    }
+
     /// Returns the prefix of a workspace's layers.
     pub fn workspace(&self, workspace: &str) -> String {
         format!("{}/workspaces/{}/", self.prefix, name(workspace))

@@ -14,7 +14,7 @@ use crate::record::Record;
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// RFC 3339 has four digits for a year.
-const YEAR_10000_MS: u64 = 253_402_300_800_000;
+pub(crate) const YEAR_10000_MS: u64 = 253_402_300_800_000;
 /// More signatures of one build than this are not looked at.
 const SIGNATURES_MAX: u32 = 100;
 /// A larger envelope is not one of ours.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::bindings::{
     AttachRequest, Attached, Build, CircleciSource, Damage, Details, Difference, Event, LatestSet, Moved,
     PersistRequest, Persisted, Planned, PluginError, Pointer, PromoteRequest, PrunePlan, PruneRequest,
-    Pruned, Query, Report, Request, Resolution, RollbackRequest, Scope, SetLatestRequest, Statement, Task,
-    Unfit, Verified, VerifyRequest,
+    Pruned, Query, Removal, RemoveRequest, Report, Request, Resolution, RollbackRequest, Scope,
+    SetLatestRequest, Statement, Task, Unfit, Verified, VerifyRequest,
 };
 use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
@@ -477,6 +477,23 @@ impl Baton {
     /// Does what was decided. The component may delete from the store.
     pub fn prune(&self, plan: &PrunePlan) -> Result<Pruned, Error> {
         self.ask(StoreAccess::Delete)?.call("prune", |store, plugin| {
+            plugin.baton_plugin_retention().call_run(store, &plan.rest)
+        })
+    }
+
+    /// Decides what the removal of one build would remove. Changes nothing.
+    pub fn plan_removal(&self, request: &RemoveRequest) -> Result<Removal, Error> {
+        self.ask(StoreAccess::Read)?
+            .call("decide-removal", |store, plugin| {
+                plugin
+                    .baton_plugin_retention()
+                    .call_decide_removal(store, request)
+            })
+    }
+
+    /// Removes the build. The component may delete from the store.
+    pub fn remove(&self, plan: &Removal) -> Result<Pruned, Error> {
+        self.ask(StoreAccess::Delete)?.call("remove", |store, plugin| {
             plugin.baton_plugin_retention().call_run(store, &plan.rest)
         })
     }

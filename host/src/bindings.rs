@@ -29,7 +29,8 @@ pub use generated::exports::baton::plugin::channels::{
 };
 pub use generated::exports::baton::plugin::circleci::{LatestSet, SetLatestRequest};
 pub use generated::exports::baton::plugin::retention::{
-    Amount, Decision, Plan as PrunePlan, Policy as Retention, Pruned, Request as PruneRequest,
+    Amount, Decision, Plan as PrunePlan, Policy as Retention, Pruned, Removal, RemoveRequest,
+    Request as PruneRequest,
 };
 pub use generated::exports::baton::plugin::signatures::Statement;
 pub use generated::exports::baton::plugin::transfer::{

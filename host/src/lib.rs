@@ -31,9 +31,9 @@ pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, CircleciSource, Damage,
     Decision, Details, Difference, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved, Node, OnConflict,
     Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest, PrunePlan,
-    PruneRequest, Pruned, Query, Remedy, Resolution, Retention, RollbackRequest, Scope, SetLatestRequest,
-    SpecialFiles, Statement, Step, StoredAgain, Target, Task, Timestamp, ToldNumber, TreeEntry, Unfit, Verified,
-    VerifyRequest,
+    PruneRequest, Pruned, Query, Remedy, Removal, RemoveRequest, Resolution, Retention, RollbackRequest,
+    Scope, SetLatestRequest, SpecialFiles, Statement, Step, StoredAgain, Target, Task, Timestamp, ToldNumber,
+    TreeEntry, Unfit, Verified, VerifyRequest,
 };
 pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;

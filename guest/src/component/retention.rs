@@ -1,9 +1,9 @@
 //! The export `retention`: what is removed, and when.
 
-use super::convert::{build, context, to_wit_error};
+use super::convert::{build, builds, context, scope, to_wit_error};
 use super::exports::retention as wit;
 use super::store::Granted;
-use crate::prune::{self, Amount, Decision, Plan, Policy, Prune};
+use crate::prune::{self, Amount, Decision, Plan, Policy, Prune, Remove};
 
 impl wit::Guest for super::Component {
     fn decide(request: wit::Request) -> Result<wit::Plan, wit::Error> {
@@ -29,6 +29,20 @@ impl wit::Guest for super::Component {
         prune::plan(&Granted, &Granted, &request)
             .map(plan)
             .map_err(to_wit_error)
+    }
+
+    fn decide_removal(request: wit::RemoveRequest) -> Result<wit::Removal, wit::Error> {
+        let request = Remove {
+            scope: scope(request.scope),
+            reason: request.reason,
+            even_if_pointed_to: request.even_if_pointed_to,
+        };
+        let removal = prune::plan_removal(&Granted, &Granted, &request).map_err(to_wit_error)?;
+        Ok(wit::Removal {
+            builds: builds(removal.records),
+            pointed: removal.pointed,
+            rest: removal.rest,
+        })
     }
 
     fn run(rest: Vec<u8>) -> Result<wit::Pruned, wit::Error> {

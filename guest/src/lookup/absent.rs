@@ -1,12 +1,14 @@
 //! What to say where a selector means nothing: what is near it.
 
-use super::{Scope, read};
+use super::{Scope, read, sound};
 use crate::error::{Error, Result};
 use crate::event::Pointer;
 use crate::keys::{self, Project};
-use crate::ports::Store;
-use crate::record::{BuildId, Record};
+use crate::ports::{Store, get_intact};
+use crate::prune::Note;
+use crate::record::{BuildId, Record, open};
 use crate::selector::{Selector, nearest};
+use crate::statement::YEAR_10000_MS;
 use crate::store_format;
 
 /// How many names an error suggests.
@@ -68,6 +70,13 @@ pub(super) fn nothing(store: &impl Store, scope: &Scope, selector: &Selector) ->
             format!("nothing{named} was persisted to this workspace{of_jobs} yet")
         }
         _ => {
+            let removed = match selector {
+                Selector::Build(number) => removal(store, &keys, artifact, *number)?,
+                _ => None,
+            };
+            if let Some(message) = removed {
+                return Ok(Error::nothing_matched("no-build", message, &selector.to_string()));
+            }
             let known = recent(store, &keys, artifact)?;
             let hint = if known.is_empty() {
                 String::new()
@@ -126,6 +135,27 @@ fn near(store: &impl Store, prefix: &str, wanted: &str, lead: &str) -> Result<St
         true => Ok(String::new()),
         false => Ok(format!("; {lead} {}", near.join(", "))),
     }
+}
+
+/// Says that a build was removed, by whom and why, if somebody did.
+fn removal(store: &impl Store, keys: &Project, artifact: &str, number: u64) -> Result<Option<String>> {
+    let Some(key) = store.list(&keys.removals(artifact, number), None, 1)?.pop() else {
+        return Ok(None);
+    };
+    let note = get_intact(store, &key, None, |bytes| open::<Note>("removal", &key, &bytes));
+    let Some(note) = sound(note)? else {
+        return Ok(Some(format!("build:{number} of {artifact} was removed")));
+    };
+    let by = note.actor.map(|actor| format!(" by {actor}")).unwrap_or_default();
+    let why = note
+        .reason
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
+    let since = std::time::Duration::from_millis(note.created_ms.min(YEAR_10000_MS - 1));
+    let when = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since);
+    Ok(Some(format!(
+        "build:{number} of {artifact} was removed at {when}{by}{why}"
+    )))
 }
 
 /// Returns how the newest builds are named: number, and commit where there is one.

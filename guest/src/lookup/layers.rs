@@ -38,15 +38,20 @@ pub fn layers(store: &impl Store, keys: &Project, workspace: &str) -> Result<Vec
     Ok(records)
 }
 
+/// Returns the keys of all layers of the build of `record`.
+pub(crate) fn layer_keys(store: &impl Store, record: &Record) -> Result<Vec<String>> {
+    let Some(own) = record.layer_key() else {
+        return Ok(Vec::new());
+    };
+    let (prefix, _) = own.rsplit_once('-').unwrap_or_default();
+    all_keys(store, &format!("{prefix}-"), LAYERS_MAX)
+}
+
 /// Returns a layer of the build of `record`, or, where none can be read, the time in a damaged one's key, if it has one: a
 /// record with that time has the same key.
 pub(crate) fn layer_of(store: &impl Store, record: &Record) -> Result<Option<Result<Record, Option<u64>>>> {
-    let Some(own) = record.layer_key() else {
-        return Ok(None);
-    };
-    let (prefix, _) = own.rsplit_once('-').unwrap_or_default();
     let mut damaged = None;
-    for key in all_keys(store, &format!("{prefix}-"), LAYERS_MAX)? {
+    for key in layer_keys(store, record)? {
         match read(store, &key) {
             Ok(layer) => return Ok(Some(Ok(layer))),
             Err(error) => {

@@ -10,12 +10,13 @@ mod pointed;
 
 pub use layers::{layers, remember_workflow};
 pub use list::{Query, list};
+pub(crate) use pointed::nodes_of;
 pub use pointed::{before, by_id, newest_of_branch};
 
 use absent::{SUGGESTED, nothing};
 pub(crate) use absent::{no_earlier, no_history};
 use layers::workflow_layers;
-pub(crate) use layers::{layer_of, workspace_of};
+pub(crate) use layers::{layer_keys, layer_of, workspace_of};
 use newest::{PAGE, Search, newest};
 use pointed::{latest, on_channel};
 

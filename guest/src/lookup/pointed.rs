@@ -144,6 +144,22 @@ pub(super) fn on_channel(
     by_id(store, &scope.context.keys()?, scope.artifact(), &event.build)
 }
 
+/// Returns the records of all nodes of the build that a record is of, as far as there are any.
+pub(crate) fn nodes_of(store: &impl Store, record: &Record) -> Result<Vec<Record>> {
+    let keys = Project::new(&record.project);
+    let prefix = keys.build_nodes(&record.artifact, &record.build_id());
+    let mut records = Vec::new();
+    for key in all_keys(store, &prefix, usize::from(u16::MAX))? {
+        if keys::leaf(&key).is_some_and(|leaf| leaf.node.total == record.node.total) {
+            records.push(read(store, &key)?);
+        }
+    }
+    if records.is_empty() {
+        records.push(record.clone());
+    }
+    Ok(records)
+}
+
 /// Returns the records of a build that an event names: one for each of its nodes.
 pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -> Result<Vec<Record>> {
     let mut records = Vec::new();

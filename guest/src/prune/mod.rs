@@ -5,19 +5,21 @@
 //! docs/format.md, "Deleting", has why nothing is lost.
 
 mod policy;
+mod remove;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use policy::{Decision, Policy};
+pub use remove::{Note, Removal, Remove, plan as plan_removal};
 
 use crate::condemned::{Condemned, Mark, Phase, Removed};
 use crate::context::Context;
 use crate::error::{Damage, Error, Result};
 use crate::id::{Digest, PackId, TreeId};
 use crate::keys::{self, Project};
-use crate::ports::{Clock, PutOutcome, Store};
+use crate::ports::{Clock, PutMode, PutOutcome, Store};
 use crate::record::Record;
 use crate::store_format;
 use crate::survey::{Depth, Found, is_record, present, survey};
@@ -79,12 +81,16 @@ pub struct Pruned {
     pub overtaken: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Rest {
     /// Builds to remove, each with its keys in the order of removal.
     removed: Vec<(Removed, Vec<String>)>,
     /// Keys of what is damaged, and is dropped.
     broken: Vec<String>,
+    /// What is put beside the list: its key, and the object.
+    note: Option<(String, Vec<u8>)>,
+    /// Whether a build goes that something points to.
+    even_if_pointed_to: bool,
     /// What the list will say.
     next: Next,
     deleted: Amount,
@@ -205,6 +211,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         next,
         deleted,
         condemned: doomed,
+        ..Rest::default()
     };
     Ok(Plan {
         decisions,
@@ -421,6 +428,8 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
     let Rest {
         removed,
         broken,
+        note,
+        even_if_pointed_to,
         next,
         deleted,
         condemned,
@@ -464,6 +473,9 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
             ..Pruned::default()
         });
     }
+    if let Some((key, bytes)) = note {
+        store.put(&key, &bytes, PutMode::Create)?;
+    }
     // From here on nobody points to what is removed without noticing, so what is pointed to now is all there is.
     let pointed = policy::pointed_to(&present(store)?);
     let mut pruned = Pruned {
@@ -479,7 +491,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
     gone.extend(packs.map(|(id, _)| keys::pack(id)));
     gone.extend(broken);
     for (build, keys) in removed {
-        if !pointed.contains_key(&(build.project, build.artifact, build.build)) {
+        if even_if_pointed_to || !pointed.contains_key(&(build.project, build.artifact, build.build)) {
             pruned.removed += 1;
             gone.extend(keys);
         }

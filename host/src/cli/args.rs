@@ -137,6 +137,7 @@ pub(crate) enum Command {
     History(History),
     Verify(Verify),
     Prune(Prune),
+    Remove(Remove),
     Policy(Policy),
     Local(Box<Local>),
     /// Check the runner, the store and the set-up, and say what to mend
@@ -161,6 +162,7 @@ impl Command {
             Command::History(_) => "history",
             Command::Verify(_) => "verify",
             Command::Prune(_) => "prune",
+            Command::Remove(_) => "remove",
             Command::Policy(_) => "policy",
             Command::Local(_) => "local",
             Command::Doctor => "doctor",
@@ -493,6 +495,28 @@ pub(crate) struct Prune {
     /// The project whose builds are judged. Default: as the runner or git says
     #[arg(long)]
     pub(crate) project: Option<String>,
+}
+
+/// Remove one build that must go
+///
+/// Removes the build under all names: from its branch, its workspace, and by number, commit and tag. A note stays that says
+/// who removed it, when and why. What only this build used, later prunes delete, after the grace period. A build that a
+/// channel or a rollback points to is refused.
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// Which build: build:1234, sha:abc123, tag:v1.2, channel:NAME or latest
+    pub(crate) selector: String,
+    /// Why, for the note
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Remove it even if a channel or a rollback points to it: what points to it then leads nowhere
+    #[arg(long)]
+    pub(crate) even_if_pointed_to: bool,
+    /// Print what would go, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) who: WhoArgs,
 }
 
 /// Print what a command would be granted, without running it

@@ -90,7 +90,7 @@ pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure>
     Ok(())
 }
 
-fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Result<Scope, Failure> {
+pub(super) fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Result<Scope, Failure> {
     let WhoArgs {
         name,
         job,

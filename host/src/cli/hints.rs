@@ -50,6 +50,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "to persist more from the same job, give it another name with --name",
     ),
     ("build-gone", "choose another build: `baton builds` lists them"),
+    (
+        "build-pointed-to",
+        "promote or roll back to another build first, or give --even-if-pointed-to",
+    ),
     ("channel-held", ""),
     (
         "circleci-not-listed",

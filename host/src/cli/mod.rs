@@ -18,6 +18,7 @@ mod persist;
 mod policy;
 mod progress;
 mod prune;
+mod remove;
 mod settings;
 mod sink;
 mod stores;
@@ -76,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::History(args) => channels::history(&settings, args),
         Command::Verify(args) => verify::run(&settings, args),
         Command::Prune(args) => prune::run(&settings, args),
+        Command::Remove(args) => remove::run(&settings, args),
         Command::Policy(args) => policy::run(cli.global, &args),
         Command::Local(args) => local::run(&settings, *args),
         Command::Doctor => doctor::run(&settings),
@@ -93,6 +95,7 @@ fn check_readable(command: &Command) -> Result<(), Failure> {
         Command::Release(_) => "release",
         Command::History(_) => "history",
         Command::Prune(_) => "prune",
+        Command::Remove(_) => "remove",
         Command::Verify(args) if args.all => "verify --all",
         _ => return Ok(()),
     };

@@ -125,7 +125,8 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         | Command::Verify(_)
         | Command::Doctor => vec![none("directory"), store("read")],
         Command::Prune(args) if args.dry_run => vec![none("directory"), store("read")],
-        Command::Prune(_) => vec![none("directory"), store("read, write, delete")],
+        Command::Remove(args) if args.dry_run => vec![none("directory"), store("read")],
+        Command::Prune(_) | Command::Remove(_) => vec![none("directory"), store("read, write, delete")],
         Command::Promote(_) | Command::Rollback(_) | Command::Release(_) => {
             vec![none("directory"), store("read, write")]
         }

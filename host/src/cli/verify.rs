@@ -94,7 +94,7 @@ const REMEDIES: [(Remedy, &str, &str); 3] = [
         Remedy::PersistAgain,
         "persist-again",
         "persist the files of each build again under its number: that stores again what is missing or damaged; \
-         `baton prune --drop-damaged` gives up builds whose files are gone",
+         `baton prune --drop-damaged` gives up builds whose files are gone, `baton remove` gives up one",
     ),
     (
         Remedy::Prune,

@@ -54,6 +54,7 @@ helps! {
     help_history: "history --help",
     help_verify: "verify --help",
     help_prune: "prune --help",
+    help_remove: "remove --help",
     help_policy: "policy --help",
     help_local: "local --help",
     help_doctor: "doctor --help",

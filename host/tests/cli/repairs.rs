@@ -134,6 +134,37 @@ fn a_short_grace_period_needs_a_word() {
 }
 
 #[test]
+fn one_build_that_must_go_is_removed() {
+    let place = Place::new();
+    let job = scene(&place);
+    job.baton("persist dist --number 3 --run 3").succeeds();
+    job.baton("promote build:2 production").succeeds();
+    job.baton("remove build:2")
+        .ends(1)
+        .tells("on channel production")
+        .tells("--even-if-pointed-to");
+    let before = place.store().all();
+    job.baton("remove build:3 --dry-run")
+        .succeeds()
+        .tells("nothing was changed");
+    assert_eq!(place.store().all(), before);
+    job.baton("remove build:3 --reason secret --actor jane")
+        .succeeds();
+    job.baton("latest").succeeds().prints(["build:2"]);
+    job.baton("attach build:3 --at gone")
+        .ends(3)
+        .tells("was removed at")
+        .tells("by jane (secret)");
+    let removed = job.json("remove build:2 --even-if-pointed-to");
+    assert_eq!(removed["removed"], true);
+    job.baton("attach channel:production --at gone").ends(3);
+    for _ in 0..3 {
+        job.baton("prune --grace 0s --no-other-writers").succeeds();
+    }
+    assert!(place.store().packs().is_empty() && place.store().trees().is_empty());
+}
+
+#[test]
 fn builds_with_lost_packs_are_dropped_if_asked() {
     let place = Place::new();
     let job = scene(&place);

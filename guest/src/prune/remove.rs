@@ -1,0 +1,159 @@
+//! Removing one build that must go: what is planned here, `run` of prune does.
+
+use super::{Fate, Next, Rest, removable};
+use crate::condemned::{Condemned, Phase, Removed};
+use crate::error::{Error, Result};
+use crate::id::{PackId, TreeId};
+use crate::keys::{self, Project};
+use crate::lookup::{self, Scope, sound};
+use crate::ports::{Clock, Store};
+use crate::record::{Record, seal};
+use crate::survey::present;
+use crate::tree::Tree;
+use crate::{channel, store_format};
+
+/// For so long nothing may begin to point to a build that was removed, in milliseconds: a mover may have looked before.
+const REMOVED_MS: u64 = 24 * 3_600_000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Remove {
+    /// The build, and who asks.
+    pub scope: Scope,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it goes even if a channel or a rollback points to it.
+    pub even_if_pointed_to: bool,
+}
+
+/// What a removal will do.
+#[derive(Debug, Default)]
+pub struct Removal {
+    /// The build: a record for each node.
+    pub records: Vec<Record>,
+    /// What points to it.
+    pub pointed: Vec<String>,
+    /// For [`super::run`].
+    pub rest: Vec<u8>,
+}
+
+/// What says that a build was removed, by whom and why: created once, and left there.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Note {
+    /// The artifact's name.
+    pub artifact: String,
+    /// The number of the build.
+    pub number: u64,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who.
+    pub actor: Option<String>,
+    /// The CI system.
+    pub runner: String,
+    /// Where people see the job.
+    pub url: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub created_ms: u64,
+}
+
+/// Decides what goes. Changes nothing.
+pub fn plan(store: &impl Store, clock: &impl Clock, request: &Remove) -> Result<Removal> {
+    let now_ms = clock.now_ms();
+    store_format::check(store)?;
+    let condemned = Condemned::last_or_unknown(store)?;
+    let scope = &request.scope;
+    let (found, _) = channel::one_build(store, scope)?;
+    let first = found
+        .first()
+        .ok_or_else(|| Error::internal("a build of no record"))?;
+    let build = Removed {
+        project: first.project.clone(),
+        artifact: first.artifact.clone(),
+        build: first.build_id(),
+    };
+    let records = lookup::nodes_of(store, first)?;
+    let mut pointed = super::policy::pointed_to(&present(store)?);
+    let key = (build.project.clone(), build.artifact.clone(), build.build.clone());
+    let pointed = pointed.remove(&key).unwrap_or_default();
+    if !pointed.is_empty() && !request.even_if_pointed_to {
+        let message = format!("{} is in use: {}", build.build, pointed.join(", "));
+        return Err(Error::conflict("build-pointed-to", message, &scope.selector));
+    }
+    let mut removed = Vec::new();
+    let (mut packs, mut trees) = (carried(&condemned.packs), carried(&condemned.trees));
+    for record in &records {
+        let layers = lookup::layer_keys(store, record)?;
+        removed.extend(removable(store, record, &layers)?);
+        // Maybe others lead to them: a prune knows, and this is the moment from which its grace period counts.
+        if !condemned.trees.contains_key(&record.tree) {
+            trees.push((record.tree, SEEN));
+        }
+        let used: Vec<PackId> = sound(Tree::packs_of(store, &record.tree))?;
+        let known = |pack: &PackId| condemned.packs.contains_key(pack);
+        packs.extend(
+            used.into_iter()
+                .filter(|pack| !known(pack))
+                .map(|pack| (pack, SEEN)),
+        );
+    }
+    trees.sort_by_key(|(id, _): &(TreeId, Fate)| *id);
+    trees.dedup_by_key(|(id, _)| *id);
+    let rest = Rest {
+        removed: vec![(build, removed)],
+        note: Some(note(first, request, now_ms)?),
+        even_if_pointed_to: request.even_if_pointed_to,
+        next: Next {
+            last: condemned.sequence,
+            packs,
+            trees,
+            builds: condemned
+                .builds
+                .into_iter()
+                .filter(|(_, until_ms)| *until_ms > now_ms)
+                .collect(),
+            grace_ms: REMOVED_MS,
+            unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
+        },
+        ..Rest::default()
+    };
+    Ok(Removal {
+        records,
+        pointed,
+        rest: crate::wire::write(&rest)?,
+    })
+}
+
+const SEEN: Fate = Fate {
+    phase: Phase::Seen,
+    since_ms: None,
+    is_there: true,
+};
+
+/// What the last list says stays as it is: nothing was judged anew.
+fn carried<Id: Copy>(marks: &std::collections::BTreeMap<Id, crate::condemned::Mark>) -> Vec<(Id, Fate)> {
+    let fate = |mark: &crate::condemned::Mark| Fate {
+        phase: mark.phase,
+        since_ms: Some(mark.since_ms),
+        is_there: true,
+    };
+    marks.iter().map(|(id, mark)| (*id, fate(mark))).collect()
+}
+
+fn note(record: &Record, request: &Remove, now_ms: u64) -> Result<(String, Vec<u8>)> {
+    let context = &request.scope.context;
+    let note = Note {
+        artifact: record.artifact.clone(),
+        number: record.number,
+        reason: request.reason.clone(),
+        actor: context.actor.clone(),
+        runner: context.runner.clone(),
+        url: context.url.clone(),
+        created_ms: now_ms,
+    };
+    let prefix = Project::new(&record.project).removals(&record.artifact, record.number);
+    let look_up = keys::look_up(record.order, &record.leaf());
+    Ok((
+        format!("{prefix}{look_up}-{:016x}", !now_ms),
+        seal("removal", &note)?,
+    ))
+}
