@@ -84,7 +84,8 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
     check_name("a channel", &request.channel)?;
     let pointer = Pointer::Channel(request.channel.clone());
     let scope = &request.scope;
-    make_move(store, scope, &pointer, request.reason.as_deref(), |current, _| {
+    let reason = request.reason.as_deref();
+    make_move(store, scope, &pointer, reason, false, |current, _| {
         let (records, warnings) = one_build(store, scope)?;
         let target = id(&records)?;
         let now = current.map(|event| &event.build);
@@ -141,19 +142,29 @@ pub fn rollback(store: &impl Store, request: &Rollback) -> Result<Moved> {
         let message = format!("a rollback goes 1 to {STEPS_MAX} builds back");
         return Err(Error::invalid("wrong-steps", message, &steps.to_string()));
     }
-    make_move(store, scope, pointer, reason.as_deref(), |current, history| {
-        let mut decision = match pointer {
-            Pointer::Channel(_) => back_on_channel(store, request, current, history)?,
-            Pointer::Branch(branch) => back_on_branch(store, request, branch)?,
-        };
-        decision.held = *hold;
-        Ok(decision)
-    })
+    let is_named = matches!(target, Target::Build(_));
+    make_move(
+        store,
+        scope,
+        pointer,
+        reason.as_deref(),
+        is_named,
+        |current, history| {
+            let is_lost = current.is_none() && history.last_sequence(store)? > 0;
+            let mut decision = match (target, pointer) {
+                (Target::Build(selector), _) if is_lost => over_damage(store, request, selector)?,
+                (_, Pointer::Channel(_)) => back_on_channel(store, request, current, history)?,
+                (_, Pointer::Branch(branch)) => back_on_branch(store, request, branch)?,
+            };
+            decision.held = *hold;
+            Ok(decision)
+        },
+    )
 }
 
 /// Ends a hold. A channel stays where it is, and can be promoted again; a branch's latest is its newest build again.
 pub fn release(store: &impl Store, scope: &Scope, pointer: &Pointer, reason: Option<&str>) -> Result<Moved> {
-    make_move(store, scope, pointer, reason, |current, _| {
+    make_move(store, scope, pointer, reason, false, |current, _| {
         if current.is_none() {
             return Err(lookup::no_history(store, scope, pointer)?);
         }
@@ -196,6 +207,7 @@ fn make_move(
     scope: &Scope,
     pointer: &Pointer,
     reason: Option<&str>,
+    is_named: bool,
     decide: impl Fn(Option<&Event>, &History) -> Result<Decision>,
 ) -> Result<Moved> {
     if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
@@ -206,9 +218,16 @@ fn make_move(
     let context = &scope.context;
     let history = history(context.project()?, scope.artifact(), pointer);
     for _ in 0..TRIES_MAX {
-        let current = history.last(store)?;
+        let (current, based_on) = match history.last(store) {
+            // A build that is named needs nothing of an event that cannot be read but its number.
+            Err(Error::Damaged(_)) if is_named => (None, history.last_sequence(store)?),
+            last => {
+                let last = last?;
+                let sequence = last.as_ref().map_or(0, |event| event.sequence);
+                (last, sequence)
+            }
+        };
         let decision = decide(current.as_ref(), &history)?;
-        let based_on = current.as_ref().map_or(0, |event| event.sequence);
         let event = Event {
             project: context.project()?.to_owned(),
             artifact: scope.artifact().to_owned(),
@@ -404,6 +423,43 @@ fn behind(store: &impl Store, history: &History, current: &Event, target: &Build
     Ok(None)
 }
 
+/// Goes to a build that is named, where the last event cannot be read: what was before is lost.
+fn over_damage(store: &impl Store, request: &Rollback, selector: &str) -> Result<Decision> {
+    let wanted = Scope {
+        selector: selector.to_owned(),
+        ..request.scope.clone()
+    };
+    let (records, warnings) = one_build(store, &wanted)?;
+    let newest = match &request.pointer {
+        Pointer::Channel(_) => None,
+        Pointer::Branch(branch) => {
+            check_branch(&records, branch)?;
+            Some(id(&lookup::newest_of_branch(store, &request.scope, branch)?)?)
+        }
+    };
+    Ok(Decision {
+        action: Action::Rollback,
+        records,
+        held: true,
+        newest,
+        back: None,
+        previous: None,
+        warnings,
+    })
+}
+
+/// Checks that a build can be the latest of a branch.
+fn check_branch(records: &[Record], branch: &str) -> Result<()> {
+    let other = records
+        .iter()
+        .find(|record| record.branch.as_deref() != Some(branch) || !record.eligible());
+    let Some(other) = other else {
+        return Ok(());
+    };
+    let message = format!("{} cannot be the latest of branch {branch}", other.job_name());
+    Err(Error::invalid("other-branch", message, &id(records)?.to_string()))
+}
+
 /// Finds where a branch's latest goes back to: an earlier build of the branch.
 fn back_on_branch(store: &impl Store, request: &Rollback, branch: &str) -> Result<Decision> {
     let scope = &request.scope;
@@ -423,17 +479,7 @@ fn back_on_branch(store: &impl Store, request: &Rollback, branch: &str) -> Resul
             one_build(store, &wanted)?
         }
     };
-    if let Some(other) = records
-        .iter()
-        .find(|record| record.branch.as_deref() != Some(branch) || !record.eligible())
-    {
-        let message = format!("{} cannot be the latest of branch {branch}", other.job_name());
-        return Err(Error::invalid(
-            "other-branch",
-            message,
-            &id(&records)?.to_string(),
-        ));
-    }
+    check_branch(&records, branch)?;
     Ok(Decision {
         action: Action::Rollback,
         records,

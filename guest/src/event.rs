@@ -179,6 +179,13 @@ impl History {
         key.map(|key| Event::read(store, &key)).transpose()
     }
 
+    /// Returns the number of the last event, whatever can be read of it.
+    pub fn last_sequence(&self, store: &impl Store) -> Result<u64> {
+        let key = store.list(&self.prefix, None, 1)?.pop();
+        let names = key.as_deref().and_then(|key| key.strip_prefix(&self.prefix));
+        Ok(names.and_then(crate::order::number).unwrap_or_default())
+    }
+
     /// Returns the event of a number.
     pub fn get(&self, store: &impl Store, sequence: u64) -> Result<Event> {
         Event::read(store, &self.event(sequence))

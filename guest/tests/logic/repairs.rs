@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use baton_guest::Error;
+use baton_guest::channel::{self, Target};
 use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
 use baton_guest::keys;
@@ -12,8 +13,9 @@ use baton_guest::persist::Persisted;
 use baton_guest::prune::Policy;
 use baton_guest::verify::{self, Verified, Verify};
 
+use crate::channels::{back, production, promote};
 use crate::prune::prune_at;
-use crate::support::driver::{all_of, attach, everything, persist};
+use crate::support::driver::{all_of, attach, everything, persist, resolve};
 use crate::support::stores::copy;
 use crate::support::{build, noise};
 
@@ -304,5 +306,36 @@ fn a_lost_list_stops_neither_a_persist_nor_a_prune() {
         let to = MemoryFiles::default();
         attach(&store, &to, &all_of("build:7", build(9)), 1).unwrap();
         assert_eq!(to.listing(), files(1).listing(), "{how:?}");
+    }
+}
+
+#[test]
+fn a_channel_whose_last_event_is_damaged_is_pointed_to_a_build_again() {
+    let whole = scene();
+    promote(&whole, "build:1").unwrap();
+    promote(&whole, "build:2").unwrap();
+    let key = whole
+        .keys("v1/projects/")
+        .into_iter()
+        .find(|key| key.contains("/channels/"))
+        .unwrap();
+    for how in HARMS.into_iter().filter(|how| *how != Harm::Delete) {
+        let store = copy(&whole);
+        harm(&store, &key, how);
+        let found = verified(&store).unwrap().findings;
+        assert!(
+            found.len() == 1 && found[0].remedy == verify::Remedy::MoveAgain,
+            "{how:?}: {found:?}"
+        );
+        assert!(promote(&store, "build:3").is_err(), "{how:?}");
+        let to = back(production(), Target::Build("build:1".into()));
+        let moved = channel::rollback(&store, &to).unwrap();
+        assert_eq!(
+            (moved.event.sequence, moved.event.build.number),
+            (3, 1),
+            "{how:?}"
+        );
+        let records = resolve(&store, "channel:production", build(9)).unwrap();
+        assert_eq!(records[0].number, 1, "{how:?}");
     }
 }
