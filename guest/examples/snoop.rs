@@ -3,6 +3,11 @@
 //!
 //! In `plan` of an attach it writes `snoop.txt` into the granted directory, with what it found, and `snoop.memory`, its
 //! whole memory; where it is granted a store to add to, it puts the same under `v1/dump/`. Then it fails.
+//!
+//! Asked to persist an artifact whose name begins with `forge`, it stores nothing but attacks: it tries to replace and to
+//! remove all that is in the store, with what came of it in `v1/dump/outcomes`, and says that it has persisted a build, in
+//! which the field after `forge-` is not that of the job. What it is given as a signature it puts under `v1/dump/envelope`.
+//! Asked to attach `tag:forge`, it names that build, and shows any signature that it finds in the store for its own.
 
 #[cfg(target_family = "wasm")]
 mod component {
@@ -101,9 +106,158 @@ mod component {
         // Wherever it may write, it does.
         let _ = std::fs::write("snoop.txt", &seen);
         let _ = std::fs::write("snoop.memory", &memory);
-        let _ = store::put("v1/dump/seen", seen.as_bytes(), store::PutMode::Overwrite);
+        let _ = store::put("v1/dump/seen", seen.as_bytes(), store::PutMode::Repair);
         for (number, part) in memory.chunks(8 << 20).enumerate() {
-            let _ = store::put(&format!("v1/dump/{number}"), part, store::PutMode::Overwrite);
+            let _ = store::put(&format!("v1/dump/{number}"), part, store::PutMode::Repair);
+        }
+    }
+
+    /// Returns every key of the store.
+    fn keys() -> Vec<String> {
+        let mut keys: Vec<String> = Vec::new();
+        loop {
+            let page = store::list("", keys.last().map(String::as_str), 1000).unwrap_or_default();
+            if page.is_empty() {
+                return keys;
+            }
+            keys.extend(page);
+        }
+    }
+
+    /// Tries to replace and to remove all that is there, and what is not.
+    fn ravage() -> String {
+        use store::PutMode::{Create, Named, Repair};
+        let mut outcomes = Vec::new();
+        for key in keys().into_iter().filter(|key| !key.starts_with("v1/dump/")) {
+            for (how, mode) in [("create", Create), ("named", Named), ("repair", Repair)] {
+                // Empty bytes, other bytes, and those of another object.
+                for bytes in [&b""[..], b"evil", &[0; 2 << 20]] {
+                    outcomes.push(format!("{how} {key}: {:?}", store::put(&key, bytes, mode)));
+                }
+            }
+            outcomes.push(format!("delete {key}: {:?}", store::delete(&[key.clone()])));
+        }
+        outcomes.join("\n")
+    }
+
+    /// Returns a build of this job, but for one field.
+    fn forged(context: &types::BuildContext, artifact: &str) -> types::Build {
+        let node = context.node.unwrap_or(types::Node { index: 0, total: 1 });
+        let mut build = types::Build {
+            selector: "build:1".to_owned(),
+            artifact: artifact.to_owned(),
+            project: context.project.clone().unwrap_or_default(),
+            branch: context.branch.clone(),
+            tag: context.tag.clone(),
+            commit: context.commit.clone(),
+            number: context.number.unwrap_or(context.now_ms),
+            run: context.run.or(context.number).unwrap_or(context.now_ms),
+            attempt: context.attempt.unwrap_or(0),
+            workflow: context.workflow.clone(),
+            workspace: context.workspace.clone(),
+            job: context.job.clone(),
+            node: Some(node),
+            pull_request: context.pull_request.clone(),
+            fork: context.fork,
+            runner: context.runner.clone(),
+            url: context.url.clone(),
+            actor: context.actor.clone(),
+            created_ms: context.now_ms,
+            baton: env!("CARGO_PKG_VERSION").to_owned(),
+            component: context.component.clone(),
+            eligible: true,
+            tree: "a".repeat(64),
+            files: 1,
+            bytes: 1,
+        };
+        let other = || Some("evil".to_owned());
+        match artifact.strip_prefix("forge-").unwrap_or_default() {
+            "artifact" => build.artifact = "other".to_owned(),
+            "project" => build.project = "gh/victim/app".to_owned(),
+            "branch" => build.branch = other(),
+            "no-branch" => build.branch = None,
+            "tag" => build.tag = other(),
+            "commit" => build.commit = Some("f".repeat(40)),
+            "number" => build.number += 1,
+            "workflow" => build.workflow = other(),
+            "workspace" => build.workspace = other(),
+            "job" => build.job = other(),
+            "node" => build.node = Some(types::Node { index: 0, total: 2 }),
+            "pull-request" => build.pull_request = Some("7".to_owned()),
+            "fork" => build.fork = !build.fork,
+            "runner" => build.runner = "circleci".to_owned(),
+            "url" => build.url = other(),
+            "actor" => build.actor = other(),
+            "time" => build.created_ms -= 1,
+            "baton" => build.baton = "9.9.9".to_owned(),
+            "component" => build.component = Some("b".repeat(64)),
+            "no-component" => build.component = None,
+            "tree" => build.tree = "../../evil\",\"x\":\"".to_owned(),
+            _ => {}
+        }
+        build
+    }
+
+    /// What `finish` needs of `plan`: the fields of a context that this job has, a line each.
+    fn carried(context: &types::BuildContext, artifact: &str) -> Vec<u8> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        [
+            artifact.to_owned(),
+            text(&context.project),
+            text(&context.branch),
+            text(&context.commit),
+            context.number.unwrap_or_default().to_string(),
+            text(&context.job),
+            context.runner.clone(),
+            text(&context.actor),
+            text(&context.component),
+            context.now_ms.to_string(),
+        ]
+        .join("\n")
+        .into_bytes()
+    }
+
+    fn received(rest: &[u8]) -> (types::BuildContext, String) {
+        let text = String::from_utf8_lossy(rest).into_owned();
+        let mut lines = text.lines().map(str::to_owned);
+        let mut next = || lines.next().unwrap_or_default();
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let artifact = next();
+        let context = types::BuildContext {
+            project: some(next()),
+            branch: some(next()),
+            commit: some(next()),
+            number: next().parse().ok(),
+            job: some(next()),
+            runner: next(),
+            actor: some(next()),
+            component: some(next()),
+            now_ms: next().parse().unwrap_or_default(),
+            default_branch: None,
+            tag: None,
+            run: None,
+            attempt: None,
+            workflow: None,
+            workspace: None,
+            node: None,
+            pull_request: None,
+            fork: false,
+            url: None,
+        };
+        (context, artifact)
+    }
+
+    fn planned(rest: Vec<u8>, builds: Vec<types::Build>) -> exports::transfer::Planned {
+        exports::transfer::Planned {
+            tasks: Vec::new(),
+            shared: Vec::new(),
+            rest,
+            files: 0,
+            bytes: 0,
+            steps: Vec::new(),
+            warnings: Vec::new(),
+            builds,
+            may_fall_back: false,
         }
     }
 
@@ -113,6 +267,15 @@ mod component {
         fn plan(request: exports::transfer::Request) -> Failed<exports::transfer::Planned> {
             use exports::transfer::Request;
             match request {
+                Request::Persist(request) if request.name.starts_with("forge") => {
+                    let outcomes = ravage();
+                    let _ = store::put("v1/dump/outcomes", outcomes.as_bytes(), store::PutMode::Create);
+                    return Ok(planned(carried(&request.context, &request.name), Vec::new()));
+                }
+                Request::Attach(request) if request.scope.selector == "tag:forge" => {
+                    let build = forged(&request.scope.context, "default");
+                    return Ok(planned(Vec::new(), vec![build]));
+                }
                 Request::Attach(request) => snoop(&request.scope),
                 Request::Verify(request) => request.scope.iter().for_each(snoop),
                 Request::Persist(request) => snoop(&types::Scope {
@@ -128,8 +291,31 @@ mod component {
             nothing()
         }
 
-        fn finish(_: Vec<u8>, _: Vec<Vec<u8>>) -> Failed<exports::transfer::Report> {
-            nothing()
+        fn finish(rest: Vec<u8>, _: Vec<Vec<u8>>) -> Failed<exports::transfer::Report> {
+            if rest.is_empty() {
+                return nothing();
+            }
+            let (context, artifact) = received(&rest);
+            Ok(exports::transfer::Report::Persisted(
+                exports::transfer::Persisted {
+                    build: forged(&context, &artifact),
+                    files: 1,
+                    directories: 0,
+                    symlinks: 0,
+                    bytes: 1,
+                    new_files: 1,
+                    new_bytes: 1,
+                    stored_bytes: 1,
+                    base: None,
+                    repeated: artifact.contains("repeated"),
+                    repaired: false,
+                    stored_again: exports::transfer::StoredAgain {
+                        lost_bytes: 0,
+                        sparse_bytes: 0,
+                        condemned_bytes: 0,
+                    },
+                },
+            ))
         }
 
         fn abandon(_: Vec<u8>) -> Failed<()> {
@@ -150,7 +336,7 @@ mod component {
         }
 
         fn close(&self) -> Failed<Vec<u8>> {
-            nothing()
+            Ok(Vec::new())
         }
     }
 
@@ -214,15 +400,28 @@ mod component {
         fn run(_: Vec<u8>) -> Failed<exports::retention::Pruned> {
             nothing()
         }
+
+        fn decide_removal(_: exports::retention::RemoveRequest) -> Failed<exports::retention::Removal> {
+            nothing()
+        }
     }
 
     impl exports::signatures::Guest for Snoop {
-        fn get(_: types::Build, _: Option<types::CircleciSource>) -> Failed<exports::signatures::Statement> {
-            nothing()
+        fn get(
+            _: types::Build,
+            _: String,
+            _: Option<types::CircleciSource>,
+        ) -> Failed<exports::signatures::Found> {
+            let key = keys().into_iter().find(|key| key.contains("/signatures/"));
+            let envelope = key.and_then(|key| store::get(&key, None).ok().flatten());
+            Ok(exports::signatures::Found { envelope, others: 0 })
         }
 
-        fn add(_: types::Build, _: String, _: Vec<u8>) -> Failed<()> {
-            nothing()
+        fn add(_: types::Build, _: String, envelope: Vec<u8>) -> Failed<()> {
+            let ravaged = ravage();
+            let _ = store::put("v1/dump/added", ravaged.as_bytes(), store::PutMode::Create);
+            let _ = store::put("v1/dump/envelope", &envelope, store::PutMode::Create);
+            Ok(())
         }
     }
 

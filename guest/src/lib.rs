@@ -31,7 +31,7 @@ pub mod ports;
 pub mod prune;
 pub mod record;
 pub mod selector;
-pub mod statement;
+pub mod signatures;
 pub mod store_format;
 pub mod survey;
 pub mod tree;

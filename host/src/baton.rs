@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::{
-    AttachRequest, Attached, Build, CircleciSource, Damage, Details, Difference, Event, LatestSet, Moved,
-    PersistRequest, Persisted, Planned, PluginError, Pointer, PromoteRequest, PrunePlan, PruneRequest,
-    Pruned, Query, Removal, RemoveRequest, Report, Request, Resolution, RollbackRequest, Scope,
-    SetLatestRequest, Statement, Task, Unfit, Verified, VerifyRequest,
+    AttachRequest, Attached, Build, CircleciSource, Damage, Details, Difference, Event, FoundSignature,
+    LatestSet, Moved, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest,
+    PrunePlan, PruneRequest, Pruned, Query, Removal, RemoveRequest, Report, Request, Resolution,
+    RollbackRequest, Scope, SetLatestRequest, Task, Unfit, Verified, VerifyRequest,
 };
 use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
 use crate::engine::{Engine, Instance, Interrupt};
 use crate::error::Error;
 use crate::grants::{
-    Change, Directory, Egress, Grants, Identity, Limits, Network, OnWait, Policy, StoreAccess,
+    Change, Directory, Egress, Grants, Identity, Limits, Network, OnWait, Policy, Repairs, StoreAccess,
 };
 use crate::signing::{SigningKey, VerifyingKey};
+use crate::statement;
 use crate::store::ObjectStore;
 
 /// An attach that met this many damaged builds in a row looks no further.
@@ -49,9 +50,11 @@ pub struct Options {
     pub on_wait: Option<OnWait>,
     /// Directories, besides the store's, that baton keeps for itself: what is in them is never persisted. Default: none.
     pub reserved: Vec<PathBuf>,
-    /// The key that signs what is persisted. Default: nothing is signed.
+    /// The key that signs what is persisted. Default: nothing is signed. What is signed is what the host knows of the job,
+    /// and a tree: another component than the built-in one can name a tree that is not of the files that it read.
     pub sign: Option<SigningKey>,
-    /// The key by which a build must be signed: attach refuses any other, verify finds it. Default: none need be.
+    /// The key by which a build must be signed: attach refuses any other, verify finds it. Default: none need be. That the
+    /// files are those of the signed tree is checked by the component.
     pub require_signed: Option<VerifyingKey>,
 }
 
@@ -172,7 +175,7 @@ impl Baton {
             StoreAccess::Repair
         };
         request.context.component = Some(self.options.component.digest());
-        let (actor, url) = (request.context.actor.clone(), request.context.url.clone());
+        let asked = request.clone();
         let persisted = match self.transfer(
             &Request::Persist(request),
             Some(&directory),
@@ -185,15 +188,13 @@ impl Baton {
             Some(_) => return Err(wrong_report()),
         };
         if let Some(key) = &self.options.sign {
-            // A record that stood before is signed only if it says what this job would have said.
-            if (&persisted.build.actor, &persisted.build.url) != (&actor, &url) {
-                return Err(Error::Unsigned {
-                    build: persisted.build.selector,
-                    reason: "it was there already, and its record names another actor or URL".to_owned(),
-                });
-            }
-            let statement = self.statement(&persisted.build, None)?;
-            let envelope = key.sign(&statement.payload_type, &statement.payload);
+            statement::check(&persisted.build, &asked, persisted.repeated).map_err(|reason| {
+                Error::Unsigned {
+                    build: persisted.build.selector.clone(),
+                    reason,
+                }
+            })?;
+            let envelope = key.sign(&statement::of(&persisted.build));
             self.add_signature(&persisted.build, &key.verifying_key().id(), &envelope)?;
         }
         Ok(Some(persisted))
@@ -250,7 +251,7 @@ impl Baton {
         let mut first_damage = None;
         let mut fallbacks = 0;
         loop {
-            let mut fallback = Vec::new();
+            let (mut fallback, mut checked) = (Vec::new(), Vec::new());
             let attached = self.transfer(
                 &Request::Attach(request.clone()),
                 Some(directory),
@@ -258,6 +259,8 @@ impl Baton {
                 &mut |plan| {
                     self.signed(&plan.builds, request.scope.circleci.as_ref())
                         .collect::<Result<(), Error>>()?;
+                    self.check_asked(&plan.builds, &request.scope)?;
+                    checked.clone_from(&plan.builds);
                     if plan.may_fall_back {
                         fallback = plan.builds.iter().map(|build| build.tree.clone()).collect();
                     }
@@ -287,7 +290,17 @@ impl Baton {
                 }
                 Err(error) => return Err(error),
                 Ok(None) => return Ok(None),
-                Ok(Some(Report::Attached(report))) => return Ok(Some(report)),
+                Ok(Some(Report::Attached(report))) => {
+                    // What was checked is what it must have attached.
+                    let trees = |builds: &[Build]| builds.iter().map(statement::of).collect::<Vec<_>>();
+                    let is_checked =
+                        self.options.require_signed.is_none() || trees(&report.builds) == trees(&checked);
+                    return if is_checked {
+                        Ok(Some(report))
+                    } else {
+                        Err(wrong_report())
+                    };
+                }
                 Ok(Some(_)) => return Err(wrong_report()),
             }
         }
@@ -337,7 +350,12 @@ impl Baton {
             Request::Verify(request) => request.scope.as_ref(),
         };
         let egress = self.egress_about(scope.and_then(|scope| scope.circleci.as_ref()));
-        let grants = || self.grants(store_access, directory.cloned(), egress.clone());
+        let repairs = match request {
+            Request::Persist(request) => Repairs::of(request.context.project.as_deref()),
+            Request::Attach(_) | Request::Verify(_) => Repairs::default(),
+        };
+        let access = || (store_access, repairs.clone());
+        let grants = || self.grants(access(), directory.cloned(), egress.clone());
         // Both closures need it, at different times.
         let progress = std::cell::RefCell::new(progress);
         let mut proceed = |plan: &Planned| {
@@ -372,33 +390,54 @@ impl Baton {
         let Some(key) = &self.options.require_signed else {
             return Ok(());
         };
-        let mut count = 0;
-        // Bytes can be altered on their way: a signature is read once more before it is called none.
-        for _ in 0..2 {
-            let Statement {
-                payload_type,
-                payload,
-                envelopes,
-            } = self.statement(build, from)?;
-            if envelopes
-                .iter()
-                .any(|envelope| key.verifies(envelope, &payload_type, &payload))
-            {
-                return Ok(());
-            }
-            count = envelopes.len();
+        let statement = self.statement(build)?;
+        let mut found = self.signature(build, &key.id(), from)?;
+        if found
+            .envelope
+            .as_ref()
+            .is_some_and(|it| !key.verifies(it, &statement))
+        {
+            // Bytes can be altered on their way: a signature is read once more before it is called none.
+            found = self.signature(build, &key.id(), from)?;
         }
-        let reason = match count {
-            0 => "it is not signed".to_owned(),
-            count => format!(
-                "none of its {count} signatures is by the key {} and of this build",
+        let FoundSignature { envelope, others } = found;
+        let reason = match envelope {
+            Some(envelope) if key.verifies(&envelope, &statement) => return Ok(()),
+            Some(_) => format!(
+                "the signature by the key {} is of another build or was altered",
                 key.id()
             ),
+            None if others == 0 => "it is not signed".to_owned(),
+            None => format!("none of its {others} signatures is by the key {}", key.id()),
         };
         Err(Error::Unsigned {
             build: build.selector.clone(),
             reason,
         })
+    }
+
+    /// Checks, where a signature is required, that builds are of the project and the artifact that were asked about: a
+    /// signed build of another one is none of this.
+    fn check_asked(&self, builds: &[Build], scope: &Scope) -> Result<(), Error> {
+        // At CircleCI the project has several names, and the API knows whose jobs these are.
+        if self.options.require_signed.is_none() || scope.circleci.is_some() {
+            return Ok(());
+        }
+        let is_other = |build: &&Build| {
+            let (project, name) = (&scope.context.project, &scope.name);
+            project.as_ref().is_some_and(|project| *project != build.project)
+                || name.as_ref().is_some_and(|name| *name != build.artifact)
+        };
+        match builds.iter().find(is_other) {
+            None => Ok(()),
+            Some(build) => Err(Error::Unsigned {
+                build: build.selector.clone(),
+                reason: format!(
+                    "it is of {} of {}, which was not asked for",
+                    build.artifact, build.project
+                ),
+            }),
+        }
     }
 
     /// Returns the builds that a selector means: several for a workspace and for parallel nodes.
@@ -498,11 +537,34 @@ impl Baton {
         })
     }
 
-    /// Returns what can be signed of a build, and what was. `from` says where it was found, if that is among CircleCI's
-    /// artifacts.
-    pub fn statement(&self, build: &Build, from: Option<&CircleciSource>) -> Result<Statement, Error> {
+    /// Returns what can be signed of a build: an in-toto statement that says what its record says, and is always the same.
+    /// Of plain artifacts of CircleCI there is none.
+    pub fn statement(&self, build: &Build) -> Result<Vec<u8>, Error> {
+        if !build.tree.is_empty() {
+            return Ok(statement::of(build));
+        }
+        Err(Error::Plugin(PluginError::Invalid(Problem {
+            code: "plain-artifacts".to_owned(),
+            message: format!(
+                "{} has plain artifacts, of which CircleCI says neither sizes nor digests",
+                build.selector
+            ),
+            subject: "circleci:".to_owned(),
+            causes: Vec::new(),
+        })))
+    }
+
+    /// Returns what lies where a build's signature by a key belongs.
+    fn signature(
+        &self,
+        build: &Build,
+        key_id: &str,
+        from: Option<&CircleciSource>,
+    ) -> Result<FoundSignature, Error> {
         self.ask_about(from)?.call("get", |store, plugin| {
-            plugin.baton_plugin_signatures().call_get(store, build, from)
+            plugin
+                .baton_plugin_signatures()
+                .call_get(store, build, key_id, from)
         })
     }
 
@@ -516,7 +578,7 @@ impl Baton {
                 number: request.number,
             })
         });
-        let grants = self.grants(StoreAccess::Read, None, egress)?;
+        let grants = self.grants((StoreAccess::Read, Repairs::default()), None, egress)?;
         self.engine.instance(grants)?.call("set-latest", |store, plugin| {
             plugin.baton_plugin_circleci().call_set_latest(store, request)
         })
@@ -524,7 +586,7 @@ impl Baton {
 
     /// Stores a signed statement of a build.
     fn add_signature(&self, build: &Build, key_id: &str, envelope: &[u8]) -> Result<(), Error> {
-        self.ask(StoreAccess::Repair)?.call("add", |store, plugin| {
+        self.ask_to_sign(build)?.call("add", |store, plugin| {
             plugin
                 .baton_plugin_signatures()
                 .call_add(store, build, key_id, envelope)
@@ -533,7 +595,14 @@ impl Baton {
 
     /// A question needs no directory, and one about a store no server.
     fn ask(&self, store_access: StoreAccess) -> Result<Instance, Error> {
-        self.engine.instance(self.grants(store_access, None, None)?)
+        let access = (store_access, Repairs::default());
+        self.engine.instance(self.grants(access, None, None)?)
+    }
+
+    /// Asks to store the signature of a build, in place of one of what the build was before it was repaired.
+    fn ask_to_sign(&self, build: &Build) -> Result<Instance, Error> {
+        let access = (StoreAccess::Repair, Repairs::of(Some(&build.project)));
+        self.engine.instance(self.grants(access, None, None)?)
     }
 
     /// Asks about builds, which may be among the artifacts of these projects.
@@ -543,7 +612,7 @@ impl Baton {
     ) -> Result<Instance, Error> {
         let egress = self.egress_about(sources);
         self.engine
-            .instance(self.grants(StoreAccess::Read, None, egress)?)
+            .instance(self.grants((StoreAccess::Read, Repairs::default()), None, egress)?)
     }
 
     /// Returns the egress of a run about these projects.
@@ -565,7 +634,7 @@ impl Baton {
 
     fn grants(
         &self,
-        store_access: StoreAccess,
+        store_access: (StoreAccess, Repairs),
         directory: Option<Arc<Directory>>,
         egress: Option<Arc<Egress>>,
     ) -> Result<Grants, Error> {

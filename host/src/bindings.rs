@@ -14,6 +14,7 @@ mod generated {
 }
 
 pub(crate) use generated::baton::plugin::{attributes, store, types, waiting};
+pub(crate) use generated::exports::baton::plugin::signatures::Found as FoundSignature;
 pub(crate) use generated::exports::baton::plugin::transfer::{Report, Request};
 pub(crate) use generated::{Plugin, PluginPre};
 
@@ -32,7 +33,6 @@ pub use generated::exports::baton::plugin::retention::{
     Amount, Decision, Plan as PrunePlan, Policy as Retention, Pruned, Removal, RemoveRequest,
     Request as PruneRequest,
 };
-pub use generated::exports::baton::plugin::signatures::Statement;
 pub use generated::exports::baton::plugin::transfer::{
     Action, AttachRequest, Attached, Finding, IfNoFiles, PersistRequest, Persisted, Planned, Remedy,
     SpecialFiles, Step, StoredAgain, Task, Verified, VerifyRequest,

@@ -22,6 +22,7 @@ pub mod local;
 mod problem;
 pub mod request;
 mod signing;
+mod statement;
 mod store;
 mod tunables;
 
@@ -32,8 +33,8 @@ pub use bindings::{
     Decision, Details, Difference, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved, Node, OnConflict,
     Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest, PrunePlan,
     PruneRequest, Pruned, Query, Remedy, Removal, RemoveRequest, Resolution, Retention, RollbackRequest,
-    Scope, SetLatestRequest, SpecialFiles, Statement, Step, StoredAgain, Target, Task, Timestamp, ToldNumber,
-    TreeEntry, Unfit, Verified, VerifyRequest,
+    Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task, Timestamp, ToldNumber, TreeEntry,
+    Unfit, Verified, VerifyRequest,
 };
 pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;

@@ -1,4 +1,5 @@
-//! Signed statements: DSSE envelopes (version 1) with Ed25519. Keys stay on this side; the component says what is signed.
+//! Signed statements: DSSE envelopes (version 1) with Ed25519. Keys stay on this side, and so does what is signed: a
+//! statement of [`crate::statement`], always under its payload type.
 
 use std::fmt;
 
@@ -7,6 +8,8 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::pkcs8::spki::DecodePublicKey;
 use ed25519_dalek::{Signature, Signer};
 use serde::{Deserialize, Serialize};
+
+use crate::statement::PAYLOAD_TYPE;
 
 /// A key that signs. Shows nothing of itself.
 #[derive(Clone)]
@@ -56,12 +59,12 @@ impl SigningKey {
         VerifyingKey(self.0.verifying_key())
     }
 
-    /// Returns a payload in an envelope that this key has signed.
-    pub fn sign(&self, payload_type: &str, payload: &[u8]) -> Vec<u8> {
-        let signature = self.0.sign(&pre_authentication(payload_type, payload));
+    /// Returns a statement in an envelope that this key has signed.
+    pub fn sign(&self, statement: &[u8]) -> Vec<u8> {
+        let signature = self.0.sign(&pre_authentication(PAYLOAD_TYPE, statement));
         let envelope = Envelope {
-            payload: Base64::encode_string(payload),
-            payload_type: payload_type.to_owned(),
+            payload: Base64::encode_string(statement),
+            payload_type: PAYLOAD_TYPE.to_owned(),
             signatures: vec![EnvelopeSignature {
                 keyid: self.verifying_key().id(),
                 sig: Base64::encode_string(&signature.to_bytes()),
@@ -99,14 +102,14 @@ impl VerifyingKey {
             .collect()
     }
 
-    /// Whether an envelope holds just this payload, signed by this key. An envelope that is none of DSSE's does not.
-    pub fn verifies(&self, envelope: &[u8], payload_type: &str, payload: &[u8]) -> bool {
+    /// Whether an envelope holds just this statement, signed by this key. An envelope that is none of DSSE's does not.
+    pub fn verifies(&self, envelope: &[u8], statement: &[u8]) -> bool {
         let Ok(envelope) = serde_json::from_slice::<Envelope>(envelope) else {
             return false;
         };
-        let same = envelope.payload_type == payload_type
-            && Base64::decode_vec(&envelope.payload).is_ok_and(|signed| signed == payload);
-        let signed = pre_authentication(payload_type, payload);
+        let same = envelope.payload_type == PAYLOAD_TYPE
+            && Base64::decode_vec(&envelope.payload).is_ok_and(|signed| signed == statement);
+        let signed = pre_authentication(PAYLOAD_TYPE, statement);
         same && envelope.signatures.iter().any(|signature| {
             Base64::decode_vec(&signature.sig)
                 .ok()
@@ -152,12 +155,11 @@ mod tests {
     fn only_the_same_payload_by_the_same_key_verifies() {
         let key = SigningKey::from_pem(PRIVATE).unwrap();
         let other = SigningKey(ed25519_dalek::SigningKey::from_bytes(&[7; 32])).verifying_key();
-        let envelope = key.sign("type", b"payload");
+        let envelope = key.sign(b"payload");
         let public = key.verifying_key();
-        assert!(public.verifies(&envelope, "type", b"payload"));
-        assert!(!public.verifies(&envelope, "type", b"payloae"));
-        assert!(!public.verifies(&envelope, "typf", b"payload"));
-        assert!(!other.verifies(&envelope, "type", b"payload"));
+        assert!(public.verifies(&envelope, b"payload"));
+        assert!(!public.verifies(&envelope, b"payloae"));
+        assert!(!other.verifies(&envelope, b"payload"));
         let text = String::from_utf8(envelope.clone()).unwrap();
         let sig = text
             .split("\"sig\":\"")
@@ -167,9 +169,11 @@ mod tests {
             .next()
             .unwrap();
         let forged = text.replace(sig, &Base64::encode_string(&[0; 64]));
-        assert!(!public.verifies(forged.as_bytes(), "type", b"payload"));
+        assert!(!public.verifies(forged.as_bytes(), b"payload"));
+        let retyped = text.replace(PAYLOAD_TYPE, "application/x-other");
+        assert!(retyped != text && !public.verifies(retyped.as_bytes(), b"payload"));
         for broken in [&b"{}"[..], b"", b"[1]"] {
-            assert!(!public.verifies(broken, "type", b"payload"));
+            assert!(!public.verifies(broken, b"payload"));
         }
     }
 

@@ -8,8 +8,10 @@ use crate::ports::{Store, get_intact};
 use crate::prune::Note;
 use crate::record::{BuildId, Record, open};
 use crate::selector::{Selector, nearest};
-use crate::statement::YEAR_10000_MS;
 use crate::store_format;
+
+/// RFC 3339 has four digits for a year.
+const YEAR_10000_MS: u64 = 253_402_300_800_000;
 
 /// How many names an error suggests.
 pub(super) const SUGGESTED: usize = 5;

@@ -396,15 +396,4 @@ fn a_forged_last_number_ends_with_an_error() {
     event.sequence = u64::MAX;
     event.create(&store).unwrap();
     assert_eq!(code(&promote(&store, "build:1").unwrap_err()), "history-full");
-    let context = Context {
-        now_ms: u64::MAX,
-        ..build(2)
-    };
-    let record = persisted_file(&store, context, "version", "2");
-    let statement = baton_guest::statement::of(&store, &record).unwrap();
-    assert!(
-        !String::from_utf8(statement.payload)
-            .unwrap()
-            .contains("finishedOn")
-    );
 }

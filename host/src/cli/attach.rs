@@ -26,6 +26,7 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
         look_up,
         strict,
     } = args;
+    settings.check_pinned(require_signed.as_ref())?;
     let mut settings = settings.clone();
     settings.options.require_signed = require_signed.as_ref().map(verifying_key).transpose()?;
     let settings = &settings;

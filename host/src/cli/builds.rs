@@ -105,6 +105,7 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
 pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), Failure> {
     let scope = settings.scope(args.selector, args.look_up, args.strict.strict)?;
     let baton = settings.reader()?;
+    settings.check_pinned(args.sign.as_ref())?;
     if intoto {
         return print_statements(&baton, &scope, args.sign.as_ref());
     }
@@ -143,10 +144,10 @@ fn print_statements(baton: &Baton, scope: &Scope, key: Option<&KeySource>) -> Re
     let Resolution { builds, warnings } = baton.resolve(scope)?;
     warn(&warnings);
     for build in &builds {
-        let statement = baton.statement(build, scope.circleci.as_ref())?;
+        let statement = baton.statement(build)?;
         let shown = match &key {
-            Some(key) => key.sign(&statement.payload_type, &statement.payload),
-            None => statement.payload,
+            Some(key) => key.sign(&statement),
+            None => statement,
         };
         print_json_text(&String::from_utf8_lossy(&shown));
     }

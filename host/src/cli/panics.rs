@@ -1,9 +1,8 @@
 //! What is said where baton itself is wrong: a panic, in its code or in a library's.
 
-use std::io::Write as _;
 use std::panic::PanicHookInfo;
 
-use baton::escaped;
+use super::sink::say_at_once;
 
 /// The exit code of a defect.
 const DEFECT: i32 = 70;
@@ -12,8 +11,7 @@ const DEFECT: i32 = 70;
 /// finished, the next one removes.
 pub(crate) fn install() {
     std::panic::set_hook(Box::new(|info| {
-        // A closed standard error leaves nobody to tell.
-        let _ = std::io::stderr().lock().write_all(report(info).as_bytes());
+        say_at_once(&report(info));
         std::process::exit(DEFECT);
     }));
 }
@@ -27,7 +25,7 @@ fn report(info: &PanicHookInfo<'_>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "error: baton {version} has a defect: it panicked at {place}\n  caused by: {}\n\nhint: report the lines above, the command and its options, and the system it ran on, without secrets; RUST_BACKTRACE=1 adds where it was called from\n{}",
-        escaped(message),
+        message.replace('\n', "\\n"),
         backtrace(),
     )
 }

@@ -25,6 +25,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         dry_run,
         build,
     } = *args;
+    settings.check_pinned(sign.as_ref())?;
     let mut settings = settings.clone();
     settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
     let settings = &settings;

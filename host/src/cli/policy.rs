@@ -114,7 +114,7 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
     let mut grants = match command {
         Command::Latest(_) if sets => vec![none("directory"), none("store")],
         Command::Persist(args) if args.dry_run => vec![directory("read", &args.root), store("read")],
-        Command::Persist(args) => vec![directory("read", &args.root), store("read, write")],
+        Command::Persist(args) => vec![directory("read", &args.root), store("read, create, repair")],
         Command::Attach(args) if args.dry_run => vec![directory("read", &args.at), store("read")],
         Command::Attach(args) => vec![directory("read, write", &args.at), store("read")],
         Command::Latest(_)
@@ -126,9 +126,9 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         | Command::Doctor => vec![none("directory"), store("read")],
         Command::Prune(args) if args.dry_run => vec![none("directory"), store("read")],
         Command::Remove(args) if args.dry_run => vec![none("directory"), store("read")],
-        Command::Prune(_) | Command::Remove(_) => vec![none("directory"), store("read, write, delete")],
+        Command::Prune(_) | Command::Remove(_) => vec![none("directory"), store("read, create, delete")],
         Command::Promote(_) | Command::Rollback(_) | Command::Release(_) => {
-            vec![none("directory"), store("read, write")]
+            vec![none("directory"), store("read, create")]
         }
         // Of the steps themselves nothing is in the sandbox.
         Command::Local(_) => vec![
@@ -139,7 +139,7 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
             },
             Grant {
                 what: "store",
-                access: "read, write",
+                access: "read, create, repair",
                 place: "the workspaces of the runs".to_owned(),
             },
         ],

@@ -289,6 +289,21 @@ fn told(variable: &str) -> Result<ToldNumber, Failure> {
     })
 }
 
+impl Settings {
+    /// Refuses another component than the built-in one where a signature is made or asked for. A component reads the files
+    /// that are signed, and checks those that are attached: another one could lie about both.
+    pub(crate) fn check_pinned(&self, key: Option<&KeySource>) -> Result<(), Failure> {
+        let is_pinned = self.options.component.digest() == Component::embedded().digest();
+        match key {
+            Some(_) if !is_pinned => Err(anyhow!(
+                "signatures are made and checked with the built-in component only, and --component names another: it could read or attach other files than it says"
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Reads the key that signs.
 pub(crate) fn signing_key(source: &KeySource) -> Result<SigningKey, Failure> {
     let pem = key_text(source)?;

@@ -100,6 +100,17 @@ pub(crate) fn say_lines(text: &str) {
     text.lines().for_each(say);
 }
 
+/// Says several lines from wherever this is called: it waits for nobody who is in the middle of a line.
+pub(crate) fn say_at_once(text: &str) {
+    if let Ok(mut data) = DATA.try_lock() {
+        data.does(BufWriter::flush);
+    }
+    for line in text.lines() {
+        let line = shortened(line, MESSAGE_BYTES_MAX);
+        let _ = writeln!(io::stderr().lock(), "{}", escaped(&line));
+    }
+}
+
 /// Passes on what a job of `baton local` prints, byte for byte: it is that job's terminal.
 pub(crate) fn pass_on(bytes: &[u8]) {
     Data::locked().does(BufWriter::flush);

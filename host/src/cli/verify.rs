@@ -28,6 +28,7 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
         // What is asked about is looked at, and not what could take its place.
         false => Some(settings.scope(selector.unwrap_or_else(|| "latest".to_owned()), look_up, true)?),
     };
+    settings.check_pinned(key.as_ref())?;
     let mut settings = settings.clone();
     settings.options.require_signed = key.as_ref().map(super::settings::verifying_key).transpose()?;
     let started = Instant::now();

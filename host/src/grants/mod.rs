@@ -5,6 +5,7 @@ mod directory;
 mod egress;
 mod http;
 mod limits;
+mod repair;
 mod store;
 mod waiting;
 mod watch;
@@ -20,6 +21,7 @@ pub(crate) use directory::{Directory, Identity};
 pub(crate) use egress::{Change, Origin, Policy, is_inner};
 pub(crate) use http::Egress;
 pub(crate) use limits::Limits;
+pub(crate) use repair::Repairs;
 pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
 
@@ -48,15 +50,11 @@ pub enum StoreAccess {
     Read,
     /// Objects are created, too: what exists stays.
     Create,
-    /// Objects that are not whole are replaced, too, within the bounds of a repair.
+    /// What is damaged is replaced, too, within the bounds of a repair.
     Repair,
     /// Objects are created and deleted, and none is replaced.
     Delete,
 }
-
-/// How many objects an instance may replace that are not named by their bytes: the marker, and a build's layer, records,
-/// name of the workflow and signatures.
-const REPAIRS_MAX: u32 = 64;
 
 /// Which servers an instance may ask, and who hears that it waits for one.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +68,8 @@ pub(crate) struct Network {
 pub(crate) struct Grants {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) store_access: StoreAccess,
-    repairs_left: u32,
+    /// Where the access is [`StoreAccess::Repair`].
+    pub(crate) repairs: Repairs,
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) limits: Limits,
     pub(crate) watch: Watch,
@@ -96,7 +95,7 @@ impl Grants {
     /// whom the gate lets pass.
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
-        store_access: StoreAccess,
+        (store_access, repairs): (StoreAccess, Repairs),
         directory: Option<Arc<Directory>>,
         network: Network,
         limits: Limits,
@@ -121,7 +120,7 @@ impl Grants {
         Ok(Grants {
             store,
             store_access,
-            repairs_left: REPAIRS_MAX,
+            repairs,
             directory,
             limits,
             watch,

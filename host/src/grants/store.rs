@@ -1,6 +1,7 @@
 //! The import `store`, on the store of the run.
 
-use super::{Grants, REPAIRS_MAX, StoreAccess};
+use super::repair::is_named_by;
+use super::{Grants, StoreAccess};
 use crate::bindings::PluginError;
 use crate::bindings::store::{ByteRange, Host, PutMode, PutOutcome};
 use crate::problem;
@@ -27,14 +28,27 @@ impl Host for Grants {
     fn put(&mut self, key: String, bytes: Vec<u8>, mode: PutMode) -> Served<PutOutcome> {
         self.watched(|grants| {
             let mode = match mode {
-                PutMode::Create => store::PutMode::Create,
-                PutMode::Named => store::PutMode::Named,
-                PutMode::Repair => store::PutMode::Overwrite,
+                PutMode::Create => {
+                    grants.check_access(StoreAccess::Create, &key)?;
+                    store::PutMode::Create
+                }
+                // It may replace an object of another size: with no other bytes than those of its name.
+                PutMode::Named => {
+                    grants.check_access(StoreAccess::Create, &key)?;
+                    match is_named_by(&key, &bytes) {
+                        true => store::PutMode::Named,
+                        false => {
+                            let message = "the key is not the digest of the bytes".to_owned();
+                            return Err(problem::internal(message, &key));
+                        }
+                    }
+                }
+                PutMode::Repair => {
+                    grants.check_access(StoreAccess::Repair, &key)?;
+                    grants.repairs.check(&*grants.store, &key, &bytes)?;
+                    store::PutMode::Overwrite
+                }
             };
-            match mode {
-                store::PutMode::Overwrite => grants.check_repair(&key, &bytes)?,
-                _ => grants.check_access(StoreAccess::Create, &key)?,
-            }
             match grants.store.put(parsed(&key)?, &bytes, mode).map_err(to_wit)? {
                 store::PutOutcome::Stored => Ok(PutOutcome::Stored),
                 store::PutOutcome::AlreadyExists => Ok(PutOutcome::AlreadyExists),
@@ -86,21 +100,6 @@ impl Grants {
             _ => "this run may not delete from the store",
         };
         Err(problem::internal(message.to_owned(), key))
-    }
-
-    /// Bounds what may be replaced. Bytes that the key is the digest of harm nobody. Of anything else an instance replaces
-    /// no more than the objects of one build.
-    fn check_repair(&mut self, key: &str, bytes: &[u8]) -> Result<(), PluginError> {
-        self.check_access(StoreAccess::Repair, key)?;
-        if key.rsplit('/').next() == Some(blake3::hash(bytes).to_hex().as_str()) {
-            return Ok(());
-        }
-        self.repairs_left = self.repairs_left.checked_sub(1).ok_or_else(|| {
-            let message =
-                format!("a run may replace at most {REPAIRS_MAX} objects that its bytes do not name");
-            problem::internal(message, key)
-        })?;
-        Ok(())
     }
 }
 

@@ -23,6 +23,8 @@ mod objects;
 mod place;
 mod plain;
 mod secrets;
+#[path = "../cli/snoop.rs"]
+mod snoop;
 #[path = "../cli/stored.rs"]
 #[expect(dead_code, reason = "shared with the other end to end tests")]
 mod stored;

@@ -1,8 +1,5 @@
 //! Where the token goes, and where it never does: another origin, an output, the component.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use baton::local::api::{Api, Exchange, Server, Settings};
 
 use crate::place::Ran;
@@ -117,51 +114,12 @@ fn a_failure_shows_neither_token_nor_signature() {
     assert_silent(&wrong.baton("attach latest --at out").ends(1).tells("without TLS"));
 }
 
-/// Builds the component that looks around, for wasm. It is part of the guest's package, and shares no code with baton.
-fn snoop() -> PathBuf {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    // Where the build script has built the component, and with its settings: what both need is there already.
-    let profile = Path::new(env!("CARGO_BIN_EXE_baton")).parent().unwrap();
-    let target = profile.join("component/target");
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--target",
-            "wasm32-wasip2",
-            "-p",
-            "baton-guest",
-            "--example",
-            "snoop",
-        ])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(repository)
-        .env("RUSTFLAGS", "-C target-feature=+simd128")
-        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
-        .env("CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_OPT_LEVEL", "0")
-        .env_remove("CARGO_BUILD_TARGET")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .output()
-        .unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    target.join("wasm32-wasip2/release/examples/snoop.wasm")
-}
-
 #[test]
 fn a_hostile_component_finds_no_token_and_reaches_no_stranger() {
     let (stranger, strangers) = stranger();
     let world = World::new();
     world.build("main", "x");
-    let component = snoop();
+    let component = crate::snoop::build();
     let deploy = world.job("deploy", 90);
     // It is told of the stranger by the one thing that a user says to a component: the selector.
     let ran = deploy.run([

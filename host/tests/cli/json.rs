@@ -196,7 +196,7 @@ fn policy_lists_grants_and_limits() {
         all.map(|(what, access)| (what.to_owned(), access.to_owned()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(granted("persist tree"), expect("read", "read, write"));
+    assert_eq!(granted("persist tree"), expect("read", "read, create, repair"));
     assert_eq!(granted("persist tree --dry-run"), expect("read", "read"));
     assert_eq!(granted("attach --at out"), expect("read, write", "read"));
     assert_eq!(granted("attach --at out --dry-run"), expect("read", "read"));
