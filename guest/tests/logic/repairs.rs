@@ -319,7 +319,8 @@ fn a_channel_whose_last_event_is_damaged_is_pointed_to_a_build_again() {
         .into_iter()
         .find(|key| key.contains("/channels/"))
         .unwrap();
-    for how in HARMS.into_iter().filter(|how| *how != Harm::Delete) {
+    // What only the way may have altered is no reason to move.
+    for how in [Harm::Cut, Harm::Empty, Harm::Flip(5)] {
         let store = copy(&whole);
         harm(&store, &key, how);
         let found = verified(&store).unwrap().findings;
