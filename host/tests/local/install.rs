@@ -127,6 +127,21 @@ fn the_pinned_version_is_installed_once() {
 }
 
 #[test]
+fn the_directory_is_expanded_or_refused() {
+    for given in ["~/.local/bin", "${HOME}/.local/bin", "$HOME/.local/bin"] {
+        let machine = Machine::new();
+        let installed = machine.install(&[("PARAM_INSTALL_DIR", given)]);
+        succeeds(&installed, &format!("installed baton {VERSION}"));
+        assert!(machine.path("home/.local/bin/baton").is_file(), "{given}");
+    }
+    let machine = Machine::new();
+    for given in ["~jane/bin", "$NOWHERE/bin", "/opt/${NOWHERE}", "a/~/bin"] {
+        let refused = machine.install(&[("PARAM_INSTALL_DIR", given)]);
+        fails(&refused, "part of it is not expanded");
+    }
+}
+
+#[test]
 fn an_archive_that_was_changed_is_refused() {
     let machine = Machine::new();
     let archive = machine.archive();

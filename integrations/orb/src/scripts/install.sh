@@ -92,11 +92,16 @@ home=${HOME:-$(cd ~ && pwd)}
 install_dir=$(expand "${PARAM_INSTALL_DIR:-$home/.local/bin}")
 # Without CircleCI's command nothing has expanded it.
 case $install_dir in
+  '~') install_dir=$home ;;
   '~'/*) install_dir=$home/${install_dir#??} ;;
   "\$HOME"/*) install_dir=$home/${install_dir#"\$HOME"/} ;;
   "\${HOME}"/*) install_dir=$home/${install_dir#"\${HOME}"/} ;;
 esac
+# What is left would be the name of a directory.
 case $install_dir in
+  '~'* | */'~' | */'~'/* | *"\$"[A-Za-z_{]*)
+    fail "install_dir is $install_dir, and part of it is not expanded" "name the directory in full"
+    ;;
   /*) ;;
   *) install_dir=$PWD/$install_dir ;;
 esac
