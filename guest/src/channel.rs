@@ -4,7 +4,6 @@
 //! again and decides anew, so that a history has no gap, no number twice, and no move that nobody decided on.
 
 use crate::condemned::{Condemned, Removed};
-use crate::context::check_name;
 use crate::error::{Error, Problem, Result};
 use crate::event::{Action, Event, History, Pointer, history};
 use crate::lookup::{self, Scope};
@@ -81,7 +80,6 @@ struct Decision {
 /// Points a channel at the build that a selector means. A channel does not go back to an older build unless the caller
 /// says which one it replaces, and a held one does not move at all: so a slow old job undoes nothing.
 pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
-    check_name("a channel", &request.channel)?;
     let pointer = Pointer::Channel(request.channel.clone());
     let scope = &request.scope;
     let reason = request.reason.as_deref();
@@ -194,6 +192,8 @@ pub fn release(store: &impl Store, scope: &Scope, pointer: &Pointer, reason: Opt
 
 /// Returns the last moves of a channel or a branch, the newest first, at most `limit`.
 pub fn events(store: &impl Store, scope: &Scope, pointer: &Pointer, limit: usize) -> Result<Vec<Event>> {
+    scope.check_names()?;
+    pointer.check_name()?;
     let events = history(scope.context.project()?, scope.artifact(), pointer).events(store, limit)?;
     match events.is_empty() {
         true => Err(lookup::no_history(store, scope, pointer)?),
@@ -214,6 +214,8 @@ fn make_move(
         let message = format!("a reason has {REASON_BYTES_MAX} bytes at most");
         return Err(Error::invalid("wrong-reason", message, ""));
     }
+    scope.check_names()?;
+    pointer.check_name()?;
     store_format::check(store)?;
     let context = &scope.context;
     let history = history(context.project()?, scope.artifact(), pointer);

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keys;
+use crate::name;
 use crate::order::{Node, Order};
 use crate::record::Record;
 
@@ -48,6 +49,12 @@ pub struct Context {
     pub now_ms: u64,
 }
 
+/// What the host calls the runner where there is no CI system.
+const LOCAL: &str = "local";
+
+/// A key tells this many parallel nodes of a job apart.
+const NODES_MAX: u32 = 65_535;
+
 /// What an artifact is called when nobody said.
 pub const ARTIFACT: &str = "default";
 
@@ -59,23 +66,36 @@ impl Context {
 
     /// Returns the project's name.
     pub fn project(&self) -> Result<&str> {
-        self.project
+        let project = self
+            .project
             .as_deref()
-            .ok_or_else(|| Error::missing("project", "BATON_PROJECT"))
+            .ok_or_else(|| Error::missing("project", "BATON_PROJECT"))?;
+        name::check_foreign("a project", project)?;
+        Ok(project)
     }
 
     /// Returns the branch.
     pub fn branch(&self) -> Result<&str> {
-        self.branch
-            .as_deref()
-            .ok_or_else(|| Error::missing("branch", "BATON_BRANCH"))
+        match (&self.branch, &self.tag) {
+            (Some(branch), _) => {
+                name::check_foreign("a branch", branch)?;
+                Ok(branch)
+            }
+            (None, Some(tag)) => Err(Error::tag_build(tag)),
+            (None, None) => Err(Error::missing("branch", "BATON_BRANCH")),
+        }
     }
 
     /// Returns the workspace's name.
     pub fn workspace(&self) -> Result<&str> {
-        self.workspace
-            .as_deref()
-            .ok_or_else(|| Error::missing("workspace", "BATON_WORKSPACE"))
+        match &self.workspace {
+            Some(workspace) => {
+                name::check_foreign("a workspace", workspace)?;
+                Ok(workspace)
+            }
+            None if self.runner == LOCAL => Err(Error::no_workspace()),
+            None => Err(Error::missing("workspace", "BATON_WORKSPACE")),
+        }
     }
 
     /// Returns where this build stands among the others. Without any number, the start time orders it.
@@ -91,18 +111,33 @@ impl Context {
         self.number.or(self.run).unwrap_or(self.now_ms)
     }
 
+    /// Checks the names that a record is found by, and the number of the pull request.
+    fn check_names(&self) -> Result<()> {
+        for (what, name) in [
+            ("a branch", &self.branch),
+            ("a tag", &self.tag),
+            ("a job", &self.job),
+            ("a workflow", &self.workflow),
+            ("a workspace", &self.workspace),
+        ] {
+            if let Some(name) = name {
+                name::check_foreign(what, name)?;
+            }
+        }
+        let number = self.pull_request.as_deref();
+        if number.is_some_and(|number| !number.parse::<u64>().is_ok_and(|number| number > 0)) {
+            let message = "a pull request has a positive number";
+            return Err(Error::invalid("wrong-name", message, number.unwrap_or_default()));
+        }
+        Ok(())
+    }
+
     /// Returns the record of this build for an artifact, its tree still unknown.
     pub fn record(&self, artifact: &str) -> Result<Record> {
-        check_name("an artifact", artifact)?;
+        name::check_artifact(artifact)?;
+        self.check_names()?;
         let node = self.node.unwrap_or(Node::ONLY);
-        if node.index >= node.total || node.total > u32::from(u16::MAX) {
-            let shown = format!("{}/{}", node.index, node.total);
-            return Err(Error::invalid(
-                "wrong-node",
-                "a parallel node's index must be below the total",
-                &shown,
-            ));
-        }
+        check_node(node)?;
         if let Some(commit) = &self.commit
             && (!(7..=64).contains(&commit.len()) || commit.bytes().any(|byte| !byte.is_ascii_hexdigit()))
         {
@@ -140,11 +175,14 @@ impl Context {
     }
 }
 
-/// Checks a name that somebody chose.
-pub fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        let message = format!("the name of {what} has 1 to 100 bytes, and no control characters");
-        return Err(Error::invalid("wrong-name", message, name));
-    }
-    Ok(())
+fn check_node(node: Node) -> Result<()> {
+    let message = match node {
+        Node { total, .. } if total > NODES_MAX => format!("a job has at most {NODES_MAX} parallel nodes"),
+        Node { index, total } if index >= total => {
+            "a parallel node's index must be below the total".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    let shown = format!("{}/{}", node.index, node.total);
+    Err(Error::invalid("wrong-node", message, &shown))
 }

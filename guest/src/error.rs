@@ -93,6 +93,20 @@ impl Error {
         Error::MissingContext(problem("missing-context", message, variable))
     }
 
+    /// The branch of a build was asked for that is of a tag.
+    pub fn tag_build(tag: &str) -> Error {
+        let message = format!(
+            "this is a build of the tag {tag}, and a tag has no branch: name one, as in latest@BRANCH, or take tag:{tag}"
+        );
+        Error::MissingContext(problem("tag-build", message, "BATON_BRANCH"))
+    }
+
+    /// The workspace was asked for where no CI system runs.
+    pub fn no_workspace() -> Error {
+        let message = "no CI system runs here, so there is no workspace: BATON_WORKSPACE is not set";
+        Error::MissingContext(problem("no-workspace", message, "BATON_WORKSPACE"))
+    }
+
     /// Nothing matched `subject`.
     pub fn nothing_matched(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::NothingMatched(problem(code, message, subject))

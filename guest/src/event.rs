@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::ARTIFACT;
 use crate::error::{Error, Result};
 use crate::keys;
+use crate::name;
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::{BuildId, open, seal};
 
@@ -23,6 +24,14 @@ pub enum Pointer {
 }
 
 impl Pointer {
+    /// Checks the name of the channel or the branch.
+    pub fn check_name(&self) -> Result<()> {
+        match self {
+            Pointer::Channel(name) => name::check_channel(name),
+            Pointer::Branch(name) => name::check_foreign("a branch", name),
+        }
+    }
+
     /// How messages name it: as the selector that follows it.
     pub fn selector(&self) -> String {
         match self {

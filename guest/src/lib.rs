@@ -22,6 +22,7 @@ pub mod lookup;
 pub mod memory;
 #[cfg(not(target_family = "wasm"))]
 pub mod memory_http;
+pub mod name;
 pub mod order;
 pub mod pack;
 pub mod path;

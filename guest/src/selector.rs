@@ -22,6 +22,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::glob::shown;
+use crate::name;
 
 /// Each kind, with the form that it is written in.
 const KINDS: [(&str, &str); 8] = [
@@ -185,7 +186,7 @@ fn parse(text: &str) -> Result<Selector, Reason> {
     match (kind, rest.split_at_checked(1)) {
         ("latest", None) => Ok(Selector::Latest { branch: None }),
         ("latest", Some(("@", branch))) => Ok(Selector::Latest {
-            branch: Some(name(branch)?),
+            branch: Some(checked(branch)?),
         }),
         ("latest", _) => Err(Some("a branch follows `@`")),
         ("build", Some((":", number))) => Ok(Selector::Build(build_number(number)?)),
@@ -193,11 +194,11 @@ fn parse(text: &str) -> Result<Selector, Reason> {
             Some(prefix) => Ok(Selector::Commit(prefix)),
             None => Err(Some("a commit is 4 to 64 hexadecimal digits")),
         },
-        ("tag", Some((":", tag))) => Ok(Selector::Tag(name(tag)?)),
-        ("channel", Some((":", channel))) => Ok(Selector::Channel(name(channel)?)),
+        ("tag", Some((":", tag))) => Ok(Selector::Tag(checked(tag)?)),
+        ("channel", Some((":", channel))) => Ok(Selector::Channel(checked(channel)?)),
         ("workspace", None) => Ok(Selector::Workspace),
         ("workspace", _) => Err(Some("this workflow's workspace takes no value")),
-        ("workflow", Some((":", id))) => Ok(Selector::Workflow(name(id)?)),
+        ("workflow", Some((":", id))) => Ok(Selector::Workflow(checked(id)?)),
         ("tree", Some((":", id))) => match hexadecimal(id, DIGEST_DIGITS..=DIGEST_DIGITS) {
             Some(id) => Ok(Selector::Tree(id)),
             None => Err(Some("a tree id is 64 hexadecimal digits")),
@@ -208,11 +209,11 @@ fn parse(text: &str) -> Result<Selector, Reason> {
 }
 
 /// Reads the name of a branch or a tag, or the id of a workflow, all of which other systems choose.
-fn name(text: &str) -> Result<String, Reason> {
+fn checked(text: &str) -> Result<String, Reason> {
     if text.is_empty() {
         return Err(Some("a name is missing"));
     }
-    if text.trim() != text || text.contains(char::is_control) {
+    if !name::is_plain(text) || text.len() > name::LONG_BYTES_MAX {
         return Err(Some(
             "a name has no space at either end, and no control characters",
         ));

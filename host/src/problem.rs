@@ -36,19 +36,18 @@ pub(crate) fn files(message: &str, path: &str, error: &io::Error) -> PluginError
 
 /// Returns the WIT error of a failed store.
 pub(crate) fn store(error: &StoreError) -> PluginError {
-    let (code, subject) = match error {
+    let subject = match error {
         StoreError::Key(_) => return internal(error.to_string(), ""),
-        StoreError::Missing(path) => ("store-missing", path.display().to_string()),
-        StoreError::NotADirectory(path) => ("store-not-a-directory", path.display().to_string()),
-        StoreError::Location { given, .. } => ("store-unknown", given.clone()),
-        StoreError::NotAtomic { store, .. } => ("store-not-atomic", store.clone()),
-        StoreError::Thread(_) => ("store", String::new()),
-        StoreError::Remote { source, key, .. } => (source.kind.code(), key.clone()),
-        StoreError::TooLarge { key, .. } => ("object-too-large", key.clone()),
-        StoreError::Io { source, key, .. } => (io_code(source), key.clone()),
+        StoreError::Missing(path) | StoreError::NotADirectory(path) => path.display().to_string(),
+        StoreError::Location { given, .. } => given.clone(),
+        StoreError::NotAtomic { store, .. } => store.clone(),
+        StoreError::Thread(_) => String::new(),
+        StoreError::Remote { key, .. } | StoreError::TooLarge { key, .. } | StoreError::Io { key, .. } => {
+            key.clone()
+        }
     };
     PluginError::Store(Problem {
-        code: code.to_owned(),
+        code: error.code().to_owned(),
         message: error.to_string(),
         subject,
         causes: error.source().map(ToString::to_string).into_iter().collect(),

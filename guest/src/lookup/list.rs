@@ -3,6 +3,7 @@
 use super::{SEARCHED_MAX, Scope, read};
 use crate::error::{Error, Result};
 use crate::keys;
+use crate::name;
 use crate::ports::Store;
 use crate::record::Record;
 use crate::store_format;
@@ -25,6 +26,12 @@ pub struct Query {
 /// Returns builds, newest first: by order on one branch, by number over all. Narrows by the most selective look-up, then
 /// filters.
 pub fn list(store: &impl Store, query: &Query) -> Result<Vec<Record>> {
+    query.scope.check_names()?;
+    for (what, wanted) in [("a branch", &query.branch), ("a tag", &query.tag)] {
+        if let Some(wanted) = wanted {
+            name::check_foreign(what, wanted)?;
+        }
+    }
     store_format::check(store)?;
     let keys = query.scope.context.keys()?;
     let artifact = query.scope.artifact();

@@ -25,6 +25,7 @@ use crate::context::{ARTIFACT, Context};
 use crate::error::{Damage, Error, Problem, Result};
 use crate::id::TreeId;
 use crate::keys::Project;
+use crate::name;
 use crate::ports::{Store, get_intact};
 use crate::record::Record;
 use crate::selector::{Selector, SelectorError};
@@ -81,7 +82,18 @@ impl From<Record> for Layer {
 }
 
 impl Scope {
+    /// Checks the names of the artifact and of the jobs, as a persist does.
+    pub fn check_names(&self) -> Result<()> {
+        if let Some(artifact) = &self.name {
+            name::check_artifact(artifact)?;
+        }
+        self.jobs
+            .iter()
+            .try_for_each(|job| name::check_foreign("a job", job))
+    }
+
     pub(crate) fn parsed(&self) -> Result<Selector> {
+        self.check_names()?;
         self.selector
             .parse()
             .map_err(|error: SelectorError| Error::invalid("wrong-selector", error.to_string(), ""))

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::error::{Damage, Error, Result};
 use crate::id::{Digest, PackId, TreeId};
 use crate::keys::{self, Project};
+use crate::name;
 use crate::ports::{Clock, PutMode, PutOutcome, Store};
 use crate::record::Record;
 use crate::store_format;
@@ -120,6 +121,9 @@ struct Fate {
 
 /// Decides what is kept, and what nothing leads to.
 pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<Plan> {
+    for branch in &request.policy.branches_gone {
+        name::check_foreign("a branch", branch)?;
+    }
     // Before anything is read: what is condemned counts as old only if that was so when this look began.
     let now_ms = clock.now_ms();
     check_grace(request)?;

@@ -286,7 +286,10 @@ fn naive_distance(from: &[char], to: &[char]) -> usize {
 }
 
 fn selectors() -> impl Strategy<Value = Selector> {
-    let name = || "[^\\s\\p{Cc}]([^\\p{Cc}]{0,12}[^\\s\\p{Cc}])?";
+    let name = || {
+        "[^\\s\\p{Cc}]([^\\p{Cc}]{0,12}[^\\s\\p{Cc}])?"
+            .prop_filter("nobody can give such a name", |name| crate::name::is_plain(name))
+    };
     prop_oneof![
         Just(Selector::Latest { branch: None }),
         name().prop_map(|branch| Selector::Latest { branch: Some(branch) }),

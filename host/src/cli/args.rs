@@ -1,11 +1,14 @@
 //! The grammar of the command line. These comments are the manual: `--help` prints them, and docs/cli.md is made of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use baton::context::Overrides;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::paths;
+use super::settings::{MEMORY_MIB_MAX, SECONDS_MAX, WORKERS_MAX};
 use super::stores::StoreArgs;
 
 /// Pass files from one CI job to the next: within a workflow, across workflows, across runners.
@@ -33,7 +36,7 @@ pub(crate) struct Global {
     pub(crate) format: FormatArg,
     /// A file with defaults for these options. Default: baton.toml here or above, up to the top of the repository, which may
     /// set less: see docs/cli.md
-    #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE", value_parser = paths::parser())]
     pub(crate) config: Option<PathBuf>,
     /// Another component to run instead of the built-in one
     #[arg(
@@ -41,6 +44,7 @@ pub(crate) struct Global {
         global = true,
         env = "BATON_COMPONENT",
         value_name = "FILE",
+        value_parser = paths::parser(),
         hide_short_help = true
     )]
     pub(crate) component: Option<PathBuf>,
@@ -50,6 +54,7 @@ pub(crate) struct Global {
         global = true,
         env = "BATON_WORKERS",
         value_name = "N",
+        value_parser = up_to::<usize>(WORKERS_MAX),
         hide_short_help = true
     )]
     pub(crate) workers: Option<usize>,
@@ -59,6 +64,7 @@ pub(crate) struct Global {
         global = true,
         env = "BATON_MEMORY_MIB",
         value_name = "N",
+        value_parser = up_to::<usize>(MEMORY_MIB_MAX),
         hide_short_help = true
     )]
     pub(crate) memory_mib: Option<usize>,
@@ -68,6 +74,7 @@ pub(crate) struct Global {
         global = true,
         env = "BATON_TIMEOUT_SECONDS",
         value_name = "N",
+        value_parser = up_to::<u64>(SECONDS_MAX),
         hide_short_help = true
     )]
     pub(crate) timeout_seconds: Option<u64>,
@@ -185,7 +192,7 @@ pub(crate) struct Persist {
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
     /// The directory that paths are relative to: all that baton gets to see
-    #[arg(long, default_value = ".", value_name = "DIR")]
+    #[arg(long, default_value = ".", value_name = "DIR", value_parser = paths::parser())]
     pub(crate) root: PathBuf,
     /// What to do where a path matches nothing. An exclude that leaves nothing out is warned of, unless this is ignore
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
@@ -221,7 +228,7 @@ pub(crate) struct Attach {
     #[arg(default_value = "workspace")]
     pub(crate) selector: String,
     /// The directory to bring the files into. It is made if it is not there
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = paths::parser())]
     pub(crate) at: PathBuf,
     /// Only files that match, and the directories above them. May be repeated; a leading `!` excludes
     #[arg(long, value_name = "GLOB")]
@@ -443,7 +450,7 @@ pub(crate) struct WhoArgs {
 /// the builds that it hurts, and ends with exit code 1 if there is any. Never changes the store.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Which builds, as for attach. Default: latest
+    /// Which build, as for attach. Default: latest; the whole store where no branch is known
     #[arg(conflicts_with = "all")]
     pub(crate) selector: Option<String>,
     /// All builds of all projects in the store, and all channels
@@ -539,7 +546,7 @@ pub(crate) struct Policy {
 #[derive(Debug, Args)]
 pub(crate) struct Local {
     /// The config
-    #[arg(default_value = ".circleci/config.yml", value_name = "CONFIG")]
+    #[arg(default_value = ".circleci/config.yml", value_name = "CONFIG", value_parser = paths::parser())]
     pub(crate) file: PathBuf,
     /// Only this workflow
     #[arg(long)]
@@ -554,14 +561,14 @@ pub(crate) struct Local {
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) parameters: Vec<(String, String)>,
     /// A variable of the project; without a value, as it is here. May be repeated. Jobs see no other variable of yours
-    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = variable)]
     pub(crate) variables: Vec<String>,
     /// A job that waits for an approval, and has it. May be repeated
     #[arg(long = "approve", value_name = "JOB")]
     pub(crate) approved: Vec<String>,
     /// The file of an orb, without the version in its name: acme/tools=tools.yml. May be repeated. baton's own is built in
-    #[arg(long = "orb", value_name = "NAME=FILE", value_parser = pair)]
-    pub(crate) orbs: Vec<(String, String)>,
+    #[arg(long = "orb", value_name = "NAME=FILE", value_parser = named_file)]
+    pub(crate) orbs: Vec<(String, PathBuf)>,
     /// The branch of the pipeline. Default: as git says
     #[arg(long, conflicts_with = "tag")]
     pub(crate) branch: Option<String>,
@@ -572,11 +579,20 @@ pub(crate) struct Local {
     #[arg(long)]
     pub(crate) project: Option<String>,
     /// Where the runs of the project are kept. Default: baton/local in the user's data directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = paths::parser())]
     pub(crate) state: Option<PathBuf>,
     /// Forget earlier runs
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) reset: bool,
+}
+
+/// Reads a number from 1 to `max`.
+pub(crate) fn up_to<N>(max: impl TryInto<u64>) -> RangedU64ValueParser<N>
+where
+    N: TryFrom<u64> + Clone + Send + Sync + 'static,
+    <N as TryFrom<u64>>::Error: std::error::Error + Send + Sync + 'static,
+{
+    RangedU64ValueParser::new().range(1..=max.try_into().unwrap_or(u64::MAX))
 }
 
 /// Parses NAME=VALUE.
@@ -585,6 +601,20 @@ fn pair(text: &str) -> Result<(String, String), String> {
     match name.is_empty() {
         true => Err("there is nothing before =".to_owned()),
         false => Ok((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// Parses NAME=FILE.
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = pair(text)?;
+    Ok((name, paths::expanded(Path::new(&file))?))
+}
+
+/// Parses NAME or NAME=VALUE.
+fn variable(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.starts_with('=') {
+        true => Err("it has no name".to_owned()),
+        false => Ok(text.to_owned()),
     }
 }
 
@@ -635,13 +665,15 @@ pub(crate) enum KeySource {
 }
 
 impl std::str::FromStr for KeySource {
-    type Err = std::convert::Infallible;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<KeySource, Self::Err> {
-        Ok(match text.strip_prefix("env:") {
-            Some(name) => KeySource::Variable(name.to_owned()),
-            None => KeySource::File(text.into()),
-        })
+        match text.strip_prefix("env:") {
+            Some("") => Err("the name of a variable follows env:".to_owned()),
+            Some(name) => Ok(KeySource::Variable(name.to_owned())),
+            None if text.is_empty() => Err("give a PEM file, or env: and the name of a variable".to_owned()),
+            None => Ok(KeySource::File(paths::expanded(Path::new(text))?)),
+        }
     }
 }
 
@@ -685,7 +717,7 @@ pub(crate) struct BuildArgs {
     /// Which parallel node, from 0, of how many: 2/8
     #[arg(long, value_name = "INDEX/TOTAL")]
     pub(crate) node: Option<String>,
-    /// The number of the pull request that is built
+    /// The number of the pull request that is built; false for none
     #[arg(long, value_name = "N")]
     pub(crate) pull_request: Option<String>,
     /// Whether the commit comes from a fork

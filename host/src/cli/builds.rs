@@ -103,14 +103,16 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
 }
 
 pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), Failure> {
+    if args.sign.is_some() && !intoto {
+        return Err(Failure::usage(
+            "--sign needs --format intoto: it signs the statement",
+        ));
+    }
     let scope = settings.scope(args.selector, args.look_up, args.strict.strict)?;
     let baton = settings.reader()?;
     settings.check_pinned(args.sign.as_ref())?;
     if intoto {
         return print_statements(&baton, &scope, args.sign.as_ref());
-    }
-    if args.sign.is_some() {
-        return Err(anyhow::anyhow!("--sign needs --format intoto: it signs the statement").into());
     }
     let details = baton.show(&scope)?;
     if settings.format == Format::Json {

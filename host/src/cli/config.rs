@@ -15,6 +15,7 @@ use rustix::fs::OFlags;
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::paths;
 use super::sink::say;
 use super::stores::StoreArgs;
 
@@ -74,14 +75,14 @@ pub(crate) struct Said {
     reach: toml::Table,
 }
 
-/// The file with defaults, read.
+/// The file with defaults, read. Its paths are resolved but for the store, which need not be one.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     /// Whether the person named it. Otherwise it was found.
     pub(crate) is_named: bool,
     pub(crate) said: Said,
-    /// How the store is reached, relative paths resolved.
+    /// How the store is reached.
     pub(crate) reach: StoreArgs,
 }
 
@@ -100,12 +101,13 @@ impl Config {
         if named.is_none() {
             check(&file, &table)?;
         }
-        let said: Said = table.try_into().with_context(wrong)?;
+        let mut said: Said = table.try_into().with_context(wrong)?;
         let reach: StoreArgs = said.reach.clone().try_into().with_context(wrong)?;
         let beside = directory_of(&file);
+        said.component = below(beside, "component", said.component.as_ref())?;
         Ok(Config {
             reach: StoreArgs {
-                ca_file: reach.ca_file.as_ref().map(|file| beside.join(file)),
+                ca_file: below(beside, "ca-file", reach.ca_file.as_ref())?,
                 ..reach
             },
             is_named: named.is_some(),
@@ -118,6 +120,13 @@ impl Config {
     pub(crate) fn beside(&self) -> &Path {
         self.file.as_deref().map_or(Path::new(""), directory_of)
     }
+}
+
+/// Returns the file that a key names. A relative path is relative to `beside`.
+fn below(beside: &Path, key: &str, file: Option<&PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    let expanded = file.map(|file| paths::expanded(file)).transpose();
+    let file = expanded.map_err(|reason| anyhow!("{key} in baton.toml cannot be used: {reason}"))?;
+    Ok(file.map(|file| beside.join(file)))
 }
 
 fn directory_of(file: &Path) -> &Path {

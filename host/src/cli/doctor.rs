@@ -1,16 +1,22 @@
 //! `baton doctor`: whether everything is there that a job needs, and what to mend.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton::context::{Context, Overrides};
-use baton::{Error, Interrupt, ObjectStore, PluginError, StoreError};
+use baton::{
+    Baton, Error, Interrupt, MemoryStore, ObjectStore, Options, PluginError, Scope, StoreError, StoreLocation,
+};
 use serde_json::{Value, json};
 
-use super::args::Format;
+use super::args::{Format, KeySource};
 use super::failure::Failure;
 use super::hints;
-use super::settings::Settings;
+use super::settings::{Settings, project_slug, signing_key, verifying_key};
 use super::sink::{print, print_json};
+
+/// A server that does not answer within this time is one that doctor reports.
+const ASKING_MAX: Duration = Duration::from_secs(20);
 
 /// One thing that was checked.
 struct Check {
@@ -28,15 +34,20 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         Err(failure) => Check::bad("runner", failure.shown().message, ""),
     });
     checks.extend(store(settings, context.as_ref().ok()));
+    checks.extend(keys());
     let failed = checks.iter().any(|check| check.found.is_err());
     match settings.format {
-        Format::Json => print_json(&json(&checks, context.as_ref().ok())),
-        Format::Text => text(&checks, context.as_ref().ok()),
+        Format::Json => print_json(&json(&checks, context.as_ref().ok(), settings.git_said())),
+        Format::Text => text(&checks, context.as_ref().ok(), settings.git_said()),
     }
     if failed { Err(Failure::Reported(1)) } else { Ok(()) }
 }
 
 impl Check {
+    fn called(self, what: &'static str) -> Check {
+        Check { what, ..self }
+    }
+
     fn good(what: &'static str, found: impl Into<String>) -> Check {
         Check {
             what,
@@ -77,7 +88,11 @@ fn component(settings: &Settings) -> Check {
 fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
     let place = settings.store.location.to_string();
     if settings.store.is_circleci() {
-        return vec![circleci(settings, place)];
+        return vec![circleci(settings, context, place)];
+    }
+    if let Some(warning) = context.and_then(|context| settings.warn_of_store(context)) {
+        let failure = Failure::Run(Error::Plugin(PluginError::Store(warning)));
+        return vec![bad("", &failure)];
     }
     let opened = match settings.store.open(&Interrupt::default()) {
         Err(StoreError::Missing(_)) => {
@@ -103,29 +118,96 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
     checks
 }
 
-/// Whether CircleCI can be asked as it was said. That it answers is seen when something is asked of it.
-fn circleci(settings: &Settings, place: String) -> Check {
-    let reached = settings.store.circleci().and_then(|circleci| {
-        let servers = circleci.servers()?;
-        Ok((circleci, servers))
-    });
-    match reached {
-        Ok((circleci, servers)) => {
-            let token = match circleci.token {
-                Some(_) => format!("with the token in {}", circleci.token_variable),
-                None => format!("without a token: {} has none", circleci.token_variable),
-            };
-            Check::good(
-                "store",
-                format!("{place}, to read, from {}, {token}", servers.join(", ")),
-            )
-        }
-        Err(failure) => {
-            let shown = failure.shown();
-            let hint = hints::of(&shown, "doctor").unwrap_or_default();
-            Check::bad("store", shown.message, hint)
-        }
+/// Whether CircleCI answers with this token: it is asked for the newest build. That there is none is an answer, too.
+fn circleci(settings: &Settings, context: Option<&Context>, place: String) -> Check {
+    match ask_circleci(settings, context) {
+        Ok(found) => Check::good("store", format!("{place}, to read, from {found}")),
+        Err(failure) => bad(&place, &failure),
     }
+}
+
+fn ask_circleci(settings: &Settings, context: Option<&Context>) -> Result<String, Failure> {
+    let mut circleci = settings.store.circleci()?;
+    circleci.time_budget = circleci.time_budget.min(ASKING_MAX);
+    let servers = circleci.servers()?.join(", ");
+    let token = match circleci.token {
+        Some(_) => format!("with the token in {}", circleci.token_variable),
+        None => format!("without a token: {} has none", circleci.token_variable),
+    };
+    let mut who: baton::BuildContext = match context {
+        Some(context) => context.clone().into(),
+        None => baton::request::context("local"),
+    };
+    let branch = who.branch.take().or_else(|| who.default_branch.clone());
+    who.branch = Some(branch.unwrap_or_else(|| "main".to_owned()));
+    let named = match &settings.store.location {
+        StoreLocation::CircleCi(slug) => slug.as_ref(),
+        _ => None,
+    };
+    let source = circleci.source(&project_slug(named, &who)?, None);
+    let scope = Scope {
+        circleci: Some(source),
+        ..baton::request::scope("latest", who)
+    };
+    let options = Options {
+        circleci: Some(circleci),
+        ..settings.options.clone()
+    };
+    let answer = Baton::new(Arc::new(MemoryStore::default()), options)?.resolve(&scope);
+    match answer {
+        Ok(found) => {
+            let newest = found
+                .builds
+                .first()
+                .map(|build| format!("; newest {}", build.selector));
+            Ok(format!("{servers}, {token}{}", newest.unwrap_or_default()))
+        }
+        Err(Error::Plugin(PluginError::NothingMatched(_))) => {
+            Ok(format!("{servers}, {token}; no build of this branch"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the keys that variables name can be used.
+fn keys() -> Vec<Check> {
+    let named = |variable: &str| {
+        let text = std::env::var_os(variable)?;
+        Some(text.to_string_lossy().parse::<KeySource>())
+    };
+    let check = |variable: &'static str, used: Result<(), Failure>| match used {
+        Ok(()) => Check::good(variable, "a key that can be used"),
+        Err(failure) => bad(variable, &failure).called(variable),
+    };
+    let signing = named("BATON_SIGN").map(|source| {
+        let used = source.map_err(|wrong| Failure::usage(&wrong));
+        check(
+            "BATON_SIGN",
+            used.and_then(|source| signing_key(&source).map(drop)),
+        )
+    });
+    let required = named("BATON_REQUIRE_SIGNED").map(|source| {
+        let used = source.map_err(|wrong| Failure::usage(&wrong));
+        check(
+            "BATON_REQUIRE_SIGNED",
+            used.and_then(|source| verifying_key(&source).map(drop)),
+        )
+    });
+    signing.into_iter().chain(required).collect()
+}
+
+/// Returns a problem with the store or another thing at `place`, with all that led to it.
+fn bad(place: &str, failure: &Failure) -> Check {
+    let shown = failure.shown();
+    let subject = match shown.subject.is_empty() || shown.message.contains(&shown.subject) {
+        true => String::new(),
+        false => format!(" {}", shown.subject),
+    };
+    let causes: String = shown.causes.iter().map(|cause| format!(": {cause}")).collect();
+    let hint = hints::of(&shown, "doctor").unwrap_or_default();
+    let lead = if place.is_empty() { "" } else { ": " };
+    let found = format!("{place}{lead}{}{subject}{causes}", shown.message);
+    Check::bad("store", found, hint)
 }
 
 fn wrong(what: &'static str, error: StoreError) -> Check {
@@ -162,24 +244,11 @@ fn format_check(
             Check::good("store", format!("{place}{newest}"))
         }
         Err(Error::Plugin(PluginError::NothingMatched(_))) => Check::good("store", format!("{place}, empty")),
-        Err(error) => {
-            let shown = Failure::Run(error).shown();
-            let subject = match shown.message.contains(&shown.subject) {
-                true => String::new(),
-                false => format!(" {}", shown.subject),
-            };
-            let causes: String = shown.causes.iter().map(|cause| format!(": {cause}")).collect();
-            let hint = hints::of(&shown, "doctor").unwrap_or_default();
-            Check::bad(
-                "store",
-                format!("{place}: {}{subject}{causes}", shown.message),
-                hint,
-            )
-        }
+        Err(error) => bad(&place, &Failure::Run(error)),
     }
 }
 
-fn text(checks: &[Check], context: Option<&Context>) {
+fn text(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) {
     for Check { what, found, hint } in checks {
         match found {
             Ok(found) => print(&format!("ok       {what:15} {found}")),
@@ -201,14 +270,18 @@ fn text(checks: &[Check], context: Option<&Context>) {
         }
     }
     for missing in context.missing() {
+        let git = match git_said {
+            Some(said) if matches!(missing.field, "branch" | "project") => format!("; {said}"),
+            _ => String::new(),
+        };
         print(&format!(
-            "missing  {:15} set {}: {}",
+            "missing  {:15} set {}: {}{git}",
             missing.field, missing.variable, missing.hint
         ));
     }
 }
 
-fn json(checks: &[Check], context: Option<&Context>) -> Value {
+fn json(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) -> Value {
     let check = |it: &Check| {
         let (ok, text) = match &it.found {
             Ok(found) => (true, found),
@@ -222,6 +295,7 @@ fn json(checks: &[Check], context: Option<&Context>) -> Value {
     json!({
         "checks": checks.iter().map(check).collect::<Value>(),
         "context": context.map(|context| context.rows().into_iter().map(found).collect::<Value>()),
+        "git": git_said,
         "missing": context.map(|context| context.missing().into_iter().map(missing).collect::<Value>()),
     })
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use baton::context::ContextError;
 use baton::local::LocalError;
 use baton::{Error, PluginError, Problem, StoreError, shortened};
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
 use serde_json::json;
 
-use super::args::Format;
+use super::args::{Cli, Format};
 use super::hints;
 use super::sink::{self, MESSAGE_BYTES_MAX};
 use super::usage;
@@ -39,6 +41,27 @@ pub(crate) enum Failure {
     Output(std::io::Error),
     /// It was reported already.
     Reported(u8),
+}
+
+impl Failure {
+    /// The command line is wrong as a whole, though each of its words may be right.
+    pub(crate) fn usage(message: &str) -> Failure {
+        let error = Cli::command().error(ErrorKind::ArgumentConflict, message);
+        Failure::CommandLine(Box::new(error))
+    }
+
+    /// Adds what git said, where something is missing that git could have named.
+    pub(crate) fn explained(mut self, git_said: Option<&str>) -> Failure {
+        let missing = ["BATON_BRANCH", "BATON_PROJECT"];
+        if let (Failure::Run(Error::Plugin(PluginError::MissingContext(problem))), Some(said)) =
+            (&mut self, git_said)
+            && problem.code == "missing-context"
+            && missing.contains(&problem.subject.as_str())
+        {
+            problem.causes.push(said.to_owned());
+        }
+        self
+    }
 }
 
 impl From<Error> for Failure {
@@ -274,12 +297,8 @@ fn shown_host(error: &Error) -> Shown {
         } if source.kind() == std::io::ErrorKind::NotFound => ("invalid", "root-missing"),
         Error::Directory { what: "root", .. } => ("invalid", "root-unusable"),
         Error::Directory { .. } => ("files", "target-unusable"),
-        Error::Store(StoreError::Missing(_)) => ("store", "store-missing"),
-        Error::Store(StoreError::NotADirectory(_)) => ("store", "store-not-a-directory"),
-        Error::Store(StoreError::Location { .. }) => ("store", "store-unknown"),
-        Error::Store(StoreError::NotAtomic { .. }) => ("store", "store-not-atomic"),
-        Error::Store(StoreError::Remote { source, .. }) => ("store", source.kind.code()),
-        _ => ("store", "store"),
+        Error::Store(error) => ("store", error.code()),
+        Error::Plugin(_) => ("internal", "internal"),
     };
     let mut causes = Vec::new();
     if let Error::Trap { report, .. } = error {
@@ -309,8 +328,9 @@ fn causes_of(error: &dyn std::error::Error) -> Vec<String> {
 /// files shows where they are wrong on several lines.
 fn render(shown: &Shown, hint: Option<&str>) -> String {
     let one_line = |text: &str| text.replace('\n', "\\n");
-    // The message of a store names the key already.
-    let told = shown.kind == "store" && shown.message.contains(&shown.subject);
+    // What the message names already is not said twice.
+    let names_it = matches!(shown.kind, "store" | "missing-context");
+    let told = names_it && shown.message.contains(&shown.subject);
     let place = if shown.subject.is_empty() || told {
         String::new()
     } else {

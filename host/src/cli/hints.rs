@@ -207,6 +207,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("no-history", ""),
     (
+        "no-workspace",
+        "attach a build, for example with `baton attach latest --at DIR`; a workspace is what the jobs of one workflow share: BATON_WORKSPACE or --workspace names one",
+    ),
+    (
         "no-space",
         "free some space, and run it again: nothing was left half-written",
     ),
@@ -342,6 +346,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "persist in the job that stores the artifacts, under its own number, to a directory that is empty before",
     ),
     (
+        "store-of-this-machine",
+        "name a store that outlives the job with --store or BATON_STORE, or this directory if the machine stays",
+    ),
+    (
         "store-options",
         "see the cause: an option or a variable of the store is missing or wrong; docs/stores.md lists them",
     ),
@@ -366,6 +374,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "target-unusable",
         "--at must name a directory that this user can write to, or one that can be made",
+    ),
+    (
+        "tag-build",
+        "name the branch with latest@BRANCH or --branch, or the build with tag:NAME",
     ),
     (
         "through-symlink",

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::output::{builds_json, named, warn, warnings_json};
 use super::settings::{Settings, project_slug};
 use super::sink::{print, print_json, say};
+use super::stores::variable;
 
 pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
     if let Some(LatestCommand::Set(args)) = args.command {
@@ -51,7 +52,7 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
     let request = SetLatestRequest {
         source: circleci.source(&project_slug(named, &context)?, None),
         // What a job finds in its environment is what was set when it began.
-        seen: std::env::var(&var).ok().and_then(|seen| seen.trim().parse().ok()),
+        seen: variable(&var)?.and_then(|seen| seen.trim().parse().ok()),
         variable: var,
         number,
         force,

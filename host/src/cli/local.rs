@@ -128,11 +128,11 @@ fn check_approved(planned: &Plan, approved: &[String]) -> Result<(), Failure> {
 fn orbs(args: &Local) -> Result<Vec<OrbSource>, Failure> {
     let mut orbs = Vec::new();
     for (name, file) in &args.orbs {
-        let text = baton::files::read_text(Path::new(file), CONFIG_BYTES_MAX)
-            .with_context(|| format!("the orb {name} cannot be read from {file}"))?;
+        let text = baton::files::read_text(file, CONFIG_BYTES_MAX)
+            .with_context(|| format!("the orb {name} cannot be read from {}", file.display()))?;
         orbs.push(OrbSource {
             name: name.clone(),
-            file: file.clone(),
+            file: file.display().to_string(),
             text,
         });
     }
@@ -157,9 +157,6 @@ fn variables(args: &Local) -> Result<Vec<(String, String)>, Failure> {
                 (given.as_str(), value)
             }
         };
-        if name.is_empty() {
-            return Err(anyhow!("--env {given} has no name").into());
-        }
         variables.push((name.to_owned(), value));
     }
     Ok(variables)

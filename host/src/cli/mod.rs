@@ -14,6 +14,7 @@ mod latest;
 mod local;
 mod output;
 mod panics;
+mod paths;
 mod persist;
 mod policy;
 mod progress;
@@ -57,14 +58,14 @@ pub(crate) fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
     if cli.global.format == FormatArg::Intoto && !matches!(cli.command, Command::Show(_)) {
-        return Err(anyhow::anyhow!("--format intoto is for `baton show`").into());
+        return Err(Failure::usage("--format intoto is for `baton show`"));
     }
     let settings = Settings::read(&cli.global)?;
     if settings.store.is_circleci() {
         check_readable(&cli.command)?;
     }
     policy::tell(&settings, &cli.command);
-    match cli.command {
+    let done = match cli.command {
         Command::Persist(args) => persist::run(&settings, args),
         Command::Attach(args) => attach::run(&settings, args),
         Command::Latest(args) => latest::run(&settings, args),
@@ -82,7 +83,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Local(args) => local::run(&settings, *args),
         Command::Doctor => doctor::run(&settings),
         Command::Component => component::run(&settings),
-    }
+    };
+    done.map_err(|failure| failure.explained(settings.git_said()))
 }
 
 /// Refuses what needs more of a store than CircleCI's artifacts are: they are found by job, and read.

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use baton::{PersistRequest, StoredAgain};
+use baton::{PersistRequest, Problem, StoredAgain};
 use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
-use super::output::{counted, files, named, persisted_json, sized, step_json, warnings_json};
+use super::output::{counted, files, named, persisted_json, sized, step_json, warn, warnings_json};
 use super::progress::Talk;
 use super::settings::{Settings, signing_key};
 use super::sink::{print, print_json, say};
@@ -29,14 +29,16 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
     let mut settings = settings.clone();
     settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
     let settings = &settings;
-    let context = settings.context(&build.into())?.into();
+    let context = settings.context(&build.into())?;
+    let mut warnings: Vec<Problem> = settings.warn_of_store(&context).into_iter().collect();
+    warn(&warnings);
     let request = PersistRequest {
         name,
         paths,
         if_no_files: if_no_files.into(),
         special_files: special_files.into(),
         on_conflict: on_conflict.into(),
-        context,
+        context: context.into(),
         dry_run,
         repair,
     };
@@ -50,6 +52,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
     let report = baton.persist(&root, request, &mut talk);
     talk.end();
     let took = started.elapsed();
+    warnings.append(&mut talk.warnings);
     match (report?, settings.format) {
         (None, Format::Text) => {
             talk.print_steps();
@@ -64,9 +67,9 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
             "files": talk.planned_files,
             "bytes": talk.planned_bytes,
             "steps": talk.steps.iter().map(step_json).collect::<Value>(),
-            "warnings": warnings_json(&talk.warnings),
+            "warnings": warnings_json(&warnings),
         })),
-        (Some(report), Format::Json) => print_json(&persisted_json(&report, &talk.warnings, took)),
+        (Some(report), Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
         (Some(report), Format::Text) => {
             let repeated = match (report.repeated, report.repaired) {
                 (_, true) => " (it was damaged, and is repaired)",

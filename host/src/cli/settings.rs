@@ -1,15 +1,15 @@
 //! What holds for every command: flags, then `BATON_*`, then `baton.toml`, then the defaults. Clap has merged the first
 //! two.
 
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use baton::context::{Context, Git, Overrides, Surroundings};
+use baton::context::{Context, Git, Overrides, Runner, Source, Surroundings};
 use baton::{
-    Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Scope,
+    Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Problem, Scope,
     SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
 };
 
@@ -17,12 +17,12 @@ use super::args::{Format, Global, KeySource, LookUpArgs};
 use super::config::Config;
 use super::failure::Failure;
 use super::sink::say;
-use super::stores::{Store, StoreArgs};
+use super::stores::{self, Store, StoreArgs};
 
 /// More threads than this share nothing sensibly.
-const WORKERS_MAX: usize = 256;
+pub(super) const WORKERS_MAX: usize = 256;
 /// An instance addresses no more.
-const MEMORY_MIB_MAX: usize = 4096;
+pub(super) const MEMORY_MIB_MAX: usize = 4096;
 /// No step of a run takes a week.
 pub(super) const SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 /// A key in PEM has a few hundred bytes.
@@ -44,6 +44,10 @@ pub(crate) struct Settings {
     /// Whether the project is from a file that nobody named: then runner and git go before it.
     project_is_last: bool,
     default_branch: Option<String>,
+    /// Whether nobody named a store, so that it is in the user's data directory.
+    is_default_store: bool,
+    /// Why git named no branch, where it was asked.
+    git_said: Arc<OnceLock<String>>,
 }
 
 impl Settings {
@@ -60,8 +64,7 @@ impl Settings {
                 .collect(),
             ..Options::default()
         };
-        let component = said.component.as_ref().map(|file| config.beside().join(file));
-        if let Some(file) = global.component.clone().or(component) {
+        if let Some(file) = global.component.clone().or(said.component.clone()) {
             options.component = Component::from_file(&file)?;
         }
         let workers = global.workers.or(said.workers);
@@ -82,6 +85,7 @@ impl Settings {
             SECONDS_MAX,
         )?;
         options.call_time_max = Duration::from_secs(seconds);
+        let is_default_store = location.is_none();
         let store = Store::new(location, reach, options.workers)?;
         Ok(Settings {
             format: global.format.into(),
@@ -91,6 +95,8 @@ impl Settings {
             project: config.said.project,
             project_is_last: !config.is_named,
             default_branch: config.said.default_branch,
+            is_default_store,
+            git_said: Arc::default(),
         })
     }
 
@@ -163,26 +169,16 @@ impl Settings {
 
     /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
     fn detect(&self, overrides: &Overrides, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
-        let mut variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        // The file's values stand where a variable could, but below it.
-        let project = self.project.as_ref().filter(|_| !self.project_is_last);
-        for (name, value) in [
-            ("BATON_PROJECT", project),
-            ("BATON_DEFAULT_BRANCH", self.default_branch.as_ref()),
-        ] {
-            if let Some(value) = value {
-                variables.entry(name.to_owned()).or_insert_with(|| value.clone());
-            }
-        }
-        let event = variables
-            .get("GITHUB_EVENT_PATH")
-            .and_then(|path| baton::files::read_text(Path::new(path), EVENT_BYTES_MAX).ok());
+        let event = std::env::var_os("GITHUB_EVENT_PATH")
+            .and_then(|path| baton::files::read_text(Path::new(&path), EVENT_BYTES_MAX).ok());
         let surroundings = Surroundings {
-            variables,
             event,
-            git: Git::none(),
+            config: Overrides {
+                project: self.project.clone().filter(|_| !self.project_is_last),
+                default_branch: self.default_branch.clone(),
+                ..Overrides::default()
+            },
+            ..Surroundings::of(std::env::vars_os())
         };
         let found = Context::detect(&surroundings, overrides)?;
         let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
@@ -191,16 +187,17 @@ impl Settings {
             return Ok(found);
         }
         let git = Git::read(Path::new("."));
-        let surroundings = Surroundings { git, ..surroundings };
+        if let Some(why) = git.why_no_branch() {
+            // Several looks at one place say the same.
+            let _ = self.git_said.set(why);
+        }
+        let mut surroundings = Surroundings { git, ..surroundings };
         let found = Context::detect(&surroundings, overrides)?;
         let last = self.project.as_ref().filter(|_| self.project_is_last);
         match (last, &found.project) {
             // A directory's name says less than a file.
             (Some(last), named) if named.as_ref().is_none_or(|it| it.value.starts_with("local/")) => {
-                let mut surroundings = surroundings;
-                surroundings
-                    .variables
-                    .insert("BATON_PROJECT".to_owned(), last.clone());
+                surroundings.config.project = Some(last.clone());
                 Ok(Context::detect(&surroundings, overrides)?)
             }
             _ => {
@@ -221,6 +218,29 @@ impl Settings {
                 project, used.value, used.source
             ));
         }
+    }
+
+    /// Returns a warning where a CI system runs this and nobody named a store: the machine, and the default store with it,
+    /// may be gone after the job.
+    pub(crate) fn warn_of_store(&self, context: &Context) -> Option<Problem> {
+        let unknown_ci = || {
+            let says_yes = |value: OsString| !["", "0", "false"].iter().any(|no| value == *no);
+            context.runner.source == Source::Default && std::env::var_os("CI").is_some_and(says_yes)
+        };
+        let is_ci = context.runner.value != Runner::Local || unknown_ci();
+        (self.is_default_store && is_ci).then(|| Problem {
+            code: "store-of-this-machine".to_owned(),
+            message: "no store is named with --store or BATON_STORE, so the files are kept on this machine, \
+                      which a CI system may discard after the job"
+                .to_owned(),
+            subject: self.store.location.to_string(),
+            causes: Vec::new(),
+        })
+    }
+
+    /// Returns why git named no branch, where it was asked and did not.
+    pub(crate) fn git_said(&self) -> Option<&str> {
+        self.git_said.get().map(String::as_str)
     }
 
     /// Returns the scope of a look-up.
@@ -247,10 +267,9 @@ impl Settings {
                 Some(self.store.circleci()?.source(&project, told))
             }
             _ if from_env.is_some() => {
-                return Err(anyhow!(
-                    "--from-env is for --store circleci: any other store knows what is the latest"
-                )
-                .into());
+                return Err(Failure::usage(
+                    "--from-env is for --store circleci: any other store knows what is the latest",
+                ));
             }
             _ => None,
         };
@@ -274,7 +293,7 @@ pub(crate) fn project_slug(named: Option<&String>, context: &BuildContext) -> Re
 
 /// Reads the number that a variable says is the latest.
 fn told(variable: &str) -> Result<ToldNumber, Failure> {
-    let value = std::env::var(variable).map_err(|_| {
+    let value = stores::variable(variable)?.ok_or_else(|| {
         anyhow!(
             "{variable} is not set, so it does not say which build is the latest: `baton latest set` sets it"
         )
@@ -319,12 +338,6 @@ pub(crate) fn verifying_key(source: &KeySource) -> Result<VerifyingKey, Failure>
 }
 
 fn key_text(source: &KeySource) -> Result<String, Failure> {
-    if matches!(source, KeySource::File(path) if path.as_os_str().is_empty()) {
-        return Err(anyhow!(
-            "the name of a key is empty: give a PEM file, or env: and the name of a variable"
-        )
-        .into());
-    }
     let text = match source {
         KeySource::File(path) => {
             baton::files::read_text(path, KEY_BYTES_MAX).with_context(|| unusable(source))?
@@ -361,20 +374,20 @@ fn place(global: &Global, config: &Config) -> Result<(Option<StoreLocation>, Sto
     };
     let file = config.file.as_deref().unwrap_or(Path::new("")).display();
     match (&global.store, &config.said.store) {
-        (Some(store), Some(_)) => Ok((Some(StoreLocation::parse(store, Path::new(""))?), reach)),
+        (Some(store), Some(_)) => Ok((Some(stores::location(store, Path::new(""))?), reach)),
         (_, None) if !written.is_empty() => Err(anyhow!(
             "{file} sets {} and no `store`: how a store is reached stands where the store is named",
             shown(&written)
         )
         .into()),
-        (Some(store), None) => Ok((Some(StoreLocation::parse(store, Path::new(""))?), reach)),
+        (Some(store), None) => Ok((Some(stores::location(store, Path::new(""))?), reach)),
         (None, Some(_)) if !given.is_empty() => Err(anyhow!(
             "{} is set by a flag or a variable, and the store by {file}: how a store is reached stands where the store is named; name it with --store too, or write all of it into the file",
             shown(&given)
         )
         .into()),
         (None, Some(store)) => Ok((
-            Some(StoreLocation::parse(store, config.beside())?),
+            Some(stores::location(store, config.beside())?),
             reach.or(config.reach.clone()),
         )),
         (None, None) => Ok((None, reach)),

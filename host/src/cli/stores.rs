@@ -15,6 +15,7 @@ use etcetera::BaseStrategy;
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::paths;
 use super::settings::SECONDS_MAX;
 
 /// Variables that begin so are given to whoever asks an object store. Nothing else of the environment is.
@@ -74,6 +75,7 @@ pub(crate) struct StoreArgs {
         global = true,
         env = "BATON_CA_FILE",
         value_name = "FILE",
+        value_parser = paths::parser(),
         hide_short_help = true
     )]
     pub(crate) ca_file: Option<PathBuf>,
@@ -125,6 +127,7 @@ pub(crate) struct StoreArgs {
         global = true,
         env = "BATON_STORE_TIMEOUT_SECONDS",
         value_name = "N",
+        value_parser = super::args::up_to::<u64>(SECONDS_MAX),
         hide_short_help = true
     )]
     pub(crate) store_timeout_seconds: Option<u64>,
@@ -224,6 +227,20 @@ impl StoreArgs {
     }
 }
 
+/// Reads where a store is. A relative path is relative to `beside`, and a leading `~/` is the home directory.
+pub(crate) fn location(text: &str, beside: &Path) -> Result<StoreLocation, StoreError> {
+    match StoreLocation::parse(text, Path::new(""))? {
+        StoreLocation::Directory(given) => match paths::expanded(&given) {
+            Ok(path) => Ok(StoreLocation::Directory(beside.join(path))),
+            Err(reason) => Err(StoreError::Location {
+                given: text.to_owned(),
+                reason,
+            }),
+        },
+        elsewhere => Ok(elsewhere),
+    }
+}
+
 /// Which store a command uses, and how it is reached.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
@@ -272,9 +289,7 @@ impl Store {
         } = cloud_options(self.args.clone(), self.workers)?;
         let defaults = CircleCi::default();
         let token_variable = self.args.token_var.clone().unwrap_or(defaults.token_variable);
-        let token = std::env::var(&token_variable)
-            .ok()
-            .filter(|token| !token.trim().is_empty());
+        let token = variable(&token_variable)?.filter(|token| !token.trim().is_empty());
         let hosts = self.args.artifact_host.as_deref().unwrap_or_default().split(',');
         Ok(CircleCi {
             base_url: self.args.circleci_api.clone().unwrap_or(defaults.base_url),
@@ -367,9 +382,18 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
             || TOKENS.contains(&name)
             || args.oidc_token_var.as_deref() == Some(name)
     };
-    let environment: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+    let mut environment: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        let is_read = wanted(&name) || name.to_ascii_lowercase().ends_with("_proxy");
+        match value.into_string() {
+            Ok(value) => {
+                environment.insert(name, value);
+            }
+            Err(_) if is_read => return Err(not_utf8(&name)),
+            Err(_) => {}
+        }
+    }
     let proxies = Proxies::from_variables(|name| environment.get(name).map(String::as_str));
     let profile_files = profile_files(&environment);
     let variables = environment.into_iter().filter(|(name, _)| wanted(name)).collect();
@@ -411,6 +435,16 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Returns the value of a variable that a person may name. It may be a secret, and is not shown.
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Failure> {
+    let value = std::env::var_os(name).map(|value| value.into_string());
+    value.transpose().map_err(|_| not_utf8(name))
+}
+
+fn not_utf8(variable: &str) -> Failure {
+    anyhow!("the value of {variable} is not UTF-8").into()
+}
+
 /// Reads a file with certificates. That it has any is checked here, where its name is known.
 fn certificates(file: &Path) -> anyhow::Result<String> {
     let text = baton::files::read_text(file, CERTIFICATES_BYTES_MAX)
@@ -431,9 +465,11 @@ fn profile_files(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
     .into_iter()
     .filter_map(|(variable, name)| {
         let named = environment.get(variable).filter(|file| !file.is_empty());
-        named
-            .map(PathBuf::from)
-            .or_else(|| Some(home.as_ref()?.join(".aws").join(name)))
+        match named {
+            // As Amazon's tools do it.
+            Some(file) => paths::expanded(Path::new(file)).ok(),
+            None => Some(home.as_ref()?.join(".aws").join(name)),
+        }
     })
     .collect()
 }

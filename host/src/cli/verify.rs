@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use baton::context::Overrides;
 use baton::{Build, Finding, Remedy, VerifyRequest};
 use serde_json::{Value, json};
 
-use super::args::{Format, Verify};
+use super::args::{Format, LookUpArgs, Verify};
 use super::failure::Failure;
 use super::output::{builds_json, named, several, sized, warnings_json};
 use super::progress::Talk;
@@ -23,16 +24,21 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
         key,
         look_up,
     } = args;
-    let scope = match all {
-        true => None,
+    let selector = match selector {
+        None if all || names_no_build(settings, &look_up)? => None,
+        selector => Some(selector.unwrap_or_else(|| "latest".to_owned())),
+    };
+    let checked = Checked::of(selector.as_deref());
+    let scope = match selector.clone() {
+        None => None,
         // What is asked about is looked at, and not what could take its place.
-        false => Some(settings.scope(selector.unwrap_or_else(|| "latest".to_owned()), look_up, true)?),
+        Some(selector) => Some(settings.scope(selector, look_up, true)?),
     };
     settings.check_pinned(key.as_ref())?;
     let mut settings = settings.clone();
     settings.options.require_signed = key.as_ref().map(super::settings::verifying_key).transpose()?;
     let started = Instant::now();
-    let mut talk = Talk::of_packs("verifying");
+    let mut talk = Talk::of_packs(checked.verb());
     let report = settings
         .reader()?
         .verify(VerifyRequest { scope, data }, &mut talk);
@@ -41,6 +47,8 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
     let took = started.elapsed();
     if settings.format == Format::Json {
         print_json(&json!({
+            "checked": checked.name(),
+            "selector": selector,
             "records": report.records,
             "trees": report.trees,
             "packs": report.packs,
@@ -62,7 +70,11 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
             false => String::new(),
         };
         say(&format!(
-            "verified {}, {}, {}{read}: {}; {:.1} s",
+            "{} verified: {}, {}, {}{read}: {}; {:.1} s",
+            match &selector {
+                None => format!("{} {}", checked.name(), settings.store.location),
+                Some(selector) => format!("{} {}", checked.name(), selector),
+            },
             several(report.records, "record"),
             several(report.trees, "tree"),
             several(report.packs, "pack"),
@@ -115,6 +127,69 @@ fn hints(findings: &[Finding]) -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(move |(remedy, ..)| is_found(*remedy))
         .map(|(.., hint)| *hint)
+}
+
+/// What a run looks at: the first word of its result.
+#[derive(Clone, Copy)]
+enum Checked {
+    Build,
+    Workspace,
+    Store,
+}
+
+impl Checked {
+    fn of(selector: Option<&str>) -> Checked {
+        match selector {
+            None => Checked::Store,
+            Some(selector) if selector == "workspace" || selector.starts_with("workflow:") => {
+                Checked::Workspace
+            }
+            Some(_) => Checked::Build,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Checked::Build => "build",
+            Checked::Workspace => "workspace",
+            Checked::Store => "store",
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Checked::Build => "verifying the build",
+            Checked::Workspace => "verifying the workspace",
+            Checked::Store => "verifying the store",
+        }
+    }
+}
+
+/// Whether nothing here names one build: neither an option nor the branch that is checked out. Then the whole store is
+/// meant, unless it is CircleCI's, which is only looked up job by job.
+fn names_no_build(settings: &Settings, look_up: &LookUpArgs) -> Result<bool, Failure> {
+    let LookUpArgs {
+        name,
+        job,
+        project,
+        branch,
+        workspace,
+        from_env,
+    } = look_up;
+    if name.is_some()
+        || !job.is_empty()
+        || workspace.is_some()
+        || from_env.is_some()
+        || settings.store.is_circleci()
+    {
+        return Ok(false);
+    }
+    let context = settings.look_up_context(&Overrides {
+        project: project.clone(),
+        branch: branch.clone(),
+        ..Overrides::default()
+    })?;
+    Ok(context.project.is_none() || context.branch.is_none())
 }
 
 fn print_finding(finding: &Finding) {

@@ -10,9 +10,7 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
     let branch = variables.text("BUILDKITE_BRANCH");
     let number = variables.text("BUILDKITE_BUILD_NUMBER");
     let build = variables.text("BUILDKITE_BUILD_ID");
-    let pull_request = variables
-        .text("BUILDKITE_PULL_REQUEST")
-        .filter(|number| number.value != "false");
+    let pull_request = variables.pull_request(&["BUILDKITE_PULL_REQUEST"]);
     Reading {
         project: project(variables),
         // For a tag, BUILDKITE_BRANCH holds the tag's name.
@@ -207,7 +205,7 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "BUILDKITE_RETRY_COUNT is \"-1\", but must be a whole number in decimal digits"
+            "BUILDKITE_RETRY_COUNT is \"-1\", but must be a whole number from 0 to 18446744073709551615"
         );
     }
 }

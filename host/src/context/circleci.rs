@@ -1,6 +1,7 @@
 //! CircleCI: <https://circleci.com/docs/reference/variables/>.
 
 use super::found::Found;
+use super::pull_request;
 use super::reading::{Reading, Text, Variables};
 use super::remote::Remote;
 
@@ -26,7 +27,7 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         workspace: variables.first(&["CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"]),
         job: variables.text("CIRCLE_JOB"),
         node: variables.node("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", 0),
-        pull_request: fork.as_ref().and_then(|_| pull_request(variables)),
+        pull_request: fork.as_ref().and_then(|_| number_of_change(variables)),
         fork,
         url: variables.text("CIRCLE_BUILD_URL"),
         actor: variables.text("CIRCLE_USERNAME"),
@@ -58,11 +59,12 @@ fn project(variables: Variables<'_>) -> Text {
 /// a build is called `pull/N`; that is a sign of its own, in case a kind of project leaves the variables out.
 fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
     variables
-        .first(&["CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"])
+        .pull_request(&["CIRCLE_PR_NUMBER"])
+        .or_else(|| variables.first(&["CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"]))
         .or_else(|| {
             variables
                 .text("CIRCLE_BRANCH")
-                .filter(|branch| pull_number(&branch.value).is_some())
+                .filter(|branch| pull_request::in_reference(&branch.value).is_some())
         })
         .map(|sign| sign.map(|_| true))
 }
@@ -73,23 +75,17 @@ fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
 /// has an open pull request. CircleCI builds branches, not merge requests: such a build is of the branch,
 /// with or without the pull request. If it counted as the pull request's, opening one would stop a branch
 /// from having a latest build.
-fn pull_request(variables: Variables<'_>) -> Text {
+fn number_of_change(variables: Variables<'_>) -> Text {
     variables
-        .text("CIRCLE_PR_NUMBER")
+        .pull_request(&["CIRCLE_PR_NUMBER"])
         .or_else(|| {
             let url = variables.text("CIRCLE_PULL_REQUEST")?;
-            url.and_then(|url| url.trim_end_matches('/').rsplit('/').next().map(str::to_owned))
+            url.and_then(|url| pull_request::in_url(&url))
         })
         .or_else(|| {
             let branch = variables.text("CIRCLE_BRANCH")?;
-            branch.and_then(|branch| pull_number(&branch).map(str::to_owned))
+            branch.and_then(|branch| pull_request::in_reference(&branch))
         })
-}
-
-/// Returns `12` for `pull/12`, also with `/head` or `/merge` after it.
-fn pull_number(branch: &str) -> Option<&str> {
-    let number = branch.strip_prefix("pull/")?.split('/').next()?;
-    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
 }
 
 #[cfg(test)]
@@ -314,7 +310,7 @@ mod tests {
         let error = detect_with(&[PUSH, "CIRCLE_BUILD_NUM=x"], None, Git::none()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "CIRCLE_BUILD_NUM is \"x\", but must be a whole number in decimal digits"
+            "CIRCLE_BUILD_NUM is \"x\", but must be a whole number from 0 to 18446744073709551615"
         );
         let error = detect(&[PUSH, "CIRCLE_SHA1=main"]).unwrap_err();
         assert_eq!(
@@ -324,7 +320,7 @@ mod tests {
         let error = detect(&[PUSH, "CIRCLE_NODE_TOTAL=four"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "CIRCLE_NODE_TOTAL is \"four\", but must be a whole number in decimal digits"
+            "CIRCLE_NODE_TOTAL is \"four\", but must be a whole number from 0 to 18446744073709551615"
         );
     }
 }

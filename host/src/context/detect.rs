@@ -9,7 +9,7 @@ use super::overrides::Overrides;
 use super::reading::{Reading, Text, Variables};
 use super::runner::Runner;
 use super::surroundings::Surroundings;
-use super::{buildkite, circleci, github_actions, gitlab_ci, jenkins, local, parse};
+use super::{buildkite, circleci, github_actions, gitlab_ci, jenkins, local, parse, pull_request};
 
 /// Which build asks: the fields of the WIT record `build-context`, each with its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,14 +54,14 @@ pub struct Context {
 impl Context {
     /// Finds the context.
     ///
-    /// Each value is the first of: the flag, the `BATON_*` variable, the runner's variables, git. A value
+    /// Each value is the first of: the flag, the `BATON_*` variable, `baton.toml`, the runner's variables, git. A value
     /// that is overridden is not looked at, so that a flag or a variable mends whatever the runner says. An
-    /// empty value counts as none.
+    /// empty value counts as none, and so does a commit of zeros.
     ///
     /// # Errors
     ///
-    /// Fails where the value that is used has the wrong form, naming the flag or variable, the value and what
-    /// is expected; and where the event file of GitHub Actions is not JSON.
+    /// Fails where the value that is used has the wrong form or is not UTF-8, naming the flag or variable, the value and
+    /// what is expected; and where the event file of GitHub Actions is not JSON.
     pub fn detect(surroundings: &Surroundings, overrides: &Overrides) -> Result<Self, ContextError> {
         let variables = Variables::new(&surroundings.variables);
         let runner = Runner::find(variables)?;
@@ -75,42 +75,116 @@ impl Context {
             Runner::Local => local::read(variables, git),
         };
         let said = with_fallback(said, local::fallback(git));
-        let set = |field: Field| overrides.text(field).or_else(|| variables.text(field.variable()));
-        let text = |field: Field, said: Text| set(field).or(said);
-        let whole = |field, said| text(field, said).map(|found| parse::whole(&found)).transpose();
+        let given = Given {
+            surroundings,
+            overrides,
+        };
+        let branch = given.text(Field::Branch, said.branch)?;
+        let (pull_request, fork) = given.change(branch.as_ref(), said.pull_request, said.fork)?;
         Ok(Self {
             runner,
-            project: text(Field::Project, said.project)
+            project: given
+                .first(Field::Project, said.project)?
                 .map(parse::project)
                 .transpose()?,
-            branch: text(Field::Branch, said.branch),
-            default_branch: text(Field::DefaultBranch, said.default_branch),
-            tag: text(Field::Tag, said.tag),
-            commit: text(Field::Commit, said.commit)
+            branch,
+            default_branch: given.text(Field::DefaultBranch, said.default_branch)?,
+            tag: given.text(Field::Tag, said.tag)?,
+            commit: given
+                .first(Field::Commit, said.commit)?
                 .map(|found| parse::commit(&found))
                 .transpose()?,
-            run: whole(Field::Run, said.run)?,
-            number: whole(Field::Number, said.number)?,
-            attempt: whole(Field::Attempt, said.attempt)?,
-            workflow: text(Field::Workflow, said.workflow),
-            workspace: text(Field::Workspace, said.workspace),
-            job: text(Field::Job, said.job),
-            node: set(Field::Node)
+            run: given.whole(Field::Run, said.run)?,
+            number: given.whole(Field::Number, said.number)?,
+            attempt: given.whole(Field::Attempt, said.attempt)?,
+            workflow: given.text(Field::Workflow, said.workflow)?,
+            workspace: given.text(Field::Workspace, said.workspace)?,
+            job: given.text(Field::Job, said.job)?,
+            node: given
+                .first(Field::Node, None)?
                 .map(|found| parse::node(&found))
                 .or(said.node)
                 .transpose()?,
-            pull_request: text(Field::PullRequest, said.pull_request),
-            fork: set(Field::Fork)
-                .map(|found| parse::boolean(&found))
-                .transpose()?
-                .or(said.fork)
+            pull_request,
+            fork,
+            url: given.text(Field::Url, said.url)?,
+            actor: given.text(Field::Actor, said.actor)?,
+        })
+    }
+}
+
+/// What a person says, and where else it is looked for.
+struct Given<'a> {
+    surroundings: &'a Surroundings,
+    overrides: &'a Overrides,
+}
+
+impl Given<'_> {
+    /// Returns what a flag, a variable of baton's own or `baton.toml` says.
+    fn set(&self, field: Field) -> Text {
+        let variables = Variables::new(&self.surroundings.variables);
+        let all_zeros = |found: &Found<String>| field == Field::Commit && parse::is_zeros(&found.value);
+        self.overrides
+            .flag(field)
+            .or_else(|| variables.own(field.variable()))
+            .or_else(|| self.surroundings.config.config(field))
+            .filter(|found| !all_zeros(found))
+    }
+
+    /// Returns what is set, else what the runner says.
+    fn first(&self, field: Field, said: Text) -> Result<Text, ContextError> {
+        let found = self.set(field).or(said);
+        match found {
+            Some(found) if !self.surroundings.is_utf8(found.source) => Err(ContextError::NotUtf8 {
+                origin: found.source,
+                shown: found.value,
+            }),
+            found => Ok(found),
+        }
+    }
+
+    fn text(&self, field: Field, said: Text) -> Result<Text, ContextError> {
+        self.first(field, said)?.map(parse::text).transpose()
+    }
+
+    fn whole(&self, field: Field, said: Text) -> Result<Option<Found<u64>>, ContextError> {
+        let found = self.first(field, said)?;
+        found.map(|found| parse::whole(&found)).transpose()
+    }
+
+    /// Returns the pull request, and whether the commit comes from a fork.
+    ///
+    /// A branch that has the name of a pull request's reference is one, wherever it was built. Where it comes from is
+    /// unknown, so it counts as a fork's.
+    fn change(
+        &self,
+        branch: Option<&Found<String>>,
+        said: Text,
+        said_fork: Option<Found<bool>>,
+    ) -> Result<(Text, Found<bool>), ContextError> {
+        let by_name = branch.and_then(|branch| {
+            let number = pull_request::in_reference(&branch.value)?;
+            Some(Found {
+                value: number,
+                source: branch.source,
+            })
+        });
+        let is_silent = self.set(Field::PullRequest).is_none() && said.is_none();
+        let found = match self.first(Field::PullRequest, said)? {
+            Some(found) => pull_request::parse(&found)?,
+            None => by_name,
+        };
+        let unknown = found.as_ref().filter(|_| is_silent);
+        let fork = match self.first(Field::Fork, None)? {
+            Some(found) => parse::boolean(&found)?,
+            None => said_fork
+                .or_else(|| unknown.map(|found| found.clone().map(|_| true)))
                 .unwrap_or(Found {
                     value: false,
                     source: Source::Default,
                 }),
-            url: text(Field::Url, said.url),
-            actor: text(Field::Actor, said.actor),
-        })
+        };
+        Ok((found, fork))
     }
 }
 
@@ -121,11 +195,13 @@ fn with_fallback(said: Reading, git: Reading) -> Reading {
     } else {
         None
     };
+    // What has no commit before it is said with zeros.
+    let commit = said.commit.filter(|commit| !parse::is_zeros(&commit.value));
     Reading {
         project: said.project.or(git.project),
         branch: said.branch.or(branch),
         default_branch: said.default_branch.or(git.default_branch),
-        commit: said.commit.or(git.commit),
+        commit: commit.or(git.commit),
         ..said
     }
 }
@@ -186,8 +262,8 @@ mod tests {
     fn surroundings(environments: &[&str]) -> Surroundings {
         Surroundings {
             variables: variables(environments),
-            event: None,
             git: git(),
+            ..Surroundings::default()
         }
     }
 
@@ -275,7 +351,7 @@ mod tests {
     #[test]
     fn an_empty_flag_or_variable_counts_as_none() {
         let overrides = Overrides {
-            branch: Some(" ".to_owned()),
+            branch: Some(String::new()),
             node: Some(String::new()),
             ..Overrides::default()
         };
@@ -316,7 +392,7 @@ mod tests {
         for (environment, message) in [
             (
                 "BATON_NUMBER=abc",
-                "BATON_NUMBER is \"abc\", but must be a whole number in decimal digits",
+                "BATON_NUMBER is \"abc\", but must be a whole number from 0 to 18446744073709551615",
             ),
             (
                 "BATON_COMMIT=main",
@@ -328,8 +404,8 @@ mod tests {
             ),
             (
                 "BATON_NODE=8/8",
-                "BATON_NODE is \"8/8\", but must be a node as INDEX/TOTAL with the index counted \
-                 from 0, for example 0/8",
+                "BATON_NODE is \"8/8\", but must be a node whose index is below its total: \
+                 the first of eight is 0/8, the last 7/8",
             ),
             (
                 "BATON_PROJECT=../other",
@@ -346,7 +422,7 @@ mod tests {
         let error = Context::detect(&surroundings(&[CIRCLE]), &overrides).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "--run is \"last\", but must be a whole number in decimal digits"
+            "--run is \"last\", but must be a whole number from 0 to 18446744073709551615"
         );
     }
 

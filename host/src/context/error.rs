@@ -16,6 +16,14 @@ pub enum ContextError {
         /// The form that is expected, to be read after "must be".
         expected: &'static str,
     },
+    /// A variable or the answer of git is not UTF-8.
+    #[error("{origin} is {shown:?}, which is not UTF-8")]
+    NotUtf8 {
+        /// The variable or the git command.
+        origin: Source,
+        /// What it holds, with a replacement character for each wrong byte.
+        shown: String,
+    },
     /// The file that `GITHUB_EVENT_PATH` names is not JSON.
     #[error("the event file that GITHUB_EVENT_PATH names is not JSON")]
     Event(#[source] serde_json::Error),

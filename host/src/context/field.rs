@@ -123,7 +123,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "BATON_PULL_REQUEST",
-        "the number of the pull or merge request that is built",
+        "the number of the pull or merge request that is built; `false` for none",
     ),
     (
         "BATON_FORK",

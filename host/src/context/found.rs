@@ -48,6 +48,8 @@ pub enum Source {
     Git(&'static str),
     /// A flag of the command line.
     Flag(&'static str),
+    /// A key of `baton.toml`.
+    Config(&'static str),
     /// Nobody said anything, and baton assumed it.
     Default,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) | Self::Git(name) | Self::Flag(name) => formatter.write_str(name),
+            Self::Config(key) => write!(formatter, "{key} in baton.toml"),
             Self::Default => formatter.write_str("default"),
         }
     }

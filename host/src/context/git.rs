@@ -1,5 +1,7 @@
 //! What git says of the working directory.
 
+use std::borrow::Cow;
+use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -27,7 +29,14 @@ pub struct Git {
     pub top_level: Option<String>,
     /// The name that commits are made under.
     pub user: Option<String>,
+    /// The commands of which the answer is not UTF-8: it has replacement characters.
+    pub not_utf8: Vec<&'static str>,
+    /// What git says where it refuses to answer, for example because somebody else owns the repository.
+    pub refusal: Option<String>,
 }
+
+/// A longer refusal is cut.
+const REFUSAL_CHARS_MAX: usize = 500;
 
 impl Git {
     /// Returns what is known where there is no git.
@@ -39,7 +48,7 @@ impl Git {
     /// Asks git about a directory.
     ///
     /// Nothing here fails: without git, without a repository, or in a repository that git does not trust
-    /// (`safe.directory`) the values are absent. The questions run side by side, so that the answer takes as
+    /// (`safe.directory`) the values are absent, and `refusal` says why. The questions run side by side, so that the answer takes as
     /// long as one process.
     #[must_use]
     pub fn read(directory: &Path) -> Self {
@@ -52,38 +61,71 @@ impl Git {
         let remote = ask(directory, &["config", "--get", "remote.origin.url"]);
         let top_level = ask(directory, &["rev-parse", "--show-toplevel"]);
         let user = ask(directory, &["config", "--get", "user.name"]);
-        Self {
-            // The full name of the reference: the short one changes where a tag has the same name.
-            branch: below(answer(branch), "refs/heads/"),
-            commit: answer(commit),
-            default_branch: below(answer(default_branch), "refs/remotes/origin/"),
-            remote: answer(remote).and_then(|url| Remote::parse(&url)),
-            top_level: answer(top_level)
-                .and_then(|path| Some(Path::new(&path).file_name()?.to_str()?.to_owned())),
-            user: answer(user),
+        let mut git = Self::none();
+        let said = git.answer(BRANCH, branch);
+        // The full name of the reference: the short one changes where a tag has the same name.
+        git.branch = below(said, "refs/heads/");
+        git.commit = git.answer(COMMIT, commit);
+        let said = git.answer(DEFAULT_BRANCH, default_branch);
+        git.default_branch = below(said, "refs/remotes/origin/");
+        let said = git.answer(REMOTE, remote);
+        git.remote = said.and_then(|url| Remote::parse(&url));
+        let said = git.answer(TOP_LEVEL, top_level);
+        git.top_level = said.and_then(|path| Some(Path::new(&path).file_name()?.to_str()?.to_owned()));
+        git.user = git.answer(USER, user);
+        git
+    }
+
+    /// Returns why git does not name the branch, if it does not: in its own words where it has any.
+    #[must_use]
+    pub fn why_no_branch(&self) -> Option<String> {
+        match (&self.refusal, &self.branch, &self.commit) {
+            (Some(refusal), _, _) => Some(format!("git says: {refusal}")),
+            (None, None, Some(commit)) => {
+                let short = commit.get(..7).unwrap_or(commit);
+                Some(format!("git says that HEAD is detached, at {short}"))
+            }
+            _ => None,
         }
+    }
+
+    /// Returns the first line of an answer, and keeps what else is to know of it.
+    fn answer(&mut self, command: &'static str, asked: io::Result<Child>) -> Option<String> {
+        let output = match asked.and_then(Child::wait_with_output) {
+            Ok(output) => output,
+            Err(error) => {
+                let why = format!("the command git cannot be run: {error}");
+                self.refusal.get_or_insert(why);
+                return None;
+            }
+        };
+        if !output.status.success() {
+            // Without an answer, and without a word, git has just nothing to say.
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            if !said.is_empty() {
+                let cut: String = said.chars().take(REFUSAL_CHARS_MAX).collect();
+                self.refusal.get_or_insert(cut);
+            }
+            return None;
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        if matches!(text, Cow::Owned(_)) {
+            self.not_utf8.push(command);
+        }
+        let line = text.lines().next()?.trim();
+        (!line.is_empty()).then(|| line.to_owned())
     }
 }
 
-fn ask(directory: &Path, arguments: &[&str]) -> Option<Child> {
+fn ask(directory: &Path, arguments: &[&str]) -> io::Result<Child> {
     Command::new("git")
         .current_dir(directory)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
-        .ok()
-}
-
-fn answer(child: Option<Child>) -> Option<String> {
-    let output = child?.wait_with_output().ok()?;
-    if !output.status.success() {
-        return None;
-    }
-    let text = String::from_utf8(output.stdout).ok()?;
-    let line = text.lines().next()?.trim();
-    (!line.is_empty()).then(|| line.to_owned())
 }
 
 fn below(reference: Option<String>, prefix: &str) -> Option<String> {
@@ -124,10 +166,15 @@ mod tests {
         let mut read = Git::read(directory.path());
         // Whoever runs the tests may have a name.
         read.user = None;
+        let refusal = read.refusal.take().unwrap();
+        assert!(refusal.contains("not a git repository"), "{refusal}");
         assert_eq!(read, Git::none());
-        let mut missing = Git::read(&directory.path().join("missing"));
-        missing.user = None;
-        assert_eq!(missing, Git::none());
+        let missing = Git::read(&directory.path().join("missing"));
+        let why = missing.why_no_branch().unwrap();
+        assert!(
+            why.starts_with("git says: the command git cannot be run: "),
+            "{why}"
+        );
     }
 
     #[test]
@@ -143,6 +190,7 @@ mod tests {
         assert_eq!(unborn.top_level.as_deref(), Some("shop"));
         assert_eq!(unborn.user.as_deref(), Some("Jane Doe"));
         assert_eq!(unborn.remote, None);
+        assert_eq!(unborn.refusal, None);
 
         git(
             &shop,
@@ -184,5 +232,40 @@ mod tests {
         let detached = Git::read(&shop);
         assert_eq!(detached.branch, None);
         assert_eq!(detached.commit, read.commit);
+        let short = read.commit.unwrap().get(..7).unwrap().to_owned();
+        assert_eq!(
+            detached.why_no_branch(),
+            Some(format!("git says that HEAD is detached, at {short}"))
+        );
+    }
+
+    #[test]
+    fn a_branch_that_is_not_utf8_is_noted() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        repository(directory.path());
+        let head = std::ffi::OsStr::from_bytes(b"refs/heads/gr\xfc\xdfe");
+        let status = Command::new("git")
+            .current_dir(directory.path())
+            .args(["symbolic-ref", "HEAD"])
+            .arg(head)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let read = Git::read(directory.path());
+        assert_eq!(read.branch.as_deref(), Some("gr\u{fffd}\u{fffd}e"));
+        assert_eq!(read.not_utf8, [BRANCH]);
+    }
+
+    #[test]
+    fn a_broken_repository_says_what_git_says() {
+        let directory = tempfile::tempdir().unwrap();
+        repository(directory.path());
+        std::fs::write(directory.path().join(".git/config"), "[core\n").unwrap();
+        let read = Git::read(directory.path());
+        assert_eq!(read.branch, None);
+        let why = read.why_no_branch().unwrap();
+        assert!(why.starts_with("git says: fatal: bad config line 1"), "{why}");
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn read(variables: Variables<'_>, event: Option<&str>) -> Result<Read
             } else {
                 commit(variables)
             };
-            reading.pull_request = pull_number(variables).or(change.number);
+            reading.pull_request = pull_reference(variables).or(change.number);
             reading.fork = change.fork;
         }
         None => {
@@ -78,7 +78,7 @@ fn change(variables: Variables<'_>, event: &Event) -> Option<Change> {
     });
     let sign = variables
         .text("GITHUB_HEAD_REF")
-        .or_else(|| pull_number(variables))
+        .or_else(|| pull_reference(variables))
         .or(name)?;
     Some(Change {
         fork: Some(sign.map(|_| true)),
@@ -86,13 +86,11 @@ fn change(variables: Variables<'_>, event: &Event) -> Option<Change> {
     })
 }
 
-/// The number in `refs/pull/N/merge`.
-fn pull_number(variables: Variables<'_>) -> Text {
-    let reference = variables.text("GITHUB_REF")?;
-    reference.and_then(|reference| {
-        let number = reference.strip_prefix("refs/pull/")?.split('/').next()?;
-        (!number.is_empty()).then(|| number.to_owned())
-    })
+/// The reference of a pull request, `refs/pull/N/merge`: its number is read from it where it is used.
+fn pull_reference(variables: Variables<'_>) -> Text {
+    variables
+        .text("GITHUB_REF")
+        .filter(|reference| reference.value.starts_with("refs/pull/"))
 }
 
 fn commit(variables: Variables<'_>) -> Text {
@@ -366,7 +364,7 @@ mod tests {
         let error = detect_with(&[PUSH, "GITHUB_RUN_NUMBER=x"], None, Git::none()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "GITHUB_RUN_NUMBER is \"x\", but must be a whole number in decimal digits"
+            "GITHUB_RUN_NUMBER is \"x\", but must be a whole number from 0 to 18446744073709551615"
         );
     }
 }

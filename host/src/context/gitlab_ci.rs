@@ -1,6 +1,7 @@
 //! GitLab CI: <https://docs.gitlab.com/ci/variables/predefined_variables/>.
 
 use super::found::{Found, Node};
+use super::pull_request;
 use super::reading::{Reading, Text, Variables};
 
 /// Reads GitLab's variables.
@@ -33,7 +34,13 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         workspace: pipeline,
         job: job(variables, node.as_ref().and_then(|node| node.as_ref().ok())),
         node,
-        pull_request: variables.first(&["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"]),
+        pull_request: variables
+            .pull_request(&["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"])
+            .or_else(|| {
+                // refs/merge-requests/7/head, also where the merge request was closed meanwhile.
+                let reference = variables.text("CI_COMMIT_REF_NAME")?;
+                reference.and_then(|reference| pull_request::in_reference(&reference))
+            }),
         fork: fork(variables),
         url: variables.text("CI_JOB_URL"),
         actor: variables.text("GITLAB_USER_LOGIN"),
@@ -51,13 +58,16 @@ fn job(variables: Variables<'_>, node: Option<&Found<Node>>) -> Text {
 }
 
 fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
-    if variables.value("CI_MERGE_REQUEST_IID").is_some() {
+    if variables.pull_request(&["CI_MERGE_REQUEST_IID"]).is_some() {
         let source = variables.value("CI_MERGE_REQUEST_SOURCE_PROJECT_ID");
         let target = variables.first(&["CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID"]);
         let same = source.is_some() && source == target.as_ref().map(|target| target.value.as_str());
         return Some(Found::in_variable("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", !same));
     }
-    if variables.value("CI_EXTERNAL_PULL_REQUEST_IID").is_some() {
+    if variables
+        .pull_request(&["CI_EXTERNAL_PULL_REQUEST_IID"])
+        .is_some()
+    {
         let source = variables.value("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY");
         let target = variables.value("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY");
         let same = source.is_some() && source == target;
@@ -281,7 +291,7 @@ mod tests {
         let error = detect(&[PUSH, "CI_JOB_ID=x"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "CI_JOB_ID is \"x\", but must be a whole number in decimal digits"
+            "CI_JOB_ID is \"x\", but must be a whole number from 0 to 18446744073709551615"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Jenkins: `JENKINS_URL/env-vars.html`, and the variables of its git and branch-api plugins.
 
 use super::found::Found;
+use super::pull_request;
 use super::reading::{Reading, Text, Variables};
 use super::remote::Remote;
 
@@ -13,7 +14,7 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
     let tag = variables.text("TAG_NAME").or_else(|| tag_of_ref(variables));
     let number = variables.text("BUILD_NUMBER");
     let build = variables.text("BUILD_TAG");
-    let pull_request = variables.text("CHANGE_ID");
+    let pull_request = number_of_change(variables);
     Reading {
         project: project(variables),
         branch: if tag.is_none() { branch(variables) } else { None },
@@ -58,10 +59,17 @@ fn job(variables: Variables<'_>) -> Text {
 
 /// A multibranch pipeline names a pull request's build `PR-24` and the like, which is no branch.
 fn branch(variables: Variables<'_>) -> Text {
-    if variables.value("CHANGE_ID").is_some() {
+    if variables.pull_request(&["CHANGE_ID"]).is_some() {
         return variables.text("CHANGE_BRANCH");
     }
-    variables.text("BRANCH_NAME").or_else(|| {
+    let named = variables.text("BRANCH_NAME");
+    if named
+        .as_ref()
+        .is_some_and(|name| number_in_name(&name.value).is_some())
+    {
+        return None;
+    }
+    named.or_else(|| {
         let branch = variables.text("GIT_BRANCH")?;
         branch.and_then(|branch| {
             let short = ["refs/heads/", "refs/remotes/", "remotes/"]
@@ -82,9 +90,65 @@ fn tag_of_ref(variables: Variables<'_>) -> Text {
     branch.and_then(|branch| branch.strip_prefix("refs/tags/").map(str::to_owned))
 }
 
-/// `CHANGE_FORK` names the fork, and is unset on a change from the repository itself.
+/// The number of the change that is built.
+///
+/// `CHANGE_ID` is `24` for GitHub, Bitbucket, GitLab and Gitea, and `C-12345/3` for Gerrit: change and patch set. Where a
+/// job of another kind is started for a change, the plugin that does it has a variable of its own.
+fn number_of_change(variables: Variables<'_>) -> Text {
+    let change = variables.pull_request(&["CHANGE_ID"]).map(|id| {
+        let gerrit = id.value.strip_prefix("C-").and_then(|id| id.split_once('/'));
+        let number = gerrit.and_then(|(number, patch_set)| {
+            pull_request::positive(patch_set)?;
+            pull_request::positive(number)
+        });
+        match number {
+            Some(number) => id.map(|_| number),
+            None => id,
+        }
+    });
+    change
+        .or_else(|| {
+            let name = variables.text("BRANCH_NAME")?;
+            name.and_then(|name| number_in_name(&name))
+        })
+        .or_else(|| {
+            variables.pull_request(&[
+                "ghprbPullId",
+                "gitlabMergeRequestIid",
+                "BITBUCKET_PULL_REQUEST_ID",
+            ])
+        })
+        .or_else(|| {
+            // The same trigger also starts builds of what was merged.
+            let merged = variables.value("GERRIT_EVENT_TYPE") == Some("change-merged");
+            variables
+                .pull_request(&["GERRIT_CHANGE_NUMBER"])
+                .filter(|_| !merged)
+        })
+}
+
+/// The number in the name that a multibranch pipeline gives to a change: `PR-24`, `PR-24-head`, `MR-24-merge`, or
+/// `45/12345/3` for Gerrit.
+fn number_in_name(name: &str) -> Option<String> {
+    let change = name.strip_prefix("PR-").or_else(|| name.strip_prefix("MR-"));
+    match change {
+        Some(change) => {
+            let number = change
+                .strip_suffix("-head")
+                .or_else(|| change.strip_suffix("-merge"))
+                .unwrap_or(change);
+            pull_request::positive(number)
+        }
+        None => pull_request::gerrit(name),
+    }
+}
+
+/// `CHANGE_FORK` names the fork, and is unset on a change from the repository itself. A change that Jenkins does not
+/// describe may come from anywhere.
 fn fork(variables: Variables<'_>) -> Found<bool> {
-    Found::in_variable("CHANGE_FORK", variables.value("CHANGE_FORK").is_some())
+    let described = variables.pull_request(&["CHANGE_ID"]).is_some();
+    let named = variables.text("CHANGE_FORK").is_some();
+    Found::in_variable("CHANGE_FORK", named || !described)
 }
 
 #[cfg(test)]
@@ -280,7 +344,7 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "BUILD_NUMBER is \"2026-11-23_00-18-00\", but must be a whole number in decimal digits"
+            "BUILD_NUMBER is \"2026-11-23_00-18-00\", but must be a whole number from 0 to 18446744073709551615"
         );
     }
 }

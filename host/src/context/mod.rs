@@ -21,8 +21,11 @@ mod github_event;
 mod gitlab_ci;
 mod jenkins;
 mod local;
+#[cfg(test)]
+mod odd_values;
 mod overrides;
 mod parse;
+mod pull_request;
 mod reading;
 mod remote;
 mod report;

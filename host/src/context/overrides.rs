@@ -2,11 +2,11 @@
 
 use super::field::Field;
 use super::found::{Found, Source};
-use super::reading::{Text, meaningful};
+use super::reading::{Text, given};
 
-/// The flags that set a part of the context, as text. They win over everything else.
+/// The values that set a part of the context, as text: those of the flags, or of `baton.toml`.
 ///
-/// An empty text counts as no flag, so that an orb can always pass `--branch "<< parameters.branch >>"`.
+/// An empty text counts as none, so that an orb can always pass `--branch "<< parameters.branch >>"`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--project`: a name like `gh/acme/shop`, or the URL of a repository.
@@ -33,7 +33,7 @@ pub struct Overrides {
     pub job: Option<String>,
     /// `--node`: `INDEX/TOTAL`, counted from 0.
     pub node: Option<String>,
-    /// `--pull-request`
+    /// `--pull-request`: a positive number, or `false` for none.
     pub pull_request: Option<String>,
     /// `--fork`: `true`, `false`, `1` or `0`.
     pub fork: Option<String>,
@@ -45,7 +45,16 @@ pub struct Overrides {
 
 impl Overrides {
     /// Returns what the flag of this field says.
-    pub(super) fn text(&self, field: Field) -> Text {
+    pub(super) fn flag(&self, field: Field) -> Text {
+        self.text(field, Source::Flag(field.flag()))
+    }
+
+    /// Returns what `baton.toml` says of this field, where these values come from there.
+    pub(super) fn config(&self, field: Field) -> Text {
+        self.text(field, Source::Config(field.name()))
+    }
+
+    fn text(&self, field: Field, source: Source) -> Text {
         let text = match field {
             Field::Project => &self.project,
             Field::Branch => &self.branch,
@@ -64,10 +73,7 @@ impl Overrides {
             Field::Url => &self.url,
             Field::Actor => &self.actor,
         };
-        let value = meaningful(text.as_deref()?)?.to_owned();
-        Some(Found {
-            value,
-            source: Source::Flag(field.flag()),
-        })
+        let value = given(text.as_deref()?)?.to_owned();
+        Some(Found { value, source })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::ContextError;
 use super::found::{Found, Node, Source};
-use super::parse;
+use super::{parse, pull_request};
 
 /// A value that may be absent, as text.
 pub(super) type Text = Option<Found<String>>;
@@ -39,7 +39,7 @@ impl Reading {
     }
 }
 
-/// The environment variables, where an empty one counts as unset.
+/// The environment variables. An empty one counts as unset.
 #[derive(Clone, Copy)]
 pub(super) struct Variables<'a>(&'a BTreeMap<String, String>);
 
@@ -51,6 +51,20 @@ impl<'a> Variables<'a> {
     /// Returns the variable's value.
     pub(super) fn value(self, name: &str) -> Option<&'a str> {
         self.0.get(name).and_then(|value| meaningful(value))
+    }
+
+    /// Returns the value of a variable of baton's own, as somebody wrote it.
+    pub(super) fn own(self, name: &'static str) -> Text {
+        let value = given(self.0.get(name)?)?;
+        Some(Found::in_variable(name, value.to_owned()))
+    }
+
+    /// Returns the value of the first variable that names a pull request. What says that there is none counts as unset.
+    pub(super) fn pull_request(self, names: &[&'static str]) -> Text {
+        names.iter().find_map(|name| {
+            self.text(name)
+                .filter(|found| !pull_request::says_none(&found.value))
+        })
     }
 
     /// Returns the variable's value and its source.
@@ -89,12 +103,15 @@ fn node_of(
     total: &Found<String>,
     first: u32,
 ) -> Result<Option<Found<Node>>, ContextError> {
-    let count = parse::whole::<u32>(total)?.value;
+    let count = parse::nodes(total)?;
     if count <= 1 {
         return Ok(None);
     }
-    let position = parse::whole::<u32>(index)?.value;
-    match position.checked_sub(first) {
+    let position = parse::whole(index)?.value;
+    let from_zero = position
+        .checked_sub(u64::from(first))
+        .and_then(|position| u32::try_from(position).ok());
+    match from_zero {
         Some(from_zero) if from_zero < count => Ok(Some(Found {
             value: Node {
                 index: from_zero,
@@ -106,12 +123,19 @@ fn node_of(
     }
 }
 
-/// Returns the value without surrounding blanks, unless there is nothing left.
+/// Returns the value as it was given, unless it is empty.
 ///
 /// CircleCI writes `<nil>` into a variable that is set from an empty pipeline value.
+pub(super) fn given(value: &str) -> Option<&str> {
+    (!value.is_empty() && value.trim() != "<nil>").then_some(value)
+}
+
+/// Returns what a runner says, without white space around it. A value of white space alone is returned as it is: it is
+/// no way to say nothing, and whoever uses it refuses it.
 pub(super) fn meaningful(value: &str) -> Option<&str> {
+    let value = given(value)?;
     let trimmed = value.trim();
-    (!trimmed.is_empty() && trimmed != "<nil>").then_some(trimmed)
+    Some(if trimmed.is_empty() { value } else { trimmed })
 }
 
 /// Returns text that git gave.
@@ -137,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_and_nil_count_as_unset() {
+    fn empty_and_nil_count_as_unset_and_white_space_does_not() {
         let map = variables(&[
             ("EMPTY", ""),
             ("BLANK", " \n"),
@@ -146,7 +170,11 @@ mod tests {
         ]);
         let variables = Variables::new(&map);
         assert_eq!(variables.text("EMPTY"), None);
-        assert_eq!(variables.text("BLANK"), None);
+        let blank = Some(Found::in_variable("BLANK", " \n".to_owned()));
+        assert_eq!(variables.text("BLANK"), blank);
+        let as_written = Some(Found::in_variable("SET", " main\n".to_owned()));
+        assert_eq!(variables.own("SET"), as_written);
+        assert_eq!(variables.own("EMPTY"), None);
         assert_eq!(variables.text("NIL"), None);
         assert_eq!(
             variables.first(&["EMPTY", "NIL", "SET"]),

@@ -23,6 +23,7 @@ pub(super) fn git() -> Git {
         remote: Remote::parse("https://jane:t0ken@git.example.com/acme/shop.git"),
         top_level: Some("checkout".to_owned()),
         user: Some("Jane Doe".to_owned()),
+        ..Git::none()
     }
 }
 
@@ -41,6 +42,7 @@ pub(super) fn detect_with(
         variables: variables(environments),
         event: event.map(str::to_owned),
         git,
+        ..Surroundings::default()
     };
     Context::detect(&surroundings, &Overrides::default())
 }

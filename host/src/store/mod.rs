@@ -205,6 +205,23 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Returns the code of docs/errors.md: the only place that chooses one for a failed store.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StoreError::Key(_) => "internal",
+            StoreError::Missing(_) => "store-missing",
+            StoreError::NotADirectory(_) => "store-not-a-directory",
+            StoreError::Location { .. } => "store-unknown",
+            StoreError::TooLarge { .. } => "object-too-large",
+            StoreError::Io { source, .. } => crate::problem::io_code(source),
+            StoreError::NotAtomic { .. } => "store-not-atomic",
+            StoreError::Thread(_) => "store",
+            StoreError::Remote { source, .. } => source.kind.code(),
+        }
+    }
+}
+
 fn remote_summary(what: &str, key: &str, store: &str) -> String {
     match key {
         "" => format!("the store {store} could not be {what}"),

@@ -204,5 +204,32 @@ fn nothing_is_written_there() {
     let policy = deploy.baton("policy attach --at out").succeeds();
     assert!(policy.out.contains(&world.api_url()), "{}", policy.out);
     assert!(policy.out.contains("circleci:"), "{}", policy.out);
-    deploy.baton("doctor").succeeds();
+}
+
+#[test]
+fn doctor_tries_the_token() {
+    let world = World::new();
+    world.build("main", "x");
+    let deploy = world.job("deploy", 90);
+    let ran = deploy.baton("doctor").succeeds();
+    assert!(
+        ran.out.contains("with the token in CIRCLE_TOKEN; newest build:"),
+        "{}",
+        ran.out
+    );
+    // That a branch has no build is an answer, too.
+    let elsewhere = deploy.clone().set("CIRCLE_BRANCH", "elsewhere");
+    let ran = elsewhere.baton("doctor").succeeds();
+    assert!(ran.out.contains("no build of this branch"), "{}", ran.out);
+    let tagged = deploy.clone().set("CIRCLE_TAG", "v1");
+    tagged.baton("doctor").succeeds();
+    for token in ["bogus", "CCIPAT_0123456789abcdef"] {
+        let ran = deploy.clone().set("CIRCLE_TOKEN", token).baton("doctor").ends(1);
+        assert!(ran.out.contains("PROBLEM  store"), "{}", ran.out);
+        assert!(ran.out.contains("(401)"), "{}", ran.out);
+        assert!(ran.out.contains("hint: "), "{}", ran.out);
+    }
+    let unknown = deploy.set("BATON_STORE", "circleci:gh/acme/nothing");
+    let ran = unknown.baton("doctor").ends(1);
+    assert!(ran.out.contains("PROBLEM  store"), "{}", ran.out);
 }

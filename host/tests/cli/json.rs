@@ -212,7 +212,7 @@ fn doctor_lists_checks_and_context() {
     let job = job(&place);
     job.baton("persist tree").succeeds();
     let report = job.json("doctor");
-    has(&report, "checks context missing");
+    has(&report, "checks context git missing");
     for check in report["checks"].as_array().unwrap() {
         has(check, "what ok found hint");
         assert_eq!(check["ok"], true, "{check:#}");
@@ -422,7 +422,7 @@ fn verify_and_prune_report_what_they_found() {
     let verified = first.json("verify --all --data");
     has(
         &verified,
-        "records trees packs bytes findings unsigned seconds warnings",
+        "checked selector records trees packs bytes findings unsigned seconds warnings",
     );
     assert_eq!(verified["findings"], serde_json::json!([]));
     let plan = first.json("prune --keep-last 1 --grace 0s --dry-run");

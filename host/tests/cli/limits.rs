@@ -208,7 +208,7 @@ fn too_little_memory_is_an_error_that_says_so() {
         "latest --memory-mib 0",
         "latest --timeout-seconds 0",
     ] {
-        job.baton(words).ends(1).tells("must be at least 1");
+        job.baton(words).ends(2).tells("0 is not in 1..=");
     }
 }
 

@@ -17,6 +17,7 @@ mod directories;
 mod docs;
 mod files;
 mod full_disk;
+mod given;
 mod help;
 mod hostile_component;
 mod hostile_settings;

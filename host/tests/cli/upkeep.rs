@@ -246,6 +246,6 @@ fn a_statement_says_where_a_build_comes_from() {
     let signed = job.baton("show --format intoto --sign key.pem").succeeds().out;
     let envelope: serde_json::Value = serde_json::from_str(&signed).unwrap();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
-    job.baton("show --sign key.pem").ends(1).tells("--format intoto");
-    job.baton("latest --format intoto").ends(1).tells("baton show");
+    job.baton("show --sign key.pem").ends(2).tells("--format intoto");
+    job.baton("latest --format intoto").ends(2).tells("baton show");
 }

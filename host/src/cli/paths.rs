@@ -1,0 +1,121 @@
+//! Paths as people give them. A shell expands `~` and `$NAME` only where it sees them: not within quotes, not in a variable,
+//! not in a file. So a leading `~/` is expanded here, and what would else become the name of a directory is refused.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+
+/// Reads a path from the command line or from a variable.
+pub(crate) fn parser() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| expanded(&path))
+}
+
+/// Returns a path with the home directory in place of a leading `~`.
+///
+/// # Errors
+///
+/// Fails, and says why, where another `~` is the name of a directory, or where a variable stands in the path: unless there
+/// is a file of that name, since some tools name files so.
+pub(crate) fn expanded(given: &Path) -> Result<PathBuf, String> {
+    let mut components = given.components();
+    let first = components.next().map(|first| first.as_os_str().as_bytes());
+    let path = match first {
+        Some(b"~") => {
+            let home = etcetera::home_dir().map_err(|_| "the home directory is unknown".to_owned())?;
+            home.join(components.as_path())
+        }
+        Some(first) if first.starts_with(b"~") => {
+            return Err(format!(
+                "{} is not expanded: name the directory in full; only ~/ stands for a home directory",
+                String::from_utf8_lossy(first)
+            ));
+        }
+        _ => given.to_owned(),
+    };
+    if path.components().any(|part| part.as_os_str() == OsStr::new("~")) {
+        return Err("~ is expanded only at the beginning: name the directory in full".to_owned());
+    }
+    match variable(&path) {
+        Some(name) if !path.exists() => Err(format!(
+            "{name} is not expanded: name the directory in full, or let the shell expand it before"
+        )),
+        _ => Ok(path),
+    }
+}
+
+/// Returns what looks like a variable of a shell: `$NAME` or `${NAME}`.
+fn variable(path: &Path) -> Option<String> {
+    let text = path.to_string_lossy();
+    text.match_indices('$').find_map(|(at, _)| {
+        let rest = text.get(at + 1..)?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let braced = rest.strip_prefix('{');
+        let name = braced.unwrap_or(rest);
+        let name = name.get(..name.find(|c| !is_name(c)).unwrap_or(name.len()))?;
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        match braced {
+            Some(_) if starts_well => Some(format!("${{{name}}}")),
+            None if starts_well => Some(format!("${name}")),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_leading_tilde_is_the_home_directory() {
+        let home = etcetera::home_dir().unwrap();
+        for (given, expected) in [
+            ("~", home.clone()),
+            ("~/", home.clone()),
+            ("~/a/b", home.join("a/b")),
+            ("~//a", home.join("a")),
+            ("a/b", PathBuf::from("a/b")),
+            ("/a", PathBuf::from("/a")),
+            ("a~", PathBuf::from("a~")),
+            ("a/b~c", PathBuf::from("a/b~c")),
+            ("-rf", PathBuf::from("-rf")),
+            ("a$", PathBuf::from("a$")),
+            ("a$1", PathBuf::from("a$1")),
+            ("${}", PathBuf::from("${}")),
+        ] {
+            assert_eq!(expanded(Path::new(given)).unwrap(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_would_stay_is_refused() {
+        for (given, said) in [
+            ("~jane/a", "~jane is not expanded"),
+            ("~jane", "~jane is not expanded"),
+            ("~+", "~+ is not expanded"),
+            ("a/~/b", "only at the beginning"),
+            ("/a/~", "only at the beginning"),
+            ("./~/b", "only at the beginning"),
+            ("~/~/b", "only at the beginning"),
+            ("$HOME/a", "$HOME is not expanded"),
+            ("${HOME}/a", "${HOME} is not expanded"),
+            ("a/$VERSION", "$VERSION is not expanded"),
+            ("~/a-${N}", "${N} is not expanded"),
+        ] {
+            let error = expanded(Path::new(given)).unwrap_err();
+            assert!(error.contains(said), "{given}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_such_a_name_is_that_file() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("$lib");
+        assert!(expanded(&path).is_err());
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(expanded(&path).unwrap(), path);
+    }
+}
