@@ -98,7 +98,7 @@ impl Error {
         let message = format!(
             "this is a build of the tag {tag}, and a tag has no branch: name one, as in latest@BRANCH, or take tag:{tag}"
         );
-        Error::MissingContext(problem("tag-build", message, "BATON_BRANCH"))
+        Error::MissingContext(problem("tag-build", message, &format!("tag:{tag}")))
     }
 
     /// The workspace was asked for where no CI system runs.
