@@ -442,6 +442,7 @@ fn the_scripts_of_the_integrations_take_the_same_paths() {
         .set("PARAM_STORE", "~/s")
         .set("PARAM_PATHS", "x")
         .set("PARAM_IF_NO_FILES", "error")
+        .set("PARAM_SPECIAL_FILES", "error")
         .set("PARAM_ON_CONFLICT", "error")
         .set("PARAM_SIGN", "false")
         .set("PARAM_ROLE_ARN", "")
