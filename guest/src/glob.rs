@@ -153,6 +153,25 @@ impl Glob {
         }
     }
 
+    /// Returns a text that has this meaning as a pattern, with `mark` before it: for one that names a path, that path with
+    /// what is special in it escaped.
+    fn pattern(&self, mark: &str) -> String {
+        let [only] = self.alternatives.as_slice() else {
+            return self.text.clone();
+        };
+        let mut pattern = mark.to_owned();
+        for piece in &only.pieces {
+            let Piece::Char(char) = piece else {
+                return self.text.clone();
+            };
+            if "*?[]{},\\!".contains(*char) {
+                pattern.push('\\');
+            }
+            pattern.push(*char);
+        }
+        pattern
+    }
+
     /// Returns whether the pattern matches `path` itself, which a directory above it does not decide.
     ///
     /// The root, an empty path, is matched by no pattern.

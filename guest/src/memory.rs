@@ -7,7 +7,8 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 use crate::path;
 use crate::ports::{
-    Change, Clock, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Store, Time,
+    Change, Clock, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Reserved, Standing,
+    Store, Time,
 };
 
 /// Objects in memory. What is `pub` is there for tests to look at and to damage.
@@ -116,6 +117,8 @@ struct Inode {
 pub struct MemoryFiles {
     inodes: RefCell<BTreeMap<String, Inode>>,
     clock: Rc<Cell<i64>>,
+    /// What entries say of themselves besides: by their paths, the root's as the empty string.
+    pub standings: RefCell<BTreeMap<String, Standing>>,
     /// Writing fails as on a full disk once this many bytes were written.
     pub room_bytes: Cell<Option<u64>>,
     /// Runs once, after the next file was read: for files that change under the reader.
@@ -214,6 +217,29 @@ impl MemoryFiles {
         }
     }
 
+    fn seen(&self, path: &str, inode: &Inode) -> DirEntry {
+        let (kind, size, target) = match &inode.node {
+            Node::Directory => (Kind::Directory, 0, Vec::new()),
+            Node::Symlink(target) => (Kind::Symlink, 0, target.as_bytes().to_vec()),
+            Node::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
+            Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
+        };
+        let size = self.wrong_sizes.borrow().get(path).copied().unwrap_or(size);
+        let mut standing = self.standings.borrow().get(path).copied().unwrap_or_default();
+        if self.reserved.borrow().contains(path) {
+            standing.reserved = Some(Reserved::Store);
+        }
+        DirEntry {
+            name: path::file_name(path).as_bytes().to_vec(),
+            kind,
+            bits: inode.bits,
+            size,
+            modified: inode.modified.get(),
+            target,
+            standing,
+        }
+    }
+
     /// Checks that every name above `path` is a directory.
     fn reach(&self, path: &str) -> Result<()> {
         let parent = path::parent(path);
@@ -235,27 +261,20 @@ impl Files for MemoryFiles {
         self.reach(&path::join(dir, "x"))?;
         let inodes = self.inodes.borrow();
         let inside = inodes.iter().filter(|(path, _)| path::parent(path) == dir);
-        Ok(inside
-            .map(|(path, inode)| {
-                let (kind, size, target) = match &inode.node {
-                    Node::Directory => (Kind::Directory, 0, Vec::new()),
-                    Node::Symlink(target) => (Kind::Symlink, 0, target.as_bytes().to_vec()),
-                    Node::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
-                    Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
-                };
-                let size = self.wrong_sizes.borrow().get(path).copied().unwrap_or(size);
-                let name = path::file_name(path).as_bytes().to_vec();
-                DirEntry {
-                    name,
-                    kind,
-                    bits: inode.bits,
-                    size,
-                    modified: inode.modified.get(),
-                    target,
-                    reserved: self.reserved.borrow().contains(path),
-                }
-            })
-            .collect())
+        Ok(inside.map(|(path, inode)| self.seen(path, inode)).collect())
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
+        let inodes = self.inodes.borrow();
+        if path.is_empty() {
+            let root = Inode {
+                node: Node::Directory,
+                bits: 0o755,
+                modified: Rc::default(),
+            };
+            return Ok(Some(self.seen("", &root)));
+        }
+        Ok(inodes.get(path).map(|inode| self.seen(path, inode)))
     }
 
     fn holes(&self, path: &str, offset: u64, length: u64, least: u64) -> Result<Vec<(u64, u64)>> {

@@ -36,7 +36,9 @@ pub struct Step {
     pub action: Action,
     /// Where.
     pub path: String,
-    /// The size of a file.
+    /// 1, or how many files and symlinks are in a directory that is removed.
+    pub files: u64,
+    /// The size of a file, or the sum of those in a directory that is removed.
     pub bytes: u64,
 }
 

@@ -199,6 +199,37 @@ pub enum Kind {
     Special(&'static str),
 }
 
+/// What else has to be known of an entry before it is changed or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// It is on another file system than the directory that holds it, or something is mounted on it.
+    pub mounted: bool,
+    /// This user cannot rename, replace or remove it, whoever may write to its directory.
+    pub fixed: bool,
+    /// A directory in which this user cannot make, rename or remove entries.
+    pub closed: bool,
+    /// A directory on a file system that is mounted read-only.
+    pub read_only: bool,
+    /// Another user owns it: this one cannot set its bits and times.
+    pub foreign: bool,
+    /// A file with several names.
+    pub shared: bool,
+    /// What must not be emptied or removed.
+    pub reserved: Option<Reserved>,
+}
+
+/// What no attach may empty or remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserved {
+    /// A directory that baton keeps for itself, such as the store of this run, a directory in it, or a symlink by which it
+    /// was named. It is never persisted either, but for the symlink.
+    Store,
+    /// The user's home directory.
+    Home,
+    /// The root of the file system.
+    Top,
+}
+
 /// One entry of a directory. Sizes in bytes.
 #[derive(Debug, Clone)]
 pub struct DirEntry {
@@ -214,8 +245,8 @@ pub struct DirEntry {
     pub modified: Time,
     /// Where a symlink points.
     pub target: Vec<u8>,
-    /// Whether this is a directory that baton keeps for itself, such as the store: never persisted, never removed.
-    pub reserved: bool,
+    /// What keeps it from being changed or removed.
+    pub standing: Standing,
 }
 
 /// Attributes to give to a file or directory.
@@ -295,11 +326,19 @@ pub trait Files {
         Ok(Vec::new())
     }
 
+    /// Returns the entry of one path, or `None` where nothing has it. The granted directory itself has no name.
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>>;
+
     /// Opens a file.
     fn open(&self, path: &str, how: Open) -> Result<Self::File>;
 
     /// Changes the structure by one step.
     fn edit(&self, edit: Edit<'_>) -> Result<()>;
+
+    /// Changes the structure, in order. Stops at the first failure.
+    fn edits(&self, edits: &[Edit<'_>]) -> Result<()> {
+        edits.iter().try_for_each(|edit| self.edit(*edit))
+    }
 
     /// Sets bits and times, in order. Stops at the first failure.
     fn apply(&self, changes: &[Change]) -> Result<()>;

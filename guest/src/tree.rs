@@ -31,6 +31,9 @@ pub struct Tree {
     pub chunks: Vec<Chunk>,
     /// The packs that the chunks lie in.
     pub packs: Vec<PackId>,
+    /// The patterns with which it was persisted: what they select and the tree does not have is not wanted any more. Empty:
+    /// the entries of its top directory, with all that is in them.
+    pub covers: Vec<String>,
     /// Makes the id differ from that of an equal tree, where that one is condemned.
     pub salt: Option<Digest>,
 }
@@ -103,6 +106,8 @@ struct Header {
     version: u32,
     entries: u64,
     packs: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    covers: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     salt: Option<Digest>,
 }
@@ -257,6 +262,7 @@ impl Tree {
             version: VERSION,
             entries: self.entries.len() as u64,
             packs: self.packs.len() as u64,
+            covers: self.covers.clone(),
             salt: self.salt,
         };
         lines.line(&header)?;
@@ -283,7 +289,11 @@ impl Tree {
     /// Reads the stored form of the object `key`, and refuses whatever [`Tree::to_bytes`] would not have written.
     pub fn from_bytes(key: &str, bytes: &[u8]) -> Result<Tree> {
         let (mut lines, header) = Header::read(key, bytes)?;
+        if !header.covers.is_empty() && crate::attach::covered(&header.covers).is_err() {
+            return Err(Error::damaged(key, "it covers what no pattern can say"));
+        }
         let mut tree = Tree {
+            covers: header.covers,
             salt: header.salt,
             ..Tree::default()
         };

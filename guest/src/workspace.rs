@@ -169,11 +169,14 @@ pub fn only(entries: Vec<Merged>, patterns: &[String]) -> Result<(Vec<Merged>, V
     for (pattern, closed) in wanted.unmatched() {
         let link = closed.and_then(|path| Some((path, links.get(path)?)));
         let (code, message) = match link {
-            None => ("no-files", "no file of the tree matches".to_owned()),
+            None => (
+                "nothing-selected",
+                "no path of the artifact matches --only".to_owned(),
+            ),
             Some((path, target)) => (
                 "through-symlink",
                 format!(
-                    "no file of the tree matches: {path} is a symlink to {target}, and symlinks are not followed"
+                    "no path of the artifact matches --only: {path} is a symlink to {target}, and symlinks are not followed"
                 ),
             ),
         };
@@ -182,7 +185,11 @@ pub fn only(entries: Vec<Merged>, patterns: &[String]) -> Result<(Vec<Merged>, V
     if !keep.contains(&true) {
         return Err(match warnings.pop() {
             Some(only) if warnings.is_empty() => Error::NothingMatched(only),
-            _ => Error::nothing_matched("no-files", "no file of the tree matches", &patterns.join(" ")),
+            _ => Error::nothing_matched(
+                "nothing-selected",
+                "no path of the artifact matches --only",
+                &patterns.join(" "),
+            ),
         });
     }
     warnings.extend(wanted.unused().map(unused_problem));

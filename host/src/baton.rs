@@ -16,7 +16,7 @@ use crate::component::Component;
 use crate::engine::{Engine, Instance, Interrupt};
 use crate::error::Error;
 use crate::grants::{
-    Change, Directory, Egress, Grants, Identity, Limits, Network, OnWait, Policy, Repairs, StoreAccess,
+    Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, Repairs, ReservedPlaces, StoreAccess,
 };
 use crate::signing::{SigningKey, VerifyingKey};
 use crate::statement;
@@ -48,7 +48,8 @@ pub struct Options {
     pub circleci: Option<CircleCi>,
     /// Hears that a run waits for a server. Default: nobody does.
     pub on_wait: Option<OnWait>,
-    /// Directories, besides the store's, that baton keeps for itself: what is in them is never persisted. Default: none.
+    /// Directories, besides the store's, that baton keeps for itself: what is in them is neither persisted nor removed.
+    /// Default: none.
     pub reserved: Vec<PathBuf>,
     /// The key that signs what is persisted. Default: nothing is signed. What is signed is what the host knows of the job,
     /// and a tree: another component than the built-in one can name a tree that is not of the files that it read.
@@ -56,6 +57,8 @@ pub struct Options {
     /// The key by which a build must be signed: attach refuses any other, verify finds it. Default: none need be. That the
     /// files are those of the signed tree is checked by the component.
     pub require_signed: Option<VerifyingKey>,
+    /// The user's home directory, which no attach empties. Default: none is known.
+    pub home: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -73,6 +76,7 @@ impl Default for Options {
             reserved: Vec::new(),
             sign: None,
             require_signed: None,
+            home: None,
         }
     }
 }
@@ -202,16 +206,13 @@ impl Baton {
 
     /// Opens the directory to persist from, without what baton keeps for itself in it.
     fn root(&self, root: &Path) -> Result<Directory, Error> {
-        let own = self.store.directory().into_iter();
-        let others = self.options.reserved.iter().map(PathBuf::as_path);
-        let reserved = own.chain(others).filter_map(Identity::of).collect();
-        let directory = Directory::read("root", root)?.reserving(reserved);
+        let directory = Directory::read("root", root)?.reserving(self.reserved());
         let failed = |source: std::io::Error| Error::Directory {
             what: "root",
             path: root.to_owned(),
             source,
         };
-        if directory.lies_in_reserved().map_err(failed)? {
+        if directory.lies_in_reserved() {
             return Err(failed(std::io::Error::other(
                 "it is, or lies in, the store of baton, which is never persisted",
             )));
@@ -233,6 +234,7 @@ impl Baton {
             true => Directory::read("target", target)?,
             false => Directory::write(target, &mut || progress.waiting())?,
         };
+        let directory = directory.reserving(self.reserved());
         let attached = self.attach_intact(&Arc::new(directory), request, progress);
         if attached.is_err() && is_new {
             // Only goes if it is empty, and then nobody misses it.
@@ -630,6 +632,12 @@ impl Baton {
             policy: change(&egress.policy),
             ..(**egress).clone()
         }))
+    }
+
+    fn reserved(&self) -> ReservedPlaces {
+        let own = self.store.directory().into_iter();
+        let others = self.options.reserved.iter().map(PathBuf::as_path);
+        ReservedPlaces::find(own.chain(others), self.options.home.as_deref())
     }
 
     fn grants(

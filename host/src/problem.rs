@@ -11,7 +11,8 @@ pub(crate) fn io_code(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => "permission-denied",
         ErrorKind::NotFound => "not-found",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "no-space",
+        ErrorKind::StorageFull => "no-space",
+        ErrorKind::QuotaExceeded => "quota-exceeded",
         ErrorKind::ReadOnlyFilesystem => "read-only",
         ErrorKind::AlreadyExists => "exists",
         ErrorKind::NotADirectory => "not-a-directory",
@@ -19,6 +20,7 @@ pub(crate) fn io_code(error: &io::Error) -> &'static str {
         _ => match rustix::io::Errno::from_io_error(error) {
             Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "too-many-open-files",
             Some(rustix::io::Errno::LOOP) => "not-a-directory",
+            Some(rustix::io::Errno::IO) => "io-error",
             _ => "file-system",
         },
     }

@@ -80,6 +80,8 @@ pub fn attach(selector: &str, context: BuildContext) -> AttachRequest {
         scope: scope(selector, context),
         only: Vec::new(),
         clean: false,
+        strip: 0,
+        flatten: false,
         on_conflict: OnConflict::Fail,
         dry_run: false,
     }

@@ -1,9 +1,13 @@
 //! The merged tree against what is there, a directory at a time: what is made, written, renamed and removed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
+use super::coverage::Coverage;
+use super::finish::{changed_dirs, check_sealed};
+use super::open::{Dir, State};
+use super::sweep::Sweep;
 use super::{Attach, ChunkIn, Commit, Compare, Piece, PieceTarget, Rest, staging};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::id::PackId;
 use crate::path;
 use crate::persist::STAGING;
@@ -11,25 +15,6 @@ use crate::plan::{Action, Step};
 use crate::ports::{DirEntry, Edit, File, Files, Kind, Open};
 use crate::tree::{Content, Entry, Place, Tree};
 use crate::workspace::Merged;
-
-/// A directory of the tree while its entries are compared.
-struct Dir {
-    path: String,
-    state: State,
-}
-
-enum State {
-    /// It is there, with these entries that the tree has not named yet.
-    Existing(HashMap<Vec<u8>, DirEntry>),
-    /// It is built under this name.
-    New(String),
-}
-
-/// Where a directory that is entered stands.
-enum Standing<'a> {
-    Existing(&'a str),
-    New(String),
-}
 
 /// Key of a chunk among all that are needed: pack and offset, so that neighbours follow each other. Empty files are
 /// pieces of a chunk in no pack.
@@ -44,6 +29,8 @@ pub(crate) struct Compared {
     pub(crate) downloads: Vec<Download>,
     /// For a dry run, in path order.
     pub(crate) steps: Vec<Step>,
+    /// What a person should know.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// A file of which nothing but the path is known.
@@ -54,20 +41,22 @@ pub(crate) struct Download {
 }
 
 pub(super) struct Comparing<'a, F> {
-    files: &'a F,
-    request: &'a Attach,
-    open: Vec<Dir>,
+    pub(super) files: &'a F,
+    pub(super) request: &'a Attach,
+    /// What `clean` may remove. Absent: nothing.
+    pub(super) coverage: Option<&'a Coverage>,
+    pub(super) open: Vec<Dir>,
     /// Staged directories to make, parents first.
-    make: Vec<String>,
-    chunks: BTreeMap<ChunkKey, ChunkIn>,
-    pack_numbers: HashMap<PackId, u32>,
-    packs: Vec<PackId>,
-    downloads: Vec<Download>,
-    steps: Vec<Step>,
-    /// What the artifact has, where only some of it is wanted: `clean` leaves it alone.
-    spared: HashSet<String>,
-    staged: u32,
-    rest: Rest,
+    pub(super) make: Vec<String>,
+    pub(super) chunks: BTreeMap<ChunkKey, ChunkIn>,
+    pub(super) pack_numbers: HashMap<PackId, u32>,
+    pub(super) packs: Vec<PackId>,
+    pub(super) downloads: Vec<Download>,
+    pub(super) steps: Vec<Step>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) sweep: Sweep<'a, F>,
+    pub(super) staged: u32,
+    pub(super) rest: Rest,
 }
 
 impl<'a, F: Files> Comparing<'a, F> {
@@ -75,11 +64,12 @@ impl<'a, F: Files> Comparing<'a, F> {
     pub(super) fn new(
         files: &'a F,
         request: &'a Attach,
-        spared: HashSet<String>,
+        coverage: Option<&'a Coverage>,
     ) -> Result<Comparing<'a, F>> {
         let mut comparing = Comparing {
             files,
             request,
+            coverage,
             open: Vec::new(),
             make: Vec::new(),
             chunks: BTreeMap::new(),
@@ -87,90 +77,45 @@ impl<'a, F: Files> Comparing<'a, F> {
             packs: Vec::new(),
             downloads: Vec::new(),
             steps: Vec::new(),
-            spared,
+            warnings: Vec::new(),
+            sweep: Sweep::new(files, coverage),
             staged: 0,
             rest: Rest::default(),
         };
-        comparing.enter(String::new(), Standing::Existing(""))?;
+        let root = files
+            .entry("")?
+            .ok_or_else(|| Error::internal("the granted directory has no entry"))?;
+        comparing.enter(String::new(), &root)?;
         Ok(comparing)
     }
 
-    fn enter(&mut self, path: String, place: Standing<'_>) -> Result<()> {
-        let state = match place {
-            Standing::New(staged) => State::New(staged),
-            Standing::Existing(dir) => {
-                let entries = self.files.entries(dir)?;
-                let named = entries.into_iter().map(|entry| (entry.name.clone(), entry));
-                let mut names: HashMap<Vec<u8>, DirEntry> = named.collect();
-                if dir.is_empty() {
-                    names.remove(STAGING.as_bytes());
-                }
-                State::Existing(names)
-            }
-        };
-        self.open.push(Dir { path, state });
-        Ok(())
-    }
-
-    /// Leaves the innermost directory: what the tree did not name there goes with `clean`.
-    fn leave(&mut self) {
-        let Some(Dir {
-            path: dir,
-            state: State::Existing(left),
-        }) = self.open.pop()
-        else {
-            return;
-        };
-        if !self.request.clean {
-            return;
-        }
-        let mut names: Vec<_> = left.into_values().collect();
-        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        for entry in names {
-            // What is not UTF-8 cannot be named to the file system here; it stays, as everything stays without `clean`.
-            if let Ok(name) = String::from_utf8(entry.name) {
-                let path = path::join(&dir, &name);
-                if self.spared.contains(&path) {
-                    continue;
-                }
-                self.step(Action::Remove, &path, entry.size);
-                self.rest.clean.push(path);
-            }
-        }
-    }
-
-    fn step(&mut self, action: Action, path: &str, bytes: u64) {
+    pub(super) fn step(&mut self, action: Action, path: &str, files: u64, bytes: u64) {
         if self.request.dry_run {
             self.steps.push(Step {
                 action,
                 path: path.to_owned(),
+                files,
                 bytes,
             });
         }
     }
 
-    fn stage(&mut self, part: &str) -> String {
-        self.staged += 1;
-        format!("{STAGING}/{part}/{}", self.staged)
-    }
-
     /// Compares the next entry. Without a tree, nothing but its path and kind is known.
     pub(super) fn entry(&mut self, entry: &Entry, tree: Option<&Tree>) -> Result<()> {
-        if entry.path == STAGING {
+        let parent = path::parent(&entry.path);
+        if entry.path == staging::place_in(parent) {
             let message = "the tree has an entry that an attach needs for itself";
             return Err(Error::invalid("reserved-name", message, &entry.path));
         }
-        let parent = path::parent(&entry.path);
         while self.open.last().is_some_and(|dir| dir.path != parent) {
-            self.leave();
+            self.leave()?;
         }
-        let name = path::file_name(&entry.path);
         let Some(Dir { state, .. }) = self.open.last_mut() else {
             return Err(Error::internal("an entry of a checked tree has no directory"));
         };
         let (there, inside) = match state {
-            State::Existing(names) => (names.remove(name.as_bytes()), None),
-            State::New(staged) => (None, Some(path::join(staged, name))),
+            State::Existing(left) => (left.take(self.files, &entry.path)?, None),
+            State::New(staged) => (None, Some(path::join(staged, path::file_name(&entry.path)))),
         };
         match (&entry.content, tree) {
             (Content::Directory, _) => self.directory(entry, tree.is_some(), there, inside),
@@ -178,43 +123,6 @@ impl<'a, F: Files> Comparing<'a, F> {
             (Content::File { .. }, Some(tree)) => self.file(entry, tree, there, inside),
             (Content::File { .. }, None) => self.download(entry, there, inside),
         }
-    }
-
-    fn directory(
-        &mut self,
-        entry: &Entry,
-        known: bool,
-        there: Option<DirEntry>,
-        inside: Option<String>,
-    ) -> Result<()> {
-        self.rest.directories += 1;
-        let existing = there.as_ref().filter(|there| there.kind == Kind::Directory);
-        // One of which nothing is known keeps what it has.
-        let attributes = match (known, existing) {
-            (true, _) => Some((entry.bits, entry.modified)),
-            (false, Some(there)) => Some((there.bits & 0o777, there.modified)),
-            (false, None) => None,
-        };
-        if let Some((bits, modified)) = attributes {
-            self.rest
-                .directories_apply
-                .push((entry.path.clone(), bits, modified));
-        }
-        if let Some(there) = existing {
-            if there.bits & 0o300 != 0o300 {
-                self.rest
-                    .closed
-                    .push((entry.path.clone(), there.bits & 0o777, there.modified));
-            }
-            return self.enter(entry.path.clone(), Standing::Existing(&entry.path));
-        }
-        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::TREES);
-        if there.is_some() {
-            // A directory cannot be renamed over a file.
-            self.rest.in_the_way.push(entry.path.clone());
-        }
-        self.make.push(staged.clone());
-        self.enter(entry.path.clone(), Standing::New(staged))
     }
 
     fn symlink(
@@ -233,6 +141,9 @@ impl<'a, F: Files> Comparing<'a, F> {
             return Ok(());
         }
         self.make_way(entry, there.as_ref())?;
+        if let Some(there) = there.as_ref().filter(|there| there.kind != Kind::Directory) {
+            self.replaceable(entry, there)?;
+        }
         let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES);
         self.rest.links.push((staged, target.to_owned(), entry.modified));
         Ok(())
@@ -240,7 +151,7 @@ impl<'a, F: Files> Comparing<'a, F> {
 
     /// Returns where what is new, or replaces what is there, is made: inside its new parent, or in `part` of staging, to be
     /// moved from there.
-    fn made_at(
+    pub(super) fn made_at(
         &mut self,
         path: &str,
         there: Option<&DirEntry>,
@@ -248,26 +159,12 @@ impl<'a, F: Files> Comparing<'a, F> {
         part: &str,
     ) -> String {
         let action = there.map_or(Action::Create, |_| Action::Replace);
-        self.step(action, path, 0);
+        self.step(action, path, 1, 0);
         inside.unwrap_or_else(|| {
             let staged = self.stage(part);
             self.rest.moves.push((staged.clone(), path.to_owned()));
             staged
         })
-    }
-
-    /// A directory does not silently give way to a file.
-    fn make_way(&mut self, entry: &Entry, there: Option<&DirEntry>) -> Result<()> {
-        if there.is_none_or(|there| there.kind != Kind::Directory) {
-            return Ok(());
-        }
-        if !self.request.clean {
-            let message =
-                "a directory is where the tree has a file or a symlink, and attach keeps what is there";
-            return Err(Error::invalid("directory-in-the-way", message, &entry.path));
-        }
-        self.rest.in_the_way.push(entry.path.clone());
-        Ok(())
     }
 
     fn file(
@@ -284,15 +181,28 @@ impl<'a, F: Files> Comparing<'a, F> {
         self.rest.bytes += size;
         self.make_way(entry, there.as_ref())?;
         let large = matches!(place, Place::Slices(_));
-        let compared = there
+        let attributes_differ = there
             .as_ref()
-            .is_some_and(|there| there.kind == Kind::File && there.size == *size);
+            .is_some_and(|there| (there.bits, there.modified) != (entry.bits, entry.modified));
+        // The attributes of a file with several names are those of all of them, and another user's cannot be set.
+        let compared = there.as_ref().is_some_and(|there| {
+            there.kind == Kind::File
+                && there.size == *size
+                && !(attributes_differ && (there.standing.shared || there.standing.foreign))
+        });
+        let fixed = there.as_ref().is_some_and(|there| there.standing.fixed);
+        if let Some(there) = there
+            .as_ref()
+            .filter(|there| there.kind != Kind::Directory && !compared)
+        {
+            self.replaceable(entry, there)?;
+        }
         let action = match (&there, compared) {
             (None, _) => Action::Create,
             (Some(_), true) => Action::Compare,
             (Some(_), false) => Action::Replace,
         };
-        self.step(action, &entry.path, *size);
+        self.step(action, &entry.path, 1, *size);
         let in_new_directory = inside.is_some();
         let staged = inside.unwrap_or_else(|| self.stage(staging::FILES));
         let mut compare = None;
@@ -310,8 +220,8 @@ impl<'a, F: Files> Comparing<'a, F> {
                 size: *size,
                 large,
                 compared,
-                attributes_differ: there
-                    .is_some_and(|there| (there.bits, there.modified) != (entry.bits, entry.modified)),
+                attributes_differ,
+                fixed,
             });
         }
         let whole = PieceTarget::Whole {
@@ -356,6 +266,9 @@ impl<'a, F: Files> Comparing<'a, F> {
     fn download(&mut self, entry: &Entry, there: Option<DirEntry>, inside: Option<String>) -> Result<()> {
         self.rest.files += 1;
         self.make_way(entry, there.as_ref())?;
+        if let Some(there) = there.as_ref().filter(|there| there.kind != Kind::Directory) {
+            self.replaceable(entry, there)?;
+        }
         let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES);
         self.downloads.push(Download {
             path: entry.path.clone(),
@@ -396,26 +309,38 @@ impl<'a, F: Files> Comparing<'a, F> {
         Ok(())
     }
 
-    /// Leaves all directories, and makes the staging directory and everything that workers expect in it.
+    /// Leaves all directories, and makes the staging directories and everything that workers expect in them.
     pub(super) fn finish(mut self, merged: &[Merged]) -> Result<Compared> {
         while !self.open.is_empty() {
-            self.leave();
+            self.leave()?;
         }
+        self.sweep.check_names()?;
+        self.warnings.extend(self.sweep.warnings());
+        let Sweep { found, opened, .. } = self.sweep;
+        for removal in &found {
+            if self.request.dry_run {
+                self.steps.push(Step {
+                    action: Action::Remove,
+                    path: removal.path.clone(),
+                    files: removal.files,
+                    bytes: removal.bytes,
+                });
+            }
+        }
+        self.rest.clean = found;
+        // Inner ones were found first, and parents come first here.
+        self.rest.directories_apply.extend(opened.iter().rev().cloned());
+        self.rest.closed.extend(opened.into_iter().rev());
         self.steps.sort_by(|a, b| path::compare(&a.path, &b.path));
         if !self.request.dry_run {
-            staging::make(self.files)?;
-            if self.files.entries(&STAGING.to_uppercase()).is_ok() {
-                check_names_differ(merged)?;
+            let certain = self.rest.commits.iter().filter(|commit| !commit.compared);
+            check_sealed(&self.rest, &changed_dirs(&self.rest, certain))?;
+            let made = make(self.files, &self.rest, &self.make, merged);
+            if made.is_err() {
+                // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
+                drop(staging::clear(self.files, &self.rest.places));
             }
-            for dir in &self.make {
-                self.files.edit(Edit::MakeDirectory(dir))?;
-            }
-            for commit in self.rest.commits.iter().filter(|commit| commit.large) {
-                // All of it is a hole for now, and what nobody writes remains one.
-                self.files
-                    .open(&commit.staged, Open::Create)?
-                    .set_size(commit.size)?;
-            }
+            made?;
         }
         Ok(Compared {
             rest: self.rest,
@@ -423,8 +348,27 @@ impl<'a, F: Files> Comparing<'a, F> {
             packs: self.packs,
             downloads: self.downloads,
             steps: self.steps,
+            warnings: self.warnings,
         })
     }
+}
+
+/// Makes the staging directories, the new directories, and the large files, of which several workers write parts.
+fn make(files: &impl Files, rest: &Rest, directories: &[String], merged: &[Merged]) -> Result<()> {
+    for place in &rest.places {
+        staging::make(files, place)?;
+        let (dir, name) = (path::parent(place), path::file_name(place).to_uppercase());
+        if files.entry(&path::join(dir, &name))?.is_some() {
+            check_names_differ(merged)?;
+        }
+    }
+    let edits: Vec<_> = directories.iter().map(|dir| Edit::MakeDirectory(dir)).collect();
+    files.edits(&edits)?;
+    for commit in rest.commits.iter().filter(|commit| commit.large) {
+        // All of it is a hole for now, and what nobody writes remains one.
+        files.open(&commit.staged, Open::Create)?.set_size(commit.size)?;
+    }
+    Ok(())
 }
 
 /// On a file system that does not tell upper from lower case, two names of a tree may be one: neither may be lost.

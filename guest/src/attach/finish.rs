@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Commit, Kept, Outcome, Rest, sparse, staging};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, warning};
 use crate::id::Digest;
 use crate::path;
-use crate::persist::STAGING;
 use crate::ports::{Change, Edit, Files, Link, Open, read_fully};
 use crate::record::Record;
 
@@ -85,22 +84,33 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         modified: *modified,
     };
     files.link(&rest.links.iter().map(link).collect::<Vec<_>>())?;
-    let renamed = (0..)
+    let staying: Vec<bool> = (0..)
         .zip(&rest.commits)
-        .filter(|(number, commit)| !stays(*number, commit));
-    open_closed(
-        files,
-        &rest,
-        renamed.filter_map(|(_, commit)| commit.path.as_ref()),
-    )?;
-    for path in &rest.in_the_way {
-        report.removed += staging::remove(files, path)?;
+        .map(|(number, commit)| stays(number, commit))
+        .collect();
+    let renamed = || {
+        let all = staying.iter().zip(&rest.commits);
+        all.filter(|(stays, _)| !**stays).map(|(_, commit)| commit)
+    };
+    // The last look before the first change.
+    if let Some(path) = renamed()
+        .find(|commit| commit.fixed)
+        .and_then(|it| it.path.as_ref())
+    {
+        return Err(cannot_replace(path));
+    }
+    let changed = changed_dirs(&rest, renamed());
+    check_sealed(&rest, &changed)?;
+    open_closed(files, &rest, &changed)?;
+    for removal in &rest.in_the_way {
+        report.removed += staging::remove(files, removal)?;
     }
     let mut attributes = Vec::new();
-    for (number, commit) in (0..).zip(&rest.commits) {
+    let mut renames = Vec::new();
+    for (stays, commit) in staying.iter().zip(&rest.commits) {
         let Some(path) = &commit.path else { continue };
-        if !stays(number, commit) {
-            files.edit(Edit::Rename(&commit.staged, path))?;
+        if !stays {
+            renames.push(Edit::Rename(&commit.staged, path));
         } else if commit.attributes_differ {
             attributes.push(Change {
                 path: path.clone(),
@@ -109,14 +119,13 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
             });
         }
     }
-    for (staged, path) in &rest.moves {
-        files.edit(Edit::Rename(staged, path))?;
-    }
-    for path in &rest.clean {
-        report.removed += staging::remove(files, path)?;
+    renames.extend(rest.moves.iter().map(|(staged, path)| Edit::Rename(staged, path)));
+    files.edits(&renames)?;
+    for removal in &rest.clean {
+        report.removed += staging::remove(files, removal)?;
     }
     files.apply(&attributes)?;
-    staging::remove(files, STAGING)?;
+    staging::clear(files, &rest.places)?;
     // Last, and from the inside out: every change inside a directory changes its time, and one without write permission
     // would refuse it.
     let change = |(path, bits, modified): &(String, u16, _)| Change {
@@ -136,19 +145,45 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
     Ok(report)
 }
 
-/// Lets names be changed in directories that may not be written. They get their bits back at the end, with all others.
-fn open_closed<'a>(
-    files: &impl Files,
+/// Returns the directories in which names will change, with what is renamed besides.
+pub(super) fn changed_dirs<'a>(
     rest: &'a Rest,
-    renamed: impl Iterator<Item = &'a String>,
-) -> Result<()> {
+    renamed: impl Iterator<Item = &'a Commit>,
+) -> HashSet<&'a str> {
     let moved = rest.moves.iter().map(|(_, path)| path);
-    let changed: HashSet<&str> = renamed
+    let removed = rest.in_the_way.iter().chain(&rest.clean);
+    renamed
+        .filter_map(|commit| commit.path.as_ref())
         .chain(moved)
-        .chain(&rest.in_the_way)
-        .chain(&rest.clean)
+        .chain(removed.map(|removal| &removal.path))
         .map(|path| path::parent(path))
-        .collect();
+        .collect()
+}
+
+/// Checks, before the first change, that none of it is in a directory that this user cannot write to.
+pub(super) fn check_sealed(rest: &Rest, changed: &HashSet<&str>) -> Result<()> {
+    let mut sealed = rest.sealed.iter();
+    let Some((dir, read_only)) = sealed.find(|(dir, _)| changed.contains(dir.as_str())) else {
+        return Ok(());
+    };
+    let shown = if dir.is_empty() { "." } else { dir };
+    let (code, why) = match read_only {
+        true => ("read-only", "read-only file system"),
+        false => ("permission-denied", "permission denied"),
+    };
+    let message = format!("nothing can be changed in this directory: {why}");
+    Err(Error::Files(warning(code, message, shown)))
+}
+
+/// Returns the error for a file that nothing can be renamed over.
+pub(super) fn cannot_replace(path: &str) -> Error {
+    let message =
+        "it cannot be replaced: it is mounted on, immutable, or another user's in a sticky directory";
+    Error::invalid("in-the-way", message, path)
+}
+
+/// Lets names be changed in directories that may not be written. They get their bits back at the end, with all others.
+fn open_closed(files: &impl Files, rest: &Rest, changed: &HashSet<&str>) -> Result<()> {
     let closed = rest
         .closed
         .iter()

@@ -5,15 +5,22 @@
 //! damaged store or a full disk leaves the directory as it was.
 
 mod compare;
+mod coverage;
+mod directory;
 mod finish;
+mod layout;
+mod open;
 mod plan;
 mod sparse;
 mod staging;
+mod sweep;
 mod worker;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use coverage::covered;
 pub use finish::{Attached, finish};
+pub use layout::Layout;
 pub(crate) use plan::plan_downloads;
 pub use plan::{Attach, plan};
 pub use staging::abandon;
@@ -22,6 +29,7 @@ pub use worker::Worker;
 use crate::id::{Digest, PackId};
 use crate::ports::Time;
 use crate::record::Record;
+use sweep::Removal;
 
 /// Some chunks of one pack, and the files that their bytes belong to.
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,17 +105,22 @@ pub(crate) struct Rest {
     pub directories: u64,
     pub symlinks: u64,
     pub bytes: u64,
+    /// Staging directories.
+    pub places: Vec<String>,
     pub commits: Vec<Commit>,
     /// Symlinks, under their staged names.
     pub links: Vec<(String, String, Time)>,
-    /// Directories that are there and may not be written, with their bits and times.
+    /// Directories that exist and may not be written, with their bits and times.
     pub closed: Vec<(String, u16, Time)>,
+    /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, and those
+    /// on a read-only file system, which is said of each.
+    pub sealed: Vec<(String, bool)>,
     /// What stands in the way of another kind of thing.
-    pub in_the_way: Vec<String>,
+    pub in_the_way: Vec<Removal>,
     /// New directories and symlinks: from their staged names to their own.
     pub moves: Vec<(String, String)>,
     /// What `--clean` removes.
-    pub clean: Vec<String>,
+    pub clean: Vec<Removal>,
     /// Directories, with their bits and times, parents first.
     pub directories_apply: Vec<(String, u16, Time)>,
 }
@@ -128,4 +141,6 @@ pub(crate) struct Commit {
     pub compared: bool,
     /// Whether that file's attributes differ.
     pub attributes_differ: bool,
+    /// Whether nothing can be renamed over that file.
+    pub fixed: bool,
 }

@@ -1,13 +1,16 @@
 //! What an attach will do: the merged tree, compared with what is there, cut into tasks by pack.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::compare::{ChunkKey, Compared, Comparing};
-use super::{ChunkIn, Piece, PieceTarget, TaskIn, staging};
+use super::coverage::{self, Coverage};
+use super::layout::{Layout, lay_out};
+use super::{ChunkIn, Piece, PieceTarget, TaskIn};
 use crate::error::{Error, Problem, Result};
 use crate::glob::Selection;
 use crate::id::PackId;
 use crate::lookup::{self, Opened, Scope};
+use crate::path;
 use crate::plan::{Planned, Task};
 use crate::ports::{Files, Store};
 use crate::tree::{Entry, Tree};
@@ -25,8 +28,10 @@ pub struct Attach {
     pub scope: Scope,
     /// Only these files, or all.
     pub only: Vec<String>,
-    /// Whether to remove what the tree does not have.
+    /// Whether to remove what the artifact covers and does not have.
     pub clean: bool,
+    /// What becomes of the directories in the artifact's paths.
+    pub layout: Layout,
     /// What is done where layers disagree.
     pub on_conflict: OnConflict,
     /// Whether to look only.
@@ -40,12 +45,21 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
     let Opened { layers, mut warnings } = lookup::open(store, &request.scope)
         .or_else(|error| check_only(&request.only, false).and(Err(error)))?;
     let merged = workspace::merge(&layers, request.on_conflict)?;
-    let (merged, spared) = select(request, merged, &mut warnings)?;
+    let coverage = match request.clean {
+        true => {
+            let trees = layers.iter().map(|(_, tree)| tree);
+            let prefixes = coverage::prefixes(&merged, request.layout);
+            Some(Coverage::of(trees, wanted(request, &merged)?, prefixes)?)
+        }
+        false => None,
+    };
+    let merged = select(request, merged, &mut warnings)?;
+    let (merged, left_out) = lay_out(merged, request, true)?;
     let tree = |layer: usize| {
         let found = layers.get(layer).map(|(_, tree)| Some(tree));
         found.ok_or_else(|| Error::internal("an entry of no layer"))
     };
-    let compared = compare(files, request, spared, &merged, tree)?;
+    let compared = compare(files, request, coverage.as_ref(), &merged, tree)?;
     let builds: Vec<_> = layers
         .iter()
         .filter_map(|(layer, _)| layer.record.clone())
@@ -55,6 +69,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         chunks,
         packs,
         steps,
+        warnings: noticed,
         ..
     } = compared;
     rest.builds.clone_from(&builds);
@@ -63,7 +78,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Attach) -> Result<
         bytes: rest.bytes,
         may_fall_back: request.scope.may_fall_back(),
         builds,
-        warnings,
+        warnings: warnings.into_iter().chain(noticed).chain(left_out).collect(),
         steps,
         ..Planned::default()
     };
@@ -82,12 +97,23 @@ pub(crate) fn plan_downloads(
     entries: Vec<Entry>,
     warnings: &mut Vec<Problem>,
 ) -> Result<Compared> {
-    let merged = entries
+    let merged: Vec<Merged> = entries
         .into_iter()
         .map(|entry| Merged { entry, layer: 0 })
         .collect();
-    let (merged, spared) = select(request, merged, warnings)?;
-    compare(files, request, spared, &merged, |_| Ok(None))
+    let coverage = match request.clean {
+        true => {
+            let prefixes = coverage::prefixes(&merged, request.layout);
+            Some(Coverage::of_paths(&merged, wanted(request, &merged)?, prefixes))
+        }
+        false => None,
+    };
+    let merged = select(request, merged, warnings)?;
+    let (merged, left_out) = lay_out(merged, request, false)?;
+    let mut compared = compare(files, request, coverage.as_ref(), &merged, |_| Ok(None))?;
+    warnings.append(&mut compared.warnings);
+    warnings.extend(left_out);
+    Ok(compared)
 }
 
 /// Refuses what is no pattern, where every path exists that is written like one, or none.
@@ -98,45 +124,38 @@ fn check_only(only: &[String], paths_exist: bool) -> Result<()> {
     Selection::parse(only, |_| Ok::<_, Error>(paths_exist)).map(|_| ())
 }
 
-/// Keeps what is wanted. Returns the paths of the rest, too, where `clean` must leave them alone.
-fn select(
-    request: &Attach,
-    mut merged: Vec<Merged>,
-    warnings: &mut Vec<Problem>,
-) -> Result<(Vec<Merged>, HashSet<String>)> {
-    let mut spared = HashSet::new();
-    if !request.only.is_empty() {
-        if request.clean {
-            spared = merged.iter().map(|merged| merged.entry.path.clone()).collect();
-        }
-        let found = workspace::only(merged, &request.only)?;
-        merged = found.0;
-        warnings.extend(found.1);
+/// Returns what `--only` selects of the artifact.
+fn wanted(request: &Attach, merged: &[Merged]) -> Result<Option<Selection>> {
+    if request.only.is_empty() {
+        return Ok(None);
     }
-    Ok((merged, spared))
+    let there = |path: &str| merged.binary_search_by(|merged| path::compare(&merged.entry.path, path));
+    Selection::parse(&request.only, |path| Ok::<_, Error>(there(path).is_ok())).map(Some)
 }
 
-/// Compares what is merged with what is there, and makes the staging directory. `tree` gives the tree of a layer.
+/// Keeps what is wanted.
+fn select(request: &Attach, merged: Vec<Merged>, warnings: &mut Vec<Problem>) -> Result<Vec<Merged>> {
+    if request.only.is_empty() {
+        return Ok(merged);
+    }
+    let (merged, told) = workspace::only(merged, &request.only)?;
+    warnings.extend(told);
+    Ok(merged)
+}
+
+/// Compares what is merged with what exists, and makes the staging directories. `tree` gives the tree of a layer.
 fn compare<'a>(
     files: &impl Files,
     request: &Attach,
-    spared: HashSet<String>,
+    coverage: Option<&Coverage>,
     merged: &[Merged],
     tree: impl Fn(usize) -> Result<Option<&'a Tree>>,
 ) -> Result<Compared> {
-    if !request.dry_run {
-        staging::abandon(files)?;
-    }
-    let mut comparing = Comparing::new(files, request, spared)?;
+    let mut comparing = Comparing::new(files, request, coverage)?;
     for Merged { entry, layer } in merged {
         comparing.entry(entry, tree(*layer)?)?;
     }
-    let compared = comparing.finish(merged);
-    if compared.is_err() && !request.dry_run {
-        // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
-        drop(staging::abandon(files));
-    }
-    compared
+    comparing.finish(merged)
 }
 
 /// Cuts the chunks into tasks: each of one pack, each of some MiB.

@@ -1,75 +1,87 @@
-//! The directory in which an attach builds what is not complete.
+//! The directories in which an attach builds what is not complete.
 //!
-//! It lies in the attached directory itself, since a rename works only within a file system, and has one fixed name: the
-//! host lets one attach at a time into a directory, so one that is found was left by a run that was killed.
+//! One lies in each file system that is written to, as far up as this user can write, since a rename works only within a
+//! file system. Its name is fixed, and says how far below `--at` it lies: the host lets one attach at a time into a
+//! directory, so one that is found was left by a run that was killed, and an attach into another directory above or below
+//! has another name for its own.
 
-use crate::error::Result;
+use super::Rest;
+use super::sweep::Removal;
+use crate::error::{Error, Result};
 use crate::path;
 use crate::persist::STAGING;
 use crate::ports::{Change, Edit, Files, Kind, Time};
 
-/// Below [`STAGING`]: new directories, each to be moved as a whole.
+pub(super) use crate::persist::is_staging;
+
+/// Below a staging directory: new directories, each to be moved as a whole.
 pub(super) const TREES: &str = "t";
-/// Below [`STAGING`]: files and symlinks for directories that are there.
+/// Below a staging directory: files and symlinks for directories that exist.
 pub(super) const FILES: &str = "f";
 
+/// Returns the path of the staging directory in `dir`.
+pub(super) fn place_in(dir: &str) -> String {
+    match path::depth(dir) {
+        0 => STAGING.to_owned(),
+        depth => path::join(dir, &format!("{STAGING}~{depth}")),
+    }
+}
+
 /// Makes an empty staging directory that only its owner can enter: its files get their permission bits later.
-pub(super) fn make(files: &impl Files) -> Result<()> {
-    files.edit(Edit::MakeDirectory(STAGING))?;
+pub(super) fn make(files: &impl Files, place: &str) -> Result<()> {
+    files.edit(Edit::MakeDirectory(place))?;
     files.apply(&[Change {
-        path: STAGING.to_owned(),
+        path: place.to_owned(),
         bits: Some(0o700),
         modified: Time::default(),
     }])?;
-    for part in [TREES, FILES] {
-        files.edit(Edit::MakeDirectory(&path::join(STAGING, part)))?;
+    files.edits(&[
+        Edit::MakeDirectory(&path::join(place, TREES)),
+        Edit::MakeDirectory(&path::join(place, FILES)),
+    ])
+}
+
+/// Takes back what a run with this `rest` has staged.
+pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
+    let rest: Rest = crate::wire::read(rest)?;
+    clear(files, &rest.places)
+}
+
+/// Removes staging directories, as far as they exist, or whatever has their names.
+pub(super) fn clear(files: &impl Files, places: &[String]) -> Result<()> {
+    for place in places {
+        match files.entry(place)? {
+            Some(entry) if entry.kind == Kind::Directory => drop(remove_directory(files, place)?),
+            Some(_) => files.edit(Edit::RemoveFile(place))?,
+            None => {}
+        }
     }
     Ok(())
 }
 
-/// Takes back what an abandoned or killed run left.
-pub fn abandon(files: &impl Files) -> Result<()> {
-    let left = files
-        .entries("")?
-        .into_iter()
-        .any(|entry| entry.name == STAGING.as_bytes());
-    if left {
-        remove(files, STAGING).map(|_| ())
-    } else {
-        Ok(())
+/// Removes what a sweep found. Never follows a link. Returns how many entries that were.
+pub(super) fn remove(files: &impl Files, removal: &Removal) -> Result<u64> {
+    if removal.is_directory {
+        return remove_directory(files, &removal.path);
     }
-}
-
-/// Removes a file, a symlink, or a directory with all that is in it. Never follows a link. Returns how many entries
-/// that were.
-pub(super) fn remove(files: &impl Files, path: &str) -> Result<u64> {
-    // Most are files, and a directory with many must not be listed for each of them.
-    if files.edit(Edit::RemoveFile(path)).is_ok() {
-        return Ok(1);
+    match files.edit(Edit::RemoveFile(&removal.path)) {
+        // Somebody else was faster.
+        Err(Error::Files(problem)) if problem.code == "not-found" => Ok(0),
+        other => other.map(|()| 1),
     }
-    let name = path::file_name(path).as_bytes();
-    let Some(entry) = files
-        .entries(path::parent(path))?
-        .into_iter()
-        .find(|entry| entry.name == name)
-    else {
-        return Ok(0);
-    };
-    if entry.kind != Kind::Directory {
-        files.edit(Edit::RemoveFile(path))?;
-        return Ok(1);
-    }
-    remove_directory(files, path.to_owned(), entry.bits)
 }
 
 /// Does not recurse: a path has room for 2,000 names, and a component's stack has not.
-fn remove_directory(files: &impl Files, dir: String, bits: u16) -> Result<u64> {
+fn remove_directory(files: &impl Files, dir: &str) -> Result<u64> {
+    let Some(top) = files.entry(dir)? else {
+        return Ok(0);
+    };
     let mut removed = 0;
-    let mut found = vec![(dir, bits)];
-    // Directories whose files are gone, each behind the one that it is in.
+    let mut found = vec![(dir.to_owned(), top.bits, top.standing.closed)];
+    // Directories whose files are gone, each after the one that it is in.
     let mut emptied = Vec::new();
-    while let Some((dir, bits)) = found.pop() {
-        if bits & 0o700 != 0o700 {
+    while let Some((dir, bits, closed)) = found.pop() {
+        if closed || bits & 0o700 != 0o700 {
             // A directory without write permission keeps its entries from being removed.
             let open = Change {
                 path: dir.clone(),
@@ -78,25 +90,34 @@ fn remove_directory(files: &impl Files, dir: String, bits: u16) -> Result<u64> {
             };
             files.apply(&[open])?;
         }
+        let mut gone = Vec::new();
         for entry in files.entries(&dir)? {
             let Ok(name) = std::str::from_utf8(&entry.name) else {
                 let shown = path::join(&dir, &crate::error::text_of(&entry.name));
                 let message = "a name is not UTF-8, so it cannot be removed";
-                return Err(crate::Error::invalid("name-not-utf8", message, &shown));
+                return Err(Error::invalid("name-not-utf8", message, &shown));
             };
             let below = path::join(&dir, name);
+            if entry.standing.mounted || entry.standing.reserved.is_some() {
+                let message = "something was mounted here since it was looked at";
+                return Err(Error::invalid("file-changed", message, &below));
+            }
             if entry.kind == Kind::Directory {
-                found.push((below, entry.bits));
+                found.push((below, entry.bits, entry.standing.closed));
             } else {
-                files.edit(Edit::RemoveFile(&below))?;
-                removed += 1;
+                gone.push(below);
             }
         }
+        let edits: Vec<_> = gone.iter().map(|path| Edit::RemoveFile(path)).collect();
+        files.edits(&edits)?;
+        removed += gone.len() as u64;
         emptied.push(dir);
     }
-    for dir in emptied.iter().rev() {
-        files.edit(Edit::RemoveDirectory(dir))?;
-        removed += 1;
-    }
-    Ok(removed)
+    let edits: Vec<_> = emptied
+        .iter()
+        .rev()
+        .map(|dir| Edit::RemoveDirectory(dir))
+        .collect();
+    files.edits(&edits)?;
+    Ok(removed + emptied.len() as u64)
 }

@@ -1,4 +1,5 @@
-//! The files port: contents and structure through `wasi:filesystem`, attributes through the import of this name.
+//! The files port: files are read through `wasi:filesystem`, and all else is done through the import `attributes`. WASI
+//! has no word for an exceeded quota, a read-only file system or a rename across file systems, and calls them all `io`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,11 +14,14 @@ use super::imports::attributes;
 use super::imports::types::Kind as WitKind;
 use crate::error::{Error, Result, warning};
 use crate::path;
-use crate::ports::{Change, DirEntry, Edit, File, Files, Kind, Link, Open, Time};
+use crate::ports::{Change, DirEntry, Edit, File, Files, Kind, Link, Open, Reserved, Standing, Time};
 
-/// What `wasi:filesystem` takes and gives in one call without splitting it (measured: docs/benchmarks.md).
+/// What `wasi:filesystem` gives in one call without splitting it (measured: docs/benchmarks.md).
 const READ_BYTES_MAX: usize = 64 << 10;
+/// What is written with one call.
 const WRITE_BYTES_MAX: usize = 1 << 20;
+/// Edits that cross the border with one call.
+const EDITS_MAX: usize = 4096;
 /// Directories kept open. Files come in path order, so a few suffice.
 const OPEN_DIRS_MAX: usize = 16;
 
@@ -73,7 +77,8 @@ impl Granted {
 /// An open file, and the path that its errors name.
 pub(super) struct OpenFile {
     path: String,
-    descriptor: Descriptor,
+    /// Absent for one that is written.
+    descriptor: Option<Descriptor>,
 }
 
 impl Files for Granted {
@@ -118,16 +123,29 @@ impl Files for Granted {
         Ok(holes.into_iter().map(|hole| (hole.offset, hole.length)).collect())
     }
 
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
+        let found = attributes::look(path).map_err(from_wit_error)?;
+        Ok(found.map(entry))
+    }
+
     fn open(&self, path: &str, how: Open) -> Result<OpenFile> {
-        let (open, flags) = match how {
-            Open::Read => (OpenFlags::empty(), DescriptorFlags::READ),
-            Open::Create => (OpenFlags::CREATE | OpenFlags::EXCLUSIVE, DescriptorFlags::WRITE),
-            Open::Write => (OpenFlags::empty(), DescriptorFlags::WRITE),
+        let descriptor = match how {
+            Open::Write => None,
+            Open::Create => {
+                attributes::edits(&[attributes::Edit::MakeFile(path.to_owned())]).map_err(from_wit_error)?;
+                None
+            }
+            Open::Read => Some(
+                self.dir(path::parent(path))?
+                    .open_at(
+                        PathFlags::empty(),
+                        path::file_name(path),
+                        OpenFlags::empty(),
+                        DescriptorFlags::READ,
+                    )
+                    .map_err(|code| failed("opened", path, code))?,
+            ),
         };
-        let descriptor = self
-            .dir(path::parent(path))?
-            .open_at(PathFlags::empty(), path::file_name(path), open, flags)
-            .map_err(|code| failed(if how == Open::Create { "created" } else { "opened" }, path, code))?;
         Ok(OpenFile {
             path: path.to_owned(),
             descriptor,
@@ -135,33 +153,17 @@ impl Files for Granted {
     }
 
     fn edit(&self, edit: Edit<'_>) -> Result<()> {
-        let at = |path| Ok::<_, Error>((self.dir(path::parent(path))?, path::file_name(path)));
-        match edit {
-            Edit::MakeDirectory(path) => {
-                let (dir, name) = at(path)?;
-                dir.create_directory_at(name)
-                    .map_err(|code| failed("created", path, code))
-            }
-            Edit::Rename(from, to) => {
-                let ((old, name), (new, new_name)) = (at(from)?, at(to)?);
-                old.rename_at(name, &new, new_name)
-                    .map_err(|code| failed("given its name", to, code))?;
-                self.forget(from);
-                Ok(())
-            }
-            Edit::RemoveFile(path) => {
-                let (dir, name) = at(path)?;
-                dir.unlink_file_at(name)
-                    .map_err(|code| failed("removed", path, code))
-            }
-            Edit::RemoveDirectory(path) => {
-                let (dir, name) = at(path)?;
-                dir.remove_directory_at(name)
-                    .map_err(|code| failed("removed", path, code))?;
-                self.forget(path);
-                Ok(())
-            }
+        self.edits(&[edit])
+    }
+
+    fn edits(&self, edits: &[Edit<'_>]) -> Result<()> {
+        for edits in edits.chunks(EDITS_MAX) {
+            let edits: Vec<_> = edits.iter().map(wit_edit).collect();
+            attributes::edits(&edits).map_err(from_wit_error)?;
         }
+        // What was opened by an old name would be found under it.
+        self.dirs.borrow_mut().clear();
+        Ok(())
     }
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
@@ -183,22 +185,29 @@ impl Files for Granted {
     }
 }
 
-impl Granted {
-    /// A directory that has another name, or none, must not be found under its old one.
-    fn forget(&self, dir: &str) {
-        self.dirs
-            .borrow_mut()
-            .retain(|(name, _)| name != dir && !path::is_below(name, dir));
+fn wit_edit(edit: &Edit<'_>) -> attributes::Edit {
+    match *edit {
+        Edit::MakeDirectory(path) => attributes::Edit::MakeDirectory(path.to_owned()),
+        Edit::Rename(from, to) => attributes::Edit::Rename((from.to_owned(), to.to_owned())),
+        Edit::RemoveFile(path) => attributes::Edit::RemoveFile(path.to_owned()),
+        Edit::RemoveDirectory(path) => attributes::Edit::RemoveDirectory(path.to_owned()),
+    }
+}
+
+impl OpenFile {
+    fn readable(&self) -> Result<&Descriptor> {
+        let descriptor = self.descriptor.as_ref();
+        descriptor.ok_or_else(|| Error::internal("a file that was opened to write is read"))
     }
 }
 
 impl File for OpenFile {
     fn read(&self, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<usize> {
+        let descriptor = self.readable()?;
         let mut read = 0;
         while read < length {
             let wanted = (length - read).min(READ_BYTES_MAX);
-            let (bytes, _) = self
-                .descriptor
+            let (bytes, _) = descriptor
                 .read(wanted as u64, offset + read as u64)
                 .map_err(|code| failed("read", &self.path, code))?;
             buffer.extend_from_slice(&bytes);
@@ -212,30 +221,27 @@ impl File for OpenFile {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let mut written = 0;
-        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            let part = rest.get(..WRITE_BYTES_MAX).unwrap_or(rest);
-            let count = self
-                .descriptor
-                .write(part, offset + written as u64)
-                .map_err(|code| failed("written", &self.path, code))?;
-            if count == 0 {
-                return Err(failed("written", &self.path, ErrorCode::InsufficientSpace));
-            }
-            written += count as usize;
+        for (part, at) in bytes
+            .chunks(WRITE_BYTES_MAX)
+            .zip((offset..).step_by(WRITE_BYTES_MAX))
+        {
+            attributes::write(&self.path, at, part).map_err(from_wit_error)?;
         }
         Ok(())
     }
 
     fn set_size(&self, size: u64) -> Result<()> {
-        self.descriptor
-            .set_size(size)
-            .map_err(|code| failed("made as large as it has to be", &self.path, code))
+        let edit = attributes::Edit::SetSize((self.path.clone(), size));
+        attributes::edits(&[edit]).map_err(from_wit_error)
     }
 
     fn seen(&self) -> Result<(u64, Time)> {
-        let stat = self
-            .descriptor
+        let Some(descriptor) = &self.descriptor else {
+            let gone = || failed("looked at", &self.path, ErrorCode::NoEntry);
+            let found = attributes::look(&self.path).map_err(from_wit_error)?;
+            return found.map(|it| (it.size, time(it.modified))).ok_or_else(gone);
+        };
+        let stat = descriptor
             .stat()
             .map_err(|code| failed("looked at", &self.path, code))?;
         // Unsigned in WASI: there is none for a time before 1970.
@@ -244,6 +250,28 @@ impl File for OpenFile {
             nanoseconds: at.nanoseconds,
         });
         Ok((stat.size, modified.unwrap_or_default()))
+    }
+}
+
+fn standing(standing: attributes::Standing) -> Standing {
+    use attributes::Standing as Flag;
+    let has = |flag| standing & flag == flag;
+    let reserved = [
+        (Flag::STORE, Reserved::Store),
+        (Flag::HOME, Reserved::Home),
+        (Flag::TOP, Reserved::Top),
+    ];
+    Standing {
+        mounted: has(Flag::MOUNTED),
+        fixed: has(Flag::FIXED),
+        closed: has(Flag::CLOSED),
+        read_only: has(Flag::READ_ONLY),
+        foreign: has(Flag::FOREIGN),
+        shared: has(Flag::SHARED),
+        reserved: reserved
+            .into_iter()
+            .find(|(flag, _)| has(*flag))
+            .map(|(_, what)| what),
     }
 }
 
@@ -263,7 +291,7 @@ fn entry(entry: attributes::Entry) -> DirEntry {
         size: entry.size,
         modified: time(entry.modified),
         target: entry.target,
-        reserved: entry.reserved,
+        standing: standing(entry.standing),
     }
 }
 
@@ -272,14 +300,16 @@ fn failed(what: &str, path: &str, code: ErrorCode) -> Error {
     let (word, why) = match code {
         ErrorCode::Access | ErrorCode::NotPermitted => ("permission-denied", "permission denied"),
         ErrorCode::NoEntry => ("not-found", "it is not there (any more)"),
-        ErrorCode::InsufficientSpace | ErrorCode::Quota => ("no-space", "no space left"),
+        ErrorCode::InsufficientSpace => ("no-space", "no space left"),
+        ErrorCode::Quota => ("quota-exceeded", "the quota is exceeded"),
+        ErrorCode::Io => ("io-error", "input/output error"),
         ErrorCode::ReadOnly => ("read-only", "the file system is read-only"),
         ErrorCode::InsufficientMemory => ("too-many-open-files", "too many open files, or no memory"),
         ErrorCode::Exist => ("exists", "something has this name already"),
         ErrorCode::NotDirectory | ErrorCode::Loop => {
             ("not-a-directory", "a name in the path is no directory")
         }
-        ErrorCode::FileTooLarge => ("file-too-large", "the file is too large for the file system"),
+        ErrorCode::FileTooLarge => ("file-too-large", "the file is larger than is allowed here"),
         _ => ("file-system", ""),
     };
     let why = if why.is_empty() {

@@ -39,12 +39,12 @@ impl wit::Guest for super::Component {
 
     fn abandon(rest: Vec<u8>) -> Result<(), wit::Error> {
         // Only an attach leaves anything in the directory: the others cannot even write there.
-        if !matches!(rest.first(), Some(&ATTACH | &DOWNLOAD)) {
-            return Ok(());
-        }
-        GrantedFiles::new()
-            .and_then(|files| attach::abandon(&files))
-            .map_err(to_wit_error)
+        let abandoned = match rest.split_first() {
+            Some((&ATTACH, rest)) => GrantedFiles::new().and_then(|files| attach::abandon(&files, rest)),
+            Some((&DOWNLOAD, rest)) => GrantedFiles::new().and_then(|files| plain::abandon(&files, rest)),
+            _ => Ok(()),
+        };
+        abandoned.map_err(to_wit_error)
     }
 }
 
@@ -152,6 +152,11 @@ fn plan_attach(request: wit::AttachRequest) -> Result<wit::Planned> {
         scope: scope(request.scope),
         only: request.only,
         clean: request.clean,
+        layout: match (request.flatten, request.strip) {
+            (true, _) => attach::Layout::Flat,
+            (false, 0) => attach::Layout::AsPersisted,
+            (false, names) => attach::Layout::Strip(names as usize),
+        },
         on_conflict: on_conflict(request.on_conflict),
         dry_run: request.dry_run,
     };
@@ -263,6 +268,7 @@ fn step(step: Step) -> wit::Step {
     wit::Step {
         action,
         path: step.path,
+        files: step.files,
         bytes: step.bytes,
     }
 }

@@ -227,6 +227,34 @@ impl Selection {
         })
     }
 
+    /// Returns whether `path` is taken: it or a directory above it is included, and none of them is excluded.
+    ///
+    /// The answer is that of [`Selection::check`] along the path, but nothing is remembered.
+    pub fn includes(&self, path: &str) -> bool {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        let mut selected = false;
+        for prefix in ends.filter_map(|end| path.get(..end)) {
+            if self.excludes.iter().any(|exclude| exclude.glob.matches(prefix)) {
+                return false;
+            }
+            selected = selected || self.includes.iter().any(|include| include.glob.matches(prefix));
+        }
+        selected
+    }
+
+    /// Returns false only when no path below `directory` is taken. An empty `directory` is the root.
+    pub fn may_include_below(&self, directory: &str) -> bool {
+        let below = |include: &Include| include.glob.may_match_below(directory);
+        self.includes(directory) || self.includes.iter().any(below)
+    }
+
+    /// Returns patterns that select the same, whatever exists: a text that was taken as a path is escaped.
+    pub fn patterns(&self) -> Vec<String> {
+        let includes = self.includes.iter().map(|include| include.glob.pattern(""));
+        let excludes = self.excludes.iter().map(|exclude| exclude.glob.pattern("!"));
+        includes.chain(excludes).collect()
+    }
+
     /// Returns the include patterns, as they were given, that match `path` and end in a `/`: they ask for a directory.
     pub fn asks_for_directory(&self, path: &str) -> bool {
         let asks = |include: &Include| {

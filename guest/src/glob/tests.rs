@@ -739,3 +739,35 @@ proptest! {
         prop_assert!(glob.is_ok_and(|glob| glob.is_literal() && glob.matches(&name)));
     }
 }
+
+#[test]
+fn patterns_that_were_taken_as_paths_are_written_so_that_they_remain_paths() -> Tested {
+    let given = [
+        "pages/[id].js",
+        "./dist/",
+        "src/*.{js,ts}",
+        "{a,b}",
+        "!x[1]",
+        "!*.map",
+        "!plain",
+    ];
+    let exists = |path: &str| ["pages/[id].js", "{a,b}", "x[1]"].contains(&path);
+    let taken = Selection::parse(&given, |path| Ok::<_, GlobError>(exists(path)))?.patterns();
+    let written = [
+        "pages/\\[id\\].js",
+        "dist",
+        "src/*.{js,ts}",
+        "\\{a\\,b\\}",
+        "!x\\[1\\]",
+        "!*.map",
+        "!plain",
+    ];
+    assert_eq!(taken, written);
+    let again = selection(&taken)?;
+    assert_eq!(again.patterns(), written);
+    assert!(again.includes("pages/[id].js") && !again.includes("pages/i.js") && !again.includes("a"));
+    assert!(
+        again.includes("dist/x") && again.may_include_below("dist") && !again.may_include_below("pages/i")
+    );
+    Ok(())
+}

@@ -150,7 +150,7 @@ pub(super) fn assemble(
         entries,
         chunks,
         packs,
-        salt: None,
+        ..Tree::default()
     };
     Ok((tree, counted))
 }

@@ -142,6 +142,7 @@ pub fn finish(
         base_record,
         check_conflicts,
         read_back,
+        covers,
         mut prunes,
     } = crate::wire::read(rest)?;
     let now_ms = record.created_ms;
@@ -173,6 +174,7 @@ pub fn finish(
             check_other_jobs(store, &record, &tree)?;
         }
         tree.salt = salt_now;
+        tree.covers.clone_from(&covers);
         record.files = tree
             .entries
             .iter()

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use finish::{Persisted, StoredAgain, finish};
 pub(crate) use met::{shadow_problem, unused_problem};
-pub(crate) use plan::STAGING;
 pub use plan::{IfNoFiles, Persist, SpecialFiles, plan};
+pub(crate) use plan::{STAGING, is_staging};
 pub(crate) use worker::SLICE_BYTES_MAX;
 pub use worker::Worker;
 
@@ -107,6 +107,8 @@ pub(crate) struct Rest {
     pub check_conflicts: bool,
     /// Whether to read back all that the build will point to.
     pub read_back: bool,
+    /// The patterns of the request: what the tree covers.
+    pub covers: Vec<String>,
     /// The number of the last list of what is condemned.
     pub prunes: u64,
 }

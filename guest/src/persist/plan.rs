@@ -10,7 +10,7 @@ use crate::error::{Error, Problem, Result, text_of, warning};
 use crate::glob::{Selection, Verdict};
 use crate::path;
 use crate::plan::{Action, Planned, Step, Task};
-use crate::ports::{DirEntry, Files, Kind, Store};
+use crate::ports::{DirEntry, Files, Kind, Reserved, Store};
 use crate::tree::{CHUNKS_MAX, ENTRIES_MAX};
 use crate::{lookup, store_format};
 
@@ -23,6 +23,13 @@ const TASK_ENTRIES: usize = 2048;
 const SEGMENT_BYTES: u64 = 32 << 20;
 /// Where an attach keeps what is not complete. An interrupted one leaves it behind.
 pub(crate) const STAGING: &str = ".baton-attach";
+
+/// Whether a name is that of a directory where an attach keeps what is not complete: on other file systems below `--at` it
+/// has a number at its end.
+pub(crate) fn is_staging(name: &str) -> bool {
+    name.strip_prefix(STAGING)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+}
 
 /// What is to be persisted.
 #[derive(Debug, Clone)]
@@ -87,6 +94,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         ..
     } = walk;
     warnings.extend(met.report(request, &selection)?);
+    let covers = selection.patterns();
     let bases = lookup::bases(store, &record, request.context.default_branch.as_deref())?;
     let (chunks, index, is_whole) = base::load(store, &bases)?;
     let rest = Rest {
@@ -95,6 +103,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
         base_record: bases.into_iter().next(),
         check_conflicts: request.check_conflicts,
         read_back: request.repair || !is_whole,
+        covers,
         prunes: Condemned::last_sequence(store)?,
     };
     let steps = if request.dry_run {
@@ -228,12 +237,13 @@ impl<F: Files> Walk<'_, F> {
     /// Returns whether an entry is baton's own, which is left out.
     fn is_reserved(&mut self, name: &str, path: &str, parent: Verdict, entry: &DirEntry) -> bool {
         // The staging directory also further down: the root may be a directory above the one that was attached to.
+        let is_own = entry.kind == Kind::Directory && entry.standing.reserved == Some(Reserved::Store);
         let (code, message) = match name {
-            STAGING => (
+            name if is_staging(name) => (
                 "leftover-skipped",
                 "left out what an interrupted attach left behind",
             ),
-            _ if entry.reserved => ("store-skipped", "left out the store of baton"),
+            _ if is_own => ("store-skipped", "left out the store of baton"),
             _ => return false,
         };
         // A pattern that takes nothing else must not be content with this.
@@ -242,7 +252,7 @@ impl<F: Files> Walk<'_, F> {
         } else {
             self.warnings.push(warning(code, message, path));
         }
-        if entry.reserved && self.selection.closed(path) {
+        if is_own && self.selection.closed(path) {
             self.met.closed.insert(path.to_owned(), Closed::Reserved);
         }
         true
@@ -310,6 +320,7 @@ fn steps(items: &[Item]) -> Vec<Step> {
         Some(Step {
             action: Action::Store,
             path: item.path.clone(),
+            files: 1,
             bytes,
         })
     };

@@ -60,6 +60,7 @@ fn request(selector: &str, on_conflict: OnConflict) -> Attach {
         scope: scope(selector, &[]),
         only: Vec::new(),
         clean: false,
+        layout: baton_guest::attach::Layout::AsPersisted,
         on_conflict,
         dry_run: false,
     }
@@ -76,7 +77,7 @@ fn attach(http: &MemoryHttp, files: &MemoryFiles, request: &Attach) -> Result<u6
     let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>();
     let finished = outcomes.and_then(|outcomes| plain::finish(files, &planned.rest, &outcomes));
     if finished.is_err() {
-        baton_guest::attach::abandon(files)?;
+        plain::abandon(files, &planned.rest)?;
     }
     Ok(finished?.attached.new_bytes)
 }
@@ -580,6 +581,7 @@ fn a_store_among_artifacts_is_attached_as_it_was_persisted() {
         scope: *inner,
         only: Vec::new(),
         clean: false,
+        layout: baton_guest::attach::Layout::AsPersisted,
         on_conflict: OnConflict::Fail,
         dry_run: false,
     };

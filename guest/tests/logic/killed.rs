@@ -61,6 +61,10 @@ impl<'a> Files for &'a Dying<'a> {
         self.inner.entries(dir)
     }
 
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
+        self.inner.entry(path)
+    }
+
     fn open(&self, path: &str, how: Open) -> Result<DyingFile<'a>> {
         if how == Open::Create {
             change(&self.left)?;

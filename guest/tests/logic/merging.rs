@@ -153,7 +153,7 @@ fn what_was_below_a_directory_goes_with_it() {
 }
 
 #[test]
-fn clean_with_only_leaves_alone_what_the_artifact_has() {
+fn clean_touches_nothing_that_only_leaves_out() {
     let store = MemoryStore::default();
     layer(
         &store,
@@ -174,8 +174,19 @@ fn clean_with_only_leaves_alone_what_the_artifact_has() {
         ..workspace()
     };
     let report = attach(&store, &to, &request, 1).unwrap();
-    assert_eq!(paths(&to), ["a/", "a/x=new", "a/y=mine", "b/", "b/extra="]);
-    assert_eq!(report.removed, 3, "a/extra, c and c/d");
+    let untouched = ["a/y=mine", "b/", "b/extra=", "c/", "c/d="];
+    assert_eq!(
+        paths(&to),
+        [&["a/", "a/extra=", "a/x=new"], &untouched[..]].concat()
+    );
+    assert_eq!(report.removed, 0);
+    let request = Attach {
+        only: vec!["a".into(), "!a/y".into()],
+        ..request
+    };
+    let report = attach(&store, &to, &request, 1).unwrap();
+    assert_eq!(paths(&to), [&["a/", "a/x=new"], &untouched[..]].concat());
+    assert_eq!(report.removed, 1, "a/extra");
 }
 
 #[test]
@@ -199,6 +210,6 @@ fn only_takes_files_and_the_directories_on_the_way() {
     );
     assert_eq!(only(&["a/b", "!**/*.map"]).unwrap(), ["a/", "a/b/", "a/b/c.js=1"]);
     assert_eq!(only(&["empty"]).unwrap(), ["empty/"]);
-    assert_eq!(code(&only(&["nothing"]).unwrap_err()), "no-files");
+    assert_eq!(code(&only(&["nothing"]).unwrap_err()), "nothing-selected");
     assert_eq!(code(&only(&["[a"]).unwrap_err()), "wrong-glob");
 }

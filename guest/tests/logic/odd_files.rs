@@ -274,7 +274,7 @@ fn an_only_that_leads_nowhere_says_why() {
     let error = attach(&store, &to, &only(&["bin/x"]), 1).unwrap_err();
     assert_eq!(code(&error), "through-symlink");
     let error = attach(&store, &to, &only(&["nope", "neither"]), 1).unwrap_err();
-    assert_eq!(code(&error), "no-files");
+    assert_eq!(code(&error), "nothing-selected");
     let plan = |patterns: &[&str]| {
         baton_guest::attach::plan(&store, &to, &only(patterns))
             .unwrap()
@@ -286,7 +286,7 @@ fn an_only_that_leads_nowhere_says_why() {
             .map(|it| it.code.into_owned())
             .collect()
     };
-    assert_eq!(codes(&["pages", "nope"]), ["no-files"]);
+    assert_eq!(codes(&["pages", "nope"]), ["nothing-selected"]);
     assert_eq!(codes(&["pages", "!*.map"]), ["unused-exclude"]);
     assert_eq!(codes(&["pages/[id].js"]), ["pattern-is-path"]);
     attach(&store, &to, &only(&["pages/[id].js"]), 1).unwrap();

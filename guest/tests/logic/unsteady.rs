@@ -226,9 +226,15 @@ fn names_that_a_file_system_takes_for_one_are_refused() {
 
 #[test]
 fn abandoning_is_safe_at_any_time() {
+    let store = MemoryStore::default();
     let to = MemoryFiles::default();
     to.file("a/b", "x", 0o644);
+    persisted(&store, &to, build(1));
     let before = to.listing();
-    attach::abandon(&to).unwrap();
-    assert_eq!(to.listing(), before);
+    let planned = attach::plan(&store, &to, &all_of("latest", build(2))).unwrap();
+    assert_ne!(to.listing(), before, "something is staged");
+    for _ in 0..2 {
+        attach::abandon(&to, &planned.rest).unwrap();
+        assert_eq!(to.listing(), before);
+    }
 }

@@ -227,15 +227,24 @@ pub(crate) struct Attach {
     /// What to attach
     #[arg(default_value = "workspace")]
     pub(crate) selector: String,
-    /// The directory to bring the files into. It is made if it is not there
+    /// The directory to bring the files into. Created if missing
     #[arg(long, value_name = "DIR", value_parser = paths::parser())]
     pub(crate) at: PathBuf,
     /// Only files that match, and the directories above them. May be repeated; a leading `!` excludes
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<String>,
-    /// Also remove what the artifact does not have
+    /// Delete files that the artifact covers and does not have. It covers the paths that it was persisted with
     #[arg(long)]
     pub(crate) clean: bool,
+    /// Remove the first N names from each path, as tar does. Paths with no more names than that are left out
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) strip: u32,
+    /// Bring all files into the directory itself, without the directories in their paths
+    #[arg(long, conflicts_with_all = ["strip", "clean"])]
+    pub(crate) flatten: bool,
+    /// What to do if no build is found
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) if_no_build: IfNoBuild,
     /// What to do where two jobs persisted other bytes under the same path
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) on_conflict: OnConflict,
@@ -758,6 +767,17 @@ impl From<SpecialFiles> for baton::SpecialFiles {
             SpecialFiles::Skip => baton::SpecialFiles::Skip,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum IfNoBuild {
+    /// Fail with exit code 3
+    #[default]
+    Error,
+    /// Warn, and attach nothing
+    Warn,
+    /// Attach nothing
+    Ignore,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -1,15 +1,15 @@
 //! `baton attach`.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use baton::{AttachRequest, Baton};
+use baton::{Action, AttachRequest, Attached, Baton, Build, Error, PluginError, Problem};
 use serde_json::{Value, json};
 
-use super::args::{Attach, Format};
+use super::args::{Attach, Format, IfNoBuild};
 use super::failure::Failure;
-use super::output::{attached_json, counted, files, named, sized, step_json, warnings_json};
+use super::output::{attached_json, counted, files, named, sized, step_json, warn, warnings_json};
 use super::progress::Talk;
 use super::settings::{Settings, verifying_key};
 use super::sink::{print_json, say};
@@ -20,6 +20,9 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
         at,
         only,
         clean,
+        strip,
+        flatten,
+        if_no_build,
         on_conflict,
         require_signed,
         dry_run,
@@ -35,20 +38,74 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
         scope,
         only,
         clean,
+        strip,
+        flatten,
         on_conflict: on_conflict.into(),
         dry_run,
     };
-    let baton = settings.reader()?;
-    if dry_run && !at.exists() {
+    // A store that does not exist yet has no build.
+    let baton = match if_no_build {
+        IfNoBuild::Error => settings.reader()?,
+        IfNoBuild::Warn | IfNoBuild::Ignore => settings.looker()?,
+    };
+    let failure = match attach(settings, &baton, &at, request) {
+        Err(failure) => failure,
+        Ok(()) => return Ok(()),
+    };
+    match (no_build(&failure), if_no_build) {
+        (Some(problem), IfNoBuild::Warn) => nothing_attached(settings, &[problem]),
+        (Some(_), IfNoBuild::Ignore) => nothing_attached(settings, &[]),
+        _ => return Err(failure),
+    }
+    Ok(())
+}
+
+/// Returns the problem of a failure that says that there is no build.
+fn no_build(failure: &Failure) -> Option<Problem> {
+    match failure {
+        Failure::Run(Error::Plugin(PluginError::NothingMatched(problem)))
+            if !matches!(problem.code.as_str(), "nothing-selected" | "through-symlink") =>
+        {
+            Some(problem.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Reports that there was nothing to attach, which the user allowed.
+fn nothing_attached(settings: &Settings, warnings: &[Problem]) {
+    warn(warnings);
+    match settings.format {
+        Format::Text => say("attached nothing: no build was found"),
+        Format::Json => {
+            let nothing = Attached {
+                builds: Vec::new(),
+                files: 0,
+                directories: 0,
+                symlinks: 0,
+                bytes: 0,
+                new_files: 0,
+                new_bytes: 0,
+                fetched_bytes: 0,
+                removed: 0,
+            };
+            print_json(&attached_json(&nothing, warnings, Duration::ZERO));
+        }
+    }
+}
+
+fn attach(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
+    // A dangling symlink is there, and no directory comes to be where it is.
+    if request.dry_run && at.symlink_metadata().is_err() {
         // An empty directory shows what would be done to one that is not there.
         let stand_in = std::env::temp_dir().join(format!("baton-dry-run-{}", std::process::id()));
         std::fs::create_dir(&stand_in).with_context(|| format!("{} cannot be made", stand_in.display()))?;
-        let shown = transfer(settings, &baton, &stand_in, request);
+        let shown = transfer(settings, baton, &stand_in, request);
         std::fs::remove_dir(&stand_in)
             .with_context(|| format!("{} cannot be removed", stand_in.display()))?;
         return shown;
     }
-    transfer(settings, &baton, &at, request)
+    transfer(settings, baton, at, request)
 }
 
 fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
@@ -60,8 +117,16 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
     match (report?, settings.format) {
         (None, Format::Text) => {
             talk.print_steps();
+            let removed = talk.steps.iter().filter(|step| step.action == Action::Remove);
+            let (count, bytes) = removed.fold((0, 0), |(count, bytes), step| {
+                (count + step.files, bytes + step.bytes)
+            });
+            let removed = match count {
+                0 => String::new(),
+                count => format!("; would remove {}, {}", files(count), sized(bytes)),
+            };
             say(&format!(
-                "would attach {}, {}",
+                "would attach {}, {}{removed}",
                 files(talk.planned_files),
                 sized(talk.planned_bytes)
             ));
@@ -75,12 +140,7 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
         })),
         (Some(report), Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
         (Some(report), Format::Text) => {
-            let from: Vec<String> = report.builds.iter().map(named).collect();
-            let from = if from.is_empty() {
-                String::new()
-            } else {
-                format!(" from {}", from.join(", "))
-            };
+            let from = from(&report.builds);
             let removed = match report.removed {
                 0 => String::new(),
                 removed => format!(", {} removed", counted(removed)),
@@ -97,4 +157,24 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
         }
     }
     Ok(())
+}
+
+/// Names the builds, each once: the layers of a workspace are often of a few builds.
+fn from(builds: &[Build]) -> String {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = Vec::new();
+    for name in builds.iter().map(named) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.get(..SHOWN).zip(names.len().checked_sub(SHOWN)) {
+        Some((shown, more)) if more > 0 => format!(
+            " from {} and {} more builds",
+            shown.join(", "),
+            counted(more as u64)
+        ),
+        _ if names.is_empty() => String::new(),
+        _ => format!(" from {}", names.join(", ")),
+    }
 }

@@ -46,6 +46,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "check --api: CircleCI stores files of at most 3 GB",
     ),
     (
+        "attributes-kept",
+        "let its owner attach, or give the directory to this user",
+    ),
+    (
         "build-exists",
         "to persist more from the same job, give it another name with --name",
     ),
@@ -66,6 +70,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "circleci-unusable",
         "give --api an origin such as https://circleci.com; check the variable with the token",
+    ),
+    ("clean-kept", ""),
+    (
+        "clean-refused",
+        "attach into a directory of its own, or leave out --clean",
     ),
     ("command", ""),
     (
@@ -115,7 +124,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("file-system", ""),
     (
         "file-too-large",
-        "use a file system that takes files of this size",
+        "raise `ulimit -f`, or use a file system that takes files of this size",
     ),
     (
         "grace-too-short",
@@ -127,12 +136,20 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "the store was tampered with: `baton verify --all` lists what is wrong",
     ),
     (
+        "in-the-way",
+        "move it away, unmount it, or leave the path out with --only '!PATH'",
+    ),
+    (
         "incomplete-build",
         "wait until all parallel nodes have persisted, or attach with the selector of another build",
     ),
     (
         "internal",
         "this is a defect: please report it with the lines above",
+    ),
+    (
+        "io-error",
+        "the disk or the network file system failed: see the system's log (dmesg), and use another disk",
     ),
     (
         "interrupted",
@@ -174,7 +191,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("moved-meanwhile", "run it again"),
     (
         "name-not-utf8",
-        "rename it, or exclude its directory with '!PATH'",
+        "rename or remove it, or exclude its directory with '!PATH'",
     ),
     (
         "names-collide",
@@ -218,6 +235,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "no-successful-job",
         "check --job and --branch, or name a build with build:N",
     ),
+    (
+        "nothing-selected",
+        "`baton show SELECTOR` lists the artifact's paths: --only is compared with them, before --strip",
+    ),
     ("not-a-directory", ""),
     (
         "not-a-store",
@@ -254,6 +275,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "path-conflict",
         "let each job persist its own paths, or take the newer file with --on-conflict newest",
     ),
+    (
+        "paths-collide",
+        "leave one of the two out with --only '!PATH', or keep their directories apart",
+    ),
+    ("paths-left-out", ""),
     ("path-too-long", "shorten the path, or exclude it with '!PATH'"),
     (
         "permission-denied",
@@ -270,6 +296,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("plain-beside-store", ""),
     ("previous-unknown", ""),
     ("pruned-meanwhile", "run it again"),
+    (
+        "quota-exceeded",
+        "free some of this user's or project's quota (see `quota`), and run it again",
+    ),
     ("read-only", "choose a place that can be written to"),
     (
         "redirect-refused",

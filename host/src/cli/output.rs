@@ -83,7 +83,7 @@ pub(crate) fn entry_json(entry: &TreeEntry) -> Value {
 }
 
 pub(crate) fn step_json(step: &Step) -> Value {
-    json!({ "action": action_name(step), "path": step.path, "bytes": step.bytes })
+    json!({ "action": action_name(step), "path": step.path, "files": step.files, "bytes": step.bytes })
 }
 
 pub(crate) fn action_name(step: &Step) -> &'static str {

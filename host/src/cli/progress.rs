@@ -55,8 +55,13 @@ impl Talk {
     /// Prints what a dry run would do.
     pub(crate) fn print_steps(&self) {
         for step in &self.steps {
+            // A directory that goes with all that is in it.
+            let count = match step.files {
+                1 => String::new(),
+                count => format!(" ({})", files(count)),
+            };
             print(&format!(
-                "{:8} {:>10} {}",
+                "{:8} {:>10} {}{count}",
                 action_name(step),
                 sized(step.bytes),
                 step.path

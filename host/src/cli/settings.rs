@@ -62,6 +62,7 @@ impl Settings {
                 .map(|home| home.join(".baton"))
                 .into_iter()
                 .collect(),
+            home: etcetera::home_dir().ok(),
             ..Options::default()
         };
         if let Some(file) = global.component.clone().or(said.component.clone()) {

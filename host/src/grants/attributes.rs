@@ -1,17 +1,21 @@
-//! The import `attributes`: whole directories at a time, permission bits, times, and symlinks with any target.
+//! The import `attributes`: whole directories at a time, permission bits, times, symlinks with any target, and changes.
 
+use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, SeekFrom, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod,
-    fstat, futimens, openat, readlinkat, seek, statat, symlinkat, utimensat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, SeekFrom, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat,
+    futimens, mkdirat, openat, readlinkat, renameat, seek, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
-use super::directory::{Identity, check_name};
+use super::directory::check_name;
+use super::standing::{Judge, ReservedPlaces, Seen};
 use super::{Access, Directory, Grants};
-use crate::bindings::attributes::{Change, Entry, Host, Range, Symlink};
+use crate::bindings::attributes::{Change, Edit, Entry, Host, Range, Standing, Symlink};
 use crate::bindings::{Kind, PluginError, Timestamp};
 use crate::problem;
 
@@ -25,7 +29,57 @@ impl Host for Grants {
             let opened = granted
                 .open_below(&dir)
                 .map_err(|error| failed("a directory could not be opened", &dir, error))?;
-            entries(granted, &opened).map_err(|error| failed("a directory could not be read", &dir, error))
+            entries(&opened, granted.reserved())
+                .map_err(|error| failed("a directory could not be read", &dir, error))
+        })
+    }
+
+    fn look(&mut self, path: String) -> wasmtime::Result<Result<Option<Entry>, PluginError>> {
+        self.watched(|grants| {
+            let granted = grants.granted(Access::Read)?;
+            match entry_of(granted, &path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                other => other
+                    .map(Some)
+                    .map_err(|error| failed("an entry could not be looked at", &path, error)),
+            }
+        })
+    }
+
+    fn edits(&mut self, edits: Vec<Edit>) -> wasmtime::Result<Result<(), PluginError>> {
+        self.watched(|grants| {
+            // A name may lead to another file from now on.
+            grants.written = None;
+            let mut written = None;
+            let mut parents = Parents::new(grants.granted(Access::Write)?);
+            for change in &edits {
+                written = edit(&mut parents, change)?;
+            }
+            grants.written = written;
+            Ok(())
+        })
+    }
+
+    fn write(
+        &mut self,
+        path: String,
+        offset: u64,
+        bytes: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), PluginError>> {
+        self.watched(|grants| {
+            let file = match grants.written.take() {
+                Some((last, file)) if last == path => file,
+                _ => {
+                    let mut parents = Parents::new(grants.granted(Access::Write)?);
+                    let (parent, name) = parents.of(&path)?;
+                    open_to_write(parent, name, OFlags::empty())
+                        .map_err(|error| failed("a file could not be opened", &path, error))?
+                }
+            };
+            file.write_all_at(&bytes, offset)
+                .map_err(|error| failed("a file could not be written", &path, error))?;
+            grants.written = Some((path, file));
+            Ok(())
         })
     }
 
@@ -84,7 +138,7 @@ fn failed(message: &str, path: &str, error: impl Into<io::Error>) -> PluginError
 /// Keeps the last directory open: changes come a directory at a time.
 struct Parents<'a> {
     granted: &'a Directory,
-    last: Option<(&'a str, OwnedFd)>,
+    last: Option<(String, OwnedFd)>,
 }
 
 impl<'a> Parents<'a> {
@@ -93,15 +147,15 @@ impl<'a> Parents<'a> {
     }
 
     /// Returns the directory that holds `path`, open, and the last name.
-    fn of(&mut self, path: &'a str) -> Result<(&OwnedFd, &'a str), PluginError> {
+    fn of<'p>(&mut self, path: &'p str) -> Result<(&OwnedFd, &'p str), PluginError> {
         let failed = |error| failed("a directory could not be opened", path, error);
         let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
         check_name(name).map_err(failed)?;
-        let opened = match self.last.take() {
-            Some((last, opened)) if last == dir => opened,
-            _ => self.granted.open_below(dir).map_err(failed)?,
+        let last = match self.last.take() {
+            Some((last, opened)) if last == dir => (last, opened),
+            _ => (dir.to_owned(), self.granted.open_below(dir).map_err(failed)?),
         };
-        let (_, opened) = self.last.insert((dir, opened));
+        let (_, opened) = self.last.insert(last);
         Ok((opened, name))
     }
 }
@@ -155,7 +209,8 @@ fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Ve
     Ok(holes)
 }
 
-fn entries(granted: &Directory, dir: &OwnedFd) -> io::Result<Vec<Entry>> {
+fn entries(dir: &OwnedFd, reserved: &ReservedPlaces) -> io::Result<Vec<Entry>> {
+    let judge = Judge::of(dir, reserved)?;
     let mut entries = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
@@ -163,39 +218,57 @@ fn entries(granted: &Directory, dir: &OwnedFd) -> io::Result<Vec<Entry>> {
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match seen_entry(dir, name, &judge) {
             // Gone since the directory was read: it is not an entry any more.
-            Err(Errno::NOENT) => continue,
-            other => other?,
-        };
-        let kind = kind(&stat)?;
-        let target = if kind == Kind::Symlink {
-            readlinkat(dir, name, Vec::new())?.into_bytes()
-        } else {
-            Vec::new()
-        };
-        entries.push(Entry {
-            name: name.to_bytes().to_vec(),
-            kind,
-            bits: (RawMode::from(stat.st_mode) & 0o7777) as u16,
-            size: if kind == Kind::File {
-                stat.st_size as u64
-            } else {
-                0
-            },
-            modified: Timestamp {
-                seconds: stat.st_mtime,
-                nanoseconds: stat.st_mtime_nsec as u32,
-            },
-            target,
-            reserved: kind == Kind::Directory && granted.is_reserved(Identity::of_stat(&stat)),
-        });
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => entries.push(other?),
+        }
     }
     Ok(entries)
 }
 
-fn kind(stat: &Stat) -> io::Result<Kind> {
-    Ok(match FileType::from_raw_mode(stat.st_mode) {
+fn entry_of(granted: &Directory, path: &str) -> io::Result<Entry> {
+    let Some((dir, name)) = path.rsplit_once('/').or((!path.is_empty()).then_some(("", path))) else {
+        let root = granted.open_below("")?;
+        let (seen, standing) = Judge::of(&root, granted.reserved())?.of_root(&root);
+        return entry(Vec::new(), &seen, standing, Vec::new());
+    };
+    check_name(name)?;
+    let name = std::ffi::CString::new(name)?;
+    let dir = granted.open_below(dir)?;
+    let judge = Judge::of(&dir, granted.reserved())?;
+    seen_entry(&dir, &name, &judge)
+}
+
+fn seen_entry(dir: &OwnedFd, name: &CStr, judge: &Judge<'_>) -> io::Result<Entry> {
+    let seen = Seen::at(dir, name)?;
+    let target = if seen.file_type() == FileType::Symlink {
+        readlinkat(dir, name, Vec::new())?.into_bytes()
+    } else {
+        Vec::new()
+    };
+    let standing = judge.standing(dir, name, &seen);
+    entry(name.to_bytes().to_vec(), &seen, standing, target)
+}
+
+fn entry(name: Vec<u8>, seen: &Seen, standing: Standing, target: Vec<u8>) -> io::Result<Entry> {
+    let kind = kind(seen.file_type())?;
+    Ok(Entry {
+        name,
+        kind,
+        bits: (seen.mode & 0o7777) as u16,
+        size: if kind == Kind::File { seen.size } else { 0 },
+        modified: Timestamp {
+            seconds: seen.seconds,
+            nanoseconds: seen.nanoseconds,
+        },
+        target,
+        standing,
+    })
+}
+
+fn kind(file_type: FileType) -> io::Result<Kind> {
+    Ok(match file_type {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Symlink,
@@ -205,6 +278,57 @@ fn kind(stat: &Stat) -> io::Result<Kind> {
         FileType::BlockDevice => Kind::BlockDevice,
         _ => return Err(io::Error::other("an entry of an unknown kind")),
     })
+}
+
+/// Makes one change. Returns a file that it made, open.
+fn edit(parents: &mut Parents<'_>, change: &Edit) -> Result<Option<(String, File)>, PluginError> {
+    match change {
+        Edit::MakeDirectory(path) => {
+            let (parent, name) = parents.of(path)?;
+            mkdirat(parent, name, Mode::from_raw_mode(0o777))
+                .map_err(|error| failed("a directory could not be made", path, error))?;
+        }
+        Edit::MakeFile(path) => {
+            let (parent, name) = parents.of(path)?;
+            let file = open_to_write(parent, name, OFlags::CREATE | OFlags::EXCL)
+                .map_err(|error| failed("a file could not be made", path, error))?;
+            return Ok(Some((path.clone(), file)));
+        }
+        Edit::SetSize((path, size)) => {
+            let failed = |error| failed("a file could not be given its size", path, error);
+            let (parent, name) = parents.of(path)?;
+            let file = open_to_write(parent, name, OFlags::empty()).map_err(failed)?;
+            file.set_len(*size).map_err(failed)?;
+            return Ok(Some((path.clone(), file)));
+        }
+        Edit::Rename((from, to)) => {
+            let (dir, name) = parents.of(from)?;
+            let (dir, name) = (dir.try_clone(), name.to_owned());
+            let wrong = |error: io::Error| failed("it could not be given its name", to, error);
+            let (to_dir, to_name) = parents.of(to)?;
+            renameat(dir.map_err(wrong)?, name.as_str(), to_dir, to_name)
+                .map_err(|error| wrong(error.into()))?;
+            // A directory that was renamed or replaced must not be found under its old name.
+            parents.last = None;
+        }
+        Edit::RemoveFile(path) => {
+            let (parent, name) = parents.of(path)?;
+            unlinkat(parent, name, AtFlags::empty())
+                .map_err(|error| failed("a file could not be removed", path, error))?;
+        }
+        Edit::RemoveDirectory(path) => {
+            let (parent, name) = parents.of(path)?;
+            unlinkat(parent, name, AtFlags::REMOVEDIR)
+                .map_err(|error| failed("a directory could not be removed", path, error))?;
+        }
+    }
+    Ok(None)
+}
+
+fn open_to_write(parent: &OwnedFd, name: &str, more: OFlags) -> io::Result<File> {
+    // Non-blocking, so that a FIFO does not make this wait.
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    Ok(openat(parent, name, flags, Mode::from_raw_mode(0o666))?.into())
 }
 
 fn times(modified: Timestamp) -> Timestamps {

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, Stat, StatVfsMountFlags, flock, fstat, fstatvfs, openat};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::Access;
+use super::standing::ReservedPlaces;
 use crate::beneath;
 use crate::error::Error;
 
@@ -19,24 +19,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     file: File,
     access: Access,
-    reserved: Vec<Identity>,
-}
-
-/// What tells a directory from all others, by whatever path it is reached: its device and inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity(u64, u64);
-
-impl Identity {
-    /// Returns the identity of the directory at `path`, or nothing where there is none.
-    pub(crate) fn of(path: &Path) -> Option<Identity> {
-        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
-        Some(Identity(metadata.dev(), metadata.ino()))
-    }
-
-    #[expect(clippy::unnecessary_cast, reason = "the types differ from system to system")]
-    pub(super) fn of_stat(stat: &Stat) -> Identity {
-        Identity(stat.st_dev as u64, stat.st_ino as u64)
-    }
+    reserved: ReservedPlaces,
 }
 
 impl Directory {
@@ -53,7 +36,7 @@ impl Directory {
             path: path.to_owned(),
             source,
         };
-        std::fs::create_dir_all(path).map_err(failed)?;
+        std::fs::create_dir_all(path).map_err(|error| failed(explained(path, error)))?;
         let directory = Directory::open("target", path, Access::Write)?;
         // The lock ends with the process, however it ends.
         match flock(&directory.file, FlockOperation::NonBlockingLockExclusive) {
@@ -67,10 +50,6 @@ impl Directory {
             Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
             Err(error) => return Err(failed(error.into())),
         }
-        // The component would be told of an input-output error: WASI's implementation has no word for this one.
-        if fstatvfs(&directory.file).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY)) {
-            return Err(failed(Errno::ROFS.into()));
-        }
         Ok(directory)
     }
 
@@ -80,47 +59,32 @@ impl Directory {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
+        let file = File::open(path).map_err(|error| failed(explained(path, error)))?;
         if !file.metadata().map_err(failed)?.is_dir() {
-            return Err(failed(io::ErrorKind::NotADirectory.into()));
+            let error = explained(path, io::ErrorKind::NotADirectory.into());
+            return Err(failed(error));
         }
         Ok(Directory {
             path: path.to_owned(),
             file,
             access,
-            reserved: Vec::new(),
+            reserved: ReservedPlaces::default(),
         })
     }
 
-    /// Keeps directories below this one for baton itself: the component is told which entries they are.
-    #[must_use]
-    pub(crate) fn reserving(self, reserved: Vec<Identity>) -> Directory {
-        Directory { reserved, ..self }
+    /// Says what below it must be kept whatever happens.
+    pub(crate) fn reserving(mut self, reserved: ReservedPlaces) -> Directory {
+        self.reserved = reserved;
+        self
     }
 
-    pub(super) fn is_reserved(&self, directory: Identity) -> bool {
-        self.reserved.contains(&directory)
+    pub(super) fn reserved(&self) -> &ReservedPlaces {
+        &self.reserved
     }
 
     /// Whether this directory is one of those that are kept for baton itself, or lies in one.
-    pub(crate) fn lies_in_reserved(&self) -> io::Result<bool> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut dir = openat(&self.file, ".", flags, Mode::empty())?;
-        let mut this = Identity::of_stat(&fstat(&dir)?);
-        loop {
-            if self.is_reserved(this) {
-                return Ok(true);
-            }
-            // One that may not be looked at from here ends the way up.
-            let Ok(above) = openat(&dir, "..", flags, Mode::empty()) else {
-                return Ok(false);
-            };
-            let next = Identity::of_stat(&fstat(&above)?);
-            if next == this {
-                return Ok(false);
-            }
-            (dir, this) = (above, next);
-        }
+    pub(crate) fn lies_in_reserved(&self) -> bool {
+        self.reserved.is_within_own(&self.file)
     }
 
     /// Returns a path that leads to the open directory, wherever its own path leads by now. Only Linux has one.
@@ -150,6 +114,28 @@ impl Directory {
         }
         beneath::open_dir(&self.file, path)
     }
+}
+
+/// Says which name of a path is not a directory, where that is why it cannot be opened or made.
+fn explained(path: &Path, error: io::Error) -> io::Error {
+    let mut above = path.ancestors().filter(|path| !path.as_os_str().is_empty());
+    let Some((existing, found)) = above.find_map(|path| Some((path, path.symlink_metadata().ok()?))) else {
+        return error;
+    };
+    let shown = existing.display();
+    let why = match existing.metadata() {
+        Ok(leads_to) if leads_to.is_dir() => return error,
+        Ok(_) => format!("{shown} is a file, not a directory"),
+        Err(_) if found.is_symlink() => match existing.read_link() {
+            Ok(target) => format!(
+                "{shown} is a symlink to {}, which does not exist",
+                target.display()
+            ),
+            Err(_) => return error,
+        },
+        Err(_) => return error,
+    };
+    io::Error::new(error.kind(), why)
 }
 
 /// Refuses what is not a name in a directory.

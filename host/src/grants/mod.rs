@@ -6,6 +6,7 @@ mod egress;
 mod http;
 mod limits;
 mod repair;
+mod standing;
 mod store;
 mod waiting;
 mod watch;
@@ -17,11 +18,12 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-pub(crate) use directory::{Directory, Identity};
+pub(crate) use directory::Directory;
 pub(crate) use egress::{Change, Origin, Policy, is_inner};
 pub(crate) use http::Egress;
 pub(crate) use limits::Limits;
 pub(crate) use repair::Repairs;
+pub(crate) use standing::ReservedPlaces;
 pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
 
@@ -73,6 +75,8 @@ pub(crate) struct Grants {
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) limits: Limits,
     pub(crate) watch: Watch,
+    /// The file that was written last, by its path: most writes go on in it.
+    written: Option<(String, std::fs::File)>,
     on_wait: Option<OnWait>,
     gate: Gate,
     http: WasiHttpCtx,
@@ -124,6 +128,7 @@ impl Grants {
             directory,
             limits,
             watch,
+            written: None,
             on_wait: network.on_wait,
             gate: Gate::new(network.egress),
             http: http::context(),

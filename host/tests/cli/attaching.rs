@@ -241,7 +241,7 @@ fn only_takes_what_matches_and_the_directories_above() {
     assert_eq!(seen(&job.path("out/a")), seen(&job.path("tree/a")));
     job.baton("attach latest --at out --only nothing")
         .ends(3)
-        .tells("no file of the tree matches");
+        .tells("no path of the artifact matches --only");
     job.baton("attach latest --at out --only a[")
         .ends(1)
         .tells("close it");
@@ -261,6 +261,8 @@ fn clean_with_only_keeps_what_the_artifact_has() {
     attach(&job);
     write(&job.path("out/mine"), "mine");
     job.baton("attach latest --at out --only dir --clean").succeeds();
+    assert_eq!(read(&job.path("out/mine")), "mine");
+    fs::remove_file(job.path("out/mine")).unwrap();
     assert_same(&job.path("tree"), &job.path("out"));
 }
 
@@ -401,7 +403,21 @@ fn a_target_that_cannot_be_one_is_refused() {
         .tells("the target file/below cannot be used");
     job.baton("attach latest --at file --dry-run")
         .ends(1)
-        .tells("the target file cannot be used");
+        .tells("the target file cannot be used")
+        .tells("file is a file, not a directory")
+        .omits("File exists");
+    symlink("nowhere", job.path("dangling")).unwrap();
+    for words in ["dangling", "dangling/below", "dangling --dry-run", "file/below"] {
+        let tells = match words.starts_with("file") {
+            true => "file is a file, not a directory",
+            false => "dangling is a symlink to nowhere, which does not exist",
+        };
+        job.baton(&format!("attach latest --at {words}"))
+            .ends(1)
+            .tells(tells)
+            .omits("File exists");
+    }
+    assert!(job.path("dangling").is_symlink());
     assert_eq!(read(&job.path("file")), "precious");
 }
 
@@ -505,6 +521,26 @@ fn two_attaches_into_one_directory_at_once_both_succeed() {
         }
         assert_same(&job.path("tree"), &job.path("out"));
     }
+}
+
+#[test]
+fn each_build_is_named_once() {
+    let place = Place::new();
+    for (number, name) in (1..).zip(["a", "b", "c", "d", "e", "f"]) {
+        let job = place.circle("build", 800);
+        write(&job.path("dist/file"), "x");
+        job.baton(&format!("persist dist --name {name}")).succeeds();
+        let job = place.circle(name, number);
+        write(&job.path("other/file"), "x");
+        job.baton("persist other").succeeds();
+    }
+    let deploy = place.circle("deploy", 900);
+    deploy
+        .baton("attach --at out")
+        .succeeds()
+        .tells(" and 2 more builds; ");
+    let ran = deploy.baton("attach --at out --job build").succeeds();
+    assert_eq!(ran.err.matches("build:800").count(), 1, "{}", ran.err);
 }
 
 #[test]

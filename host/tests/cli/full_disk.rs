@@ -75,7 +75,7 @@ fn a_full_target_is_left_as_it_was() {
     for words in ["attach latest --at ../disk/out", "attach latest --at ../disk/new"] {
         job.baton(words)
             .ends(1)
-            .tells("no space left")
+            .tells("No space left")
             .tells("hint: free some space");
         assert_same_listing(&listing(&out), &before);
     }

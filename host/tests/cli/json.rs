@@ -63,7 +63,7 @@ fn persist_reports_what_it_did() {
     has(&plan, "dry_run files bytes steps warnings");
     assert_eq!(plan["dry_run"], true);
     let steps = plan["steps"].as_array().unwrap();
-    steps.iter().for_each(|step| has(step, "action path bytes"));
+    steps.iter().for_each(|step| has(step, "action path files bytes"));
     let paths: Vec<&str> = steps.iter().map(|step| step["path"].as_str().unwrap()).collect();
     assert_eq!(
         paths,
@@ -85,7 +85,7 @@ fn attach_reports_what_it_did() {
     assert_eq!(figures(&report, "files directories symlinks bytes"), [2, 2, 1, 8]);
     let plan = job.json("attach --at out --dry-run --clean");
     has(&plan, "dry_run files bytes steps warnings");
-    has(&plan["steps"][0], "action path bytes");
+    has(&plan["steps"][0], "action path files bytes");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod attaching;
 mod bad_input;
 mod channels;
+mod cleaning;
 mod crashes;
 mod damage;
 mod deduplication;
@@ -24,8 +25,10 @@ mod hostile_settings;
 mod hostile_trees;
 mod invariants;
 mod json;
+mod layouts;
 mod limits;
 mod many_builds;
+mod mounts;
 mod neighbours;
 mod objects;
 mod odd_files;

@@ -57,6 +57,12 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<D
     })
 }
 
+/// Takes back what a run with this `rest` has staged.
+pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
+    let rest: Rest = crate::wire::read(rest)?;
+    attach::abandon(files, &crate::wire::write(&rest.attach)?)
+}
+
 /// The same as two jobs of a workspace that disagree.
 fn conflict(rest: &Rest, one: u32, other: u32) -> Error {
     let name = |part: u32| {

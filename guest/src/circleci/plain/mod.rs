@@ -9,7 +9,7 @@ mod worker;
 
 use serde::{Deserialize, Serialize};
 
-pub use finish::{Downloaded, finish};
+pub use finish::{Downloaded, abandon, finish};
 pub use plan::{PlannedDownload, entries, plan};
 pub use worker::run;
 

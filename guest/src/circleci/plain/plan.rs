@@ -9,7 +9,6 @@ use crate::attach::{self, Attach};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::path;
-use crate::persist::STAGING;
 use crate::plan::{Planned, Task};
 use crate::ports::{Files, Time};
 use crate::tree::{Content, Entry, Place};
@@ -69,7 +68,7 @@ pub fn plan(
             // All but the last are there to be compared with it, and go with the staging directory.
             let staged = match at + 1 == needed.len() {
                 true => download.staged.clone(),
-                false => format!("{STAGING}/f/other-{part}"),
+                false => format!("{}/f/other-{part}", place(&rest.attach, &download.staged)?),
             };
             let payload = crate::wire::write(&TaskIn {
                 part,
@@ -95,6 +94,15 @@ pub fn plan(
     planned.rest = crate::wire::write(&rest)?;
     let jobs = rest.jobs;
     Ok(PlannedDownload { planned, jobs })
+}
+
+/// Returns the staging directory that a staged file is in.
+fn place<'a>(rest: &'a attach::Rest, staged: &str) -> Result<&'a str> {
+    let mut places = rest.places.iter();
+    places
+        .find(|place| path::is_below(staged, place))
+        .map(String::as_str)
+        .ok_or_else(|| Error::internal("a staged file is in no staging directory"))
 }
 
 /// Returns the entries of a tree of artifacts, for a list: sizes and digests are not known.

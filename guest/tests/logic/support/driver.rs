@@ -41,6 +41,7 @@ pub(crate) fn all_of(selector: &str, context: Context) -> Attach {
         scope: scope(selector, context),
         only: Vec::new(),
         clean: false,
+        layout: attach::Layout::AsPersisted,
         on_conflict: OnConflict::Fail,
         dry_run: false,
     }
@@ -104,7 +105,7 @@ pub(crate) fn attach(
     let finished = attach_tasks(store, files, &planned, workers)
         .and_then(|outcomes| attach::finish(files, &planned.rest, &outcomes));
     if finished.is_err() {
-        attach::abandon(files).unwrap();
+        attach::abandon(files, &planned.rest).unwrap();
     }
     finished
 }

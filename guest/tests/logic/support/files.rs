@@ -59,6 +59,11 @@ impl<'a> Files for &'a Watched {
         self.inner.entries(dir)
     }
 
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
+        self.check(path);
+        self.inner.entry(path)
+    }
+
     fn open(&self, path: &str, how: Open) -> Result<WatchedFile<'a>> {
         self.check(path);
         Ok(WatchedFile {
@@ -102,6 +107,10 @@ impl Files for CaseInsensitive {
 
     fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
         self.inner.entries(&dir.to_lowercase())
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
+        self.inner.entry(&path.to_lowercase())
     }
 
     fn open(&self, path: &str, how: Open) -> Result<MemoryFile> {
@@ -170,6 +179,10 @@ impl Files for Unprivileged {
 
     fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
         self.inner.entries(dir)
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
+        self.inner.entry(path)
     }
 
     fn open(&self, path: &str, how: Open) -> Result<MemoryFile> {

@@ -10,10 +10,11 @@ is_true() {
   case $1 in true | 1) ;; *) return 1 ;; esac
 }
 
-options=(--at "$(expand "$PARAM_AT")" --on-conflict "$PARAM_ON_CONFLICT")
+options=(--at "$(expand "$PARAM_AT")" --on-conflict "$PARAM_ON_CONFLICT" --if-no-build "$PARAM_IF_NO_BUILD")
 if [ -n "$PARAM_ARTIFACT" ]; then options+=(--name "$(expand "$PARAM_ARTIFACT")"); fi
 if [ -n "$PARAM_JOB" ]; then options+=(--job "$(expand "$PARAM_JOB")"); fi
 if is_true "$PARAM_CLEAN"; then options+=(--clean); fi
+if [ "$PARAM_STRIP" != 0 ]; then options+=(--strip "$PARAM_STRIP"); fi
 if is_true "$PARAM_STRICT"; then options+=(--strict); fi
 if is_true "$PARAM_REQUIRE_SIGNED"; then options+=(--require-signed "env:$PARAM_PUBLIC_KEY"); fi
 only=$(expand "$PARAM_ONLY")
