@@ -458,6 +458,8 @@ fn the_scripts_of_the_integrations_take_the_same_paths() {
         .set("PARAM_JOB", "")
         .set("PARAM_ONLY", "")
         .set("PARAM_CLEAN", "false")
+        .set("PARAM_STRIP", "0")
+        .set("PARAM_IF_NO_BUILD", "error")
         .set("PARAM_STRICT", "false")
         .set("PARAM_REQUIRE_SIGNED", "false");
     let attaching = format!("bash {scripts}/orb/src/scripts/attach.sh");
