@@ -1,5 +1,6 @@
 //! Which build asks: what the host found on the runner, and what this crate makes of it.
 
+use crate::counter::{Counter, Rank};
 use crate::error::{Error, Result};
 use crate::keys;
 use crate::name;
@@ -25,6 +26,10 @@ pub struct Context {
     pub run: Option<u64>,
     /// The build's number.
     pub number: Option<u64>,
+    /// What the runner counts by, for example a workflow file.
+    pub counter: Option<String>,
+    /// Where the runner counts each branch by itself: which one.
+    pub counter_part: Option<String>,
     /// The job number or attempt.
     pub attempt: Option<u64>,
     /// This run of the workflow.
@@ -49,6 +54,8 @@ pub struct Context {
     pub now_ms: u64,
 }
 
+/// A job of Jenkins in folders has a long name; nothing has a longer one.
+const COUNTER_BYTES_MAX: usize = 1_000;
 /// What the host calls the runner where there is no CI system.
 const LOCAL: &str = "local";
 
@@ -98,7 +105,27 @@ impl Context {
         }
     }
 
-    /// Returns where this build stands among the others. Without any number, the start time orders it.
+    /// Whether the build is neither of a fork nor of a pull request.
+    pub fn trusted(&self) -> bool {
+        !self.fork && self.pull_request.is_none()
+    }
+
+    /// Returns what the order of this build counts by.
+    pub fn counter(&self) -> Counter {
+        let rank = match (self.run, self.number) {
+            (Some(_), _) => Rank::Run,
+            (None, Some(_)) => Rank::Number,
+            (None, None) => return Counter::none(),
+        };
+        Counter {
+            rank,
+            runner: self.runner.clone(),
+            by: self.counter.clone().unwrap_or_default(),
+            part: self.counter_part.clone(),
+        }
+    }
+
+    /// Returns where this build stands in its counter. Without any number, the start time orders it.
     pub fn order(&self) -> Order {
         Order {
             run: self.run.unwrap_or_else(|| self.number()),
@@ -147,6 +174,9 @@ impl Context {
                 commit,
             ));
         }
+        for counted in self.counter.iter().chain(&self.counter_part) {
+            check_counter(counted)?;
+        }
         Ok(Record {
             artifact: artifact.to_owned(),
             project: self.project()?.to_owned(),
@@ -155,6 +185,7 @@ impl Context {
             // As `sha:` looks for it.
             commit: self.commit.as_ref().map(|commit| commit.to_ascii_lowercase()),
             number: self.number(),
+            counter: self.counter(),
             order: self.order(),
             workflow: self.workflow.clone(),
             workspace: self.workspace.clone(),
@@ -173,6 +204,17 @@ impl Context {
             bytes: 0,
         })
     }
+}
+
+/// Checks what a runner counts by.
+fn check_counter(counter: &str) -> Result<()> {
+    if counter.len() > COUNTER_BYTES_MAX || counter.chars().any(char::is_control) {
+        let message = format!(
+            "what a build counts by has at most {COUNTER_BYTES_MAX} bytes, and no control characters"
+        );
+        return Err(Error::invalid("wrong-counter", message, counter));
+    }
+    Ok(())
 }
 
 fn check_node(node: Node) -> Result<()> {

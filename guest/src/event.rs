@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::keys;
 use crate::name;
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
-use crate::record::{BuildId, open, seal};
+use crate::record::{BuildId, Placed, open, seal};
 
 /// What can be moved: names one history of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub struct Event {
     /// What was done.
     pub action: Action,
     /// Where it points from now on.
-    pub build: BuildId,
+    pub build: Placed,
     /// Where it pointed before.
     #[serde(default)]
     pub previous: Option<BuildId>,
@@ -75,7 +75,7 @@ pub struct Event {
     pub based_on: u64,
     /// On a branch: the newest build that the mover saw. Without a hold, a newer one ends what the event says.
     #[serde(default)]
-    pub newest: Option<BuildId>,
+    pub newest: Option<Placed>,
     /// Of a channel: the number of the event that one step back leads to.
     #[serde(default)]
     pub back: Option<u64>,
@@ -158,7 +158,7 @@ impl Event {
             (false, Pointer::Channel(_)) => "stays there until the next promote".to_owned(),
             (false, Pointer::Branch(_)) => "stays there until the next build".to_owned(),
         };
-        format!("it was rolled back to {}{by}{why}, and {until}", self.build)
+        format!("it was rolled back to {}{by}{why}, and {until}", self.build.id)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The names of objects in a store. docs/format.md has the same table with the reasons.
 
+use crate::counter::Counter;
 use crate::id::{Digest, PackId, TreeId};
 use crate::order::{Leaf, Order, inverted, newest_first};
 use crate::record::{BuildId, Record};
@@ -107,47 +108,67 @@ impl Project {
     }
 
     /// Returns the key of a build's record on its branch: what `latest` looks up.
-    pub fn build(&self, artifact: &str, branch: &str, order: Order, leaf: &Leaf) -> String {
+    pub fn build(
+        &self,
+        artifact: &str,
+        branch: &str,
+        counter: &Counter,
+        order: Order,
+        leaf: &Leaf,
+    ) -> String {
         format!(
-            "{}{}/{}",
+            "{}{}/{}/{}",
             self.branch(artifact, branch),
+            counter.name(),
             newest_first(order.run),
             leaf.name()
         )
     }
 
-    /// Returns the prefix of all builds of an artifact by number, highest first.
-    pub fn numbers(&self, artifact: &str) -> String {
-        format!("{}/numbers/{}/", self.prefix, name(artifact))
+    /// Returns the prefix of all builds of an artifact by counter and number, highest first.
+    pub fn numbers(&self, artifact: &str, trusted: bool) -> String {
+        format!("{}/numbers/{}/{}/", self.prefix, name(artifact), trust(trusted))
     }
 
-    /// Returns the prefix of the builds that have a number.
-    pub fn number(&self, artifact: &str, number: u64) -> String {
-        format!("{}{}/", self.numbers(artifact), newest_first(number))
+    /// Returns the prefix of the builds of a counter that have a number.
+    pub fn number(&self, artifact: &str, trusted: bool, counter: &Counter, number: u64) -> String {
+        format!(
+            "{}{}/{}/",
+            self.numbers(artifact, trusted),
+            counter.name(),
+            newest_first(number)
+        )
     }
 
     /// Returns the prefix of the commits that begin with `commit`, of at least four hex digits. Two times two digits
     /// are names of their own, so that no listing grows long.
-    pub fn commits(&self, artifact: &str, commit: &str) -> String {
+    pub fn commits(&self, artifact: &str, trusted: bool, commit: &str) -> String {
         let (first, rest) = commit.split_at_checked(2).unwrap_or((commit, ""));
         let (second, rest) = rest.split_at_checked(2).unwrap_or((rest, ""));
         format!(
-            "{}/commits/{}/{first}/{second}/{rest}",
+            "{}/commits/{}/{}/{first}/{second}/{rest}",
             self.prefix,
-            name(artifact)
+            name(artifact),
+            trust(trusted)
         )
     }
 
     /// Returns the prefix of the builds of a tag.
-    pub fn tag(&self, artifact: &str, tag: &str) -> String {
-        format!("{}/tags/{}/{}/", self.prefix, name(artifact), name(tag))
+    pub fn tag(&self, artifact: &str, trusted: bool, tag: &str) -> String {
+        format!(
+            "{}/tags/{}/{}/{}/",
+            self.prefix,
+            name(artifact),
+            trust(trusted),
+            name(tag)
+        )
     }
 
     /// Returns the prefix of one job run's records by number: its nodes follow.
     pub fn build_nodes(&self, artifact: &str, id: &BuildId) -> String {
         format!(
             "{}{}-{}-{}-",
-            self.number(artifact, id.number),
+            self.number(artifact, id.trusted, &id.counter, id.number),
             inverted(id.order.run),
             inverted(id.order.attempt),
             id.job
@@ -172,9 +193,11 @@ impl Project {
     /// Returns the prefix of the signatures of a build's record. The name of a public key follows.
     pub fn signatures(&self, record: &Record) -> String {
         format!(
-            "{}/signatures/{}/{}/{}/",
+            "{}/signatures/{}/{}/{}/{}/{}/",
             self.prefix,
             name(&record.artifact),
+            trust(record.trusted()),
+            record.counter.name(),
             newest_first(record.number),
             look_up(record.order, &record.leaf())
         )
@@ -196,9 +219,14 @@ impl Project {
     }
 
     /// Returns the prefix under which a rerun of a workflow names its workspace.
-    pub fn workflow(&self, workflow: &str) -> String {
-        format!("{}/workflows/{}/", self.prefix, name(workflow))
+    pub fn workflow(&self, workflow: &str, trusted: bool) -> String {
+        format!("{}/workflows/{}/{}/", self.prefix, name(workflow), trust(trusted))
     }
+}
+
+/// Returns the name that keeps what forks and pull requests built apart from all else.
+pub fn trust(trusted: bool) -> &'static str {
+    if trusted { "trusted" } else { "untrusted" }
 }
 
 /// Returns the last name of a look-up key: newest first by the whole order.
@@ -230,18 +258,22 @@ mod tests {
         let leaf = Leaf::new(5, Some("w"), Some("build"), Node::ONLY);
         insta::assert_snapshot!(
             [
-                project.build("dist", "feature/x", order, &leaf),
-                format!("{}{}", project.number("dist", 1234), look_up(order, &leaf)),
-                project.commits("dist", "abc123"),
-                project.tag("dist", "v1.2"),
+                project.build("dist", "feature/x", &Counter::none(), order, &leaf),
+                format!(
+                    "{}{}",
+                    project.number("dist", true, &Counter::none(), 1234),
+                    look_up(order, &leaf)
+                ),
+                project.commits("dist", false, "abc123"),
+                project.tag("dist", true, "v1.2"),
                 project.workspace(".hidden"),
             ]
             .join("\n"),
             @r"
-        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/6/fb/2d/fffffffffffffffa-c8aeaf24-0000-0001
-        v1/projects/gh~2Facme~2Fshop/numbers/dist/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-c8aeaf24-0000-0001
-        v1/projects/gh~2Facme~2Fshop/commits/dist/ab/c1/23
-        v1/projects/gh~2Facme~2Fshop/tags/dist/v1.2/
+        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/2-2d3adedff11b61f1/6/fb/2d/fffffffffffffffa-c8aeaf24-0000-0001
+        v1/projects/gh~2Facme~2Fshop/numbers/dist/trusted/2-2d3adedff11b61f1/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-c8aeaf24-0000-0001
+        v1/projects/gh~2Facme~2Fshop/commits/dist/untrusted/ab/c1/23
+        v1/projects/gh~2Facme~2Fshop/tags/dist/trusted/v1.2/
         v1/projects/gh~2Facme~2Fshop/workspaces/~2Ehidden/
         "
         );

@@ -9,6 +9,7 @@ pub mod channel;
 pub mod circleci;
 pub mod condemned;
 pub mod context;
+pub mod counter;
 pub mod diff;
 pub mod error;
 pub mod event;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::counter::{Counter, Standing};
 use crate::error::{Error, Result};
 use crate::id::{Digest, TreeId};
 use crate::keys;
@@ -37,7 +38,9 @@ pub struct Record {
     pub commit: Option<String>,
     /// The number that people and `build:N` use.
     pub number: u64,
-    /// Where it stands among the builds of its branch.
+    /// What its order counts by.
+    pub counter: Counter,
+    /// Where it stands among the builds of its counter.
     pub order: Order,
     /// This run of the workflow.
     #[serde(default)]
@@ -84,12 +87,46 @@ pub struct Record {
 pub struct BuildId {
     /// The number that people and `build:N` use.
     pub number: u64,
-    /// Where it stands among the builds of its branch.
+    /// Whether it is neither of a fork nor of a pull request.
+    pub trusted: bool,
+    /// What its order counts by.
+    pub counter: Counter,
+    /// Where it stands among the builds of its counter.
     pub order: Order,
     /// As [`Leaf::job`].
     pub job: String,
     /// How many parallel nodes it has.
     pub nodes: u32,
+}
+
+/// A build and what else it takes to compare it with others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The build.
+    #[serde(flatten)]
+    pub id: BuildId,
+    /// When its last node was persisted, in milliseconds since 1970.
+    pub created_ms: u64,
+}
+
+impl Placed {
+    /// Returns the build that these records are of: one for each node.
+    pub fn of(records: &[Record]) -> Option<Placed> {
+        Some(Placed {
+            id: records.first()?.build_id(),
+            created_ms: records.iter().map(|record| record.created_ms).max()?,
+        })
+    }
+
+    /// Returns what it takes to compare it.
+    pub fn standing(&self) -> Standing<'_> {
+        Standing {
+            trusted: self.id.trusted,
+            counter: &self.id.counter,
+            order: self.id.order,
+            created_ms: self.created_ms,
+        }
+    }
 }
 
 impl std::fmt::Display for BuildId {
@@ -106,15 +143,42 @@ struct Header {
 }
 
 impl Record {
-    /// Whether it can be the latest of its branch. What a fork or a pull request built never is: anyone may open one.
+    /// Whether it is neither of a fork nor of a pull request: anyone may open one. No selector takes what is not for what
+    /// is.
+    pub fn trusted(&self) -> bool {
+        !self.fork && self.pull_request.is_none()
+    }
+
+    /// How messages name what is not trusted: `pull request 7 of a fork`.
+    pub fn origin(&self) -> String {
+        match (&self.pull_request, self.fork) {
+            (Some(number), true) => format!("pull request {number} of a fork"),
+            (Some(number), false) => format!("pull request {number}"),
+            (None, _) => "a fork".to_owned(),
+        }
+    }
+
+    /// Whether it can be the latest of its branch.
     pub fn eligible(&self) -> bool {
-        self.branch.is_some() && !self.fork && self.pull_request.is_none()
+        self.branch.is_some() && self.trusted()
+    }
+
+    /// Returns what it takes to compare it with other builds.
+    pub fn standing(&self) -> Standing<'_> {
+        Standing {
+            trusted: self.trusted(),
+            counter: &self.counter,
+            order: self.order,
+            created_ms: self.created_ms,
+        }
     }
 
     /// Returns the name of the job run that it is of.
     pub fn build_id(&self) -> BuildId {
         BuildId {
             number: self.number,
+            trusted: self.trusted(),
+            counter: self.counter.clone(),
             order: self.order,
             job: self.leaf().job,
             nodes: self.node.total,
@@ -146,18 +210,21 @@ impl Record {
         let project = keys::Project::new(&self.project);
         let leaf = self.leaf();
         let look_up = keys::look_up(self.order, &leaf);
+        let trusted = self.trusted();
         let mut all = vec![format!(
             "{}{look_up}",
-            project.number(&self.artifact, self.number)
+            project.number(&self.artifact, trusted, &self.counter, self.number)
         )];
         if let Some(commit) = &self.commit {
-            all.push(format!("{}/{look_up}", project.commits(&self.artifact, commit)));
+            let commits = project.commits(&self.artifact, trusted, commit);
+            all.push(format!("{commits}/{}/{look_up}", self.counter.name()));
         }
         if let Some(tag) = &self.tag {
-            all.push(format!("{}{look_up}", project.tag(&self.artifact, tag)));
+            let tag = project.tag(&self.artifact, trusted, tag);
+            all.push(format!("{tag}{}/{look_up}", self.counter.name()));
         }
         if let (Some(branch), true) = (&self.branch, self.eligible()) {
-            all.push(project.build(&self.artifact, branch, self.order, &leaf));
+            all.push(project.build(&self.artifact, branch, &self.counter, self.order, &leaf));
         }
         all
     }
@@ -172,11 +239,6 @@ impl Record {
             keys::look_up(self.order, &self.leaf()),
             !self.created_ms & LAYER_MS_MAX,
         ))
-    }
-
-    /// Whether both were made by the same job and node for the same artifact, so that the newer replaces the older.
-    pub fn same_layer(&self, other: &Record) -> bool {
-        (&self.artifact, &self.job, self.node) == (&other.artifact, &other.job, other.node)
     }
 
     /// Returns the stored form.
@@ -205,9 +267,11 @@ impl Record {
 fn layer_prefix(workspace: &str, record: &Record) -> String {
     let job = keys::name(record.job.as_deref().unwrap_or("-"));
     format!(
-        "{workspace}{}/{job}/{:04x}/",
+        "{workspace}{}/{}/{job}/{:04x}/{}/",
+        keys::trust(record.trusted()),
         keys::name(&record.artifact),
-        record.node.index
+        record.node.index,
+        record.counter.name()
     )
 }
 
@@ -280,6 +344,7 @@ pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -
 pub(crate) mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::counter::Rank;
 
     pub(crate) fn example() -> Record {
         Record {
@@ -289,6 +354,12 @@ pub(crate) mod tests {
             tag: None,
             commit: Some("abc1234".into()),
             number: 7,
+            counter: Counter {
+                rank: Rank::Run,
+                runner: "circleci".into(),
+                by: "gh/acme/shop".into(),
+                part: None,
+            },
             order: Order { run: 3, attempt: 7 },
             workflow: Some("w1".into()),
             workspace: Some("w1".into()),

@@ -82,12 +82,12 @@ pub fn survey(store: &impl Store, depth: Depth) -> Result<Survey> {
 pub struct Present {
     /// Its last event.
     pub last: Event,
-    /// The event that a step back leads to.
-    pub before: Option<Event>,
+    /// The events that steps back lead to, one step first.
+    pub before: Vec<Event>,
 }
 
-/// Returns what every history of every project says now.
-pub fn present(store: &impl Store) -> Result<Vec<Present>> {
+/// Returns what every history of every project says now, and so many steps before.
+pub fn present(store: &impl Store, steps: u32) -> Result<Vec<Present>> {
     let mut all = Vec::new();
     for project in firsts(store, keys::PROJECTS, 1)? {
         for kind in ["channels", "moves"] {
@@ -98,7 +98,13 @@ pub fn present(store: &impl Store) -> Result<Vec<Present>> {
                     continue;
                 };
                 let last = Event::read(store, &key)?;
-                let before = last.before(store)?;
+                let mut before: Vec<Event> = Vec::new();
+                for _ in 0..steps {
+                    match before.last().unwrap_or(&last).before(store)? {
+                        Some(event) => before.push(event),
+                        None => break,
+                    }
+                }
                 all.push(Present { last, before });
             }
         }

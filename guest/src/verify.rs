@@ -203,10 +203,10 @@ fn check_events(events: &[Event], records: &[Record], damages: &mut Vec<Damage>)
     }
     for event in last.into_values() {
         let points = event.held || matches!(event.pointer, Pointer::Channel(_));
-        if points && !there.contains(&(&event.project, &event.artifact, event.build.clone())) {
+        if points && !there.contains(&(&event.project, &event.artifact, event.build.id.clone())) {
             damages.push(Damage {
                 key: event.key(),
-                message: format!("it points to {}, which is not in the store", event.build),
+                message: format!("it points to {}, which is not in the store", event.build.id),
                 expected: String::new(),
                 found: String::new(),
             });

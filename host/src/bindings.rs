@@ -19,8 +19,8 @@ pub(crate) use generated::exports::baton::plugin::transfer::{Report, Request};
 pub(crate) use generated::{Plugin, PluginPre};
 
 pub use generated::baton::plugin::types::{
-    Build, BuildContext, CircleciSource, Damage, Error as PluginError, Kind, Node, OnConflict, Order,
-    Problem, Scope, Timestamp, ToldNumber, Unfit,
+    Build, BuildContext, CircleciSource, Counter, Damage, Error as PluginError, Kind, Node, OnConflict,
+    Order, Problem, Rank, Scope, Timestamp, ToldNumber, Unfit,
 };
 pub use generated::exports::baton::plugin::builds::{
     Change, Details, Difference, Query, Resolution, TreeEntry,

@@ -14,6 +14,7 @@ impl wit::Guest for super::Component {
             channel: request.channel,
             reason: request.reason,
             if_current: request.if_current,
+            allow_fork: request.allow_fork,
         };
         channel::promote(&Granted, &request)
             .map(moved)
@@ -80,7 +81,7 @@ fn event(event: Event) -> wit::Event {
             Action::Rollback => wit::Action::Rollback,
             Action::Release => wit::Action::Release,
         },
-        build: build_id(event.build),
+        build: build_id(event.build.id),
         previous: event.previous.map(build_id),
         based_on: event.based_on,
         held: event.held,

@@ -3,6 +3,7 @@
 use super::imports::types as wit;
 use crate::circleci::{Job, Source, Told};
 use crate::context::Context;
+use crate::counter::{Counter, Rank};
 use crate::error::{Damage, Error, Problem};
 use crate::lookup::{Scope, Unfit};
 use crate::order::{Node, Order};
@@ -178,6 +179,15 @@ pub(super) fn job(job: Job, project: &str) -> wit::Build {
         tag: job.tag,
         commit: job.commit,
         number: job.number,
+        counter: wit::Counter {
+            rank: match job.pipeline {
+                Some(_) => wit::Rank::Run,
+                None => wit::Rank::Number,
+            },
+            runner: "circleci".to_owned(),
+            by: String::new(),
+            part: None,
+        },
         run: job.pipeline.unwrap_or(job.number),
         attempt: job.number,
         workflow: job.workflow,
@@ -214,6 +224,8 @@ pub(super) fn context(context: wit::BuildContext) -> Context {
         run: context.run,
         number: context.number,
         attempt: context.attempt,
+        counter: context.counter,
+        counter_part: context.counter_part,
         workflow: context.workflow,
         workspace: context.workspace,
         job: context.job,
@@ -229,6 +241,46 @@ pub(super) fn context(context: wit::BuildContext) -> Context {
     }
 }
 
+fn wit_counter(counter: Counter) -> wit::Counter {
+    let Counter {
+        rank,
+        runner,
+        by,
+        part,
+    } = counter;
+    let rank = match rank {
+        Rank::Run => wit::Rank::Run,
+        Rank::Number => wit::Rank::Number,
+        Rank::Time => wit::Rank::Time,
+    };
+    wit::Counter {
+        rank,
+        runner,
+        by,
+        part,
+    }
+}
+
+fn counter(counter: wit::Counter) -> Counter {
+    let wit::Counter {
+        rank,
+        runner,
+        by,
+        part,
+    } = counter;
+    let rank = match rank {
+        wit::Rank::Run => Rank::Run,
+        wit::Rank::Number => Rank::Number,
+        wit::Rank::Time => Rank::Time,
+    };
+    Counter {
+        rank,
+        runner,
+        by,
+        part,
+    }
+}
+
 pub(super) fn on_conflict(on_conflict: wit::OnConflict) -> OnConflict {
     match on_conflict {
         wit::OnConflict::Fail => OnConflict::Fail,
@@ -241,6 +293,7 @@ pub(super) fn build(record: Record) -> wit::Build {
         selector: format!("build:{}", record.number),
         eligible: record.eligible(),
         number: record.number,
+        counter: wit_counter(record.counter),
         run: record.order.run,
         attempt: record.order.attempt,
         node: Some(record.node)
@@ -284,6 +337,7 @@ pub(super) fn record(build: wit::Build) -> Result<Record, Error> {
         tag: build.tag,
         commit: build.commit,
         number: build.number,
+        counter: counter(build.counter),
         order: Order {
             run: build.run,
             attempt: build.attempt,

@@ -13,6 +13,7 @@ impl wit::Guest for super::Component {
             keep_tags,
             branches_gone,
             drop_damaged,
+            keep_channel_steps,
         } = request.policy;
         let request = Prune {
             context: context(request.context),
@@ -22,6 +23,7 @@ impl wit::Guest for super::Component {
                 keep_tags,
                 branches_gone,
                 drop_damaged,
+                keep_channel_steps,
             },
             grace_ms: request.grace_ms,
             no_other_writers: request.no_other_writers,

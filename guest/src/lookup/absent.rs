@@ -1,6 +1,7 @@
 //! What to say where a selector means nothing: what is near it.
 
-use super::{Scope, read, sound};
+use super::list::{Query, list};
+use super::{Scope, sound};
 use crate::error::{Error, Result};
 use crate::event::Pointer;
 use crate::keys::{self, Project};
@@ -79,7 +80,7 @@ pub(super) fn nothing(store: &impl Store, scope: &Scope, selector: &Selector) ->
             if let Some(message) = removed {
                 return Ok(Error::nothing_matched("no-build", message, &selector.to_string()));
             }
-            let known = recent(store, &keys, artifact)?;
+            let known = recent(store, scope)?;
             let hint = if known.is_empty() {
                 String::new()
             } else {
@@ -161,12 +162,15 @@ fn removal(store: &impl Store, keys: &Project, artifact: &str, number: u64) -> R
 }
 
 /// Returns how the newest builds are named: number, and commit where there is one.
-fn recent(store: &impl Store, keys: &Project, artifact: &str) -> Result<Vec<String>> {
-    let found = store.list(&keys.numbers(artifact), None, SUGGESTED as u32)?;
-    let records = found
-        .iter()
-        .map(|key| read(store, key))
-        .collect::<Result<Vec<_>>>()?;
+fn recent(store: &impl Store, scope: &Scope) -> Result<Vec<String>> {
+    let query = Query {
+        scope: Scope {
+            jobs: Vec::new(),
+            ..scope.clone()
+        },
+        limit: SUGGESTED,
+        ..Query::default()
+    };
     let shown = |record: Record| match record.commit {
         Some(commit) => format!(
             "build:{} (sha:{})",
@@ -175,5 +179,5 @@ fn recent(store: &impl Store, keys: &Project, artifact: &str) -> Result<Vec<Stri
         ),
         None => format!("build:{}", record.number),
     };
-    Ok(records.into_iter().map(shown).collect())
+    Ok(list(store, &query)?.into_iter().map(shown).collect())
 }

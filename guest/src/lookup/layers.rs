@@ -1,11 +1,13 @@
 //! The layers of a workspace, and where a workflow's workspace is.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{all_keys, read};
-use crate::error::{Error, Result};
+use super::{Scope, all_keys, read, warn_of_trust};
+use crate::counter::{Across, newest_first};
+use crate::error::{Error, Problem, Result, warning};
 use crate::keys::{self, Project};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::{LAYER_MS_MAX, Record, open, seal};
@@ -13,13 +15,53 @@ use crate::record::{LAYER_MS_MAX, Record, open, seal};
 /// The most layers of one workspace.
 const LAYERS_MAX: usize = 10_000;
 
-/// Returns the layers of a workspace, oldest first: of each artifact, job and node the newest.
-pub fn layers(store: &impl Store, keys: &Project, workspace: &str) -> Result<Vec<Record>> {
-    let prefix = keys.workspace(workspace);
+/// Returns the layers of a workspace, oldest first: of each artifact, job and node the newest. Those of forks and pull
+/// requests count only where there are no others.
+pub(super) fn layers(
+    store: &impl Store,
+    keys: &Project,
+    workspace: &str,
+    scope: &Scope,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let now_ms = scope.context.now_ms;
+    let trusted = layers_of(store, keys, workspace, true, now_ms)?;
+    if trusted.is_empty() {
+        let untrusted = layers_of(store, keys, workspace, false, now_ms)?;
+        warn_of_trust(&untrusted, scope, warnings);
+        return Ok(untrusted);
+    }
+    if let Some(key) = store.list(&layers_prefix(keys, workspace, false), None, 1)?.pop() {
+        let record = read(store, &key)?;
+        let message = format!(
+            "layers that {} persisted to this workspace were left out, because others persisted to it too",
+            record.origin()
+        );
+        warnings.push(warning(
+            "untrusted-left-out",
+            message,
+            &record.build_id().to_string(),
+        ));
+    }
+    Ok(trusted)
+}
+
+fn layers_prefix(keys: &Project, workspace: &str, trusted: bool) -> String {
+    format!("{}{}/", keys.workspace(workspace), keys::trust(trusted))
+}
+
+/// Returns the layers of a workspace that are trusted, or those that are not, oldest first.
+pub fn layers_of(
+    store: &impl Store,
+    keys: &Project,
+    workspace: &str,
+    trusted: bool,
+    now_ms: u64,
+) -> Result<Vec<Record>> {
     let mut newest: Vec<String> = Vec::new();
-    for key in all_keys(store, &prefix, LAYERS_MAX)? {
+    for key in all_keys(store, &layers_prefix(keys, workspace, trusted), LAYERS_MAX)? {
         let dir = |key: &str| key.rsplit_once('/').map(|(dir, _)| dir.to_owned());
-        // Keys of one directory follow each other, newest first.
+        // Keys of one counter follow each other, newest first.
         if newest.last().is_none_or(|last| dir(last) != dir(&key)) {
             newest.push(key);
         }
@@ -28,13 +70,20 @@ pub fn layers(store: &impl Store, keys: &Project, workspace: &str) -> Result<Vec
         .iter()
         .map(|key| read(store, key))
         .collect::<Result<Vec<_>>>()?;
-    records.sort_by_key(|record| (record.order, record.created_ms, record.node));
+    // Jobs of one run that share a number ran in the order of their dates.
+    records.sort_by_key(|record| Reverse((record.created_ms, record.node)));
+    let mut records = newest_first(records, Across::Dates, now_ms, Record::standing);
+    let mut seen = HashSet::new();
+    records.retain(|r| seen.insert((r.artifact.clone(), r.job.clone(), r.node.index)));
     // A rerun with another number of nodes replaces them all.
-    let totals: HashMap<_, _> = records
-        .iter()
-        .map(|r| ((r.artifact.clone(), r.job.clone()), r.node.total))
-        .collect();
+    let mut totals: HashMap<_, u32> = HashMap::new();
+    for r in &records {
+        totals
+            .entry((r.artifact.clone(), r.job.clone()))
+            .or_insert(r.node.total);
+    }
     records.retain(|r| totals.get(&(r.artifact.clone(), r.job.clone())) == Some(&r.node.total));
+    records.reverse();
     Ok(records)
 }
 
@@ -78,7 +127,7 @@ pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<u64> {
     {
         let key = format!(
             "{}{}",
-            Project::new(&record.project).workflow(workflow),
+            Project::new(&record.project).workflow(workflow, record.trusted()),
             keys::name(workspace)
         );
         let bytes = seal(
@@ -111,9 +160,31 @@ pub(crate) fn workspace_of(store: &impl Store, key: &str) -> Result<String> {
     Ok(workspace)
 }
 
-pub(super) fn workflow_layers(store: &impl Store, keys: &Project, workflow: &str) -> Result<Vec<Record>> {
-    let Some(key) = store.list(&keys.workflow(workflow), None, 1)?.pop() else {
-        return layers(store, keys, workflow);
+/// Returns the layers of a workflow: those of its own workspace, or of the one that it names. What is not trusted names no
+/// workspace for what is.
+pub(super) fn workflow_layers(
+    store: &impl Store,
+    workflow: &str,
+    scope: &Scope,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let keys = scope.context.keys()?;
+    if let Some(workspace) = named(store, &keys, workflow, true)? {
+        return layers(store, &keys, &workspace, scope, warnings);
+    }
+    let own = layers(store, &keys, workflow, scope, warnings)?;
+    if own.is_empty()
+        && let Some(workspace) = named(store, &keys, workflow, false)?
+    {
+        return layers(store, &keys, &workspace, scope, warnings);
+    }
+    Ok(own)
+}
+
+/// Returns the workspace that a rerun left under the name of its workflow.
+fn named(store: &impl Store, keys: &Project, workflow: &str, trusted: bool) -> Result<Option<String>> {
+    let Some(key) = store.list(&keys.workflow(workflow, trusted), None, 1)?.pop() else {
+        return Ok(None);
     };
-    layers(store, keys, &workspace_of(store, &key)?)
+    workspace_of(store, &key).map(Some)
 }

@@ -3,26 +3,30 @@
 //! Each look-up is a listing with a fixed prefix and a small limit, so its cost does not grow with the history.
 
 mod absent;
+mod counters;
 mod layers;
 mod list;
 mod newest;
+mod passed_over;
 mod pointed;
 
-pub use layers::{layers, remember_workflow};
+pub use layers::{layers_of, remember_workflow};
 pub use list::{Query, list};
+pub use passed_over::ranks_low;
 pub(crate) use pointed::nodes_of;
 pub use pointed::{before, by_id, newest_of_branch};
 
 use absent::{SUGGESTED, nothing};
 pub(crate) use absent::{no_earlier, no_history};
-use layers::workflow_layers;
+use counters::Form;
+use layers::{layers, workflow_layers};
 pub(crate) use layers::{layer_keys, layer_of, workspace_of};
-use newest::{PAGE, Search, newest};
+use newest::{Search, newest};
 use pointed::{latest, on_channel};
 
 use crate::circleci::Source;
 use crate::context::{ARTIFACT, Context};
-use crate::error::{Damage, Error, Problem, Result};
+use crate::error::{Damage, Error, Problem, Result, warning};
 use crate::id::TreeId;
 use crate::keys::Project;
 use crate::name;
@@ -34,6 +38,8 @@ use crate::tree::Tree;
 
 /// A branch on which this many builds in a row are incomplete, or of other jobs, is searched no further.
 const SEARCHED_MAX: usize = 2_000;
+/// A base only saves work, so that few builds are looked at.
+const BASES_SEARCHED_MAX: usize = 32;
 
 /// Which jobs' layers and which files of an artifact are wanted.
 #[derive(Debug, Clone, Default)]
@@ -159,32 +165,27 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
         }
         Selector::Workspace => {
             let workspace = scope.context.workspace()?;
-            layers(store, &scope.context.keys()?, workspace)?
+            layers(store, &scope.context.keys()?, workspace, scope, &mut warnings)?
         }
-        Selector::Workflow(workflow) => workflow_layers(store, &scope.context.keys()?, workflow)?,
+        Selector::Workflow(workflow) => workflow_layers(store, workflow, scope, &mut warnings)?,
         Selector::Latest { branch } => {
             let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
             latest(store, scope, branch, &mut warnings)?
         }
         Selector::Channel(channel) => on_channel(store, scope, channel, &mut warnings)?,
-        Selector::Build(number) => {
-            let prefix = scope.context.keys()?.number(scope.artifact(), *number);
-            newest_below(store, &prefix, scope)?
-        }
-        Selector::Tag(tag) => {
-            let prefix = scope.context.keys()?.tag(scope.artifact(), tag);
-            newest_below(store, &prefix, scope)?
-        }
-        Selector::Commit(prefix) => {
-            let keys = scope.context.keys()?;
-            match only_commit(store, &keys, scope.artifact(), prefix)? {
-                Some(commit) => {
-                    let prefix = format!("{}/", keys.commits(scope.artifact(), &commit));
-                    newest_below(store, &prefix, scope)?
-                }
-                None => Vec::new(),
-            }
-        }
+        Selector::Build(number) => by_name(store, scope, &mut warnings, |keys, trusted| {
+            Ok(Some((keys.numbers(scope.artifact(), trusted), Some(*number))))
+        })?,
+        Selector::Tag(tag) => by_name(store, scope, &mut warnings, |keys, trusted| {
+            Ok(Some((keys.tag(scope.artifact(), trusted, tag), None)))
+        })?,
+        Selector::Commit(prefix) => by_name(store, scope, &mut warnings, |keys, trusted| {
+            let commit = only_commit(store, keys, scope.artifact(), trusted, prefix)?;
+            Ok(commit.map(|commit| {
+                let prefix = keys.commits(scope.artifact(), trusted, &commit);
+                (format!("{prefix}/"), None)
+            }))
+        })?,
     };
     let several = matches!(selector, Selector::Workspace | Selector::Workflow(_));
     let wanted: Vec<Layer> = found
@@ -244,15 +245,49 @@ pub fn open(store: &impl Store, scope: &Scope) -> Result<Opened> {
     }
 }
 
-/// Returns the newest build below a prefix of look-up keys, whatever its state: who names a build wants that one.
-fn newest_below(store: &impl Store, prefix: &str, scope: &Scope) -> Result<Vec<Record>> {
-    let search = Search {
-        prefix,
-        after: None,
-        most: SEARCHED_MAX,
-        lenient: false,
-    };
-    newest(store, &search, scope, &mut Vec::new())
+/// Returns the newest build below a prefix of look-up keys, whatever its state: who names a build wants that one. What a fork
+/// or a pull request built answers only where nothing else does, with a warning.
+fn by_name(
+    store: &impl Store,
+    scope: &Scope,
+    warnings: &mut Vec<Problem>,
+    prefix: impl Fn(&Project, bool) -> Result<Option<(String, Option<u64>)>>,
+) -> Result<Vec<Record>> {
+    let keys = scope.context.keys()?;
+    for trusted in [true, false] {
+        let Some((prefix, number)) = prefix(&keys, trusted)? else {
+            continue;
+        };
+        let search = Search {
+            form: match number {
+                Some(_) => Form::Spread,
+                None => Form::Flat,
+            },
+            by_name: true,
+            number,
+            lenient: false,
+            ..Search::branch(&prefix, scope)
+        };
+        let found = newest(store, &search, scope, warnings)?;
+        if !found.is_empty() {
+            warn_of_trust(&found, scope, warnings);
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Says that a fork or a pull request built what was found, unless one asks.
+fn warn_of_trust(found: &[Record], scope: &Scope, warnings: &mut Vec<Problem>) {
+    if let Some(record) = found.iter().find(|record| !record.trusted())
+        && scope.context.trusted()
+    {
+        let message = format!(
+            "only {} built what matches: trust it as you trust whoever opened that",
+            record.origin()
+        );
+        warnings.push(warning("untrusted", message, &record.build_id().to_string()));
+    }
 }
 
 /// Returns the builds that could save a persist of `record` from storing again: the latest of the branch, else of the
@@ -277,16 +312,21 @@ pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) 
         if found.is_empty() {
             let prefix = keys.branch(&record.artifact, branch);
             let search = Search {
-                prefix: &prefix,
-                after: None,
-                most: PAGE as usize,
+                most: BASES_SEARCHED_MAX,
                 lenient: false,
+                ..Search::branch(&prefix, scope)
             };
             found = sound(newest(store, &search, scope, &mut Vec::new()))?;
         }
     }
     if let Some(workspace) = &record.workspace {
-        let layers = sound(layers(store, &keys, workspace))?;
+        let layers = sound(layers_of(
+            store,
+            &keys,
+            workspace,
+            record.trusted(),
+            record.created_ms,
+        ))?;
         found.extend(
             layers
                 .into_iter()
@@ -312,8 +352,14 @@ pub fn read(store: &impl Store, key: &str) -> Result<Record> {
 }
 
 /// Returns the one commit that begins with `prefix`, in full.
-fn only_commit(store: &impl Store, keys: &Project, artifact: &str, prefix: &str) -> Result<Option<String>> {
-    let start = keys.commits(artifact, prefix);
+fn only_commit(
+    store: &impl Store,
+    keys: &Project,
+    artifact: &str,
+    trusted: bool,
+    prefix: &str,
+) -> Result<Option<String>> {
+    let start = keys.commits(artifact, trusted, prefix);
     let mut found: Vec<String> = Vec::new();
     let mut after = None;
     while found.len() <= SUGGESTED {

@@ -1,86 +1,266 @@
-//! The newest build below a prefix, found by a listing of a few keys.
+//! The newest build below a prefix: of each counter the newest complete one, and of these the one that comes first.
 
 use std::collections::VecDeque;
 
-use super::{Scope, read};
+use super::counters::{CounterKeys, Form, PAGE, counters};
+use super::list::before;
+use super::passed_over::{self, Incomplete};
+use super::{SEARCHED_MAX, Scope, read};
+use crate::counter::{self, Rank, Standing};
 use crate::error::{Error, Problem, Result, warning};
-use crate::keys;
-use crate::order::Leaf;
+use crate::order::{Leaf, inverted, newest_first};
 use crate::ports::Store;
-use crate::record::Record;
-
-/// Keys asked for at a time. One build has as many as it has parallel nodes, mostly one.
-pub(super) const PAGE: u32 = 32;
+use crate::record::{Placed, Record};
 
 /// Where to look.
 pub(super) struct Search<'a> {
+    /// Below it lie the counters.
     pub prefix: &'a str,
-    /// Only behind this key.
-    pub after: Option<String>,
-    /// About how many keys are looked at.
+    /// What follows the counter in the keys.
+    pub form: Form,
+    /// Whether the keys are those of several branches.
+    pub by_name: bool,
+    /// Only builds of this number: a part of the key, after the counter.
+    pub number: Option<u64>,
+    /// Only builds that are not newer than another one.
+    pub until: Option<Until<'a>>,
+    /// About how many keys of a counter are looked at.
     pub most: usize,
     /// Whether a damaged build gives way to the next one.
     pub lenient: bool,
 }
 
-/// Returns the records of the newest complete build: one, or one for each parallel node. Warns of those that are damaged
-/// and were passed over; where there is nothing else, the first one's damage is the error.
+/// Where a search begins in the middle of a history.
+pub(super) struct Until<'a> {
+    /// The build.
+    pub build: &'a Placed,
+    /// Where it begins in the counter of that build.
+    pub begin: Begin,
+}
+
+/// Where a search begins in the counter of a build.
+#[derive(Clone, Copy)]
+pub(super) enum Begin {
+    /// With its run.
+    Run,
+    /// With its attempt.
+    Attempt,
+    /// After the build.
+    After,
+}
+
+impl<'a> Search<'a> {
+    /// Returns the search for the newest build of a branch.
+    pub(super) fn branch(prefix: &'a str, scope: &Scope) -> Search<'a> {
+        Search {
+            prefix,
+            form: Form::Spread,
+            by_name: false,
+            number: None,
+            until: None,
+            most: SEARCHED_MAX,
+            lenient: !scope.strict,
+        }
+    }
+}
+
+impl Until<'_> {
+    /// Leaves out what is newer. Within the build's own counter its key says where that ends.
+    fn narrow(
+        &self,
+        store: &impl Store,
+        counters: Vec<CounterKeys>,
+        now_ms: u64,
+    ) -> Result<Vec<CounterKeys>> {
+        let id = &self.build.id;
+        let passed = match counters.len() {
+            1 => vec![None],
+            _ => before(store, &counters, self.build, now_ms)?,
+        };
+        let narrowed = counters.into_iter().zip(passed).map(|(keys, passed)| {
+            if !keys.prefix.ends_with(&format!("/{}/", id.counter.name())) {
+                return match passed {
+                    Some(key) => keys.after(key),
+                    None => keys,
+                };
+            }
+            let run = format!("{}{}/", keys.prefix, newest_first(id.order.run));
+            keys.after(match self.begin {
+                Begin::Run => run,
+                Begin::Attempt => format!("{run}{}", inverted(id.order.attempt)),
+                Begin::After => format!("{run}{}-{}-~", inverted(id.order.attempt), id.job),
+            })
+        });
+        Ok(narrowed.collect())
+    }
+}
+
+/// What one counter has.
+pub(super) struct Candidate {
+    /// The newest complete build: a record for each node. Empty where there is none.
+    pub records: Vec<Record>,
+    /// That another job of the same run has the same right to be meant.
+    ambiguous: Option<Error>,
+    /// The newest build of which nodes are missing, if it is newer than `records`.
+    pub incomplete: Option<Incomplete>,
+    /// The damage that ends a strict search, or the first that was passed over.
+    damage: Option<Error>,
+    /// What says that damaged builds were passed over.
+    skipped: Vec<Problem>,
+    rank: Rank,
+}
+
+impl Candidate {
+    /// Returns what it takes to compare the build with others.
+    pub(super) fn placed(&self) -> Option<Placed> {
+        Placed::of(&self.records)
+    }
+}
+
+/// Returns the records of the newest complete build: one, or one for each parallel node. Warns of what was passed over;
+/// where there is nothing else, the first damage is the error.
 pub(super) fn newest(
     store: &impl Store,
     search: &Search<'_>,
     scope: &Scope,
     warnings: &mut Vec<Problem>,
 ) -> Result<Vec<Record>> {
-    let mut incomplete = None;
+    let now_ms = scope.context.now_ms;
+    let mut candidates = Vec::new();
+    let mut counters = counters(store, search.prefix, search.form, now_ms)?;
+    if let Some(until) = &search.until {
+        counters = until.narrow(store, counters, now_ms)?;
+    }
+    for keys in counters {
+        candidates.extend(of_counter(store, keys, search, scope)?);
+    }
+    let placed: Vec<Option<Placed>> = candidates.iter().map(Candidate::placed).collect();
+    let there: Vec<(usize, Standing<'_>)> = placed
+        .iter()
+        .enumerate()
+        .filter_map(|(at, placed)| Some((at, placed.as_ref()?.standing())))
+        .collect();
+    let heads: Vec<Standing<'_>> = there.iter().map(|(_, head)| *head).collect();
+    let winner = counter::first(&heads, now_ms)
+        .and_then(|at| there.get(at))
+        .map(|(at, _)| *at);
+    let rank = winner.and_then(|at| candidates.get(at)).map(|it| it.rank);
+    // What is damaged in a counter that ranks below the answer's would not have been the answer.
+    let counts = |candidate: &&mut Candidate| rank.is_none_or(|rank| candidate.rank <= rank);
     let mut damage = None;
-    let mut groups = Groups::new(store, search);
+    for candidate in candidates.iter_mut().filter(counts) {
+        warnings.append(&mut candidate.skipped);
+        damage = damage.or(candidate.damage.take());
+    }
+    match (winner, damage) {
+        (_, Some(damage)) if !search.lenient => Err(damage),
+        (None, Some(damage)) => Err(damage),
+        (None, None) => passed_over::only_incomplete(&candidates, scope),
+        (Some(winner), _) => {
+            passed_over::warn(&candidates, winner, scope, warnings);
+            let Candidate {
+                mut records,
+                ambiguous,
+                ..
+            } = candidates.swap_remove(winner);
+            if let Some(error) = ambiguous {
+                return Err(error);
+            }
+            records.sort_by_key(|record| record.node);
+            Ok(records)
+        }
+    }
+}
+
+/// Returns the newest complete build of a counter; of each branch that the runner counts by itself, where the keys are
+/// those of several.
+fn of_counter(
+    store: &impl Store,
+    mut keys: CounterKeys,
+    search: &Search<'_>,
+    scope: &Scope,
+) -> Result<Vec<Candidate>> {
+    if let Some(number) = search.number {
+        keys = keys.of_number(number);
+    }
+    let rank = keys.rank;
+    let empty = || Candidate {
+        rank,
+        records: Vec::new(),
+        ambiguous: None,
+        incomplete: None,
+        damage: None,
+        skipped: Vec::new(),
+    };
+    let mut groups = Groups::new(store, keys, search.most);
+    let (mut found, mut candidate) = (Vec::new(), empty());
     while let Some(group) = groups.next()? {
-        let Some((first, leaf)) = group.first() else {
+        if !candidate.judge(store, &mut groups, &group, search, scope)? {
             continue;
+        }
+        let part = candidate.part();
+        let is_known = found.iter().any(|other: &Candidate| other.part() == part);
+        let is_last = candidate.damage.is_some() || !search.by_name || part.is_none() || groups.is_long();
+        if !is_known {
+            found.push(candidate);
+        }
+        if is_last {
+            return Ok(found);
+        }
+        candidate = empty();
+    }
+    found.push(candidate);
+    Ok(found)
+}
+
+impl Candidate {
+    /// Returns the branch that is counted by itself.
+    fn part(&self) -> Option<String> {
+        self.records
+            .first()
+            .and_then(|record| record.counter.part.clone())
+    }
+
+    /// Looks at the next build of the counter. Returns whether the search ends with it.
+    fn judge(
+        &mut self,
+        store: &impl Store,
+        groups: &mut Groups<'_, impl Store>,
+        group: &[(String, Leaf)],
+        search: &Search<'_>,
+        scope: &Scope,
+    ) -> Result<bool> {
+        let Some((first, leaf)) = group.first() else {
+            return Ok(false);
         };
-        let mut records = match open_group(store, scope, &group) {
-            Err(error @ Error::Damaged(_)) if search.lenient => {
-                warnings.push(skipped(store, first, &error));
-                damage.get_or_insert(error);
-                continue;
+        let records = match open_group(store, scope, group) {
+            Err(error @ Error::Damaged(_)) => {
+                if search.lenient {
+                    self.skipped.push(skipped(store, first, &error));
+                }
+                self.damage.get_or_insert(error);
+                return Ok(!search.lenient);
             }
             other => other?,
         };
-        let Some(record) = records.first() else {
-            continue;
-        };
+        if records.is_empty() {
+            return Ok(false);
+        }
         if group.len() < leaf.node.total as usize {
-            incomplete.get_or_insert((record.clone(), group.len()));
-            continue;
+            self.incomplete.get_or_insert_with(|| Incomplete::new(records));
+            return Ok(false);
         }
         // Two jobs of one run that share a number (GitHub's do) leave nothing to prefer one by.
         if scope.jobs.is_empty()
-            && let Some(next) = groups.peek()?
-            && next
+            && let (Some(record), Some(next)) = (records.first(), groups.peek()?)
+            && let Some((key, _)) = next
                 .first()
-                .is_some_and(|(key, other)| same_run(first, key) && other.attempt == leaf.attempt)
+                .filter(|(key, other)| same_run(first, key) && other.attempt == leaf.attempt)
         {
-            let other = next.first().map(|(key, _)| read(store, key)).transpose()?;
-            return Err(ambiguous_jobs(scope, record, other.as_ref()));
+            self.ambiguous = Some(ambiguous_jobs(scope, record, &read(store, key)?));
         }
-        records.sort_by_key(|record| record.node);
-        return Ok(records);
-    }
-    match (damage, incomplete) {
-        (Some(damage), _) => Err(damage),
-        (None, None) => Ok(Vec::new()),
-        (None, Some((record, there))) => {
-            let total = record.node.total;
-            let message = format!(
-                "only {there} of {total} parallel nodes of {} have persisted",
-                record.job_name()
-            );
-            Err(Error::nothing_matched(
-                "incomplete-build",
-                message,
-                &scope.selector,
-            ))
-        }
+        self.records = records;
+        Ok(true)
     }
 }
 
@@ -122,57 +302,55 @@ fn same_run(a: &str, b: &str) -> bool {
     run(a).is_some() && run(a) == run(b)
 }
 
-fn ambiguous_jobs(scope: &Scope, record: &Record, other: Option<&Record>) -> Error {
+fn ambiguous_jobs(scope: &Scope, record: &Record, other: &Record) -> Error {
     let job = |record: &Record| record.job.clone().unwrap_or_else(|| "(no job)".to_owned());
     let message = format!(
         "several jobs of build {} persisted {}: {} and {}",
         record.number,
         record.artifact,
         job(record),
-        other.map_or_else(|| "another".to_owned(), job)
+        job(other)
     );
     Error::conflict("ambiguous-job", message, &scope.selector)
 }
 
-/// Groups the keys below a prefix by job run, in order.
+/// Groups the keys of a counter by job run, in order.
 struct Groups<'a, S> {
     store: &'a S,
-    prefix: &'a str,
-    keys: VecDeque<(String, Leaf)>,
-    last: Option<String>,
-    ended: bool,
-    /// How many more keys are asked for.
-    left: usize,
+    keys: CounterKeys,
+    read: VecDeque<(String, Leaf)>,
+    /// How many keys were looked at.
+    searched: usize,
+    most: usize,
     peeked: Option<Vec<(String, Leaf)>>,
 }
 
 impl<'a, S: Store> Groups<'a, S> {
-    fn new(store: &'a S, search: &Search<'a>) -> Self {
+    fn new(store: &'a S, keys: CounterKeys, most: usize) -> Self {
         Groups {
             store,
-            prefix: search.prefix,
-            keys: VecDeque::new(),
-            last: search.after.clone(),
-            ended: false,
-            left: search.most,
+            keys,
+            read: VecDeque::new(),
+            searched: 0,
+            most,
             peeked: None,
         }
     }
 
+    /// Whether so much was looked at that only the newest builds matter.
+    fn is_long(&self) -> bool {
+        self.searched > PAGE as usize
+    }
+
     fn key(&mut self) -> Result<Option<&(String, Leaf)>> {
-        if self.keys.is_empty() && !self.ended && self.left > 0 {
-            let page = self.store.list(self.prefix, self.last.as_deref(), PAGE)?;
-            self.ended = page.len() < PAGE as usize;
-            self.left = self.left.saturating_sub(page.len());
-            self.last = page.last().cloned().or(self.last.take());
-            for key in page {
-                // A key that no baton wrote is nobody's build.
-                if let Some(leaf) = keys::leaf(&key) {
-                    self.keys.push_back((key, leaf));
-                }
-            }
+        while self.read.is_empty() && self.searched < self.most {
+            let Some(page) = self.keys.page(self.store)? else {
+                break;
+            };
+            self.searched += page.len();
+            self.read.extend(page);
         }
-        Ok(self.keys.front())
+        Ok(self.read.front())
     }
 
     fn next(&mut self) -> Result<Option<Vec<(String, Leaf)>>> {
@@ -180,7 +358,7 @@ impl<'a, S: Store> Groups<'a, S> {
             return Ok(Some(peeked));
         }
         self.key()?;
-        let Some(first) = self.keys.pop_front() else {
+        let Some(first) = self.read.pop_front() else {
             return Ok(None);
         };
         let mut group = vec![first];
@@ -192,7 +370,7 @@ impl<'a, S: Store> Groups<'a, S> {
             if !same {
                 return Ok(Some(group));
             }
-            group.extend(self.keys.pop_front());
+            group.extend(self.read.pop_front());
         }
     }
 

@@ -1,14 +1,13 @@
 //! What an event decides: the latest of a branch that was rolled back, the build of a channel, and what came before.
 
 use super::absent::{no_earlier, nothing_on_branch};
-use super::newest::{Search, newest};
-use super::{SEARCHED_MAX, Scope, all_keys, read};
+use super::newest::{Begin, Search, Until, newest};
+use super::{Scope, all_keys, read, warn_of_trust};
 use crate::error::{Error, Problem, Result, warning};
 use crate::event::{Action, Pointer, history};
 use crate::keys::{self, Project};
-use crate::order::{inverted, newest_first};
 use crate::ports::Store;
-use crate::record::{BuildId, Record};
+use crate::record::{BuildId, Placed, Record};
 
 /// Returns the latest build of a branch: the newest, unless a rollback says otherwise.
 pub(super) fn latest(
@@ -19,12 +18,7 @@ pub(super) fn latest(
 ) -> Result<Vec<Record>> {
     let keys = scope.context.keys()?;
     let prefix = keys.branch(scope.artifact(), branch);
-    let mut search = Search {
-        prefix: &prefix,
-        after: None,
-        most: SEARCHED_MAX,
-        lenient: !scope.strict,
-    };
+    let mut search = Search::branch(&prefix, scope);
     let moves = history(
         scope.context.project()?,
         scope.artifact(),
@@ -45,8 +39,15 @@ pub(super) fn latest(
             found => found?,
         };
         warnings.extend(passed_over);
-        let seen = event.newest.as_ref().map(|newest| newest.order);
-        if found.first().is_some_and(|record| Some(record.order) > seen) {
+        let is_newer = |found: Placed| {
+            let seen = event.newest.as_ref();
+            seen.is_none_or(|seen| {
+                found
+                    .standing()
+                    .is_newer_than(&seen.standing(), scope.context.now_ms)
+            })
+        };
+        if Placed::of(&found).is_some_and(is_newer) {
             return Ok(found);
         }
     }
@@ -55,38 +56,33 @@ pub(super) fn latest(
         event.rolled_back(),
         &event.pointer.selector(),
     ));
-    let there = by_id(store, &keys, scope.artifact(), &event.build).and_then(|found| scope.check_fit(found));
+    let there =
+        by_id(store, &keys, scope.artifact(), &event.build.id).and_then(|found| scope.check_fit(found));
     // Whoever wrote the event: what was not built on the branch is never its latest.
     if let Ok(found) = &there
         && found
             .iter()
             .any(|record| !record.eligible() || record.branch.as_deref() != Some(branch))
     {
-        let message = format!("it points to {}, which is not of branch {branch}", event.build);
+        let message = format!("it points to {}, which is not of branch {branch}", event.build.id);
         return Err(Error::damaged(&event.key(), message));
     }
-    let run = newest_first(event.build.order.run);
-    search.after = match there {
+    let begin = match there {
         Ok(found) if found.first().is_some_and(|record| scope.wants(record)) => return Ok(found),
         // Of another job, what was there when that build was.
-        Ok(_) => Some(format!("{prefix}{run}/")),
-        Err(Error::Damaged(_)) if search.lenient => {
-            Some(format!("{prefix}{run}/{}", inverted(event.build.order.attempt)))
-        }
+        Ok(_) => Begin::Run,
+        Err(Error::Damaged(_)) if search.lenient => Begin::Attempt,
         Err(error) => return Err(error),
     };
+    let build = &event.build;
+    search.until = Some(Until { build, begin });
     newest(store, &search, scope, warnings)
 }
 
 /// Returns the newest build of a branch, whatever a rollback says.
 pub fn newest_of_branch(store: &impl Store, scope: &Scope, branch: &str) -> Result<Vec<Record>> {
     let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
-    let search = Search {
-        prefix: &prefix,
-        after: None,
-        most: SEARCHED_MAX,
-        lenient: !scope.strict,
-    };
+    let search = Search::branch(&prefix, scope);
     let found = newest(store, &search, scope, &mut Vec::new())?;
     match found.is_empty() {
         true => Err(nothing_on_branch(store, scope, branch)?),
@@ -99,32 +95,27 @@ pub fn before(
     store: &impl Store,
     scope: &Scope,
     branch: &str,
-    id: &BuildId,
+    build: &Placed,
     steps: u32,
 ) -> Result<Vec<Record>> {
     let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
     let mut found = Vec::new();
-    let mut last = id.clone();
+    let mut last = build.clone();
     for step in 0..steps {
         let search = Search {
-            prefix: &prefix,
-            after: Some(behind(&prefix, &last)),
-            most: SEARCHED_MAX,
-            lenient: !scope.strict,
+            until: Some(Until {
+                build: &last,
+                begin: Begin::After,
+            }),
+            ..Search::branch(&prefix, scope)
         };
         found = newest(store, &search, scope, &mut Vec::new())?;
-        let Some(first) = found.first() else {
-            return Err(no_earlier(step, id, &Pointer::Branch(branch.to_owned())));
+        let Some(next) = Placed::of(&found) else {
+            return Err(no_earlier(step, &build.id, &Pointer::Branch(branch.to_owned())));
         };
-        last = first.build_id();
+        last = next;
     }
     Ok(found)
-}
-
-/// Returns what a listing of a branch starts behind to find only what is older than a build.
-fn behind(prefix: &str, id: &BuildId) -> String {
-    let run = newest_first(id.order.run);
-    format!("{prefix}{run}/{}-{}-~", inverted(id.order.attempt), id.job)
 }
 
 pub(super) fn on_channel(
@@ -141,7 +132,9 @@ pub(super) fn on_channel(
     if event.held {
         warnings.push(warning("held", event.rolled_back(), &pointer.selector()));
     }
-    by_id(store, &scope.context.keys()?, scope.artifact(), &event.build)
+    let found = by_id(store, &scope.context.keys()?, scope.artifact(), &event.build.id)?;
+    warn_of_trust(&found, scope, warnings);
+    Ok(found)
 }
 
 /// Returns the records of all nodes of the build that a record is of, as far as there are any.

@@ -8,6 +8,7 @@ use super::repair::{PackCheck, Unfit, chunks_in, repair, unfit_in_base};
 use super::worker::Worker;
 use super::{Done, Item, Outcome, Rest};
 use crate::condemned::{Condemned, Removed};
+use crate::counter::Across;
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
@@ -268,15 +269,20 @@ fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<
     let Some(workspace) = &record.workspace else {
         return Ok(());
     };
-    for layer in lookup::sound(lookup::layers(
+    for layer in lookup::sound(lookup::layers_of(
         store,
         &keys::Project::new(&record.project),
         workspace,
+        record.trusted(),
+        record.created_ms,
     ))? {
         // Of the same job, layers with another number of nodes are replaced, and so are those of an earlier run of it, by
         // nodes that have not ended yet.
-        let is_replaced =
-            layer.node == record.node || layer.node.total != record.node.total || layer.order < record.order;
+        let is_earlier = || {
+            let (new, old) = (record.standing(), layer.standing());
+            new.is_newer_across(&old, Across::Dates, record.created_ms)
+        };
+        let is_replaced = layer.node == record.node || layer.node.total != record.node.total || is_earlier();
         if layer.job != record.job || !is_replaced {
             let other = lookup::sound(Tree::load(store, &layer.tree))?;
             workspace::check_pair((&layer, &other), (record, tree))?;

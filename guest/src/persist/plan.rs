@@ -96,6 +96,7 @@ pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result
     warnings.extend(met.report(request, &selection)?);
     let covers = selection.patterns();
     let bases = lookup::bases(store, &record, request.context.default_branch.as_deref())?;
+    warnings.extend(lookup::ranks_low(&record, bases.first()));
     let (chunks, index, is_whole) = base::load(store, &bases)?;
     let rest = Rest {
         record,

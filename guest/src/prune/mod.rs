@@ -92,6 +92,7 @@ struct Rest {
     note: Option<(String, Vec<u8>)>,
     /// Whether a build goes that something points to.
     even_if_pointed_to: bool,
+    keep_channel_steps: u32,
     /// What the list will say.
     next: Next,
     deleted: Amount,
@@ -141,7 +142,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         true => damaged_trees(store, &survey.records, project)?,
         false => HashSet::new(),
     };
-    let present = match present(store) {
+    let present = match present(store, request.policy.keep_channel_steps) {
         Ok(present) => present,
         Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
     };
@@ -212,6 +213,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
     let rest = Rest {
         removed,
         broken,
+        keep_channel_steps: request.policy.keep_channel_steps,
         next,
         deleted,
         condemned: doomed,
@@ -434,6 +436,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         broken,
         note,
         even_if_pointed_to,
+        keep_channel_steps,
         next,
         deleted,
         condemned,
@@ -481,7 +484,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         store.put(&key, &bytes, PutMode::Create)?;
     }
     // From here on nobody points to what is removed without noticing, so what is pointed to now is all there is.
-    let pointed = policy::pointed_to(&present(store)?);
+    let pointed = policy::pointed_to(&present(store, keep_channel_steps)?);
     let mut pruned = Pruned {
         deleted,
         condemned,

@@ -15,6 +15,9 @@ use crate::{channel, store_format};
 /// For so long nothing may begin to point to a build that was removed, in milliseconds: a mover may have looked before.
 const REMOVED_MS: u64 = 24 * 3_600_000;
 
+/// A build that so many steps back on a channel lead to is in use.
+const STEPS: u32 = 1;
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Remove {
@@ -72,7 +75,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Remove) -> Result<
         build: first.build_id(),
     };
     let records = lookup::nodes_of(store, first)?;
-    let mut pointed = super::policy::pointed_to(&present(store)?);
+    let mut pointed = super::policy::pointed_to(&present(store, STEPS)?);
     let key = (build.project.clone(), build.artifact.clone(), build.build.clone());
     let pointed = pointed.remove(&key).unwrap_or_default();
     if !pointed.is_empty() && !request.even_if_pointed_to {
@@ -102,6 +105,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Remove) -> Result<
         removed: vec![(build, removed)],
         note: Some(note(first, request, now_ms)?),
         even_if_pointed_to: request.even_if_pointed_to,
+        keep_channel_steps: STEPS,
         next: Next {
             last: condemned.sequence,
             packs,

@@ -39,6 +39,7 @@ fn promotion(selector: &str) -> Promote {
         channel: "production".into(),
         reason: None,
         if_current: None,
+        allow_fork: false,
     }
 }
 
@@ -84,7 +85,7 @@ fn a_channel_points_where_it_was_promoted_to() {
     let history = channel::events(&store, &scope("latest", who()), &production(), 10).unwrap();
     let seen: Vec<_> = history
         .iter()
-        .map(|event| (event.sequence, event.build.number))
+        .map(|event| (event.sequence, event.build.id.number))
         .collect();
     assert_eq!(seen, [(2, 3), (1, 1)]);
     assert_eq!(history[0].actor.as_deref(), Some("ada"));
@@ -124,6 +125,7 @@ fn a_slow_old_job_does_not_move_a_channel_back() {
     // Who says what it replaces knows what it does.
     let knowing = Promote {
         if_current: Some("build:2".into()),
+        allow_fork: false,
         ..promotion("build:1")
     };
     channel::promote(&store, &knowing).unwrap();
@@ -140,12 +142,18 @@ fn a_rollback_holds_until_it_is_released() {
     promote(&store, "build:1").unwrap();
     promote(&store, "build:2").unwrap();
     promote(&store, "build:3").unwrap();
-    assert_eq!(rollback(&store, production(), 1).unwrap().event.build.number, 2);
+    assert_eq!(
+        rollback(&store, production(), 1).unwrap().event.build.id.number,
+        2
+    );
     let error = promote(&store, "build:4").unwrap_err();
     assert_eq!(code(&error), "channel-held");
     assert!(error.to_string().contains("it broke"), "{error}");
     // Once more leads on, and not to where it came from.
-    assert_eq!(rollback(&store, production(), 1).unwrap().event.build.number, 1);
+    assert_eq!(
+        rollback(&store, production(), 1).unwrap().event.build.id.number,
+        1
+    );
     assert_eq!(
         code(&rollback(&store, production(), 1).unwrap_err()),
         "no-earlier-build"
@@ -153,7 +161,10 @@ fn a_rollback_holds_until_it_is_released() {
     release(&store, &production()).unwrap();
     assert_eq!(number_of(&store, "channel:production"), 1);
     promote(&store, "build:4").unwrap();
-    assert_eq!(rollback(&store, production(), 1).unwrap().event.build.number, 1);
+    assert_eq!(
+        rollback(&store, production(), 1).unwrap().event.build.id.number,
+        1
+    );
     release(&store, &production()).unwrap();
     assert_eq!(code(&release(&store, &production()).unwrap_err()), "not-held");
     let unknown = Pointer::Channel("produktion".into());
@@ -168,12 +179,18 @@ fn a_rollback_goes_several_steps_or_to_a_build() {
     for number in 1..=3 {
         promote(&store, &format!("build:{number}")).unwrap();
     }
-    assert_eq!(rollback(&store, production(), 2).unwrap().event.build.number, 1);
+    assert_eq!(
+        rollback(&store, production(), 2).unwrap().event.build.id.number,
+        1
+    );
     release(&store, &production()).unwrap();
     let to = back(production(), Target::Build("build:4".into()));
-    assert_eq!(channel::rollback(&store, &to).unwrap().event.build.number, 4);
+    assert_eq!(channel::rollback(&store, &to).unwrap().event.build.id.number, 4);
     // It never was on the channel: a step back is to what was there last and is older.
-    assert_eq!(rollback(&store, production(), 1).unwrap().event.build.number, 1);
+    assert_eq!(
+        rollback(&store, production(), 1).unwrap().event.build.id.number,
+        1
+    );
     for wrong in [0, 1001] {
         let error = rollback(&store, production(), wrong).unwrap_err();
         assert_eq!(code(&error), "wrong-steps");
@@ -186,27 +203,36 @@ fn promoted_twice_it_is_one_step_back() {
     promote(&store, "build:1").unwrap();
     promote(&store, "build:2").unwrap();
     promote(&store, "build:2").unwrap();
-    assert_eq!(rollback(&store, production(), 1).unwrap().event.build.number, 1);
+    assert_eq!(
+        rollback(&store, production(), 1).unwrap().event.build.id.number,
+        1
+    );
 }
 
 #[test]
 fn a_rolled_back_branch_answers_the_older_build_until_it_is_released() {
     let store = with_builds(3);
     let moved = rollback(&store, main_branch(), 1).unwrap();
-    assert_eq!(moved.event.build.number, 2);
+    assert_eq!(moved.event.build.id.number, 2);
     assert_eq!(number_of(&store, "latest@main"), 2);
     persisted_file(&store, build(4), "version", "4");
     assert_eq!(number_of(&store, "latest"), 2);
     let resolved = baton_guest::lookup::resolve(&store, &scope("latest", build(1))).unwrap();
     assert_eq!(resolved.warnings[0].code, "held");
     assert!(resolved.warnings[0].message.contains("by ada (it broke)"));
-    assert_eq!(rollback(&store, main_branch(), 1).unwrap().event.build.number, 1);
+    assert_eq!(
+        rollback(&store, main_branch(), 1).unwrap().event.build.id.number,
+        1
+    );
     assert_eq!(
         code(&rollback(&store, main_branch(), 1).unwrap_err()),
         "no-earlier-build"
     );
     let released = release(&store, &main_branch()).unwrap();
-    assert_eq!((released.event.build.number, number_of(&store, "latest")), (4, 4));
+    assert_eq!(
+        (released.event.build.id.number, number_of(&store, "latest")),
+        (4, 4)
+    );
 }
 
 #[test]
@@ -244,7 +270,10 @@ fn another_job_of_a_held_branch_is_answered_as_of_then() {
     }
     let mut request = back(main_branch(), Target::Steps(1));
     request.scope.jobs = vec!["app".into()];
-    assert_eq!(channel::rollback(&store, &request).unwrap().event.build.number, 2);
+    assert_eq!(
+        channel::rollback(&store, &request).unwrap().event.build.id.number,
+        2
+    );
     for (job, number) in [("app", 2), ("docs", 2)] {
         let mut scope = scope("latest", build(1));
         scope.jobs = vec![job.into()];
@@ -346,6 +375,7 @@ fn who_loses_a_race_decides_anew() {
     };
     let guarded = Promote {
         if_current: Some("build:1".into()),
+        allow_fork: false,
         ..promotion("build:3")
     };
     assert_eq!(

@@ -39,6 +39,8 @@ fn context() -> Context {
         run: Some(1234),
         number: Some(5678),
         attempt: Some(5678),
+        counter: Some("gh/acme/shop".into()),
+        counter_part: None,
         workflow: Some("7a1f-rerun".into()),
         workspace: Some("7a1f".into()),
         job: Some("build & test".into()),

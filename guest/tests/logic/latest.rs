@@ -119,7 +119,10 @@ fn latest_costs_the_same_with_ten_builds_and_with_two_thousand() {
         store.calls.get()
     };
     assert_eq!(calls(10), calls(2000));
-    assert!(calls(2000) <= 3, "a listing and a record");
+    assert!(
+        calls(2000) <= 4,
+        "that nothing moved it, the counter, that there is no other, and a record"
+    );
 }
 
 #[test]

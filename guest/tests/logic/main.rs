@@ -11,6 +11,7 @@ mod bundles;
 mod channels;
 mod circleci;
 mod circleci_search;
+mod counters;
 mod damage;
 mod fallback;
 mod golden;

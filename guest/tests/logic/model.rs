@@ -112,6 +112,7 @@ fn promotion(number: u64) -> Promote {
         channel: "production".into(),
         reason: None,
         if_current: None,
+        allow_fork: false,
     }
 }
 
@@ -191,7 +192,7 @@ fn run(steps: Vec<Step>) {
                 {
                     Some((number, back)) => match moved {
                         Ok(moved) => {
-                            assert_eq!(moved.event.build.number, number);
+                            assert_eq!(moved.event.build.id.number, number);
                             model.moves.push((number, back));
                             model.channel_held = true;
                         }
@@ -205,7 +206,7 @@ fn run(steps: Vec<Step>) {
                 match model.branch_back(steps) {
                     Some(number) => match moved {
                         Ok(moved) => {
-                            assert_eq!(moved.event.build.number, number);
+                            assert_eq!(moved.event.build.id.number, number);
                             model.branch_held = Some(number);
                             model.branch_moves += 1;
                         }

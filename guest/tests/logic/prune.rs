@@ -113,20 +113,36 @@ fn what_a_channel_or_a_rollback_points_to_is_kept() {
     promote(&store, "build:3").unwrap();
     let to = back(main_branch(), Target::Build("build:4".into()));
     baton_guest::channel::rollback(&store, &to).unwrap();
-    // 3 is on the channel, 2 a step back, 4 held, 6 the newest.
-    assert_eq!(kept(&plan(&store, keep_last(0))), [2, 3, 4, 6]);
-    assert_eq!(prune_at(&store, keep_last(0), LATER_MS).removed, 2);
-    assert_eq!(
-        rollback(&store, crate::channels::production(), 1)
-            .unwrap()
-            .event
-            .build
-            .number,
-        2
+    // 3 is on the channel, 2 and 1 one and two steps back, 4 held, 6 the newest.
+    assert_eq!(kept(&plan(&store, keep_last(0))), [1, 2, 3, 4, 6]);
+    let one_step = Policy {
+        keep_channel_steps: 1,
+        ..keep_last(0)
+    };
+    assert_eq!(kept(&plan(&store, one_step.clone())), [2, 3, 4, 6]);
+    let none = Policy {
+        keep_channel_steps: 0,
+        ..keep_last(0)
+    };
+    assert_eq!(kept(&plan(&store, none)), [3, 4, 6]);
+    assert_eq!(prune_at(&store, one_step, LATER_MS).removed, 2);
+    // Build 1 is gone, and what is left is named.
+    let error = rollback(&store, crate::channels::production(), 2).unwrap_err();
+    assert_eq!(code(&error), "build-gone");
+    assert!(
+        error
+            .to_string()
+            .ends_with("the last that is left is build:2, 1 step back"),
+        "{error}"
     );
-    // And that goes no further.
+    let moved = rollback(&store, crate::channels::production(), 1).unwrap();
+    assert_eq!(moved.event.build.id.number, 2);
     let error = rollback(&store, crate::channels::production(), 1).unwrap_err();
     assert_eq!(code(&error), "build-gone");
+    assert!(
+        error.to_string().ends_with("none that it was on before is left"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn store_of(builds: u64) -> MemoryStore {
             channel: "production".into(),
             reason: None,
             if_current: None,
+            allow_fork: false,
         };
         channel::promote(&store, &request).unwrap();
     }
@@ -54,11 +55,11 @@ fn look_ups_do_not_grow_with_history() {
     let (short, long) = (store_of(10), store_of(100_000));
     let commit = format!("sha:{:016x}", 7u64.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     for (selector, most) in [
-        ("latest", 3),
+        ("latest", 4),
         ("latest@held", 4),
         ("channel:production", 4),
-        (commit.as_str(), 4),
-        ("build:7", 2),
+        (commit.as_str(), 5),
+        ("build:7", 4),
     ] {
         let requests = |store: &MemoryStore| {
             store.calls.set(0);

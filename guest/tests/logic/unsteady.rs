@@ -10,7 +10,10 @@ use crate::support::{build, code, noise};
 
 /// Checks that a build left nothing that anybody could find.
 fn assert_no_build(store: &MemoryStore, number: u64) {
-    let of_build = build(number).keys().unwrap().number("dist", number);
+    let of_build = build(number)
+        .keys()
+        .unwrap()
+        .number("dist", true, &build(number).counter(), number);
     assert!(store.keys(&of_build).is_empty());
     assert!(
         !store

@@ -372,6 +372,9 @@ pub(crate) struct Promote {
     /// Only if the channel points to this build now
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) if_current: Option<String>,
+    /// Take a build of a fork or a pull request, too
+    #[arg(long)]
+    pub(crate) allow_fork: bool,
     #[command(flatten)]
     pub(crate) who: WhoArgs,
 }
@@ -498,6 +501,9 @@ pub(crate) struct Prune {
     /// would keep them
     #[arg(long)]
     pub(crate) drop_damaged: bool,
+    /// Keep what a rollback of up to N steps leads to, on each channel
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(crate) keep_channel_steps: u32,
     /// How long what nothing uses stays: longer than any persist or attach takes, and at least 15m
     #[arg(long, default_value = "24h", value_name = "AGE", value_parser = humantime::parse_duration)]
     pub(crate) grace: Duration,
@@ -714,6 +720,9 @@ pub(crate) struct BuildArgs {
     /// The job number or attempt: orders builds of one run
     #[arg(long, value_name = "N")]
     pub(crate) attempt: Option<String>,
+    /// What the run number counts, where several workflows or jobs share one count
+    #[arg(long, value_name = "NAME")]
+    pub(crate) counter: Option<String>,
     /// This run of the workflow
     #[arg(long, value_name = "ID")]
     pub(crate) workflow: Option<String>,
@@ -819,6 +828,7 @@ impl From<BuildArgs> for Overrides {
             run,
             number,
             attempt,
+            counter,
             workflow,
             workspace,
             job,
@@ -837,6 +847,7 @@ impl From<BuildArgs> for Overrides {
             run,
             number,
             attempt,
+            counter,
             workflow,
             workspace,
             job,

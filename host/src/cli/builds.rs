@@ -1,7 +1,7 @@
 //! `baton builds`, `baton show`: questions about builds.
 
 use baton::context::Overrides;
-use baton::{Baton, Build, Kind, Query, Resolution, Scope, TreeEntry};
+use baton::{Baton, Build, Counter, Kind, Query, Rank, Resolution, Scope, TreeEntry};
 use serde_json::json;
 
 use super::args::{Builds, Format, KeySource, Show};
@@ -173,6 +173,7 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
             "order",
             Some(format!("run {}, attempt {}", build.run, build.attempt)),
         ),
+        ("counted by", counted_by(build)),
         ("workflow", build.workflow.clone()),
         ("workspace", build.workspace.clone()),
         ("job", build.job.clone()),
@@ -198,6 +199,26 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
     rows.into_iter()
         .filter_map(|(field, value)| Some((field, value?)))
         .collect()
+}
+
+/// Returns what the order of a build counts by.
+fn counted_by(build: &Build) -> Option<String> {
+    let Counter {
+        rank,
+        runner,
+        by,
+        part,
+    } = &build.counter;
+    let what = match rank {
+        Rank::Run => "runs",
+        Rank::Number => "jobs",
+        Rank::Time => return Some("nothing: ordered by its time".to_owned()),
+    };
+    let by = part.as_ref().unwrap_or(by);
+    Some(match by.as_str() {
+        "" => format!("{what} of {runner}"),
+        by => format!("{what} of {runner}, {by}"),
+    })
 }
 
 /// Returns an entry as `ls -l` would have it: kind and bits, size, digest, path.

@@ -16,6 +16,7 @@ pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure>
         channel,
         reason,
         if_current,
+        allow_fork,
         who,
     } = args;
     let request = PromoteRequest {
@@ -23,6 +24,7 @@ pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure>
         channel,
         reason,
         if_current,
+        allow_fork,
     };
     let moved = settings.mover()?.promote(&request)?;
     report(settings, &moved);

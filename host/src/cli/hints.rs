@@ -98,6 +98,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "persist its files again under its number to repair it; `baton verify --data` says what is damaged",
     ),
     (
+        "date-ahead",
+        "set the clock of the machine that persisted it, or of this one",
+    ),
+    (
         "directory-in-the-way",
         "move the directory away, or let --clean replace it",
     ),
@@ -144,6 +148,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "wait until all parallel nodes have persisted, or attach with the selector of another build",
     ),
     (
+        "incomplete-skipped",
+        "wait until all nodes have persisted; a node without files says so with --if-no-files ignore",
+    ),
+    (
         "internal",
         "this is a defect: please report it with the lines above",
     ),
@@ -183,6 +191,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "wait until it is done, or name another directory with --state",
     ),
     ("local-run", ""),
+    (
+        "lower-counter",
+        "set BATON_RUN to the number of the pipeline where it is persisted: << pipeline.number >> on CircleCI",
+    ),
     ("memory-limit", "raise --memory-mib, or split the artifact"),
     (
         "missing-context",
@@ -223,6 +235,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "check the path: it is relative to --root; --if-no-files warn|ignore goes on without",
     ),
     ("no-history", ""),
+    (
+        "no-run-number",
+        "set BATON_RUN to << pipeline.number >>, as the orb does",
+    ),
     (
         "no-workspace",
         "attach a build, for example with `baton attach latest --at DIR`; a workspace is what the jobs of one workflow share: BATON_WORKSPACE or --workspace names one",
@@ -431,9 +447,26 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "persist in several artifacts, or exclude what is too large with '!PATH'",
     ),
     (
+        "too-many-counters",
+        "let the workflows and jobs that persist this artifact share one count with BATON_RUN and BATON_COUNTER",
+    ),
+    (
+        "two-counters",
+        "give what each persists a name of its own with --name, or let them share one count with BATON_RUN and BATON_COUNTER",
+    ),
+    (
         "unsafe-to-prune",
         "`baton verify --all` lists what is damaged; persist the files of those builds again under their numbers, or remove them with --drop-damaged",
     ),
+    (
+        "untrusted",
+        "look at what that pull request changes before you use the build",
+    ),
+    (
+        "untrusted-build",
+        "look at what that pull request changes; --allow-fork promotes the build",
+    ),
+    ("untrusted-left-out", ""),
     ("unsuccessful-job", ""),
     (
         "unused-exclude",
@@ -450,6 +483,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     ("wrong-config", ""),
     ("wrong-context", ""),
+    (
+        "wrong-counter",
+        "give a shorter name with --counter or BATON_COUNTER",
+    ),
     ("wrong-glob", ""),
     ("wrong-key", ""),
     ("wrong-name", ""),

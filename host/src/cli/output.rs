@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baton::{Attached, Build, Kind, Persisted, Problem, Step, TreeEntry, shortened};
+use baton::{Attached, Build, Counter, Kind, Persisted, Problem, Rank, Step, TreeEntry, shortened};
 use serde_json::{Value, json};
 
 use super::sink::{MESSAGE_BYTES_MAX, say};
@@ -28,6 +28,7 @@ pub(crate) fn build_json(build: &Build) -> Value {
         "tag": build.tag,
         "commit": build.commit,
         "number": build.number,
+        "counter": counter_json(&build.counter),
         "order": { "run": build.run, "attempt": build.attempt },
         "workflow": build.workflow,
         "workspace": build.workspace,
@@ -46,6 +47,15 @@ pub(crate) fn build_json(build: &Build) -> Value {
         "files": build.files,
         "bytes": build.bytes,
     })
+}
+
+fn counter_json(counter: &Counter) -> Value {
+    let rank = match counter.rank {
+        Rank::Run => "run",
+        Rank::Number => "number",
+        Rank::Time => "time",
+    };
+    json!({ "rank": rank, "runner": counter.runner, "by": counter.by, "part": counter.part })
 }
 
 pub(crate) fn builds_json(builds: &[Build]) -> Value {
@@ -200,24 +210,48 @@ pub(crate) fn sized(bytes: u64) -> String {
     shown
 }
 
-/// Returns how long ago a time in milliseconds since 1970 was.
+/// Returns how long ago a time in milliseconds since 1970 was. A time to come is one of a wrong clock, here or where the build
+/// ran.
 pub(crate) fn age(created_ms: u64) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis() as u64;
-    let seconds = now.saturating_sub(created_ms) / 1000;
-    match seconds {
-        0..60 => "just now".to_owned(),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
+    age_at(now, created_ms)
+}
+
+fn age_at(now_ms: u64, created_ms: u64) -> String {
+    let seconds = now_ms.abs_diff(created_ms) / 1000;
+    let distance = match seconds {
+        0..60 => return "just now".to_owned(),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    match created_ms > now_ms {
+        true => format!("in {distance} (wrong clock?)"),
+        false => format!("{distance} ago"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_come_is_no_age() {
+        const HOUR_MS: u64 = 3_600_000;
+        for (created_ms, shown) in [
+            (0, "5 h ago"),
+            (5 * HOUR_MS - 120_000, "2 min ago"),
+            (5 * HOUR_MS + 59_000, "just now"),
+            (5 * HOUR_MS + 180_000, "in 3 min (wrong clock?)"),
+            (8 * HOUR_MS, "in 3 h (wrong clock?)"),
+            (100 * HOUR_MS, "in 3 days (wrong clock?)"),
+        ] {
+            assert_eq!(age_at(5 * HOUR_MS, created_ms), shown);
+        }
+    }
 
     #[test]
     fn figures_read_well() {

@@ -17,6 +17,7 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         keep_tags,
         branches_gone,
         drop_damaged,
+        keep_channel_steps,
         grace,
         no_other_writers,
         dry_run,
@@ -34,6 +35,7 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
             keep_tags,
             branches_gone,
             drop_damaged,
+            keep_channel_steps,
         },
         grace_ms: grace.as_millis() as u64,
         // A dry run harms nobody.

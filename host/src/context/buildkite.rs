@@ -24,6 +24,9 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         run: number.clone(),
         number,
         attempt: variables.text("BUILDKITE_RETRY_COUNT"),
+        // Builds are counted for each pipeline.
+        counter: project(variables),
+        counter_part: None,
         workflow: build.clone(),
         workspace: build,
         job: variables.first(&["BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"]),
@@ -106,6 +109,7 @@ mod tests {
                 "run: 1514 (BUILDKITE_BUILD_NUMBER)",
                 "number: 1514 (BUILDKITE_BUILD_NUMBER)",
                 "attempt: 0 (BUILDKITE_RETRY_COUNT)",
+                "counter: bk/acme-inc/shop (BUILDKITE_PIPELINE_SLUG)",
                 "workflow: 4735ba57-80d0-46e2-8fa0-b28223a86586 (BUILDKITE_BUILD_ID)",
                 "workspace: 4735ba57-80d0-46e2-8fa0-b28223a86586 (BUILDKITE_BUILD_ID)",
                 "job: build (BUILDKITE_STEP_KEY)",

@@ -22,6 +22,8 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         commit: variables.text("CIRCLE_SHA1"),
         attempt: number.clone(),
         number,
+        // Pipelines and jobs are counted for each project.
+        counter: variables.text("CIRCLE_PROJECT_ID").or_else(|| project(variables)),
         workflow: variables.text("CIRCLE_WORKFLOW_ID"),
         // A rerun is a new workflow, but keeps the workspace of the first.
         workspace: variables.first(&["CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"]),
@@ -132,6 +134,7 @@ mod tests {
                 "commit: 83a20ec058e2fb00e7fa4558c4c6e81e2dcf253d (CIRCLE_SHA1)",
                 "number: 8812 (CIRCLE_BUILD_NUM)",
                 "attempt: 8812 (CIRCLE_BUILD_NUM)",
+                "counter: 2b0f6f1c-3f0a-4d3c-8d6e-7f0f3d0a9b22 (CIRCLE_PROJECT_ID)",
                 "workflow: 0e83a1d2-6e63-4f0f-9a3c-6f0c6a1f2a01 (CIRCLE_WORKFLOW_ID)",
                 "workspace: 0e83a1d2-6e63-4f0f-9a3c-6f0c6a1f2a01 (CIRCLE_WORKFLOW_WORKSPACE_ID)",
                 "job: build (CIRCLE_JOB)",
@@ -188,6 +191,7 @@ mod tests {
                 "commit: 83a20ec058e2fb00e7fa4558c4c6e81e2dcf253d (CIRCLE_SHA1)",
                 "number: 8812 (CIRCLE_BUILD_NUM)",
                 "attempt: 8812 (CIRCLE_BUILD_NUM)",
+                "counter: 2b0f6f1c-3f0a-4d3c-8d6e-7f0f3d0a9b22 (CIRCLE_PROJECT_ID)",
                 "workflow: 0e83a1d2-6e63-4f0f-9a3c-6f0c6a1f2a01 (CIRCLE_WORKFLOW_ID)",
                 "workspace: 0e83a1d2-6e63-4f0f-9a3c-6f0c6a1f2a01 (CIRCLE_WORKFLOW_WORKSPACE_ID)",
                 "job: build (CIRCLE_JOB)",

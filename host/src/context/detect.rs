@@ -33,6 +33,11 @@ pub struct Context {
     pub number: Option<Found<u64>>,
     /// The job number or attempt within the run: the second part of the order of builds.
     pub attempt: Option<Found<u64>>,
+    /// What the runner counts by: its numbers do not compare with those of another counter.
+    pub counter: Option<Found<String>>,
+    /// Where the runner counts each branch by itself: which one. It is a part of `counter`.
+    #[serde(skip)]
+    pub counter_part: Option<Found<String>>,
     /// Names this run of the workflow.
     pub workflow: Option<Found<String>>,
     /// Names the workspace: the same for a workflow and all of its reruns, where the runner allows.
@@ -97,6 +102,12 @@ impl Context {
             run: given.whole(Field::Run, said.run)?,
             number: given.whole(Field::Number, said.number)?,
             attempt: given.whole(Field::Attempt, said.attempt)?,
+            // Who names a counter says what shares it.
+            counter_part: match given.set(Field::Counter) {
+                Some(_) => None,
+                None => said.counter_part.map(parse::text).transpose()?,
+            },
+            counter: given.text(Field::Counter, said.counter)?,
             workflow: given.text(Field::Workflow, said.workflow)?,
             workspace: given.text(Field::Workspace, said.workspace)?,
             job: given.text(Field::Job, said.job)?,
@@ -228,6 +239,7 @@ mod tests {
         BATON_RUN=20
         BATON_NUMBER=21
         BATON_ATTEMPT=22
+        BATON_COUNTER=variable-counter
         BATON_WORKFLOW=variable-workflow
         BATON_WORKSPACE=variable-workspace
         BATON_JOB=variable-job
@@ -248,6 +260,7 @@ mod tests {
             run: flag("30"),
             number: flag("31"),
             attempt: flag("32"),
+            counter: flag("flag-counter"),
             workflow: flag("flag-workflow"),
             workspace: flag("flag-workspace"),
             job: flag("flag-job"),
@@ -283,6 +296,7 @@ mod tests {
                 "run: 20 (BATON_RUN)",
                 "number: 21 (BATON_NUMBER)",
                 "attempt: 22 (BATON_ATTEMPT)",
+                "counter: variable-counter (BATON_COUNTER)",
                 "workflow: variable-workflow (BATON_WORKFLOW)",
                 "workspace: variable-workspace (BATON_WORKSPACE)",
                 "job: variable-job (BATON_JOB)",
@@ -310,6 +324,7 @@ mod tests {
                 "run: 30 (--run)",
                 "number: 31 (--number)",
                 "attempt: 32 (--attempt)",
+                "counter: flag-counter (--counter)",
                 "workflow: flag-workflow (--workflow)",
                 "workspace: flag-workspace (--workspace)",
                 "job: flag-job (--job)",

@@ -11,6 +11,7 @@ pub(super) enum Field {
     Run,
     Number,
     Attempt,
+    Counter,
     Workflow,
     Workspace,
     Job,
@@ -24,7 +25,7 @@ pub(super) enum Field {
 impl Field {
     /// Every field, in the order of the WIT record `build-context`.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Project,
         Self::Branch,
         Self::DefaultBranch,
@@ -33,6 +34,7 @@ impl Field {
         Self::Run,
         Self::Number,
         Self::Attempt,
+        Self::Counter,
         Self::Workflow,
         Self::Workspace,
         Self::Job,
@@ -54,6 +56,7 @@ impl Field {
             Self::Run => ("run", "--run", "BATON_RUN"),
             Self::Number => ("number", "--number", "BATON_NUMBER"),
             Self::Attempt => ("attempt", "--attempt", "BATON_ATTEMPT"),
+            Self::Counter => ("counter", "--counter", "BATON_COUNTER"),
             Self::Workflow => ("workflow", "--workflow", "BATON_WORKFLOW"),
             Self::Workspace => ("workspace", "--workspace", "BATON_WORKSPACE"),
             Self::Job => ("job", "--job", "BATON_JOB"),
@@ -110,6 +113,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     (
         "BATON_ATTEMPT",
         "the number of the job or attempt within the run: the second part of the order of builds",
+    ),
+    (
+        "BATON_COUNTER",
+        "a name for what `BATON_RUN` counts, where several workflows or jobs share one count",
     ),
     ("BATON_WORKFLOW", "names this run of the workflow"),
     (

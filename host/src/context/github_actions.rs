@@ -2,7 +2,7 @@
 
 use super::error::ContextError;
 use super::github_event::{Change, Event};
-use super::reading::{Reading, Text, Variables};
+use super::reading::{Reading, Text, Variables, host_of};
 
 /// Reads the variables and the event file of GitHub Actions.
 ///
@@ -25,6 +25,7 @@ pub(super) fn read(variables: Variables<'_>, event: Option<&str>) -> Result<Read
         run: number.clone(),
         number,
         attempt: variables.text("GITHUB_RUN_ATTEMPT"),
+        counter: counter(variables),
         workflow: run.clone(),
         workspace: run,
         job: variables.text("GITHUB_JOB"),
@@ -54,6 +55,31 @@ pub(super) fn read(variables: Variables<'_>, event: Option<&str>) -> Result<Read
         }
     }
     Ok(reading)
+}
+
+/// The workflow file: GitHub counts the runs of each. `GITHUB_WORKFLOW_REF` is `acme/shop/.github/workflows/ci.yml@` and the
+/// reference that it was taken from; old servers have only the workflow's name.
+fn counter(variables: Variables<'_>) -> Text {
+    let file = variables
+        .text("GITHUB_WORKFLOW_REF")
+        .map(|file| file.map(|file| file.split("@refs/").next().unwrap_or_default().to_owned()));
+    let counter = file.or_else(|| variables.text("GITHUB_WORKFLOW"))?;
+    let repository = variables.value("GITHUB_REPOSITORY").unwrap_or_default();
+    let server = variables
+        .value("GITHUB_SERVER_URL")
+        .map(host_of)
+        .filter(|host| *host != "github.com");
+    Some(counter.map(|file| {
+        // A workflow that an organisation requires lies in another repository, and counts for each that runs it.
+        let file = match file.starts_with(&format!("{repository}/")) {
+            true => file,
+            false => format!("{repository}: {file}"),
+        };
+        match server {
+            Some(host) => format!("{host}/{file}"),
+            None => file,
+        }
+    }))
 }
 
 /// The events that run on the base or default branch, whatever they are about.
@@ -165,6 +191,7 @@ mod tests {
         GITHUB_SHA=ffac537e6cbbf934b08745a378932722df287a53
         GITHUB_TRIGGERING_ACTOR=jane
         GITHUB_WORKFLOW=CI
+        GITHUB_WORKFLOW_REF=acme/shop/.github/workflows/ci.yml@refs/heads/feature/login
         RUNNER_OS=Linux";
 
     const PUSH_EVENT: &str = r#"{ "ref": "refs/heads/feature/login",
@@ -215,6 +242,7 @@ mod tests {
                 "run: 204 (GITHUB_RUN_NUMBER)",
                 "number: 204 (GITHUB_RUN_NUMBER)",
                 "attempt: 1 (GITHUB_RUN_ATTEMPT)",
+                "counter: acme/shop/.github/workflows/ci.yml (GITHUB_WORKFLOW_REF)",
                 "workflow: 1658821493 (GITHUB_RUN_ID)",
                 "workspace: 1658821493 (GITHUB_RUN_ID)",
                 "job: build (GITHUB_JOB)",
@@ -223,6 +251,33 @@ mod tests {
                 "actor: jane (GITHUB_TRIGGERING_ACTOR)",
             ]
         );
+    }
+
+    #[test]
+    fn runs_are_counted_for_each_workflow_file_of_a_repository() {
+        let counter = |changes: &str| field(&detect(&[changes], PUSH_EVENT), "counter").unwrap();
+        let ours = "acme/shop/.github/workflows/ci.yml (GITHUB_WORKFLOW_REF)";
+        for reference in [
+            "refs/heads/main",
+            "refs/heads/user@host",
+            "refs/pull/7/merge",
+            "refs/tags/v1",
+        ] {
+            let changes = format!("GITHUB_WORKFLOW_REF=acme/shop/.github/workflows/ci.yml@{reference}");
+            assert_eq!(counter(&changes), ours, "{reference}");
+        }
+        assert_eq!(
+            counter("GITHUB_WORKFLOW_REF=acme/rules/.github/workflows/ci.yml@refs/heads/main"),
+            "acme/shop: acme/rules/.github/workflows/ci.yml (GITHUB_WORKFLOW_REF)"
+        );
+        assert_eq!(counter("GITHUB_WORKFLOW_REF="), "acme/shop: CI (GITHUB_WORKFLOW)");
+        assert_eq!(
+            counter("GITHUB_SERVER_URL=https://github.example.com"),
+            "github.example.com/acme/shop/.github/workflows/ci.yml (GITHUB_WORKFLOW_REF)"
+        );
+        // A run that is given by hand counts by the same file, unless a counter is given, too.
+        assert_eq!(counter("BATON_RUN=7"), ours);
+        assert_eq!(counter("BATON_COUNTER=commits"), "commits (BATON_COUNTER)");
     }
 
     #[test]
@@ -281,6 +336,7 @@ mod tests {
                 "run: 204 (GITHUB_RUN_NUMBER)",
                 "number: 204 (GITHUB_RUN_NUMBER)",
                 "attempt: 1 (GITHUB_RUN_ATTEMPT)",
+                "counter: acme/shop/.github/workflows/ci.yml (GITHUB_WORKFLOW_REF)",
                 "workflow: 1658821493 (GITHUB_RUN_ID)",
                 "workspace: 1658821493 (GITHUB_RUN_ID)",
                 "job: build (GITHUB_JOB)",

@@ -30,6 +30,8 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         run: number.clone(),
         number,
         attempt: variables.text("CI_JOB_ID"),
+        counter: counter(variables),
+        counter_part: None,
         workflow: pipeline.clone(),
         workspace: pipeline,
         job: job(variables, node.as_ref().and_then(|node| node.as_ref().ok())),
@@ -45,6 +47,15 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         url: variables.text("CI_JOB_URL"),
         actor: variables.text("GITLAB_USER_LOGIN"),
     }
+}
+
+/// The project, which counts its pipelines. The pipelines of a merge request may run in the fork.
+fn counter(variables: Variables<'_>) -> Text {
+    let path = variables.text("CI_PROJECT_PATH")?;
+    Some(path.map(|path| match variables.value("CI_SERVER_HOST") {
+        Some(host) => format!("{host}/{path}"),
+        None => path,
+    }))
 }
 
 /// `parallel: 5` makes jobs that are called `rspec 1/5` to `rspec 5/5`. They are one job of five nodes.
@@ -141,6 +152,7 @@ mod tests {
                 "run: 311 (CI_PIPELINE_IID)",
                 "number: 311 (CI_PIPELINE_IID)",
                 "attempt: 7045112233 (CI_JOB_ID)",
+                "counter: gitlab.example.com/acme/web/shop (CI_PROJECT_PATH)",
                 "workflow: 1310998877 (CI_PIPELINE_ID)",
                 "workspace: 1310998877 (CI_PIPELINE_ID)",
                 "job: build (CI_JOB_NAME)",
@@ -179,6 +191,7 @@ mod tests {
                 "run: 311 (CI_PIPELINE_IID)",
                 "number: 311 (CI_PIPELINE_IID)",
                 "attempt: 7045112233 (CI_JOB_ID)",
+                "counter: gitlab.example.com/acme/web/shop (CI_PROJECT_PATH)",
                 "workflow: 1310998877 (CI_PIPELINE_ID)",
                 "workspace: 1310998877 (CI_PIPELINE_ID)",
                 "job: build (CI_JOB_NAME)",

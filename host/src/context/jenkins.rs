@@ -2,7 +2,7 @@
 
 use super::found::Found;
 use super::pull_request;
-use super::reading::{Reading, Text, Variables};
+use super::reading::{Reading, Text, Variables, host_of};
 use super::remote::Remote;
 
 /// Reads the variables of Jenkins.
@@ -25,6 +25,13 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         commit: variables.text("GIT_COMMIT"),
         run: number.clone(),
         number,
+        counter: counter(variables, job(variables)),
+        counter_part: counter(
+            variables,
+            variables
+                .text("JOB_NAME")
+                .filter(|_| variables.value("BRANCH_NAME").is_some()),
+        ),
         workflow: build.clone(),
         workspace: build,
         job: variables.text("STAGE_NAME").or_else(|| job(variables)),
@@ -42,6 +49,17 @@ fn project(variables: Variables<'_>) -> Text {
         .first(&["GIT_URL", "GIT_URL_1"])
         .and_then(|url| url.and_then(|url| Remote::parse(&url).map(|remote| remote.project())))
         .or_else(|| job(variables).map(|job| job.map(|job| format!("jenkins/{job}"))))
+}
+
+/// The job, which counts its builds; in a multibranch pipeline each branch is a job.
+fn counter(variables: Variables<'_>, job: Text) -> Text {
+    let server = variables.value("JENKINS_URL").map(host_of);
+    job.map(|job| {
+        job.map(|job| match server {
+            Some(host) => format!("{host}/{job}"),
+            None => job,
+        })
+    })
 }
 
 /// `JOB_NAME` is `folder/job`, and `folder/job/branch` in a multibranch pipeline: the branch is left out.
@@ -212,12 +230,29 @@ mod tests {
                 "commit: 83a20ec058e2fb00e7fa4558c4c6e81e2dcf253d (GIT_COMMIT)",
                 "run: 57 (BUILD_NUMBER)",
                 "number: 57 (BUILD_NUMBER)",
+                "counter: jenkins.example.com/web/shop (JOB_NAME)",
                 "workflow: jenkins-web-shop-main-57 (BUILD_TAG)",
                 "workspace: jenkins-web-shop-main-57 (BUILD_TAG)",
                 "job: Build (STAGE_NAME)",
                 "fork: false (default)",
                 "url: https://jenkins.example.com/job/web/job/shop/job/main/57/ (BUILD_URL)",
             ]
+        );
+    }
+
+    #[test]
+    fn each_branch_of_a_multibranch_pipeline_is_counted_by_itself() {
+        let part = |changes: &[&str]| {
+            let found = detect(&[&[PUSH], changes].concat()).unwrap();
+            found.counter_part.map(|part| part.value)
+        };
+        assert_eq!(part(&[]).unwrap(), "jenkins.example.com/web/shop/main");
+        assert_eq!(part(&[FREESTYLE]), None);
+        assert_eq!(part(&["BATON_COUNTER=all"]), None);
+        let server = ["JENKINS_URL=https://jane:t0ken@jenkins.example.com:8443/ci/"];
+        assert_eq!(
+            part(&server).unwrap(),
+            "jenkins.example.com:8443/ci/web/shop/main"
         );
     }
 
@@ -233,6 +268,7 @@ mod tests {
                 "commit: 83a20ec058e2fb00e7fa4558c4c6e81e2dcf253d (GIT_COMMIT)",
                 "run: 12 (BUILD_NUMBER)",
                 "number: 12 (BUILD_NUMBER)",
+                "counter: jenkins.example.com/team/nightly (JOB_NAME)",
                 "workflow: jenkins-team-nightly-12 (BUILD_TAG)",
                 "workspace: jenkins-team-nightly-12 (BUILD_TAG)",
                 "job: team/nightly (JOB_NAME)",

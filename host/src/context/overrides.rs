@@ -25,6 +25,8 @@ pub struct Overrides {
     pub number: Option<String>,
     /// `--attempt`: a whole number.
     pub attempt: Option<String>,
+    /// `--counter`
+    pub counter: Option<String>,
     /// `--workflow`
     pub workflow: Option<String>,
     /// `--workspace`
@@ -64,6 +66,7 @@ impl Overrides {
             Field::Run => &self.run,
             Field::Number => &self.number,
             Field::Attempt => &self.attempt,
+            Field::Counter => &self.counter,
             Field::Workflow => &self.workflow,
             Field::Workspace => &self.workspace,
             Field::Job => &self.job,

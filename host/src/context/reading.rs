@@ -20,6 +20,9 @@ pub(super) struct Reading {
     pub(super) run: Text,
     pub(super) number: Text,
     pub(super) attempt: Text,
+    pub(super) counter: Text,
+    /// Where each branch is counted by itself.
+    pub(super) counter_part: Text,
     pub(super) workflow: Text,
     pub(super) workspace: Text,
     pub(super) job: Text,
@@ -121,6 +124,13 @@ fn node_of(
         })),
         _ => Err(parse::refused(index, "the index of one of the job's nodes")),
     }
+}
+
+/// Returns a server's URL as a part of a name: without the scheme, credentials, and the slash at its end.
+pub(super) fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.trim_end_matches('/')
 }
 
 /// Returns the value as it was given, unless it is empty.

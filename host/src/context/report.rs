@@ -38,6 +38,7 @@ impl Context {
             row(Field::Run, self.run.as_ref()),
             row(Field::Number, self.number.as_ref()),
             row(Field::Attempt, self.attempt.as_ref()),
+            row(Field::Counter, self.counter.as_ref()),
             row(Field::Workflow, self.workflow.as_ref()),
             row(Field::Workspace, self.workspace.as_ref()),
             row(Field::Job, self.job.as_ref()),
@@ -129,7 +130,9 @@ const fn hint(field: Field, runner: Runner) -> &'static str {
         (Field::Job, _) => "without a name the layers of two jobs cannot be told apart",
         (Field::Url, _) => "without it the record of the build does not link to the job",
         (Field::Actor, _) => "without it the record of the build does not say who started it",
-        (Field::Tag | Field::Node | Field::PullRequest | Field::Fork, _) => "most builds have none",
+        (Field::Tag | Field::Node | Field::PullRequest | Field::Fork | Field::Counter, _) => {
+            "most builds have none"
+        }
     }
 }
 
@@ -160,6 +163,7 @@ mod tests {
             "run",
             "number",
             "attempt",
+            "counter",
             "workflow",
             "workspace",
             "job",

@@ -27,7 +27,7 @@ fn has(value: &Value, keys: &str) {
 fn is_build(build: &Value) {
     has(
         build,
-        "selector artifact project branch tag commit number order workflow workspace job node \
+        "selector artifact project branch tag commit number counter order workflow workspace job node \
          pull_request fork eligible runner url actor created_ms baton component tree files bytes",
     );
     has(&build["order"], "run attempt");

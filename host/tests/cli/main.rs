@@ -32,6 +32,7 @@ mod mounts;
 mod neighbours;
 mod objects;
 mod odd_files;
+mod order;
 mod output;
 mod pipelines;
 mod place;

@@ -31,6 +31,8 @@ mod json;
 #[path = "../cli/limits.rs"]
 mod limits;
 mod objects;
+#[path = "../cli/order.rs"]
+mod order;
 #[path = "../cli/pipelines.rs"]
 mod pipelines;
 #[path = "../cli/place.rs"]

@@ -3,12 +3,17 @@
 //! Every move is decided on the last event that was seen, and created under the next number. Who loses that race looks
 //! again and decides anew, so that a history has no gap, no number twice, and no move that nobody decided on.
 
+mod back;
+
+use back::{back_on_branch, back_on_channel, over_damage};
+
 use crate::condemned::{Condemned, Removed};
+use crate::counter::Standing;
 use crate::error::{Error, Problem, Result};
 use crate::event::{Action, Event, History, Pointer, history};
 use crate::lookup::{self, Scope};
 use crate::ports::{PutOutcome, Store};
-use crate::record::{BuildId, Record};
+use crate::record::{BuildId, Placed, Record};
 use crate::store_format;
 
 /// Who loses the race for an event this often does not compete with movers, but with a defect.
@@ -29,6 +34,8 @@ pub struct Promote {
     pub reason: Option<String>,
     /// What the channel must point to now.
     pub if_current: Option<String>,
+    /// Whether the build may be of a fork or a pull request.
+    pub allow_fork: bool,
 }
 
 /// Where a rollback goes.
@@ -71,7 +78,7 @@ struct Decision {
     action: Action,
     records: Vec<Record>,
     held: bool,
-    newest: Option<BuildId>,
+    newest: Option<Placed>,
     back: Option<u64>,
     previous: Option<BuildId>,
     warnings: Vec<Problem>,
@@ -85,16 +92,18 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
     let reason = request.reason.as_deref();
     make_move(store, scope, &pointer, reason, false, |current, _| {
         let (records, warnings) = one_build(store, scope)?;
-        let target = id(&records)?;
+        let target = placed(&records)?;
+        check_trust(&records, request.allow_fork)?;
         let now = current.map(|event| &event.build);
         if let Some(selector) = &request.if_current {
             let expected = Scope {
                 selector: selector.clone(),
                 ..scope.clone()
             };
-            let expected = id(&one_build(store, &expected)?.0)?;
-            if now != Some(&expected) {
-                let message = format!("the channel points to {}, not to {expected}", shown(now));
+            let expected = placed(&one_build(store, &expected)?.0)?.id;
+            if now.map(|now| &now.id) != Some(&expected) {
+                let now = now.map_or_else(|| "no build".to_owned(), |now| now.id.to_string());
+                let message = format!("the channel points to {now}, not to {expected}");
                 return Err(Error::stale("not-current", message, &pointer.selector()));
             }
         }
@@ -105,18 +114,17 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
                 &pointer.selector(),
             ));
         }
-        if let Some(now) = now.filter(|now| request.if_current.is_none() && target.order < now.order) {
-            let message = format!("the channel points to {now}, which is newer than {target}");
-            return Err(Error::stale("older-build", message, &pointer.selector()));
+        if let Some(now) = now.filter(|_| request.if_current.is_none()) {
+            check_not_older(&target, now, scope.context.now_ms, &pointer)?;
         }
         Ok(Decision {
             action: Action::Promote,
             // Promoted twice, it is still one step back to what was there before.
-            back: current.and_then(|event| match event.build == target {
+            back: current.and_then(|event| match event.build.id == target.id {
                 true => event.back,
                 false => Some(event.sequence),
             }),
-            previous: now.cloned(),
+            previous: now.map(|now| now.id.clone()),
             records,
             held: false,
             newest: None,
@@ -172,19 +180,19 @@ pub fn release(store: &impl Store, scope: &Scope, pointer: &Pointer, reason: Opt
         };
         let records = match pointer {
             Pointer::Channel(_) => {
-                lookup::by_id(store, &scope.context.keys()?, scope.artifact(), &event.build)?
+                lookup::by_id(store, &scope.context.keys()?, scope.artifact(), &event.build.id)?
             }
             Pointer::Branch(branch) => lookup::newest_of_branch(store, scope, branch)?,
         };
         Ok(Decision {
             action: Action::Release,
             newest: matches!(pointer, Pointer::Branch(_))
-                .then(|| id(&records))
+                .then(|| placed(&records))
                 .transpose()?,
             records,
             held: false,
             back: event.back,
-            previous: Some(event.build.clone()),
+            previous: Some(event.build.id.clone()),
             warnings: Vec::new(),
         })
     })
@@ -236,7 +244,7 @@ fn make_move(
             pointer: pointer.clone(),
             sequence: following(based_on)?,
             action: decision.action,
-            build: id(&decision.records)?,
+            build: placed(&decision.records)?,
             previous: decision.previous,
             based_on,
             newest: decision.newest,
@@ -270,20 +278,20 @@ fn make_move(
 
 /// Checks that no prune is removing the build that an event points to. One that is pointed to already is not removed.
 fn check_not_removed(store: &impl Store, event: &Event) -> Result<()> {
-    if event.previous.as_ref() == Some(&event.build) {
+    if event.previous.as_ref() == Some(&event.build.id) {
         return Ok(());
     }
     let build = Removed {
         project: event.project.clone(),
         artifact: event.artifact.clone(),
-        build: event.build.clone(),
+        build: event.build.id.clone(),
     };
     match Condemned::last(store) {
         Ok(list) => list.check_build(&build, event.created_ms),
         Err(Error::Damaged(damage)) => {
             let message = format!(
                 "whether a prune is removing {} is unknown: the list of what it removes is damaged",
-                event.build
+                event.build.id
             );
             Err(Error::conflict("list-damaged", message, &damage.key))
         }
@@ -309,7 +317,7 @@ fn take_back(store: &impl Store, event: Event, before: Option<Event>) -> Result<
     let undone = Event {
         sequence,
         based_on,
-        previous: Some(event.build),
+        previous: Some(event.build.id),
         reason: Some("a prune was removing the build".to_owned()),
         actor: event.actor,
         url: event.url,
@@ -350,145 +358,45 @@ fn following(sequence: u64) -> Result<u64> {
     })
 }
 
-fn id(records: &[Record]) -> Result<BuildId> {
-    records
-        .first()
-        .map(Record::build_id)
-        .ok_or_else(|| Error::internal("a build of no record"))
+fn placed(records: &[Record]) -> Result<Placed> {
+    Placed::of(records).ok_or_else(|| Error::internal("a build of no record"))
 }
 
-fn shown(build: Option<&BuildId>) -> String {
-    build.map_or_else(|| "no build".to_owned(), BuildId::to_string)
-}
-
-/// Finds where a channel goes back to. Its builds form a chain: each event knows the one that a step back leads to.
-fn back_on_channel(
-    store: &impl Store,
-    request: &Rollback,
-    current: Option<&Event>,
-    history: &History,
-) -> Result<Decision> {
-    let scope = &request.scope;
-    let Some(current) = current else {
-        return Err(lookup::no_history(store, scope, &request.pointer)?);
-    };
-    let (records, back, warnings) = match &request.target {
-        Target::Steps(steps) => {
-            let mut event = current.clone();
-            for step in 0..*steps {
-                let Some(before) = event.back else {
-                    return Err(lookup::no_earlier(step, &current.build, &request.pointer));
-                };
-                event = history.get(store, before)?;
-            }
-            let keys = scope.context.keys()?;
-            let records = lookup::by_id(store, &keys, scope.artifact(), &event.build)?;
-            (records, event.back, Vec::new())
+/// Checks that a build is neither of a fork nor of a pull request: anyone may open one.
+fn check_trust(records: &[Record], allow_fork: bool) -> Result<()> {
+    match records.iter().find(|record| !record.trusted() && !allow_fork) {
+        None => Ok(()),
+        Some(record) => {
+            let message = format!(
+                "{} built this, and a channel takes no such build unless it is told to",
+                record.origin()
+            );
+            Err(Error::invalid(
+                "untrusted-build",
+                message,
+                &record.build_id().to_string(),
+            ))
         }
-        Target::Build(selector) => {
-            let wanted = Scope {
-                selector: selector.clone(),
-                ..scope.clone()
-            };
-            let (records, warnings) = one_build(store, &wanted)?;
-            let back = behind(store, history, current, &id(&records)?)?;
-            (records, back, warnings)
-        }
-    };
-    Ok(Decision {
-        action: Action::Rollback,
-        records,
-        held: true,
-        newest: None,
-        back,
-        previous: Some(current.build.clone()),
-        warnings,
-    })
-}
-
-/// Returns what a further step back from `target` leads to: what came before it in the chain, or, where it never was on
-/// the channel, the first that is older.
-fn behind(store: &impl Store, history: &History, current: &Event, target: &BuildId) -> Result<Option<u64>> {
-    let mut event = current.clone();
-    for _ in 0..STEPS_MAX {
-        if event.build == *target {
-            return Ok(event.back);
-        }
-        if event.build.order < target.order {
-            return Ok(Some(event.sequence));
-        }
-        let Some(before) = event.back else {
-            return Ok(None);
-        };
-        event = history.get(store, before)?;
     }
-    Ok(None)
 }
 
-/// Goes to a build that is named, where the last event cannot be read: what was before is lost.
-fn over_damage(store: &impl Store, request: &Rollback, selector: &str) -> Result<Decision> {
-    let wanted = Scope {
-        selector: selector.to_owned(),
-        ..request.scope.clone()
+/// Checks that a channel does not go back to an older build.
+fn check_not_older(target: &Placed, now: &Placed, now_ms: u64, pointer: &Pointer) -> Result<()> {
+    // A fork's that is allowed is compared as any other, and one that is not a fork's may always follow it.
+    let as_allowed = |placed: &'_ Placed| placed.id.trusted || !target.id.trusted;
+    let of = |placed| Standing {
+        trusted: as_allowed(placed),
+        ..Placed::standing(placed)
     };
-    let (records, warnings) = one_build(store, &wanted)?;
-    let newest = match &request.pointer {
-        Pointer::Channel(_) => None,
-        Pointer::Branch(branch) => {
-            check_branch(&records, branch)?;
-            Some(id(&lookup::newest_of_branch(store, &request.scope, branch)?)?)
-        }
-    };
-    Ok(Decision {
-        action: Action::Rollback,
-        records,
-        held: true,
-        newest,
-        back: None,
-        previous: None,
-        warnings,
-    })
-}
-
-/// Checks that a build can be the latest of a branch.
-fn check_branch(records: &[Record], branch: &str) -> Result<()> {
-    let other = records
-        .iter()
-        .find(|record| record.branch.as_deref() != Some(branch) || !record.eligible());
-    let Some(other) = other else {
+    let (target_standing, now_standing) = (of(target), of(now));
+    if !now_standing.is_newer_than(&target_standing, now_ms) {
         return Ok(());
-    };
-    let message = format!("{} cannot be the latest of branch {branch}", other.job_name());
-    Err(Error::invalid("other-branch", message, &id(records)?.to_string()))
-}
-
-/// Finds where a branch's latest goes back to: an earlier build of the branch.
-fn back_on_branch(store: &impl Store, request: &Rollback, branch: &str) -> Result<Decision> {
-    let scope = &request.scope;
-    let latest = Scope {
-        selector: request.pointer.selector(),
-        ..scope.clone()
-    };
-    let now = id(&one_build(store, &latest)?.0)?;
-    let newest = id(&lookup::newest_of_branch(store, scope, branch)?)?;
-    let (records, warnings) = match &request.target {
-        Target::Steps(steps) => (lookup::before(store, scope, branch, &now, *steps)?, Vec::new()),
-        Target::Build(selector) => {
-            let wanted = Scope {
-                selector: selector.clone(),
-                ..scope.clone()
-            };
-            one_build(store, &wanted)?
-        }
-    };
-    check_branch(&records, branch)?;
-    Ok(Decision {
-        action: Action::Rollback,
-        records,
-        held: true,
-        newest: Some(newest),
-        back: None,
-        previous: Some(now),
-        warnings,
-    })
+    }
+    let message = format!(
+        "the channel points to {}, which is newer than {}: {}",
+        now.id,
+        target.id,
+        now_standing.why_newer_than(&target_standing)
+    );
+    Err(Error::stale("older-build", message, &pointer.selector()))
 }

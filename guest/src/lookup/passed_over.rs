@@ -1,0 +1,199 @@
+//! What a look-up passes over, said with what to do: a person who gets another build than expected finds the reason here.
+
+use super::Scope;
+use super::newest::Candidate;
+use crate::counter::Rank;
+use crate::error::{Error, Problem, Result, warning};
+use crate::record::{Placed, Record};
+
+/// Of so many missing nodes the numbers are given.
+const NODES_SHOWN: usize = 8;
+/// A counter that has been silent for this long, in milliseconds, feeds the artifact no more: a workflow file that was
+/// renamed, say. 30 days.
+const SILENT_MS: u64 = 30 * 24 * 3_600_000;
+
+/// The runner that has a number for jobs and no variable for that of the pipeline.
+const CIRCLECI: &str = "circleci";
+
+/// A build of which nodes are missing.
+pub(super) struct Incomplete {
+    records: Vec<Record>,
+}
+
+impl Incomplete {
+    /// Returns the build whose nodes are these so far. There is at least one.
+    pub(super) fn new(records: Vec<Record>) -> Incomplete {
+        Incomplete { records }
+    }
+
+    /// Returns which nodes are missing: `node 1 of 3`.
+    fn missing(&self) -> String {
+        let total = self.records.first().map_or(0, |record| record.node.total);
+        let is_there = |index: &u32| self.records.iter().any(|record| record.node.index == *index);
+        let missing: Vec<String> = (0..total)
+            .filter(|index| !is_there(index))
+            .map(|index| index.to_string())
+            .collect();
+        let shown = missing.get(..NODES_SHOWN).unwrap_or(&missing).join(", ");
+        match missing.len() {
+            1 => format!("node {shown} of {total}"),
+            count if count > NODES_SHOWN => {
+                format!("nodes {shown} and {} more of {total}", count - NODES_SHOWN)
+            }
+            _ => format!("nodes {shown} of {total}"),
+        }
+    }
+
+    fn job(&self) -> String {
+        let job = self.records.first().and_then(|record| record.job.as_deref());
+        job.map_or_else(String::new, |job| format!(" of {job}"))
+    }
+}
+
+/// Returns the error where there are only builds of which nodes are missing, or no record where there is nothing.
+pub(super) fn only_incomplete(candidates: &[Candidate], scope: &Scope) -> Result<Vec<Record>> {
+    let Some(incomplete) = candidates
+        .iter()
+        .find_map(|candidate| candidate.incomplete.as_ref())
+    else {
+        return Ok(Vec::new());
+    };
+    let Some(record) = incomplete.records.first() else {
+        return Ok(Vec::new());
+    };
+    let message = format!(
+        "only {} of {} parallel nodes of {} have persisted; missing: {}",
+        incomplete.records.len(),
+        record.node.total,
+        record.job_name(),
+        incomplete.missing()
+    );
+    Err(Error::nothing_matched(
+        "incomplete-build",
+        message,
+        &scope.selector,
+    ))
+}
+
+/// Says what was passed over for the answer.
+pub(super) fn warn(candidates: &[Candidate], answer: usize, scope: &Scope, warnings: &mut Vec<Problem>) {
+    let now_ms = scope.context.now_ms;
+    let Some(taken) = candidates.get(answer).and_then(Candidate::placed) else {
+        return;
+    };
+    if taken.standing().is_ahead(now_ms) {
+        warnings.push(ahead(&taken, now_ms));
+    }
+    for incomplete in candidates
+        .iter()
+        .filter_map(|candidate| candidate.incomplete.as_ref())
+    {
+        if let Some(build) = Placed::of(&incomplete.records)
+            && build.standing().is_newer_than(&taken.standing(), now_ms)
+        {
+            let message = format!(
+                "a newer build was passed over, because not all of its parallel nodes have persisted; missing: {}{}. A node that has nothing to persist says so with --if-no-files ignore",
+                incomplete.missing(),
+                incomplete.job()
+            );
+            warnings.push(warning("incomplete-skipped", message, &build.id.to_string()));
+        }
+    }
+    let others = candidates.iter().enumerate().filter(|(at, _)| *at != answer);
+    let others: Vec<Placed> = others.filter_map(|(_, candidate)| candidate.placed()).collect();
+    for other in others.iter().filter(|other| other.id.trusted == taken.id.trusted) {
+        warnings.extend(other_counter(&taken, other, now_ms));
+    }
+}
+
+/// Says that the newest build of another counter was passed over, where somebody may have expected it.
+fn other_counter(taken: &Placed, other: &Placed, now_ms: u64) -> Option<Problem> {
+    let (answer, passed) = (taken.standing(), other.standing());
+    let subject = other.id.to_string();
+    if passed.is_outranked_by(&answer) {
+        // It was persisted before, so nobody misses it.
+        if passed.created_ms <= answer.created_ms || passed.is_ahead(now_ms) {
+            return None;
+        }
+        let lacks = match passed.counter.rank {
+            Rank::Time => "has no run number",
+            _ => "has a job number and no run number",
+        };
+        let message = format!(
+            "a build that was persisted later was passed over for {} ({}), because it {lacks}; where it is persisted, {}",
+            taken.id,
+            answer.counter,
+            set_run(&passed.counter.runner)
+        );
+        return Some(warning("lower-counter", message, &subject));
+    }
+    if passed.is_ahead(now_ms) {
+        return Some(ahead(other, now_ms));
+    }
+    if answer.created_ms.abs_diff(passed.created_ms) > SILENT_MS {
+        return None;
+    }
+    let message = format!(
+        "two counters feed this artifact, {} and {}: their numbers do not compare, and {}, which was persisted last, was taken; give each an artifact of its own with --name, or one count with BATON_RUN and BATON_COUNTER",
+        answer.counter, passed.counter, taken.id
+    );
+    Some(warning("two-counters", message, &subject))
+}
+
+/// Says where a build that is persisted now is not going to be the latest of its branch, or may become it wrongly. `newest` is
+/// the newest build that is known.
+pub fn ranks_low(record: &Record, newest: Option<&Record>) -> Option<Problem> {
+    if !record.eligible() {
+        return None;
+    }
+    let subject = record.build_id().to_string();
+    let above = newest.filter(|newest| {
+        newest.eligible()
+            && newest.branch == record.branch
+            && record.standing().is_outranked_by(&newest.standing())
+    });
+    let lacks = match record.counter.rank {
+        Rank::Run => return None,
+        Rank::Number => "has a job number and no run number",
+        Rank::Time => "has no run number",
+    };
+    if let Some(newest) = above {
+        let message = format!(
+            "this build {lacks}, so latest answers {} ({}) also after it; {}",
+            newest.build_id(),
+            newest.counter,
+            set_run(&record.runner)
+        );
+        return Some(warning("lower-counter", message, &subject));
+    }
+    let is_bare = record.counter.rank == Rank::Number && record.runner == CIRCLECI;
+    is_bare.then(|| {
+        let message = format!(
+            "this build {lacks}, so a rerun of an old pipeline counts as newer than it; {}",
+            set_run(&record.runner)
+        );
+        warning("no-run-number", message, &subject)
+    })
+}
+
+/// Returns what gives a build a run number.
+fn set_run(runner: &str) -> &'static str {
+    match runner {
+        CIRCLECI => "set BATON_RUN to << pipeline.number >>, as the orb does",
+        _ => "set BATON_RUN to the number of the pipeline",
+    }
+}
+
+/// Says that the date of a build is ahead of the clock.
+fn ahead(build: &Placed, now_ms: u64) -> Problem {
+    let minutes = build.created_ms.saturating_sub(now_ms) / 60_000;
+    let by = match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    };
+    let message = format!(
+        "its date is {by} ahead of this machine's clock: the clock here, or that of the machine that persisted it, is wrong"
+    );
+    warning("date-ahead", message, &build.id.to_string())
+}
