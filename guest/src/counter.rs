@@ -88,7 +88,7 @@ impl std::fmt::Display for Counter {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let counted = match self.rank {
             Rank::Run => "runs",
-            Rank::Number => "jobs",
+            Rank::Number => "numbers",
             Rank::Time => return formatter.write_str("builds without a number"),
         };
         write!(formatter, "{counted} of {}", self.runner)?;

@@ -92,7 +92,7 @@ pub(super) fn warn(candidates: &[Candidate], answer: usize, scope: &Scope, warni
             && build.standing().is_newer_than(&taken.standing(), now_ms)
         {
             let message = format!(
-                "a newer build was passed over, because not all of its parallel nodes have persisted; missing: {}{}. A node that has nothing to persist says so with --if-no-files ignore",
+                "a newer build was passed over: its {}{} did not persist; a node that has nothing to persist says so with --if-no-files ignore",
                 incomplete.missing(),
                 incomplete.job()
             );
@@ -102,42 +102,46 @@ pub(super) fn warn(candidates: &[Candidate], answer: usize, scope: &Scope, warni
     let others = candidates.iter().enumerate().filter(|(at, _)| *at != answer);
     let others: Vec<Placed> = others.filter_map(|(_, candidate)| candidate.placed()).collect();
     for other in others.iter().filter(|other| other.id.trusted == taken.id.trusted) {
-        warnings.extend(other_counter(&taken, other, now_ms));
+        let outranks = |above: &&Placed| other.standing().is_outranked_by(&above.standing());
+        warnings.extend(match others.iter().chain([&taken]).find(outranks) {
+            Some(above) => lower_counter(&taken, other, above, now_ms),
+            None => equal_counter(&taken, other, now_ms),
+        });
     }
 }
 
-/// Says that the newest build of another counter was passed over, where somebody may have expected it.
-fn other_counter(taken: &Placed, other: &Placed, now_ms: u64) -> Option<Problem> {
-    let (answer, passed) = (taken.standing(), other.standing());
-    let subject = other.id.to_string();
-    if passed.is_outranked_by(&answer) {
-        // It was persisted before, so nobody misses it.
-        if passed.created_ms <= answer.created_ms || passed.is_ahead(now_ms) {
-            return None;
-        }
-        let lacks = match passed.counter.rank {
-            Rank::Time => "has no run number",
-            _ => "has a job number and no run number",
-        };
-        let message = format!(
-            "a build that was persisted later was passed over for {} ({}), because it {lacks}; where it is persisted, {}",
-            taken.id,
-            answer.counter,
-            set_run(&passed.counter.runner)
-        );
-        return Some(warning("lower-counter", message, &subject));
+/// Says that the newest build of a counter was passed over for its rank, where somebody may have expected it.
+fn lower_counter(taken: &Placed, other: &Placed, above: &Placed, now_ms: u64) -> Option<Problem> {
+    // One that was persisted before the answer is missed by nobody.
+    if other.created_ms <= taken.created_ms || other.standing().is_ahead(now_ms) {
+        return None;
     }
-    if passed.is_ahead(now_ms) {
+    let lacks = match other.id.counter.rank {
+        Rank::Time => "has no run number",
+        _ => "has a job number and no run number",
+    };
+    let message = format!(
+        "a build that was persisted later was passed over, because it {lacks} and {} ({}) has one; where it is persisted, {}",
+        above.id,
+        above.id.counter,
+        set_run(&other.id.counter.runner)
+    );
+    Some(warning("lower-counter", message, &other.id.to_string()))
+}
+
+/// Says that two counters feed an artifact.
+fn equal_counter(taken: &Placed, other: &Placed, now_ms: u64) -> Option<Problem> {
+    if other.standing().is_ahead(now_ms) {
         return Some(ahead(other, now_ms));
     }
-    if answer.created_ms.abs_diff(passed.created_ms) > SILENT_MS {
+    if taken.created_ms.abs_diff(other.created_ms) > SILENT_MS {
         return None;
     }
     let message = format!(
         "two counters feed this artifact, {} and {}: their numbers do not compare, and {}, which was persisted last, was taken; give each an artifact of its own with --name, or one count with BATON_RUN and BATON_COUNTER",
-        answer.counter, passed.counter, taken.id
+        taken.id.counter, other.id.counter, taken.id
     );
-    Some(warning("two-counters", message, &subject))
+    Some(warning("two-counters", message, &other.id.to_string()))
 }
 
 /// Says where a build that is persisted now is not going to be the latest of its branch, or may become it wrongly. `newest` is

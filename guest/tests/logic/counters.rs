@@ -284,3 +284,25 @@ fn numbers_at_both_ends_are_numbers() {
         assert_eq!(found.layers[0].record.as_ref().unwrap().number, number);
     }
 }
+
+#[test]
+fn a_build_that_its_runners_other_counter_outranks_is_not_said_to_be_an_equal() {
+    let store = MemoryStore::default();
+    let of = |runner: &str, run: Option<u64>, second: u64| Context {
+        runner: runner.into(),
+        run,
+        now_ms: 1_700_000_000_000 + second * 1000,
+        ..build(9)
+    };
+    for context in [
+        of("circleci", Some(9), 1),
+        of("jenkins", Some(9), 2),
+        of("circleci", None, 3),
+    ] {
+        put_record(&store, &context.record("dist").unwrap());
+    }
+    let resolved = lookup::resolve(&store, &scope("latest", asker())).unwrap();
+    assert_eq!(resolved.layers[0].record.as_ref().unwrap().runner, "jenkins");
+    let codes: Vec<&str> = resolved.warnings.iter().map(|warning| &*warning.code).collect();
+    assert_eq!(codes, ["two-counters", "lower-counter"]);
+}

@@ -146,6 +146,67 @@ fn what_a_channel_or_a_rollback_points_to_is_kept() {
 }
 
 #[test]
+fn a_date_ahead_of_the_clock_is_as_old_as_its_neighbours() {
+    let ahead = |run: u64| Context {
+        branch: Some("gone".into()),
+        now_ms: LATER_MS * 2,
+        ..build(run)
+    };
+    let gone = || Policy {
+        branches_gone: vec!["gone".into()],
+        ..keep_last(1)
+    };
+    // The one before it is a day old, and nothing was persisted since.
+    let store = with_builds(1);
+    persisted_file(&store, ahead(2), "file", "two");
+    assert_eq!(kept(&plan(&store, gone())), [1]);
+    // The next one was persisted within the grace period, so it may have been, too.
+    let recent = Context {
+        now_ms: LATER_MS - HOUR_MS / 2,
+        ..build(3)
+    };
+    persisted_file(&store, recent, "file", "three");
+    assert_eq!(kept(&plan(&store, gone())), [2, 3]);
+    // Alone in its counter nothing tells its age.
+    let store = MemoryStore::default();
+    persisted_file(&store, ahead(2), "file", "two");
+    let planned = plan(&store, gone());
+    assert_eq!(
+        planned.decisions[0].reasons,
+        ["its date is ahead of the clock, and no other build tells its age"]
+    );
+}
+
+#[test]
+fn prune_keeps_what_latest_answers_over_several_counters() {
+    let store = MemoryStore::default();
+    let of = |runner: &str, run: Option<u64>, second: u64| Context {
+        runner: runner.into(),
+        run,
+        number: run,
+        now_ms: 1_700_000_000_000 + second * 1000,
+        ..build(1)
+    };
+    for (runner, run, second) in [
+        ("jenkins", Some(1200), 1),
+        ("github-actions", Some(57), 2),
+        ("github-actions", Some(58), 3),
+        ("local", None, 4),
+    ] {
+        persisted_file(
+            &store,
+            of(runner, run, second),
+            "file",
+            &format!("{runner} {second}"),
+        );
+    }
+    assert_eq!(kept(&plan(&store, keep_last(1))), [58]);
+    let mut two = kept(&plan(&store, keep_last(2)));
+    two.sort_unstable();
+    assert_eq!(two, [57, 58]);
+}
+
+#[test]
 fn tags_and_young_builds_are_kept_if_asked() {
     let store = with_builds(1);
     for run in [2, 3] {

@@ -211,7 +211,7 @@ fn counted_by(build: &Build) -> Option<String> {
     } = &build.counter;
     let what = match rank {
         Rank::Run => "runs",
-        Rank::Number => "jobs",
+        Rank::Number => "numbers",
         Rank::Time => return Some("nothing: ordered by its time".to_owned()),
     };
     let by = part.as_ref().unwrap_or(by);
