@@ -33,8 +33,8 @@ pub use bindings::{
     Damage, Decision, Details, Difference, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved, Node,
     OnConflict, Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest,
     PrunePlan, PruneRequest, Pruned, Query, Rank, Remedy, Removal, RemoveRequest, Resolution, Retention,
-    RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task,
-    Timestamp, ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
+    RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task, Timestamp,
+    ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
 };
 pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;

@@ -19,8 +19,8 @@ pub use pointed::{before, by_id, newest_of_branch};
 use absent::{SUGGESTED, nothing};
 pub(crate) use absent::{no_earlier, no_history};
 use counters::Form;
-use layers::{layers, workflow_layers};
 pub(crate) use layers::{layer_keys, layer_of, workspace_of};
+use layers::{layers, workflow_layers};
 use newest::{Search, newest};
 use pointed::{latest, on_channel};
 
