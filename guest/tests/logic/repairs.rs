@@ -332,7 +332,7 @@ fn a_channel_whose_last_event_is_damaged_is_pointed_to_a_build_again() {
         let to = back(production(), Target::Build("build:1".into()));
         let moved = channel::rollback(&store, &to).unwrap();
         assert_eq!(
-            (moved.event.sequence, moved.event.build.number),
+            (moved.event.sequence, moved.event.build.id.number),
             (3, 1),
             "{how:?}"
         );
