@@ -427,7 +427,9 @@ fn prune_keeps_steps_back_on_a_channel_and_the_last_that_is_left_is_named() {
     }
     std::thread::sleep(std::time::Duration::from_millis(20));
     let prune = |more: &str| {
-        job.json(&format!("prune --keep-last 1 --grace 1ms {more}"))["removed"]
+        job.json(&format!(
+            "prune --keep-last 1 --grace 1ms --no-other-writers {more}"
+        ))["removed"]
             .as_u64()
             .unwrap()
     };
