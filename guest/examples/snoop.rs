@@ -282,6 +282,7 @@ mod component {
                     selector: String::new(),
                     name: None,
                     jobs: Vec::new(),
+                    having: Vec::new(),
                     strict: false,
                     without: Vec::new(),
                     circleci: None,
@@ -351,6 +352,10 @@ mod component {
             nothing()
         }
 
+        fn artifacts(_: types::BuildContext, _: Option<String>, _: u32) -> Failed<exports::builds::Names> {
+            nothing()
+        }
+
         fn show(scope: types::Scope) -> Failed<exports::builds::Details> {
             snoop(&scope);
             nothing()
@@ -379,6 +384,15 @@ mod component {
             _: Option<String>,
         ) -> Failed<exports::channels::Moved> {
             snoop(&scope);
+            nothing()
+        }
+
+        fn list(
+            _: types::BuildContext,
+            _: String,
+            _: Option<String>,
+            _: u32,
+        ) -> Failed<exports::channels::Page> {
             nothing()
         }
 

@@ -125,6 +125,11 @@ impl Project {
         )
     }
 
+    /// Returns the prefix of the artifacts of the project. An artifact's [`name`] and a `/` follow.
+    pub fn artifacts(&self) -> String {
+        format!("{}/numbers/", self.prefix)
+    }
+
     /// Returns the prefix of all builds of an artifact by counter and number, highest first.
     pub fn numbers(&self, artifact: &str, trusted: bool) -> String {
         format!("{}/numbers/{}/{}/", self.prefix, name(artifact), trust(trusted))

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::{
-    AttachRequest, Attached, Build, CircleciSource, Damage, Details, Difference, Event, FoundSignature,
-    LatestSet, Moved, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest,
-    PrunePlan, PruneRequest, Pruned, Query, Removal, RemoveRequest, Report, Request, Resolution,
-    RollbackRequest, Scope, SetLatestRequest, Task, Unfit, Verified, VerifyRequest,
+    AttachRequest, Attached, Build, BuildContext, ChannelPage, CircleciSource, Damage, Details, Difference,
+    Event, FoundSignature, LatestSet, Moved, Names, PersistRequest, Persisted, Planned, PluginError, Pointer,
+    Problem, PromoteRequest, PrunePlan, PruneRequest, Pruned, Query, Removal, RemoveRequest, Report, Request,
+    Resolution, RollbackRequest, Scope, SetLatestRequest, Task, Unfit, Verified, VerifyRequest,
 };
 use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
@@ -456,6 +456,30 @@ impl Baton {
             .call("list", |store, plugin| {
                 plugin.baton_plugin_builds().call_list(store, query)
             })
+    }
+
+    /// Returns the names of a project's artifacts that follow `after`, at most `limit` of them: 1 to 1,000.
+    pub fn artifacts(&self, context: &BuildContext, after: Option<&str>, limit: u32) -> Result<Names, Error> {
+        self.ask(StoreAccess::Read)?.call("artifacts", |store, plugin| {
+            plugin
+                .baton_plugin_builds()
+                .call_artifacts(store, context, after, limit)
+        })
+    }
+
+    /// Returns the channels of an artifact that follow `after`, each by its last move, at most `limit` of them: 1 to 1,000.
+    pub fn channels(
+        &self,
+        context: &BuildContext,
+        artifact: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<ChannelPage, Error> {
+        self.ask(StoreAccess::Read)?.call("channels", |store, plugin| {
+            plugin
+                .baton_plugin_channels()
+                .call_list(store, context, artifact, after, limit)
+        })
     }
 
     /// Returns the builds that a selector means, and their files.

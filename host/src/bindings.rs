@@ -23,10 +23,11 @@ pub use generated::baton::plugin::types::{
     Order, Problem, Rank, Scope, Timestamp, ToldNumber, Unfit,
 };
 pub use generated::exports::baton::plugin::builds::{
-    Change, Details, Difference, Query, Resolution, TreeEntry,
+    Change, Details, Difference, Names, Query, Resolution, TreeEntry,
 };
 pub use generated::exports::baton::plugin::channels::{
-    Action as Move, BuildId, Event, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
+    Action as Move, BuildId, Event, Moved, Page as ChannelPage, Pointer, PromoteRequest, RollbackRequest,
+    Target,
 };
 pub use generated::exports::baton::plugin::circleci::{LatestSet, SetLatestRequest};
 pub use generated::exports::baton::plugin::retention::{

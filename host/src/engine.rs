@@ -87,17 +87,16 @@ impl Engine {
                 Ok(UpdateDeadline::Continue(1))
             });
         }
-        let plugin =
-            self.plugin
-                .instantiate(&mut store)
-                .map_err(|error| match error.is::<wasmtime::Trap>() {
-                    true => ended("instantiate", &store, &error),
-                    // Its exports have these names, but other types.
-                    false => Error::ComponentInvalid {
-                        name: self.name.clone(),
-                        reason: format!("{error:#}"),
-                    },
-                })?;
+        let plugin = self.plugin.instantiate(&mut store).map_err(|error| {
+            match error.is::<wasmtime::Trap>() || store.data().limits.memory_refused {
+                true => ended("instantiate", &store, &error),
+                // Its exports have these names, but other types.
+                false => Error::ComponentInvalid {
+                    name: self.name.clone(),
+                    reason: format!("{error:#}"),
+                },
+            }
+        })?;
         Ok(Instance { store, plugin })
     }
 

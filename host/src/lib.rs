@@ -29,12 +29,12 @@ mod tunables;
 pub use crate::http::{HttpOptions, Proxies};
 pub use baton::{Baton, Options, Progress};
 pub use bindings::{
-    Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, CircleciSource, Counter,
-    Damage, Decision, Details, Difference, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved, Node,
-    OnConflict, Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem, PromoteRequest,
-    PrunePlan, PruneRequest, Pruned, Query, Rank, Remedy, Removal, RemoveRequest, Resolution, Retention,
-    RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task, Timestamp,
-    ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
+    Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, ChannelPage,
+    CircleciSource, Counter, Damage, Decision, Details, Difference, Event, Finding, IfNoFiles, Kind,
+    LatestSet, Move, Moved, Names, Node, OnConflict, Order, PersistRequest, Persisted, Planned, PluginError,
+    Pointer, Problem, PromoteRequest, PrunePlan, PruneRequest, Pruned, Query, Rank, Remedy, Removal,
+    RemoveRequest, Resolution, Retention, RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step,
+    StoredAgain, Target, Task, Timestamp, ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
 };
 pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;

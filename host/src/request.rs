@@ -97,6 +97,7 @@ pub fn scope(selector: &str, context: BuildContext) -> Scope {
         selector: selector.to_owned(),
         name: None,
         jobs: Vec::new(),
+        having: Vec::new(),
         strict: false,
         without: Vec::new(),
         circleci: None,

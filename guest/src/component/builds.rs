@@ -1,6 +1,6 @@
 //! The export `builds`: questions about what is in the store.
 
-use super::convert::{builds, jobs, scope, to_wit_error, wit_problems, wit_time};
+use super::convert::{builds, context, jobs, scope, to_wit_error, wit_problems, wit_time};
 use super::exports::builds as wit;
 use super::http::Granted as GrantedHttp;
 use super::imports::types::Kind;
@@ -29,6 +29,19 @@ impl wit::Guest for super::Component {
             return Err(to_wit_error(circleci::not_listed()));
         }
         lookup::list(&Granted, &query).map(builds).map_err(to_wit_error)
+    }
+
+    fn artifacts(
+        who: wit::BuildContext,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<wit::Names, wit::Error> {
+        lookup::artifacts(&Granted, &context(who), after.as_deref(), limit as usize)
+            .map(|page| wit::Names {
+                names: page.items,
+                more: page.more,
+            })
+            .map_err(to_wit_error)
     }
 
     fn show(wanted: wit::Scope) -> Result<wit::Details, wit::Error> {

@@ -1,10 +1,11 @@
 //! The export `channels`: moves of channels and of branches.
 
-use super::convert::{builds, scope, to_wit_error, wit_problems};
+use super::convert::{builds, context, scope, to_wit_error, wit_problems};
 use super::exports::channels as wit;
 use super::store::Granted;
 use crate::channel::{self, Moved, Promote, Rollback, Target};
 use crate::event::{Action, Event, Pointer};
+use crate::lookup;
 use crate::record::BuildId;
 
 impl wit::Guest for super::Component {
@@ -45,6 +46,26 @@ impl wit::Guest for super::Component {
         channel::release(&Granted, &scope(who), &pointer(wanted), reason.as_deref())
             .map(moved)
             .map_err(to_wit_error)
+    }
+
+    fn list(
+        who: wit::BuildContext,
+        artifact: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<wit::Page, wit::Error> {
+        lookup::channels(
+            &Granted,
+            &context(who),
+            &artifact,
+            after.as_deref(),
+            limit as usize,
+        )
+        .map(|page| wit::Page {
+            events: page.items.into_iter().map(event).collect(),
+            more: page.more,
+        })
+        .map_err(to_wit_error)
     }
 
     fn history(wanted: wit::Pointer, who: wit::Scope, limit: u32) -> Result<Vec<wit::Event>, wit::Error> {

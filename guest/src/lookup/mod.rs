@@ -4,14 +4,17 @@
 
 mod absent;
 mod counters;
+mod having;
 mod layers;
 mod list;
+mod names;
 mod newest;
 mod passed_over;
 mod pointed;
 
 pub use layers::{layers_of, remember_workflow};
 pub use list::{Query, list};
+pub use names::{Page, artifacts, channels};
 pub use passed_over::ranks_low;
 pub(crate) use pointed::nodes_of;
 pub use pointed::{before, by_id, newest_of_branch};
@@ -19,6 +22,7 @@ pub use pointed::{before, by_id, newest_of_branch};
 use absent::{SUGGESTED, nothing};
 pub(crate) use absent::{no_earlier, no_history};
 use counters::Form;
+use having::newest_having;
 pub(crate) use layers::{layer_keys, layer_of, workspace_of};
 use layers::{layers, workflow_layers};
 use newest::{Search, newest};
@@ -50,6 +54,8 @@ pub struct Scope {
     pub name: Option<String>,
     /// Only of these jobs, or of all.
     pub jobs: Vec<String>,
+    /// Only a build of which each of these patterns matches a file. For the latest of a branch.
+    pub having: Vec<String>,
     /// Who asks.
     pub context: Context,
     /// Whether a damaged latest build is an error. Otherwise the newest intact one takes its place.
@@ -152,6 +158,10 @@ pub struct Opened {
 /// Returns what the selector of a scope means. Reads records only.
 pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
     let selector = scope.parsed()?;
+    if !scope.having.is_empty() && !matches!(selector, Selector::Latest { .. }) {
+        let message = "only the latest build of a branch is looked up by the files that it has";
+        return Err(Error::invalid("wrong-having", message, &scope.selector));
+    }
     let mut warnings = Vec::new();
     let found = match &selector {
         Selector::Tree(id) => {
@@ -170,7 +180,10 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
         Selector::Workflow(workflow) => workflow_layers(store, workflow, scope, &mut warnings)?,
         Selector::Latest { branch } => {
             let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
-            latest(store, scope, branch, &mut warnings)?
+            match scope.having.is_empty() {
+                true => latest(store, scope, branch, &mut warnings)?,
+                false => newest_having(store, scope, branch, &mut warnings)?,
+            }
         }
         Selector::Channel(channel) => on_channel(store, scope, channel, &mut warnings)?,
         Selector::Build(number) => by_name(store, scope, &mut warnings, |keys, trusted| {

@@ -111,7 +111,7 @@ fn an_unknown_channel_names_near_ones() {
     let error = resolve(&store, "channel:prodution", build(1)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no build of dist is on channel prodution; there are production"
+        "no build of dist in gh/acme/shop is on channel prodution; there are production"
     );
 }
 

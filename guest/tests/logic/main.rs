@@ -22,6 +22,7 @@ mod killed;
 mod latest;
 mod merging;
 mod model;
+mod names;
 mod odd_files;
 mod order_of_writes;
 mod prune;

@@ -136,6 +136,8 @@ pub(crate) enum Command {
     Attach(Attach),
     Latest(Latest),
     Builds(Builds),
+    Artifacts(Artifacts),
+    Channels(Channels),
     Show(Show),
     Diff(Diff),
     Promote(Promote),
@@ -161,6 +163,8 @@ impl Command {
             Command::Attach(_) => "attach",
             Command::Latest(_) => "latest",
             Command::Builds(_) => "builds",
+            Command::Artifacts(_) => "artifacts",
+            Command::Channels(_) => "channels",
             Command::Show(_) => "show",
             Command::Diff(_) => "diff",
             Command::Promote(_) => "promote",
@@ -257,6 +261,8 @@ pub(crate) struct Attach {
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
     #[command(flatten)]
+    pub(crate) having: HavingArgs,
+    #[command(flatten)]
     pub(crate) strict: StrictArgs,
 }
 
@@ -270,6 +276,8 @@ pub(crate) struct Latest {
     pub(crate) command: Option<LatestCommand>,
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
+    #[command(flatten)]
+    pub(crate) having: HavingArgs,
     #[command(flatten)]
     pub(crate) strict: StrictArgs,
 }
@@ -325,6 +333,44 @@ pub(crate) struct Builds {
     pub(crate) project: Option<String>,
 }
 
+/// List the artifacts of a project
+///
+/// Prints a name a line, in the order of the store. Each takes one request.
+#[derive(Debug, Args)]
+pub(crate) struct Artifacts {
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+    /// The project. Default: as the runner or git says
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+}
+
+/// List the channels of an artifact, and the build that each points to
+///
+/// Each takes two requests.
+#[derive(Debug, Args)]
+pub(crate) struct Channels {
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+    /// The artifact. Default: default
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The project. Default: as the runner or git says
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// At most this many
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Only those after this name, in the order of the list
+    #[arg(long, value_name = "NAME")]
+    pub(crate) after: Option<String>,
+}
+
 /// Show a build: its record, its files, their sizes and digests
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -336,6 +382,8 @@ pub(crate) struct Show {
     pub(crate) sign: Option<KeySource>,
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
+    #[command(flatten)]
+    pub(crate) having: HavingArgs,
     #[command(flatten)]
     pub(crate) strict: StrictArgs,
 }
@@ -660,6 +708,15 @@ pub(crate) struct LookUpArgs {
         default_missing_value = "LATEST_BUILD_NUM"
     )]
     pub(crate) from_env: Option<String>,
+}
+
+/// Which files a build must have.
+#[derive(Debug, Args)]
+pub(crate) struct HavingArgs {
+    /// Only a build that has files that match: the newest of the last 100. For latest and latest@BRANCH. May be repeated:
+    /// then each pattern must match
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) having: Vec<String>,
 }
 
 /// What is done about damage.

@@ -27,13 +27,15 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
         require_signed,
         dry_run,
         look_up,
+        having,
         strict,
     } = args;
     settings.check_pinned(require_signed.as_ref())?;
     let mut settings = settings.clone();
     settings.options.require_signed = require_signed.as_ref().map(verifying_key).transpose()?;
     let settings = &settings;
-    let scope = settings.scope(selector, look_up, strict.strict)?;
+    let mut scope = settings.scope(selector, look_up, strict.strict)?;
+    scope.having = having.having;
     let request = AttachRequest {
         scope,
         only,

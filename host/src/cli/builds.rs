@@ -67,9 +67,18 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         return Ok(());
     }
     let mut rows = vec![
-        ["BUILD", "BRANCH", "COMMIT", "JOB", "FILES", "SIZE", "PERSISTED"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "BUILD",
+            "BRANCH",
+            "TAG",
+            "COMMIT",
+            "JOB",
+            "FILES",
+            "SIZE",
+            "PERSISTED",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for build in &builds {
         let short = |text: &Option<String>, length: usize| {
@@ -82,7 +91,6 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
             .node
             .map(|node| format!(" {}/{}", node.index, node.total))
             .unwrap_or_default();
-        let place = build.branch.clone().or_else(|| build.tag.clone());
         let mark = if build.eligible || build.branch.is_none() {
             ""
         } else {
@@ -90,7 +98,8 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         };
         rows.push(vec![
             build.selector.clone(),
-            format!("{}{mark}", short(&place, usize::MAX)),
+            format!("{}{mark}", short(&build.branch, usize::MAX)),
+            short(&build.tag, usize::MAX),
             short(&build.commit, 7),
             format!("{}{node}", short(&build.job, usize::MAX)),
             counted(build.files),
@@ -108,7 +117,8 @@ pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), 
             "--sign needs --format intoto: it signs the statement",
         ));
     }
-    let scope = settings.scope(args.selector, args.look_up, args.strict.strict)?;
+    let mut scope = settings.scope(args.selector, args.look_up, args.strict.strict)?;
+    scope.having = args.having.having;
     let baton = settings.reader()?;
     settings.check_pinned(args.sign.as_ref())?;
     if intoto {

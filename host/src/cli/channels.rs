@@ -1,10 +1,13 @@
-//! `baton promote`, `baton rollback`, `baton release`, `baton history`: moves of channels and branches.
+//! `baton promote`, `baton rollback`, `baton release`, `baton history`, `baton channels`: moves of channels and branches.
 
 use baton::context::Overrides;
-use baton::{BuildId, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Scope, Target};
+use baton::{
+    BuildId, ChannelPage, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Scope, Target,
+};
 use serde_json::{Value, json};
 
-use super::args::{Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
+use super::args::{Channels, Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
+use super::artifacts::report_end;
 use super::failure::Failure;
 use super::output::{age, builds_json, named, warn, warnings_json};
 use super::settings::Settings;
@@ -89,6 +92,53 @@ pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure>
         ]);
     }
     print_table(&rows);
+    Ok(())
+}
+
+pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
+    let Channels { page, name, project } = args;
+    let context = settings.look_up_context(&Overrides {
+        project,
+        ..Overrides::default()
+    })?;
+    let artifact = name.as_deref().unwrap_or("default");
+    let ChannelPage { events, more } =
+        settings
+            .reader()?
+            .channels(&context, artifact, page.after.as_deref(), page.limit)?;
+    if settings.format == Format::Json {
+        print_json(&json!({
+            "artifact": artifact,
+            "channels": events.iter().map(event_json).collect::<Value>(),
+            "more": more,
+        }));
+        return Ok(());
+    }
+    let named: Vec<(&String, &Event)> = events
+        .iter()
+        .filter_map(|event| match &event.pointer {
+            Pointer::Channel(name) => Some((name, event)),
+            Pointer::Branch(_) => None,
+        })
+        .collect();
+    let mut rows = vec![
+        ["CHANNEL", "BUILD", "HELD", "WHEN", "BY"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for (name, event) in &named {
+        rows.push(vec![
+            (*name).clone(),
+            event.build.selector.clone(),
+            if event.held { "held" } else { "-" }.to_owned(),
+            age(event.created_ms),
+            event.actor.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    if !named.is_empty() {
+        print_table(&rows);
+    }
+    report_end("channel", named.last().map(|(name, _)| *name), more);
     Ok(())
 }
 

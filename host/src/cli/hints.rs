@@ -7,17 +7,20 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("ambiguous-commit", "give more digits of the commit"),
     (
         "ambiguous-job",
-        "say whose with --job NAME, or give the artifacts of each job a name of their own with --name",
+        "name the job with --job NAME, or give the artifact of each job a name of its own with --name",
     ),
     (
         "ambiguous-pattern",
         "write '\\!NAME' for the path, or '!./NAME' to exclude",
     ),
     ("ambiguous-project", "name one with --project"),
-    ("api-answer", "check --api: something else may answer there"),
+    (
+        "api-answer",
+        "check --api: another server may answer at that address",
+    ),
     (
         "api-forbidden",
-        "use the personal API token of somebody who may: setting variables needs write access to the project",
+        "use the personal API token of a user who has access: setting variables requires write access to the project",
     ),
     ("api-limited", "raise --store-timeout-seconds, or lower --workers"),
     (
@@ -36,7 +39,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "api-unreachable",
         "check --api, the proxy variables and --ca-file",
     ),
-    ("artifact-changed", "run it again"),
+    ("artifact-changed", "run the command again"),
     (
         "artifact-expired",
         "run the job again: CircleCI keeps artifacts for 30 days at most, or less if the plan says so",
@@ -119,16 +122,16 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "exists",
-        "another program is writing here: try again when it is done",
+        "another program writes to the same place: run the command again when it has finished",
     ),
     (
         "file-changed",
-        "wait until whatever writes the file is done, or exclude it with '!PATH'",
+        "wait until the program that writes the file has finished, or exclude the file with '!PATH'",
     ),
     ("file-system", ""),
     (
         "file-too-large",
-        "raise `ulimit -f`, or use a file system that takes files of this size",
+        "raise `ulimit -f`, or use a file system that stores files of this size",
     ),
     (
         "grace-too-short",
@@ -137,7 +140,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("held", ""),
     (
         "history-full",
-        "the store was tampered with: `baton verify --all` lists what is wrong",
+        "`baton verify --all` lists what is wrong: the store holds events that no baton wrote",
     ),
     (
         "in-the-way",
@@ -159,10 +162,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "io-error",
         "the disk or the network file system failed: see the system's log (dmesg), and use another disk",
     ),
-    (
-        "interrupted",
-        "run it again: what has its name already is complete",
-    ),
+    ("interrupted", "run the command again"),
     ("later-format", "update baton"),
     (
         "latest-moved-on",
@@ -180,34 +180,37 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("list-too-large", ""),
     (
         "local-state-foreign",
-        "name an empty directory with --state, or one that baton local has made",
+        "name an empty directory with --state, or one that baton local created",
     ),
     (
         "local-state-unsafe",
-        "look at what is there, then remove it, or name another directory with --state",
+        "inspect the directory and remove it, or name another one with --state",
     ),
     (
         "local-busy",
-        "wait until it is done, or name another directory with --state",
+        "wait until it has finished, or name another directory with --state",
     ),
     ("local-run", ""),
     (
         "lower-counter",
         "set BATON_RUN to the number of the pipeline where it is persisted: << pipeline.number >> on CircleCI",
     ),
-    ("memory-limit", "raise --memory-mib, or split the artifact"),
+    (
+        "memory-limit",
+        "raise --memory-mib; for a very large artifact, persist it in several artifacts",
+    ),
     (
         "missing-context",
         "set the variable, or give the flag of the same name",
     ),
-    ("moved-meanwhile", "run it again"),
+    ("moved-meanwhile", "run the command again"),
     (
         "name-not-utf8",
-        "rename or remove it, or exclude its directory with '!PATH'",
+        "rename or remove it, or exclude the directory that it is in with '!PATH'",
     ),
     (
         "names-collide",
-        "attach on a file system that tells upper from lower case",
+        "attach on a file system that distinguishes upper and lower case",
     ),
     ("newest-unknown", ""),
     (
@@ -245,7 +248,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "no-space",
-        "free some space, and run it again: nothing was left half-written",
+        "free some space, and run the command again: no file was left incomplete",
     ),
     (
         "no-successful-job",
@@ -258,21 +261,21 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("not-a-directory", ""),
     (
         "not-a-store",
-        "name another directory with --store: an empty one, or one that baton made; if it has builds and lost its marker, `baton persist` writes that again",
+        "name another directory with --store: an empty one, or one that baton created; if it has builds and lost its marker, `baton persist` writes that again",
     ),
     (
         "not-current",
-        "look what is there with `baton history`, and decide anew",
+        "see where the channel points with `baton history`, and decide again",
     ),
     (
         "not-found",
-        "something else removed it meanwhile: run it again when that is done",
+        "another program removed it: run the command again when that has finished",
     ),
     ("not-held", ""),
     ("not-one-build", ""),
     (
         "not-signed",
-        "persist it again with --sign, or attach a build that this key has signed",
+        "persist it again with --sign, or choose a build that this key has signed",
     ),
     (
         "object-too-large",
@@ -299,7 +302,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("path-too-long", "shorten the path, or exclude it with '!PATH'"),
     (
         "permission-denied",
-        "give this user the permission, or exclude the path with '!PATH'",
+        "give this user permission to read it, or exclude it with '!PATH'",
     ),
     (
         "pattern-is-path",
@@ -307,19 +310,19 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "plain-artifacts",
-        "store what `baton persist --store file:OUT` makes: it has sizes and digests",
+        "store what `baton persist --store file:OUT` writes: it has sizes and digests",
     ),
     ("plain-beside-store", ""),
     ("previous-unknown", ""),
-    ("pruned-meanwhile", "run it again"),
+    ("pruned-meanwhile", "run the command again"),
     (
         "quota-exceeded",
-        "free some of this user's or project's quota (see `quota`), and run it again",
+        "free some of this user's or project's quota (see `quota`), and run the command again",
     ),
-    ("read-only", "choose a place that can be written to"),
+    ("read-only", "choose a place that this user can write to"),
     (
         "redirect-refused",
-        "check --api: it should be the address that answers itself",
+        "check --api: it should be the address of the API itself",
     ),
     (
         "reserved-name",
@@ -348,11 +351,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("store", ""),
     (
         "store-answer",
-        "see the cause: the server is not one that baton knows, or something between here and there answers in its place",
+        "see the cause: the server is not one that baton supports, or a proxy or portal answers in its place",
     ),
     (
         "store-bucket-missing",
-        "check the bucket's name in --store, or make the bucket: baton makes none",
+        "check the bucket in --store, or create it: baton does not create buckets",
     ),
     (
         "store-busy",
@@ -380,16 +383,16 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "store-missing",
-        "check --store or BATON_STORE; the first persist makes the directory",
+        "check --store or BATON_STORE; the first persist creates the directory",
     ),
     ("store-not-a-directory", "name a directory with --store"),
     (
         "store-not-atomic",
-        "enable conditional writes (If-None-Match) on the server, or use another one: it can be read from, and records written to it could be lost",
+        "enable conditional writes (If-None-Match) on the server, or use another one: records written to this one could be lost",
     ),
     (
         "store-of-another-job",
-        "persist in the job that stores the artifacts, under its own number, to a directory that is empty before",
+        "persist in the job that stores the artifacts, under its own number, to a directory that was empty before",
     ),
     (
         "store-of-this-machine",
@@ -407,7 +410,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "store-unknown",
-        "name a directory, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
+        "name a directory, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or circleci:gh/OWNER/REPOSITORY",
     ),
     (
         "store-unreachable",
@@ -419,7 +422,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "target-unusable",
-        "--at must name a directory that this user can write to, or one that can be made",
+        "--at must name a directory that this user can write to or create",
     ),
     (
         "tag-build",
@@ -433,14 +436,14 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("told-and-selected", "leave out --from-env, or ask for latest"),
     (
         "too-many-artifacts",
-        "store what `baton persist --store file:OUT` makes: it has few, large files",
+        "store what `baton persist --store file:OUT` writes: it has few, large files",
     ),
     ("too-many-entries", "persist in several artifacts"),
     ("too-many-layers", "give the workspace another name"),
     ("too-many-open-files", "raise `ulimit -n`, or lower --workers"),
     (
         "too-many-redirects",
-        "check --api: it should be the address that answers itself",
+        "check --api: it should be the address of the API itself",
     ),
     (
         "tree-too-large",
@@ -479,7 +482,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("wrong-commit", ""),
     (
         "wrong-component",
-        "give a component that exports baton:plugin, or unset BATON_COMPONENT",
+        "name a component that exports baton:plugin, or leave out --component, BATON_COMPONENT and `component` in baton.toml",
     ),
     ("wrong-config", ""),
     ("wrong-context", ""),
@@ -488,11 +491,18 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "give a shorter name with --counter or BATON_COUNTER",
     ),
     ("wrong-glob", ""),
+    (
+        "wrong-having",
+        "leave out --having, or ask for latest or latest@BRANCH in a store of baton",
+    ),
     ("wrong-key", ""),
     ("wrong-name", ""),
     ("wrong-node", ""),
     ("wrong-reason", "give a shorter --reason"),
-    ("wrong-selector", ""),
+    (
+        "wrong-selector",
+        "for the latest build of a branch, write latest@BRANCH; `baton attach --help` lists the selectors",
+    ),
     (
         "wrong-slug",
         "write it as CircleCI's project settings show it, for example gh/acme/shop",
@@ -505,14 +515,64 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
 /// of the store, else the command.
 const IN_PLACE: &[(&str, &str, &str)] = &[
     (
+        "exists",
+        "attach",
+        "another program writes to the same directory: run the command again when it has finished",
+    ),
+    (
+        "file-changed",
+        "attach",
+        "wait until the program that writes the file has finished, and run the command again",
+    ),
+    (
+        "interrupted",
+        "attach",
+        "run the command again: files that have their final name are complete",
+    ),
+    (
+        "interrupted",
+        "persist",
+        "run the command again: what was stored already is not stored twice",
+    ),
+    (
+        "name-not-utf8",
+        "attach",
+        "rename it: only names in UTF-8 can be compared with the artifact and removed",
+    ),
+    (
+        "no-space",
+        "store",
+        "free some space where the store is, and run the command again: no object was left incomplete",
+    ),
+    (
+        "not-found",
+        "store",
+        "another program removed an object of the store: run the command again, and check with `baton verify --all`",
+    ),
+    (
+        "permission-denied",
+        "attach",
+        "give this user permission to read and write there, or name another directory with --at",
+    ),
+    (
         "permission-denied",
         "store",
         "give this user permission in the directory of the store, or name another store with --store",
     ),
     (
-        "permission-denied",
+        "read-only",
         "attach",
-        "give this user permission to write there, or name another directory with --at",
+        "name another directory with --at: this one is on a file system that cannot be written to",
+    ),
+    (
+        "read-only",
+        "store",
+        "name another store with --store: this one is on a file system that cannot be written to",
+    ),
+    (
+        "wrong-selector",
+        "promote",
+        "the build comes first, then the channel: `baton promote latest production`",
     ),
 ];
 

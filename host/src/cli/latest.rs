@@ -16,7 +16,8 @@ pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
     if let Some(LatestCommand::Set(args)) = args.command {
         return set(settings, args);
     }
-    let scope = settings.scope("latest".to_owned(), args.look_up, args.strict.strict)?;
+    let mut scope = settings.scope("latest".to_owned(), args.look_up, args.strict.strict)?;
+    scope.having = args.having.having;
     let Resolution { builds, warnings } = settings.reader()?.resolve(&scope)?;
     if settings.format == Format::Json {
         print_json(&json!({ "builds": builds_json(&builds), "warnings": warnings_json(&warnings) }));

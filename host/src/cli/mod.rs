@@ -1,6 +1,7 @@
 //! The command line: what there is to say to baton, and who answers. A file a verb.
 
 mod args;
+mod artifacts;
 mod attach;
 mod builds;
 mod channels;
@@ -70,6 +71,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Attach(args) => attach::run(&settings, args),
         Command::Latest(args) => latest::run(&settings, args),
         Command::Builds(args) => builds::list(&settings, args),
+        Command::Artifacts(args) => artifacts::run(&settings, args),
+        Command::Channels(args) => channels::list(&settings, args),
         Command::Show(args) => builds::show(&settings, args, cli.global.format == FormatArg::Intoto),
         Command::Diff(args) => diff::run(&settings, args),
         Command::Promote(args) => channels::promote(&settings, args),
@@ -92,6 +95,8 @@ fn check_readable(command: &Command) -> Result<(), Failure> {
     let wants = match command {
         Command::Persist(_) => "persist",
         Command::Builds(_) => "builds",
+        Command::Artifacts(_) => "artifacts",
+        Command::Channels(_) => "channels",
         Command::Promote(_) => "promote",
         Command::Rollback(_) => "rollback",
         Command::Release(_) => "release",

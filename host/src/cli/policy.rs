@@ -119,6 +119,8 @@ fn grants(settings: &Settings, command: &Command) -> Vec<Grant> {
         Command::Attach(args) => vec![directory("read, write", &args.at), store("read")],
         Command::Latest(_)
         | Command::Builds(_)
+        | Command::Artifacts(_)
+        | Command::Channels(_)
         | Command::Show(_)
         | Command::Diff(_)
         | Command::History(_)

@@ -97,10 +97,10 @@ fn what_cannot_be_moved_is_told() {
     let job = builds(&place, 2);
     job.baton("rollback production")
         .ends(3)
-        .tells("no build of default is on channel production");
+        .tells("no build of default in gh/acme/shop is on channel production");
     job.baton("promote build:9 production")
         .ends(3)
-        .tells("no build of default matches");
+        .tells("no build of default in gh/acme/shop is build:9; the newest are build:2");
     job.baton("promote latest production").succeeds();
     job.baton("rollback production")
         .ends(3)

@@ -134,6 +134,8 @@ fn every_command_and_every_option_is_documented() {
         "attach",
         "latest",
         "builds",
+        "artifacts",
+        "channels",
         "show",
         "policy",
         "local",

@@ -46,6 +46,8 @@ helps! {
     help_attach: "attach --help",
     help_latest: "latest --help",
     help_builds: "builds --help",
+    help_artifacts: "artifacts --help",
+    help_channels: "channels --help",
     help_show: "show --help",
     help_diff: "diff --help",
     help_promote: "promote --help",

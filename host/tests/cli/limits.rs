@@ -263,7 +263,7 @@ fn a_signal_ends_a_run_in_order() {
     let tells = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{tells}");
     assert!(
-        tells.contains("error: interrupted") && tells.contains("hint: run it again"),
+        tells.contains("error: interrupted") && tells.contains("hint: run the command again"),
         "{tells}"
     );
     assert_same_listing(&listing(&job.path("out")), &before);

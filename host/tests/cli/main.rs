@@ -20,6 +20,7 @@ mod files;
 mod full_disk;
 mod given;
 mod help;
+mod hints;
 mod hostile_component;
 mod hostile_settings;
 mod hostile_trees;

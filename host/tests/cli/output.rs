@@ -45,6 +45,8 @@ const COMMANDS: &[&str] = &[
     "attach build:1 --at new --dry-run",
     "latest",
     "builds",
+    "artifacts",
+    "channels",
     "show",
     "show --format intoto",
     "diff build:1 build:2",
@@ -57,6 +59,8 @@ const COMMANDS: &[&str] = &[
     "verify --all",
     "prune --dry-run",
     "prune",
+    "remove build:2 --dry-run",
+    "remove build:2",
     "policy attach latest --at out",
     "policy attach --help",
     "local --dry-run",
@@ -75,7 +79,13 @@ fn commands() -> Vec<String> {
         commands.push((*command).to_owned());
         let is_text = command.contains("help") || command.contains("--version") || command.contains("intoto");
         // A second move of the same kind would be refused.
-        let moves = ["persist dist --number 3", "promote", "rollback", "release"];
+        let moves = [
+            "persist dist --number 3",
+            "promote",
+            "rollback",
+            "release",
+            "remove build:2",
+        ];
         if !is_text && !moves.iter().any(|it| command.starts_with(it)) {
             commands.push(format!("--format json {command}"));
         }
@@ -240,6 +250,7 @@ fn records_are_printed_harmlessly_and_kept_in_json() {
     for words in [
         "latest",
         "builds",
+        "channels",
         "show",
         "history production",
         "verify",

@@ -51,7 +51,7 @@ fn another_workflow_sees_nothing_of_the_workspace() {
     other
         .baton("attach --at ws")
         .ends(3)
-        .tells("nothing was persisted to this workspace yet");
+        .tells("no job has persisted to it yet");
 }
 
 #[test]

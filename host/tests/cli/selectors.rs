@@ -96,33 +96,48 @@ fn what_is_unknown_names_what_is_near() {
     for (words, tells) in [
         (
             "attach latest@mian --name app --at out",
-            "no build of app is on branch mian; it is on main",
+            "no build of app in gh/acme/shop is on branch mian; there are builds on main, feature/login: latest@mian",
         ),
         (
             "attach latest@login --name app --at out",
-            "it is on feature/login",
+            "there are builds on feature/login, main: latest@login",
         ),
         (
             "attach build:99 --name app --at out",
-            "the newest are build:5 (sha:dddd555), build:4 (sha:cccc444)",
+            "the newest are build:5 (tag:v1.2, sha:dddd555), build:4 (sha:cccc444)",
         ),
-        ("attach sha:eeee --name app --at out", "no build of app matches"),
-        ("attach tag:v1.3 --name app --at out", "no build of app matches"),
-        ("latest --name other", "no build of other is on branch main"),
+        (
+            "attach sha:eeee --name app --at out",
+            "no build of app in gh/acme/shop is sha:eeee",
+        ),
+        (
+            "attach tag:v1.3 --name app --at out",
+            "no build of app in gh/acme/shop is tag:v1.3",
+        ),
+        (
+            "latest --name other",
+            "no build of other in gh/acme/shop is on branch main; the project has the artifacts app",
+        ),
         (
             "latest --name app --branch develop",
-            "it is on feature/login, main",
+            "there are builds on main, feature/login: latest",
         ),
         (
             "latest --name app --job deploy",
-            "no build of app by deploy is on branch main",
+            "no build of app by deploy in gh/acme/shop is on branch main; its newest builds are by ",
         ),
         (
             "latest --name app --project gh/acme/other",
-            "no build of app is on branch main",
+            "no build of app in gh/acme/other is on branch main; the project has no builds, but there are some of gh/acme/shop",
         ),
-        ("show build:99 --name app", "no build of app matches"),
-        ("attach workflow:nothing --at out", "nothing was persisted"),
+        (
+            "show build:99 --name app",
+            "no build of app in gh/acme/shop is build:99",
+        ),
+        (
+            "attach workflow:nothing --at out",
+            "nothing in gh/acme/shop is in workflow nothing; no job has persisted to it yet",
+        ),
         (
             &format!("attach tree:{} --at out", "0".repeat(64)),
             "the tree is missing",

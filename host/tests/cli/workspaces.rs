@@ -68,7 +68,7 @@ fn artifacts_of_different_names_merge_too() {
     deploy
         .baton("attach --at other --name nothing")
         .ends(3)
-        .tells("nothing of nothing was persisted");
+        .tells("no build of nothing in gh/acme/shop is in workspace w1; it has app by build, log by build");
 }
 
 #[test]

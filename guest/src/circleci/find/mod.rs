@@ -60,6 +60,10 @@ pub(super) struct Seen {
 pub(super) fn find(client: &Client<'_, impl Http>, scope: &Scope) -> Result<Found> {
     let wanted = scope.jobs.clone();
     let selector = scope.parsed()?;
+    if !scope.having.is_empty() {
+        let message = "what jobs of CircleCI stored is not looked up by the files that it has";
+        return Err(Error::invalid("wrong-having", message, &scope.selector));
+    }
     let by_pipeline = |fits| {
         Found::First(Candidates::ByPipeline(Box::new(ByPipeline::new(
             fits,

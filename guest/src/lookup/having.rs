@@ -1,0 +1,111 @@
+//! The newest build that has certain files. That a build has them is in its tree, so builds are looked into one by one, and
+//! only so many.
+
+use super::Scope;
+use super::list::{Query, list};
+use super::pointed::latest;
+use crate::error::{Error, Problem, Result, warning};
+use crate::glob::Glob;
+use crate::ports::Store;
+use crate::record::Record;
+use crate::tree::{Content, Tree};
+
+/// How many records are looked into. A job that ran as several nodes has one for each of them.
+const SEARCHED_MAX: u32 = 100;
+
+/// Returns the newest build of a branch, from its latest on, of which each pattern of the scope matches a file or a symlink.
+/// Builds that are damaged or incomplete are passed over.
+pub(super) fn newest_having(
+    store: &impl Store,
+    scope: &Scope,
+    branch: &str,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let wanted = scope
+        .having
+        .iter()
+        .map(|pattern| Glob::parse(pattern))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::invalid("wrong-glob", error.to_string(), ""))?;
+    // Most often it is the latest, and no other is looked at.
+    let first = latest(store, scope, branch, warnings)?;
+    let Some(newest) = first.first().map(Record::build_id) else {
+        return Ok(first);
+    };
+    if has(store, scope, &first, &wanted, warnings)? {
+        return Ok(first);
+    }
+    let query = Query {
+        scope: scope.clone(),
+        branch: Some(branch.to_owned()),
+        limit: SEARCHED_MAX as usize,
+        ..Query::default()
+    };
+    let listed = list(store, &query)?;
+    let searched = listed.len();
+    let older: Vec<Record> = listed
+        .into_iter()
+        .skip_while(|record| record.build_id() != newest)
+        .skip_while(|record| record.build_id() == newest)
+        .collect();
+    for nodes in older.chunk_by(|a, b| a.build_id() == b.build_id()) {
+        let is_whole = nodes
+            .first()
+            .is_some_and(|record| nodes.len() == record.node.total as usize);
+        if is_whole && has(store, scope, nodes, &wanted, warnings)? {
+            let mut nodes = nodes.to_vec();
+            nodes.sort_by_key(|record| record.node);
+            return Ok(nodes);
+        }
+    }
+    let reach = match searched < SEARCHED_MAX as usize {
+        true => "no build".to_owned(),
+        false => format!("none of the newest {SEARCHED_MAX} builds"),
+    };
+    let message = format!(
+        "{reach} of {} in {} on branch {branch} has files that match {}",
+        scope.artifact(),
+        scope.context.project()?,
+        scope.having.join(" and ")
+    );
+    Err(Error::nothing_matched("no-build", message, &scope.selector))
+}
+
+/// Returns whether each pattern matches something in the trees of a build.
+fn has(
+    store: &impl Store,
+    scope: &Scope,
+    nodes: &[Record],
+    wanted: &[Glob],
+    warnings: &mut Vec<Problem>,
+) -> Result<bool> {
+    let trees = scope.check_fit(nodes.to_vec()).and_then(|nodes| {
+        nodes
+            .iter()
+            .map(|record| Tree::load(store, &record.tree))
+            .collect::<Result<Vec<_>>>()
+    });
+    let trees = match trees {
+        Err(error @ Error::Damaged(_)) if !scope.strict => {
+            let build = nodes.first().map(|record| record.build_id().to_string());
+            let message = format!("a newer build is damaged and was passed over: {error}");
+            warnings.push(warning("damaged-skipped", message, &build.unwrap_or_default()));
+            return Ok(false);
+        }
+        trees => trees?,
+    };
+    let is_there = |wanted: &Glob| {
+        let mut entries = trees.iter().flat_map(|tree| &tree.entries);
+        entries.any(|entry| entry.content != Content::Directory && includes(wanted, &entry.path))
+    };
+    Ok(wanted.iter().all(is_there))
+}
+
+/// Returns whether a pattern matches a path or a directory above it. A pattern that is the path as it is written is that path.
+fn includes(pattern: &Glob, path: &str) -> bool {
+    let mut ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    ends.any(|end| {
+        path.get(..end)
+            .is_some_and(|path| path == pattern.text() || pattern.matches(path))
+    })
+}
