@@ -319,6 +319,10 @@ mod component {
             ))
         }
 
+        fn steps(_: exports::transfer::Page) -> Failed<Vec<exports::transfer::Step>> {
+            Ok(Vec::new())
+        }
+
         fn abandon(_: Vec<u8>) -> Failed<()> {
             Ok(())
         }
@@ -359,6 +363,14 @@ mod component {
         fn show(scope: types::Scope) -> Failed<exports::builds::Details> {
             snoop(&scope);
             nothing()
+        }
+
+        fn entries(_: exports::builds::Page) -> Failed<Vec<exports::builds::TreeEntry>> {
+            Ok(Vec::new())
+        }
+
+        fn changes(_: exports::builds::Page) -> Failed<Vec<exports::builds::Change>> {
+            Ok(Vec::new())
         }
 
         fn diff(scope: types::Scope, _: types::Scope) -> Failed<exports::builds::Difference> {
@@ -409,6 +421,10 @@ mod component {
     impl exports::retention::Guest for Snoop {
         fn decide(_: exports::retention::Request) -> Failed<exports::retention::Plan> {
             nothing()
+        }
+
+        fn decisions(_: exports::retention::Page) -> Failed<Vec<exports::retention::Decision>> {
+            Ok(Vec::new())
         }
 
         fn run(_: Vec<u8>) -> Failed<exports::retention::Pruned> {

@@ -203,7 +203,7 @@ impl Condemned {
         if digest != found.as_bytes() {
             return Err(Error::damaged(key, "the list was altered or cut short"));
         }
-        let mut lines = Reader::new(key, bytes)?;
+        let mut lines = Reader::new(key, bytes.to_vec())?;
         let header: Header = lines.next("the header")?;
         if header.baton != "condemned" || header.version == 0 || key != Condemned::key(header.sequence) {
             return Err(Error::damaged(key, "it is not a list of condemned objects"));

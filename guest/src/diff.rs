@@ -1,15 +1,13 @@
 //! What differs between two builds: their trees side by side. No contents are fetched for it.
 
-use crate::error::{Problem, Result};
-use crate::lookup::{self, Opened, Scope};
+use crate::error::Result;
 use crate::path;
-use crate::ports::Store;
-use crate::record::Record;
-use crate::tree::{Content, Entry};
-use crate::workspace::{self, OnConflict};
+use crate::ports::Scratch;
+use crate::spool::{Spool, Spooled};
+use crate::tree::{Content, Entry, Place};
 
 /// What became of one path. Never both absent, and never equal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Change {
     /// As the first build has it.
     pub before: Option<Entry>,
@@ -17,61 +15,52 @@ pub struct Change {
     pub after: Option<Entry>,
 }
 
-/// What differs.
-#[derive(Debug, Default)]
-pub struct Difference {
-    /// The first selector's builds.
-    pub before: Vec<Record>,
-    /// The second selector's builds.
-    pub after: Vec<Record>,
-    /// In path order.
-    pub changes: Vec<Change>,
-    /// What the look-ups warned of.
-    pub warnings: Vec<Problem>,
+/// Lists the entries of what a scope means: all that `next` gives, without the places of their bytes.
+pub fn list(
+    scratch: &dyn Scratch,
+    mut next: impl FnMut() -> Result<Option<Entry>>,
+) -> Result<Spooled<Entry>> {
+    let mut entries = Spool::new(scratch);
+    while let Some(mut entry) = next()? {
+        if let Content::File { place, .. } = &mut entry.content {
+            *place = Place::Empty;
+        }
+        entries.push(&entry)?;
+    }
+    entries.close()
 }
 
-/// Compares what two scopes mean. Times do not count: who builds the same files again has other times.
-pub fn diff(store: &impl Store, before: &Scope, after: &Scope) -> Result<Difference> {
-    let mut difference = Difference::default();
-    let (before, records, warnings) = entries(store, before)?;
-    difference.before = records;
-    difference.warnings.extend(warnings);
-    let (after, records, warnings) = entries(store, after)?;
-    difference.after = records;
-    difference.warnings.extend(warnings);
-    difference.changes = changes(before, after);
-    Ok(difference)
-}
-
-/// Returns the merged entries of what a scope means, and its records.
-pub fn entries(store: &impl Store, scope: &Scope) -> Result<(Vec<Entry>, Vec<Record>, Vec<Problem>)> {
-    let Opened { layers, warnings } = lookup::open(store, scope)?;
-    let merged = workspace::merge(&layers, OnConflict::Newest)?;
-    let records = layers.into_iter().filter_map(|(layer, _)| layer.record).collect();
-    Ok((
-        merged.into_iter().map(|merged| merged.entry).collect(),
-        records,
-        warnings,
-    ))
-}
-
-/// Returns what differs between two lists of entries, each in path order.
-pub fn changes(before: Vec<Entry>, after: Vec<Entry>) -> Vec<Change> {
-    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
-    let mut changes = Vec::new();
+/// Returns what differs between two lists of entries, each in path order. Times do not count: who builds the same files
+/// again has other times.
+pub fn changes(
+    scratch: &dyn Scratch,
+    before: &Spooled<Entry>,
+    after: &Spooled<Entry>,
+) -> Result<Spooled<Change>> {
+    let (mut before, mut after) = (before.items(scratch).peekable(), after.items(scratch).peekable());
+    let mut changes = Spool::new(scratch);
     loop {
         let order = match (before.peek(), after.peek()) {
-            (None, None) => return changes,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(a), Some(b)) => path::compare(&a.path, &b.path),
+            (None, None) => return changes.close(),
+            (Some(Ok(a)), Some(Ok(b))) => path::compare(&a.path, &b.path),
+            // An error is taken as the next entry, and ends this.
+            (Some(_), None) | (Some(Err(_)), _) => std::cmp::Ordering::Less,
+            (None, Some(_)) | (_, Some(Err(_))) => std::cmp::Ordering::Greater,
         };
         let change = Change {
-            before: order.is_le().then(|| before.next()).flatten(),
-            after: order.is_ge().then(|| after.next()).flatten(),
+            before: if order.is_le() {
+                before.next().transpose()?
+            } else {
+                None
+            },
+            after: if order.is_ge() {
+                after.next().transpose()?
+            } else {
+                None
+            },
         };
         if !is_equal(&change) {
-            changes.push(change);
+            changes.push(&change)?;
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod glob;
 pub mod id;
 pub mod keys;
 mod lines;
+mod listing;
 pub mod lookup;
 #[cfg(not(target_family = "wasm"))]
 pub mod memory;
@@ -34,6 +35,7 @@ pub mod prune;
 pub mod record;
 pub mod selector;
 pub mod signatures;
+pub mod spool;
 pub mod store_format;
 pub mod survey;
 pub mod tree;

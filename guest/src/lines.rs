@@ -1,7 +1,7 @@
 //! JSON lines in a zstd stream, both ways, within limits that both ways share: what is written can be read.
 
 use std::fmt::Display;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -20,24 +20,24 @@ const LEVEL: i32 = 3;
 const WINDOW_BYTES_MAX: u64 = 16 << 20;
 
 /// Reads the lines of the object `key`.
-pub(crate) struct Reader<'a> {
-    key: &'a str,
-    reader: BufReader<StreamingDecoder<&'a [u8], FrameDecoder>>,
+pub(crate) struct Reader {
+    key: String,
+    reader: BufReader<StreamingDecoder<Cursor<Vec<u8>>, FrameDecoder>>,
     line: Vec<u8>,
     left_bytes: u64,
 }
 
-impl<'a> Reader<'a> {
+impl Reader {
     /// Begins with the first line of `bytes`.
-    pub(crate) fn new(key: &'a str, bytes: &'a [u8]) -> Result<Reader<'a>> {
+    pub(crate) fn new(key: &str, bytes: Vec<u8>) -> Result<Reader> {
         let mut decoder = FrameDecoder::new();
         decoder
             .set_max_window_size(WINDOW_BYTES_MAX)
             .map_err(|error| Error::internal("the decoder refuses its limit").because(error))?;
-        let decoder = StreamingDecoder::new_with_decoder(bytes, decoder);
+        let decoder = StreamingDecoder::new_with_decoder(Cursor::new(bytes), decoder);
         let reader = BufReader::with_capacity(64 << 10, decoder);
         Ok(Reader {
-            key,
+            key: key.to_owned(),
             reader,
             line: Vec::new(),
             left_bytes: LINES_BYTES_MAX,
@@ -46,35 +46,34 @@ impl<'a> Reader<'a> {
 
     /// Reads the next line: `what` names it in the error.
     pub(crate) fn next<T: for<'de> Deserialize<'de>>(&mut self, what: &str) -> Result<T> {
-        self.skip(what)?;
-        serde_json::from_slice(&self.line).map_err(|error| damaged(self.key, what, &error))
+        self.read(what)?;
+        serde_json::from_slice(&self.line).map_err(|error| damaged(&self.key, what, &error))
     }
 
-    /// Reads the next line, whatever it says.
-    pub(crate) fn skip(&mut self, what: &str) -> Result<()> {
+    fn read(&mut self, what: &str) -> Result<()> {
         self.line.clear();
         (&mut self.reader)
             .take(LINE_BYTES_MAX.min(self.left_bytes))
             .read_until(b'\n', &mut self.line)
-            .map_err(|error| damaged(self.key, what, &error))?;
+            .map_err(|error| damaged(&self.key, what, &error))?;
         self.left_bytes -= self.line.len() as u64;
         if self.line.last() != Some(&b'\n') {
             return Err(if self.left_bytes == 0 {
-                too_large(self.key)
+                too_large(&self.key)
             } else {
-                damaged(self.key, what, &"the line has no end")
+                damaged(&self.key, what, &"the line has no end")
             });
         }
         Ok(())
     }
 
     /// Checks that there are no more.
-    pub(crate) fn end(mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         match self.reader.fill_buf() {
             Ok([]) => Ok(()),
-            Ok(_) => Err(Error::damaged(self.key, "it goes on behind its end")),
+            Ok(_) => Err(Error::damaged(&self.key, "it goes on after its end")),
             Err(error) => Err(Error::damaged(
-                self.key,
+                &self.key,
                 format!("it cannot be read to its end: {error}"),
             )),
         }
@@ -148,7 +147,7 @@ mod tests {
     #[test]
     fn lines_come_back() {
         let stored = written(&["a", "", "\n\"\u{1f980}"]);
-        let mut reader = Reader::new("key", &stored).unwrap();
+        let mut reader = Reader::new("key", stored).unwrap();
         for line in ["a", "", "\n\"\u{1f980}"] {
             assert_eq!(reader.next::<String>("a line").unwrap(), line);
         }
@@ -161,7 +160,7 @@ mod tests {
         let stored = written(&["ab"; 4]);
         let mut reader = Reader {
             left_bytes: 12,
-            ..Reader::new("key", &stored).unwrap()
+            ..Reader::new("key", stored).unwrap()
         };
         assert_eq!(reader.next::<String>("a line").unwrap(), "ab");
         assert_eq!(reader.next::<String>("a line").unwrap(), "ab");
@@ -187,7 +186,7 @@ mod tests {
         assert!(matches!(writer.line(&(most.clone() + "x")), Err(Error::Limit(_))));
         let stored = writer.finish().unwrap();
         assert_eq!(
-            Reader::new("key", &stored)
+            Reader::new("key", stored)
                 .unwrap()
                 .next::<String>("a line")
                 .unwrap(),

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 use crate::path;
 use crate::ports::{
-    Change, Clock, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Reserved, Standing,
-    Store, Time,
+    Change, Clock, DirEntry, Edit, File, Files, Kind, Link, Open, PutMode, PutOutcome, Reserved, Scratch,
+    Standing, Store, Time,
 };
 
 /// Objects in memory. What is `pub` is there for tests to look at and to damage.
@@ -33,6 +33,29 @@ impl MemoryStore {
             .filter(|key| key.starts_with(prefix))
             .cloned()
             .collect()
+    }
+}
+
+/// Pages in memory: those of one thread, which stands for one run.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct MemoryScratch;
+
+thread_local! {
+    static PAGES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Scratch for MemoryScratch {
+    fn write(&self, page: &[u8]) -> Result<u32> {
+        PAGES.with_borrow_mut(|pages| {
+            pages.push(page.to_vec());
+            Ok(pages.len() as u32 - 1)
+        })
+    }
+
+    fn read(&self, page: u32) -> Result<Vec<u8>> {
+        PAGES
+            .with_borrow(|pages| pages.get(page as usize).cloned())
+            .ok_or_else(|| Error::internal("a page that was never written"))
     }
 }
 
@@ -254,14 +277,29 @@ impl MemoryFiles {
     }
 }
 
+/// So many entries make a page: few, so that tests see more than one.
+const ENTRIES_MAX: usize = 30;
+
 impl Files for MemoryFiles {
     type File = MemoryFile;
 
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
         self.reach(&path::join(dir, "x"))?;
         let inodes = self.inodes.borrow();
-        let inside = inodes.iter().filter(|(path, _)| path::parent(path) == dir);
-        Ok(inside.map(|(path, inode)| self.seen(path, inode)).collect())
+        let below = path::join(dir, "");
+        let below = below.trim_start_matches('/');
+        let inside = inodes
+            .range(below.to_owned()..)
+            .take_while(|(path, _)| path.starts_with(below))
+            .filter(|(path, _)| path::parent(path) == dir);
+        let mut entries: Vec<DirEntry> = inside
+            .map(|(path, inode)| self.seen(path, inode))
+            .filter(|entry| after.is_none_or(|after| entry.name.as_slice() > after))
+            .collect();
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let more = entries.len() > ENTRIES_MAX;
+        entries.truncate(ENTRIES_MAX);
+        Ok((entries, more))
     }
 
     fn entry(&self, path: &str) -> Result<Option<DirEntry>> {

@@ -26,8 +26,11 @@ pub struct Written {
     pub digest: Option<Digest>,
 }
 
+/// A pack that was written.
+pub type Pack = (PackId, Vec<Written>);
+
 /// The packs of one writer, in order. Its chunks are numbered through all of them.
-pub type Packs = Vec<(PackId, Vec<Written>)>;
+pub type Packs = Vec<Pack>;
 
 /// Collects chunks into packs, and stores each pack when it is full.
 #[derive(Default)]

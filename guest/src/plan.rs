@@ -1,7 +1,10 @@
 //! A plan: what a transfer will do, before it does it. The same shape for persist and attach.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Problem;
 use crate::record::Record;
+use crate::spool::Spooled;
 
 /// Some MiB of work.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,7 +18,7 @@ pub struct Task {
 }
 
 /// What would be done to one path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Persist: it is read, and stored as far as the store does not have it.
     Store,
@@ -30,7 +33,7 @@ pub enum Action {
 }
 
 /// One step, for a dry run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// What.
     pub action: Action,
@@ -56,7 +59,7 @@ pub struct Planned {
     /// The sum of their sizes.
     pub bytes: u64,
     /// For a dry run, in path order.
-    pub steps: Vec<Step>,
+    pub steps: Spooled<Step>,
     /// What a person should know.
     pub warnings: Vec<Problem>,
     /// Attach: the builds that the selector means.

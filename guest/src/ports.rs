@@ -169,6 +169,16 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
         .then_some("a web page or an XML document")
 }
 
+/// Temporary space that all instances of one run share: what does not fit into the memory of an instance goes here. Ends with
+/// the run. See [`crate::spool`] for what is usually put into pages.
+pub trait Scratch {
+    /// Keeps a page of at most 8 MiB. Returns its number.
+    fn write(&self, page: &[u8]) -> Result<u32>;
+
+    /// Returns a page that was written in this run.
+    fn read(&self, page: u32) -> Result<Vec<u8>>;
+}
+
 /// The time. Machines that share a store are taken to agree on it within the grace period of a prune.
 pub trait Clock {
     /// Returns the milliseconds since 1970.
@@ -301,8 +311,22 @@ pub trait Files {
     /// An open file. Closed when dropped.
     type File: File;
 
-    /// Returns the entries of a directory, in no order.
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>>;
+    /// Returns entries of a directory by name in ascending order of bytes: as many as one call carries of those that come
+    /// after the name `after`, and whether there are more.
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)>;
+
+    /// Returns all entries of a directory, by name. For directories that are known to be small.
+    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
+        let mut entries: Vec<DirEntry> = Vec::new();
+        loop {
+            let (page, more) = self.page(dir, entries.last().map(|entry| entry.name.as_slice()))?;
+            let is_last = !more || page.is_empty();
+            entries.extend(page);
+            if is_last {
+                return Ok(entries);
+            }
+        }
+    }
 
     /// Returns whether something has this path, without following a symlink anywhere.
     fn exists(&self, path: &str) -> Result<bool> {

@@ -4,6 +4,7 @@
 //! trees point to it. `finish` says which builds each damage hurts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ use crate::ports::{Store, get_intact};
 use crate::record::Record;
 use crate::store_format;
 use crate::survey::{Damages, Depth, is_event, survey};
-use crate::tree::{Content, Entry, Place, Tree};
+use crate::tree::{Content, Entries, Entry, Located, Place, Table};
 
 /// Of so many of the builds that a damage hurts the records are given: there may be very many.
 const NAMED_MAX: usize = 20;
@@ -163,9 +164,8 @@ pub fn plan(store: &impl Store, request: &Verify) -> Result<Planned> {
     let mut seen = HashSet::new();
     for id in trees.into_iter().filter(|id| seen.insert(*id)) {
         let mut damages = Vec::new();
-        if let Some(tree) = damages.keep(Tree::load(store, &id))? {
-            add(&tree, request.data, &mut packs);
-            rest.trees.push((id, tree.packs));
+        if let Some(used) = damages.keep(add(store, &id, request.data, &mut packs))? {
+            rest.trees.push((id, used));
         }
         rest.damages
             .extend(damages.into_iter().map(|damage| (Some(id), damage)));
@@ -214,10 +214,22 @@ fn check_events(events: &[Event], records: &[Record], damages: &mut Vec<Damage>)
     }
 }
 
-/// Adds what a tree says of its packs.
-fn add(tree: &Tree, data: bool, packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>>) {
-    let mut pieces: HashMap<u32, Pieces> = HashMap::new();
-    for entry in &tree.entries {
+/// Adds what a tree says of its packs. Returns them.
+fn add(
+    store: &impl Store,
+    id: &TreeId,
+    data: bool,
+    packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>>,
+) -> Result<Vec<PackId>> {
+    let mut used = HashSet::new();
+    let mut entries = Entries::open(store, id)?;
+    let mut last: Option<Rc<Table>> = None;
+    while let Some(Located { entry, table }) = entries.next_entry()? {
+        if !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &table)) {
+            add_table(&table, data, packs);
+            used.extend(&table.packs);
+            last = Some(Rc::clone(&table));
+        }
         if let Content::File {
             size,
             digest,
@@ -225,12 +237,21 @@ fn add(tree: &Tree, data: bool, packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, P
         } = &entry.content
             && data
         {
-            let piece = (*offset, *size as u32, *digest);
-            pieces.entry(*chunk).or_default().insert(piece);
+            let chunk = table.chunk(*chunk)?;
+            packs
+                .entry(*table.pack(chunk)?)
+                .or_default()
+                .entry((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
+                .or_default()
+                .insert((*offset, *size as u32, *digest));
         }
     }
-    for (number, chunk) in tree.chunks.iter().enumerate() {
-        let Some(id) = tree.packs.get(chunk.pack as usize) else {
+    Ok(used.into_iter().collect())
+}
+
+fn add_table(table: &Table, data: bool, packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>>) {
+    for chunk in &table.chunks {
+        let Some(id) = table.packs.get(chunk.pack as usize) else {
             continue;
         };
         let chunks = packs.entry(*id).or_default();
@@ -246,8 +267,7 @@ fn add(tree: &Tree, data: bool, packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, P
         }
         chunks
             .entry((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
-            .or_default()
-            .extend(pieces.remove(&(number as u32)).unwrap_or_default());
+            .or_default();
     }
 }
 
@@ -394,35 +414,72 @@ fn wrong_claims(key: &str, bytes: &[u8], chunks: &BTreeMap<ChunkIn, Pieces>) -> 
     Ok(wrong)
 }
 
-/// Whether a damage of a pack is about something that a tree says.
-fn hurts(tree: &Tree, pack: &PackId, about: &About) -> bool {
-    let of_pack = |number: usize| {
-        tree.chunks
-            .get(number)
-            .filter(|chunk| tree.packs.get(chunk.pack as usize) == Some(pack))
-            .map(|chunk| (chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
+/// Returns which damages of a pack are about something that a tree says.
+fn hurts(
+    store: &impl Store,
+    id: &TreeId,
+    pack: &PackId,
+    damages: &[(PackId, About, Damage)],
+) -> Result<Vec<bool>> {
+    let mut hurt: Vec<bool> = damages
+        .iter()
+        .map(|(_, about, _)| *about == About::Pack)
+        .collect();
+    if !hurt.contains(&false) {
+        return Ok(hurt);
+    }
+    let Some(mut entries) = lookup::sound(Entries::open(store, id).map(Some))? else {
+        return Ok(hurt);
     };
-    let mut chunks = (0..tree.chunks.len()).filter_map(of_pack);
+    let claims: Vec<HashSet<&Claim>> = damages
+        .iter()
+        .map(|(_, about, _)| match about {
+            About::Claims(claims) => claims.iter().collect(),
+            _ => HashSet::new(),
+        })
+        .collect();
+    let mut last: Option<Rc<Table>> = None;
+    while let Some(Located { entry, table }) = lookup::sound(entries.next_entry())? {
+        let is_new = !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &table));
+        let piece = piece_of(&entry, &table, pack);
+        let each = damages.iter().zip(&claims).zip(&mut hurt);
+        for (((_, about, _), claims), hurt) in each.filter(|(_, hurt)| !**hurt) {
+            *hurt = piece.is_some_and(|piece| claims.contains(&piece))
+                || (is_new && says_chunk(&table, pack, about, claims));
+        }
+        last = Some(table);
+    }
+    Ok(hurt)
+}
+
+/// Returns what a table says of a chunk, if that is in a pack.
+fn in_pack(table: &Table, number: usize, pack: &PackId) -> Option<ChunkIn> {
+    let chunk = table.chunks.get(number)?;
+    let is_in = table.packs.get(chunk.pack as usize) == Some(pack);
+    is_in.then_some((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
+}
+
+fn says_chunk(table: &Table, pack: &PackId, about: &About, claims: &HashSet<&Claim>) -> bool {
+    let mut chunks = (0..table.chunks.len()).filter_map(|number| in_pack(table, number, pack));
     match about {
         About::Pack => true,
         About::Beyond(length) => chunks.any(|chunk| chunk.0 + u64::from(chunk.1) > *length),
-        About::Claims(claims) => {
-            let said: HashSet<ChunkIn> = chunks.collect();
-            let pieces: HashSet<&Claim> = claims.iter().filter(|(_, piece)| piece.is_some()).collect();
-            let says_piece = |entry: &Entry| match &entry.content {
-                Content::File {
-                    size,
-                    digest,
-                    place: Place::Bundle { chunk, offset },
-                } => of_pack(*chunk as usize)
-                    .is_some_and(|chunk| pieces.contains(&(chunk, Some((*offset, *size as u32, *digest))))),
-                _ => false,
-            };
-            claims
-                .iter()
-                .any(|(chunk, piece)| piece.is_none() && said.contains(chunk))
-                || (!pieces.is_empty() && tree.entries.iter().any(says_piece))
+        About::Claims(_) => chunks.any(|chunk| claims.contains(&(chunk, None))),
+    }
+}
+
+/// Returns what an entry says of a piece of a chunk of a pack.
+fn piece_of(entry: &Entry, table: &Table, pack: &PackId) -> Option<Claim> {
+    match &entry.content {
+        Content::File {
+            size,
+            digest,
+            place: Place::Bundle { chunk, offset },
+        } => {
+            let chunk = in_pack(table, *chunk as usize, pack)?;
+            Some((chunk, Some((*offset, *size as u32, *digest))))
         }
+        _ => None,
     }
 }
 
@@ -479,13 +536,8 @@ pub fn finish(store: &impl Store, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<V
             let users = trees.get(pack).map_or(&[][..], Vec::as_slice);
             let mut hurt: Vec<Vec<TreeId>> = vec![Vec::new(); damages.len()];
             for id in users {
-                let needed = damages.iter().any(|(_, about, _)| *about != About::Pack);
-                let tree = match needed {
-                    true => lookup::sound(Tree::load(store, id))?,
-                    false => Tree::default(),
-                };
-                for ((_, about, _), hurt) in damages.iter().zip(&mut hurt) {
-                    if hurts(&tree, pack, about) {
+                for (is_hurt, hurt) in hurts(store, id, pack, damages)?.into_iter().zip(&mut hurt) {
+                    if is_hurt {
                         hurt.push(*id);
                     }
                 }

@@ -1,6 +1,7 @@
 //! Layers become one tree: in their order, a later one over an earlier one, and two jobs that disagree are told so.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
 
 use crate::diff::same_content;
 use crate::error::{Error, Problem, Result, warning};
@@ -8,8 +9,9 @@ use crate::glob::{Selection, Verdict};
 use crate::lookup::Layer;
 use crate::path;
 use crate::persist::{shadow_problem, unused_problem};
+use crate::ports::Store;
 use crate::record::Record;
-use crate::tree::{Content, Entry, Tree};
+use crate::tree::{Content, Entries, Entry, Located};
 
 /// What is done where two jobs persisted different bytes under one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,84 +22,155 @@ pub enum OnConflict {
     Newest,
 }
 
-/// One entry of merged layers, and the number of the layer whose tree places its bytes.
-#[derive(Debug, Clone)]
-pub struct Merged {
-    /// The entry.
-    pub entry: Entry,
-    /// Which layer's.
-    pub layer: usize,
+/// The entries of layers, merged: a later layer over an earlier one, in path order.
+pub struct Merge<'a, S> {
+    on_conflict: OnConflict,
+    layers: &'a [Layer],
+    streams: Vec<Entries<'a, S>>,
+    /// The next entry of each layer that has one. Of equal paths the earlier layer's comes first.
+    heads: BinaryHeap<Head>,
+    /// Directories that a file or symlink of a later layer replaced, and the number of that layer: what earlier layers have
+    /// below goes with the directory.
+    hidden: Vec<(String, usize)>,
 }
 
-/// Merges layers, the oldest first. Returns the entries in path order.
-pub fn merge(layers: &[(Layer, Tree)], on_conflict: OnConflict) -> Result<Vec<Merged>> {
-    let mut all: Vec<(usize, &Entry)> = layers
-        .iter()
-        .enumerate()
-        .flat_map(|(layer, (_, tree))| tree.entries.iter().map(move |entry| (layer, entry)))
-        .collect();
-    if layers.len() > 1 {
-        // Stable: of equal paths the later layer's comes later.
-        all.sort_by(|(_, a), (_, b)| path::compare(&a.path, &b.path));
-    }
-    let mut merged: Vec<Merged> = Vec::with_capacity(all.len());
-    // Directories that a file or symlink of a later layer replaced, and the number of that layer: what earlier layers have
-    // below goes with the directory.
-    let mut hidden: Vec<(&str, usize)> = Vec::new();
-    let record = |layer: usize| layers.get(layer).and_then(|(layer, _)| layer.record.as_ref());
-    let mut all = all.into_iter().peekable();
-    while let Some((layer, entry)) = all.next() {
-        while hidden
-            .pop_if(|(dir, _)| !path::is_below(&entry.path, dir))
-            .is_some()
-        {}
-        let is_hidden = |layer: usize| hidden.iter().any(|(_, by)| layer < *by);
-        let mut winner = (!is_hidden(layer)).then_some((layer, entry));
-        let mut hidden_by = (entry.content != Content::Directory).then_some(layer);
-        // The latest of another job than the winner's. All jobs agree so far, so no more need be remembered.
-        let mut other = None;
-        while let Some(next) = all.next_if(|(_, next)| next.path == entry.path) {
-            if is_hidden(next.0) {
-                continue;
-            }
-            if let Some(before) = winner
-                && let (Some(a), Some(b)) = (record(before.0), record(next.0))
-            {
-                if (&a.job, a.node) != (&b.job, b.node) {
-                    other = Some((a, before.1));
-                }
-                if let (OnConflict::Fail, Some(other)) = (on_conflict, other) {
-                    check_entry(other, (b, next.1))?;
-                }
-            }
-            if next.1.content != Content::Directory {
-                hidden_by = Some(next.0);
-            }
-            winner = Some(next);
-        }
-        if let Some(by) = hidden_by {
-            hidden.push((&entry.path, by));
-        }
-        merged.extend(winner.map(|(layer, entry)| Merged {
-            entry: entry.clone(),
-            layer,
-        }));
-    }
-    Ok(merged)
+/// An entry, and the number of its layer.
+struct Head {
+    located: Located,
+    layer: usize,
 }
+
+impl<'a, S: Store> Merge<'a, S> {
+    /// Opens the trees of layers, the oldest first.
+    pub fn open(store: &'a S, layers: &'a [Layer], on_conflict: OnConflict) -> Result<Merge<'a, S>> {
+        let mut merge = Merge {
+            on_conflict,
+            layers,
+            streams: Vec::new(),
+            heads: BinaryHeap::new(),
+            hidden: Vec::new(),
+        };
+        for (number, layer) in layers.iter().enumerate() {
+            merge.streams.push(Entries::open(store, &layer.tree)?);
+            merge.advance(number)?;
+        }
+        Ok(merge)
+    }
+
+    fn advance(&mut self, layer: usize) -> Result<()> {
+        let stream = self
+            .streams
+            .get_mut(layer)
+            .ok_or_else(|| Error::internal("an entry of no layer"))?;
+        let head = |located| Head { located, layer };
+        self.heads.extend(stream.next_entry()?.map(head));
+        Ok(())
+    }
+
+    /// Takes the next entry of all layers if it has this path, or any where there is none.
+    fn take(&mut self, path: Option<&str>) -> Result<Option<Head>> {
+        let wanted = |head: &Head| path.is_none_or(|path| head.located.entry.path == path);
+        if !self.heads.peek().is_some_and(wanted) {
+            return Ok(None);
+        }
+        let Some(head) = self.heads.pop() else {
+            return Ok(None);
+        };
+        self.advance(head.layer)?;
+        Ok(Some(head))
+    }
+
+    /// Returns the next entry.
+    pub fn next_entry(&mut self) -> Result<Option<Located>> {
+        while let Some(first) = self.take(None)? {
+            let path = first.located.entry.path.clone();
+            while self
+                .hidden
+                .pop_if(|(dir, _)| !path::is_below(&path, dir))
+                .is_some()
+            {}
+            let mut hidden_by = (first.located.entry.content != Content::Directory).then_some(first.layer);
+            let mut winner = (!self.is_hidden(first.layer)).then_some(first);
+            // The latest of another job than the winner's. All jobs agree so far, so no more need be remembered.
+            let mut other: Option<Head> = None;
+            while let Some(next) = self.take(Some(&path))? {
+                if self.is_hidden(next.layer) {
+                    continue;
+                }
+                if let Some(before) = winner.take()
+                    && let (Some(a), Some(b)) = (self.record(before.layer), self.record(next.layer))
+                {
+                    if (&a.job, a.node) != (&b.job, b.node) {
+                        other = Some(before);
+                    }
+                    if let (OnConflict::Fail, Some(other)) = (self.on_conflict, &other)
+                        && let Some(record) = self.record(other.layer)
+                    {
+                        check_entry((record, &other.located.entry), (b, &next.located.entry))?;
+                    }
+                }
+                if next.located.entry.content != Content::Directory {
+                    hidden_by = Some(next.layer);
+                }
+                winner = Some(next);
+            }
+            if let Some(by) = hidden_by {
+                self.hidden.push((path, by));
+            }
+            if let Some(winner) = winner {
+                return Ok(Some(winner.located));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_hidden(&self, layer: usize) -> bool {
+        self.hidden.iter().any(|(_, by)| layer < *by)
+    }
+
+    fn record(&self, layer: usize) -> Option<&'a Record> {
+        self.layers.get(layer).and_then(|layer| layer.record.as_ref())
+    }
+}
+
+impl Ord for Head {
+    /// The first in path order is the greatest: a heap gives the greatest first.
+    fn cmp(&self, other: &Head) -> Ordering {
+        let (own, others) = (&self.located.entry.path, &other.located.entry.path);
+        path::compare(others, own).then(other.layer.cmp(&self.layer))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
 
 /// Checks that the layers of two jobs agree wherever both have a path.
-pub fn check_pair(a: (&Record, &Tree), b: (&Record, &Tree)) -> Result<()> {
-    let (mut left, mut right) = (a.1.entries.iter().peekable(), b.1.entries.iter().peekable());
-    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
-        match path::compare(&one.path, &other.path) {
-            std::cmp::Ordering::Less => drop(left.next()),
-            std::cmp::Ordering::Greater => drop(right.next()),
-            std::cmp::Ordering::Equal => {
-                check_entry((a.0, one), (b.0, other))?;
-                left.next();
-                right.next();
-            }
+pub fn check_pair<S: Store>(
+    a: (&Record, &mut Entries<'_, S>),
+    b: (&Record, &mut dyn Iterator<Item = Result<Entry>>),
+) -> Result<()> {
+    let (mut left, mut right) = (a.1.next_entry()?, b.1.next().transpose()?);
+    while let (Some(one), Some(other)) = (&left, &right) {
+        let order = path::compare(&one.entry.path, &other.path);
+        if order.is_eq() {
+            check_entry((a.0, &one.entry), (b.0, other))?;
+        }
+        if order.is_le() {
+            left = a.1.next_entry()?;
+        }
+        if order.is_ge() {
+            right = b.1.next().transpose()?;
         }
     }
     Ok(())
@@ -124,79 +197,138 @@ fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
 }
 
 /// Whether two trees hold the same files with the same attributes, wherever their bytes are stored.
-pub(crate) fn same_files(a: &Tree, b: &Tree) -> bool {
-    let same = |(a, b): (&Entry, &Entry)| {
-        (&a.path, a.bits, a.modified) == (&b.path, b.bits, b.modified) && same_content(&a.content, &b.content)
-    };
-    a.entries.len() == b.entries.len() && a.entries.iter().zip(&b.entries).all(same)
+/// `each` sees every entry of the first.
+pub(crate) fn same_files<S: Store>(
+    a: &mut Entries<'_, S>,
+    b: &mut Entries<'_, S>,
+    each: &mut dyn FnMut(&Located) -> Result<()>,
+) -> Result<bool> {
+    loop {
+        match (a.next_entry()?, b.next_entry()?) {
+            (None, None) => return Ok(true),
+            (Some(located), Some(Located { entry: b, .. })) => {
+                each(&located)?;
+                let a = &located.entry;
+                let same = (&a.path, a.bits, a.modified) == (&b.path, b.bits, b.modified);
+                if !same || !same_content(&a.content, &b.content) {
+                    return Ok(false);
+                }
+            }
+            _ => return Ok(false),
+        }
+    }
 }
 
-/// Keeps the entries that `patterns` want, and the directories on the way to them. Returns them with what a user should
-/// hear of the patterns. Fails where nothing is wanted.
-pub fn only(entries: Vec<Merged>, patterns: &[String]) -> Result<(Vec<Merged>, Vec<Problem>)> {
-    let there = |path: &str| entries.binary_search_by(|merged| path::compare(&merged.entry.path, path));
-    let mut wanted = Selection::parse(patterns, |path| Ok::<_, Error>(there(path).is_ok()))?;
-    let mut links = HashMap::new();
-    let mut parents = HashSet::new();
-    let mut keep = Vec::with_capacity(entries.len());
-    // The directories above, each with what was said of it.
-    let mut above: Vec<(&str, Verdict)> = Vec::new();
-    for Merged { entry, .. } in &entries {
-        let parent = path::parent(&entry.path);
-        while above.last().is_some_and(|(dir, _)| *dir != parent) {
-            above.pop();
-        }
-        let verdict = above.last().map_or(Verdict::Descend, |(_, verdict)| *verdict);
-        let is_directory = entry.content == Content::Directory;
-        let verdict = wanted.check(&entry.path, is_directory, verdict);
-        if is_directory {
-            above.push((&entry.path, verdict));
-        }
-        if let Content::Symlink(target) = &entry.content
-            && verdict != Verdict::Selected
-            && wanted.closed(&entry.path)
-        {
-            links.insert(entry.path.as_str(), target);
-        }
-        let is_wanted = verdict == Verdict::Selected;
-        let mut dir = parent;
-        while is_wanted && !dir.is_empty() && parents.insert(dir.to_owned()) {
-            dir = path::parent(dir);
-        }
-        keep.push(is_wanted);
-    }
-    let mut warnings = Vec::new();
-    for (pattern, closed) in wanted.unmatched() {
-        let link = closed.and_then(|path| Some((path, links.get(path)?)));
-        let (code, message) = match link {
-            None => (
-                "nothing-selected",
-                "no path of the artifact matches --only".to_owned(),
-            ),
-            Some((path, target)) => (
-                "through-symlink",
-                format!(
-                    "no path of the artifact matches --only: {path} is a symlink to {target}, and symlinks are not followed"
-                ),
-            ),
+/// Keeps the entries that are wanted, and the directories on the way to them.
+pub struct Only<'a, T> {
+    /// Absent: everything is wanted.
+    wanted: Option<Selection>,
+    patterns: &'a [String],
+    /// The directories above, each with what was said of it; and itself, if nothing wanted was found in it yet.
+    above: Vec<(String, Verdict, Option<T>)>,
+    /// Symlinks that a pattern may want to be led through, with their targets.
+    links: HashMap<String, String>,
+    found: bool,
+}
+
+impl<'a, T> Only<'a, T> {
+    /// Wants what `patterns` say, or everything where there are none. `exists` is asked about paths that are written like
+    /// patterns.
+    pub fn new(patterns: &'a [String], exists: impl Fn(&str) -> bool) -> Result<Only<'a, T>> {
+        let wanted = match patterns {
+            [] => None,
+            patterns => Some(Selection::parse(patterns, |path| Ok::<_, Error>(exists(path)))?),
         };
-        warnings.push(warning(code, message, pattern));
+        Ok(Only {
+            found: wanted.is_none(),
+            wanted,
+            patterns,
+            above: Vec::new(),
+            links: HashMap::new(),
+        })
     }
-    if !keep.contains(&true) {
-        return Err(match warnings.pop() {
-            Some(only) if warnings.is_empty() => Error::NothingMatched(only),
-            _ => Error::nothing_matched(
-                "nothing-selected",
-                "no path of the artifact matches --only",
-                &patterns.join(" "),
-            ),
-        });
+
+    /// Returns what is wanted: nothing where that is everything.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.wanted.as_ref()
     }
-    warnings.extend(wanted.unused().map(unused_problem));
-    for shadowed in wanted.shadowed() {
-        warnings.push(shadow_problem(&shadowed)?);
+
+    /// Takes the next entry, in path order. Gives those that are wanted because of it to `each`, in path order. `item` is
+    /// what stands for the entry.
+    pub fn take(
+        &mut self,
+        (path, content): (&str, &Content),
+        item: T,
+        each: &mut dyn FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let Some(wanted) = &mut self.wanted else {
+            return each(item);
+        };
+        let parent = path::parent(path);
+        while self.above.pop_if(|(dir, ..)| dir != parent).is_some() {}
+        let verdict = self
+            .above
+            .last()
+            .map_or(Verdict::Descend, |(_, verdict, _)| *verdict);
+        let is_directory = *content == Content::Directory;
+        let verdict = wanted.check(path, is_directory, verdict);
+        let is_wanted = verdict == Verdict::Selected;
+        if let Content::Symlink(target) = content
+            && !is_wanted
+            && wanted.closed(path)
+        {
+            self.links.insert(path.to_owned(), target.clone());
+        }
+        let mut waiting = Some(item);
+        if is_wanted {
+            self.found = true;
+            let above = self.above.iter_mut().filter_map(|(.., above)| above.take());
+            for item in above.chain(waiting.take()) {
+                each(item)?;
+            }
+        }
+        if is_directory {
+            self.above.push((path.to_owned(), verdict, waiting));
+        }
+        Ok(())
     }
-    let kept =
-        |(merged, keep): (Merged, bool)| (keep || parents.contains(&merged.entry.path)).then_some(merged);
-    Ok((entries.into_iter().zip(keep).filter_map(kept).collect(), warnings))
+
+    /// Ends the entries. Returns what a user should hear of the patterns. Fails where nothing was wanted.
+    pub fn end(self) -> Result<Vec<Problem>> {
+        let Some(wanted) = &self.wanted else {
+            return Ok(Vec::new());
+        };
+        let mut warnings = Vec::new();
+        for (pattern, closed) in wanted.unmatched() {
+            let link = closed.and_then(|path| Some((path, self.links.get(path)?)));
+            let (code, message) = match link {
+                None => (
+                    "nothing-selected",
+                    "no path of the artifact matches --only".to_owned(),
+                ),
+                Some((path, target)) => (
+                    "through-symlink",
+                    format!(
+                        "no path of the artifact matches --only: {path} is a symlink to {target}, and symlinks are not followed"
+                    ),
+                ),
+            };
+            warnings.push(warning(code, message, pattern));
+        }
+        if !self.found {
+            return Err(match warnings.pop() {
+                Some(only) if warnings.is_empty() => Error::NothingMatched(only),
+                _ => Error::nothing_matched(
+                    "nothing-selected",
+                    "no path of the artifact matches --only",
+                    &self.patterns.join(" "),
+                ),
+            });
+        }
+        warnings.extend(wanted.unused().map(unused_problem));
+        for shadowed in wanted.shadowed() {
+            warnings.push(shadow_problem(&shadowed)?);
+        }
+        Ok(warnings)
+    }
 }

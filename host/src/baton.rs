@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::{
-    AttachRequest, Attached, Build, BuildContext, ChannelPage, CircleciSource, Damage, Details, Difference,
-    Event, FoundSignature, LatestSet, Moved, Names, PersistRequest, Persisted, Planned, PluginError, Pointer,
-    Problem, PromoteRequest, PrunePlan, PruneRequest, Pruned, Query, Removal, RemoveRequest, Report, Request,
-    Resolution, RollbackRequest, Scope, SetLatestRequest, Task, Unfit, Verified, VerifyRequest,
+    Amount, AttachRequest, Attached, Build, BuildContext, Change as FileChange, ChannelPage, CircleciSource,
+    Damage, Decision, Event, FoundSignature, LatestSet, Moved, Names, PersistRequest, Persisted, Planned,
+    PluginError, Pointer, Problem, PromoteRequest, PruneRequest, Pruned, Query, RemoveRequest, Report,
+    Request, Resolution, RollbackRequest, Scope, SetLatestRequest, Task, TreeEntry, Unfit, Verified,
+    VerifyRequest,
 };
 use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
-use crate::engine::{Engine, Instance, Interrupt};
+use crate::engine::{Engine, Instance, Interrupt, Paged, Steps};
 use crate::error::Error;
 use crate::grants::{
-    Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, Repairs, ReservedPlaces, StoreAccess,
+    Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, Repairs, ReservedPlaces, Scratch,
+    StoreAccess,
 };
 use crate::signing::{SigningKey, VerifyingKey};
 use crate::statement;
@@ -37,6 +39,11 @@ pub struct Options {
     /// The most memory of one instance of the component, in bytes. Default: 512 MiB, enough for a tree of a million
     /// entries; a worker needs 25.
     pub memory_bytes_max: usize,
+    /// The most temporary space of one run, in bytes. A run whose files are many keeps its lists there: 16 MiB in memory, and the
+    /// rest in a file without a name. Default: 16 GiB.
+    pub scratch_bytes_max: u64,
+    /// Where that file is made. Default: `/tmp`; the command takes the system's directory for temporary files.
+    pub scratch_dir: PathBuf,
     /// The longest that one call into the component may take: one task, or the plan of a transfer. Default: 15 minutes. A
     /// component from a file is ended anywhere, the built-in one when it next asks for something.
     pub call_time_max: Duration,
@@ -68,6 +75,8 @@ impl Default for Options {
             component: Component::embedded(),
             workers: cores.min(WORKERS_MAX),
             memory_bytes_max: 512 << 20,
+            scratch_bytes_max: 16 << 30,
+            scratch_dir: PathBuf::from("/tmp"),
             call_time_max: Duration::from_secs(15 * 60),
             handles_max: 256,
             interrupt: Interrupt::default(),
@@ -81,6 +90,58 @@ impl Default for Options {
     }
 }
 
+/// The builds that a selector means, and their files.
+#[derive(Debug)]
+pub struct Details {
+    /// Several for a workspace, and for a job that ran as parallel nodes.
+    pub builds: Vec<Build>,
+    /// The entries of their merged trees, in path order.
+    pub entries: Paged<TreeEntry>,
+    /// That a hold decided, or that newer builds are damaged.
+    pub warnings: Vec<Problem>,
+}
+
+/// What differs between two selectors' answers.
+#[derive(Debug)]
+pub struct Difference {
+    /// The first selector's builds.
+    pub before: Vec<Build>,
+    /// The second selector's builds.
+    pub after: Vec<Build>,
+    /// In path order.
+    pub changes: Paged<FileChange>,
+    /// What the look-ups warned of.
+    pub warnings: Vec<Problem>,
+}
+
+/// What a prune will do.
+#[derive(Debug)]
+pub struct PrunePlan {
+    /// How many builds of the project were judged.
+    pub builds: u64,
+    /// How many of them are removed.
+    pub removed: u64,
+    /// One for each of them.
+    pub decisions: Paged<Decision>,
+    /// What is deleted now.
+    pub deleted: Amount,
+    /// What nothing leads to any more, and a later prune deletes.
+    pub condemned: Amount,
+    rest: Vec<u8>,
+    scratch: Arc<Scratch>,
+}
+
+/// What the removal of one build will do.
+#[derive(Debug)]
+pub struct Removal {
+    /// The build: one for each node.
+    pub builds: Vec<Build>,
+    /// What points to it.
+    pub pointed: Vec<String>,
+    rest: Vec<u8>,
+    scratch: Arc<Scratch>,
+}
+
 /// Hears how a transfer goes. Every method has a default that does nothing.
 pub trait Progress {
     /// The directory is in use by another attach, and this one waits.
@@ -91,10 +152,10 @@ pub trait Progress {
         let _ = damage;
     }
 
-    /// What will be done is known. Returns whether to go on.
-    fn planned(&mut self, plan: &Planned) -> bool {
-        let _ = plan;
-        true
+    /// What will be done is known. `steps` lists it for a dry run. Returns whether to go on.
+    fn planned(&mut self, plan: &Planned, steps: &mut Steps) -> Result<bool, Error> {
+        let _ = (plan, steps);
+        Ok(true)
     }
 
     /// A task is done.
@@ -356,13 +417,17 @@ impl Baton {
             Request::Persist(request) => Repairs::of(request.context.project.as_deref()),
             Request::Attach(_) | Request::Verify(_) => Repairs::default(),
         };
-        let access = || (store_access, repairs.clone());
-        let grants = || self.grants(access(), directory.cloned(), egress.clone());
+        let scratch = self.scratch();
+        let grants = || {
+            let access = (store_access, repairs.clone());
+            let scratch = Arc::clone(&scratch);
+            self.grants(access, directory.cloned(), scratch, egress.clone())
+        };
         // Both closures need it, at different times.
         let progress = std::cell::RefCell::new(progress);
-        let mut proceed = |plan: &Planned| {
+        let mut proceed = |plan: &Planned, steps: &mut Steps| {
             check(plan)?;
-            Ok(progress.borrow_mut().planned(plan))
+            progress.borrow_mut().planned(plan, steps)
         };
         let mut done = |task: &Task| progress.borrow_mut().done(task);
         self.engine
@@ -484,10 +549,19 @@ impl Baton {
 
     /// Returns the builds that a selector means, and their files.
     pub fn show(&self, scope: &Scope) -> Result<Details, Error> {
-        self.ask_about(scope.circleci.as_ref())?
-            .call("show", |store, plugin| {
-                plugin.baton_plugin_builds().call_show(store, scope)
-            })
+        let mut instance = self.ask_about(scope.circleci.as_ref())?;
+        let details = instance.call("show", |store, plugin| {
+            plugin.baton_plugin_builds().call_show(store, scope)
+        })?;
+        Ok(Details {
+            builds: details.builds,
+            entries: Paged::new(instance, details.entries, |instance, page| {
+                instance.call("entries", |store, plugin| {
+                    plugin.baton_plugin_builds().call_entries(store, page)
+                })
+            }),
+            warnings: details.warnings,
+        })
     }
 
     /// Returns what differs between the files that two selectors mean.
@@ -495,8 +569,19 @@ impl Baton {
         let sources = [before, after]
             .into_iter()
             .filter_map(|scope| scope.circleci.as_ref());
-        self.ask_about(sources)?.call("diff", |store, plugin| {
+        let mut instance = self.ask_about(sources)?;
+        let difference = instance.call("diff", |store, plugin| {
             plugin.baton_plugin_builds().call_diff(store, before, after)
+        })?;
+        Ok(Difference {
+            before: difference.before,
+            after: difference.after,
+            changes: Paged::new(instance, difference.changes, |instance, page| {
+                instance.call("changes", |store, plugin| {
+                    plugin.baton_plugin_builds().call_changes(store, page)
+                })
+            }),
+            warnings: difference.warnings,
         })
     }
 
@@ -534,31 +619,77 @@ impl Baton {
 
     /// Decides what a prune would remove. Changes nothing.
     pub fn plan_prune(&self, request: &PruneRequest) -> Result<PrunePlan, Error> {
-        self.ask(StoreAccess::Read)?.call("decide", |store, plugin| {
+        let scratch = self.scratch();
+        let grants = self.grants(
+            (StoreAccess::Read, Repairs::default()),
+            None,
+            Arc::clone(&scratch),
+            None,
+        )?;
+        let mut instance = self.engine.instance(grants)?;
+        let plan = instance.call("decide", |store, plugin| {
             plugin.baton_plugin_retention().call_decide(store, request)
+        })?;
+        Ok(PrunePlan {
+            builds: plan.builds,
+            removed: plan.removed,
+            deleted: plan.deleted,
+            condemned: plan.condemned,
+            decisions: Paged::new(instance, plan.decisions, |instance, page| {
+                instance.call("decisions", |store, plugin| {
+                    plugin.baton_plugin_retention().call_decisions(store, page)
+                })
+            }),
+            rest: plan.rest,
+            scratch,
         })
     }
 
     /// Does what was decided. The component may delete from the store.
     pub fn prune(&self, plan: &PrunePlan) -> Result<Pruned, Error> {
-        self.ask(StoreAccess::Delete)?.call("prune", |store, plugin| {
+        let grants = self.grants(
+            (StoreAccess::Delete, Repairs::default()),
+            None,
+            Arc::clone(&plan.scratch),
+            None,
+        )?;
+        self.engine.instance(grants)?.call("prune", |store, plugin| {
             plugin.baton_plugin_retention().call_run(store, &plan.rest)
         })
     }
 
     /// Decides what the removal of one build would remove. Changes nothing.
     pub fn plan_removal(&self, request: &RemoveRequest) -> Result<Removal, Error> {
-        self.ask(StoreAccess::Read)?
-            .call("decide-removal", |store, plugin| {
-                plugin
-                    .baton_plugin_retention()
-                    .call_decide_removal(store, request)
-            })
+        let scratch = self.scratch();
+        let grants = self.grants(
+            (StoreAccess::Read, Repairs::default()),
+            None,
+            Arc::clone(&scratch),
+            None,
+        )?;
+        let mut instance = self.engine.instance(grants)?;
+        let removal = instance.call("decide-removal", |store, plugin| {
+            plugin
+                .baton_plugin_retention()
+                .call_decide_removal(store, request)
+        })?;
+        Ok(Removal {
+            builds: removal.builds,
+            pointed: removal.pointed,
+            rest: removal.rest,
+            scratch,
+        })
     }
 
     /// Removes the build. The component may delete from the store.
     pub fn remove(&self, plan: &Removal) -> Result<Pruned, Error> {
-        self.ask(StoreAccess::Delete)?.call("remove", |store, plugin| {
+        let grants = self.grants(
+            (StoreAccess::Delete, Repairs::default()),
+            None,
+            Arc::clone(&plan.scratch),
+            None,
+        )?;
+        self.engine.instance(grants)?.call("remove", |store, plugin| {
             plugin.baton_plugin_retention().call_run(store, &plan.rest)
         })
     }
@@ -604,7 +735,8 @@ impl Baton {
                 number: request.number,
             })
         });
-        let grants = self.grants((StoreAccess::Read, Repairs::default()), None, egress)?;
+        let access = (StoreAccess::Read, Repairs::default());
+        let grants = self.grants(access, None, self.scratch(), egress)?;
         self.engine.instance(grants)?.call("set-latest", |store, plugin| {
             plugin.baton_plugin_circleci().call_set_latest(store, request)
         })
@@ -622,13 +754,15 @@ impl Baton {
     /// A question needs no directory, and one about a store no server.
     fn ask(&self, store_access: StoreAccess) -> Result<Instance, Error> {
         let access = (store_access, Repairs::default());
-        self.engine.instance(self.grants(access, None, None)?)
+        self.engine
+            .instance(self.grants(access, None, self.scratch(), None)?)
     }
 
     /// Asks to store the signature of a build, in place of one of what the build was before it was repaired.
     fn ask_to_sign(&self, build: &Build) -> Result<Instance, Error> {
         let access = (StoreAccess::Repair, Repairs::of(Some(&build.project)));
-        self.engine.instance(self.grants(access, None, None)?)
+        self.engine
+            .instance(self.grants(access, None, self.scratch(), None)?)
     }
 
     /// Asks about builds, which may be among the artifacts of these projects.
@@ -637,8 +771,12 @@ impl Baton {
         sources: impl IntoIterator<Item = &'a CircleciSource>,
     ) -> Result<Instance, Error> {
         let egress = self.egress_about(sources);
-        self.engine
-            .instance(self.grants((StoreAccess::Read, Repairs::default()), None, egress)?)
+        self.engine.instance(self.grants(
+            (StoreAccess::Read, Repairs::default()),
+            None,
+            self.scratch(),
+            egress,
+        )?)
     }
 
     /// Returns the egress of a run about these projects.
@@ -664,10 +802,17 @@ impl Baton {
         ReservedPlaces::find(own.chain(others), self.options.home.as_deref())
     }
 
+    /// Returns the temporary space of a new run.
+    fn scratch(&self) -> Arc<Scratch> {
+        let dir = self.options.scratch_dir.clone();
+        Arc::new(Scratch::new(self.options.scratch_bytes_max, dir))
+    }
+
     fn grants(
         &self,
         store_access: (StoreAccess, Repairs),
         directory: Option<Arc<Directory>>,
+        scratch: Arc<Scratch>,
         egress: Option<Arc<Egress>>,
     ) -> Result<Grants, Error> {
         let limits = Limits {
@@ -680,7 +825,14 @@ impl Baton {
             egress,
             on_wait: self.options.on_wait.clone(),
         };
-        Grants::new(Arc::clone(&self.store), store_access, directory, network, limits)
+        Grants::new(
+            Arc::clone(&self.store),
+            store_access,
+            directory,
+            scratch,
+            network,
+            limits,
+        )
     }
 }
 

@@ -13,7 +13,7 @@ mod generated {
     });
 }
 
-pub(crate) use generated::baton::plugin::{attributes, store, types, waiting};
+pub(crate) use generated::baton::plugin::{attributes, scratch, store, types, waiting};
 pub(crate) use generated::exports::baton::plugin::signatures::Found as FoundSignature;
 pub(crate) use generated::exports::baton::plugin::transfer::{Report, Request};
 pub(crate) use generated::{Plugin, PluginPre};
@@ -22,17 +22,14 @@ pub use generated::baton::plugin::types::{
     Build, BuildContext, CircleciSource, Counter, Damage, Error as PluginError, Kind, Node, OnConflict,
     Order, Problem, Rank, Scope, Timestamp, ToldNumber, Unfit,
 };
-pub use generated::exports::baton::plugin::builds::{
-    Change, Details, Difference, Names, Query, Resolution, TreeEntry,
-};
+pub use generated::exports::baton::plugin::builds::{Change, Names, Query, Resolution, TreeEntry};
 pub use generated::exports::baton::plugin::channels::{
     Action as Move, BuildId, Event, Moved, Page as ChannelPage, Pointer, PromoteRequest, RollbackRequest,
     Target,
 };
 pub use generated::exports::baton::plugin::circleci::{LatestSet, SetLatestRequest};
 pub use generated::exports::baton::plugin::retention::{
-    Amount, Decision, Plan as PrunePlan, Policy as Retention, Pruned, Removal, RemoveRequest,
-    Request as PruneRequest,
+    Amount, Decision, Policy as Retention, Pruned, RemoveRequest, Request as PruneRequest,
 };
 pub use generated::exports::baton::plugin::transfer::{
     Action, AttachRequest, Attached, Finding, IfNoFiles, PersistRequest, Persisted, Planned, Remedy,

@@ -16,6 +16,9 @@ use crate::grants::{Ended, Grants, HasGrants};
 /// How often a running component is looked at: how long an interruption takes at most.
 const TICK: Duration = Duration::from_millis(20);
 
+/// What one call may carry from the component: the largest is an object for the store. Lists that have no end come in pages.
+const HOSTCALL_BYTES_MAX: usize = 256 << 20;
+
 /// Asks a run to end. Cloned freely; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
@@ -79,6 +82,7 @@ impl Engine {
     pub(crate) fn instance(&self, grants: Grants) -> Result<Instance, Error> {
         let mut store = Store::new(&self.engine, grants);
         store.limiter(|grants| &mut grants.limits);
+        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.data_mut().start(&self.interrupt);
         if self.interruptible {
             store.set_epoch_deadline(1);
@@ -101,23 +105,28 @@ impl Engine {
     }
 
     /// Plans a transfer and runs it: `grants` gives each instance its own. `progress` hears of every task that is done;
-    /// `proceed` sees the plan, and ends the run by returning `false` or an error.
+    /// `proceed` sees the plan and the steps of a dry run, and ends the run by returning `false` or an error.
     pub(crate) fn transfer(
         &self,
         request: &Request,
         workers: usize,
         grants: &(dyn Fn() -> Result<Grants, Error> + Sync),
-        proceed: &mut dyn FnMut(&Planned) -> Result<bool, Error>,
+        proceed: &mut dyn FnMut(&Planned, &mut Steps) -> Result<bool, Error>,
         progress: &mut dyn FnMut(&Task),
     ) -> Result<Option<Report>, Error> {
-        let planned = {
-            // An instance's memory never shrinks, so the one that planned ends before the workers start.
-            let mut planner = self.instance(grants()?)?;
-            planner.call("plan", |store, plugin| {
-                plugin.baton_plugin_transfer().call_plan(store, request)
-            })?
-        };
-        match proceed(&planned) {
+        let mut planner = self.instance(grants()?)?;
+        let planned = planner.call("plan", |store, plugin| {
+            plugin.baton_plugin_transfer().call_plan(store, request)
+        })?;
+        let mut steps = Paged::new(planner, planned.steps.clone(), |instance, page| {
+            instance.call("steps", |store, plugin| {
+                plugin.baton_plugin_transfer().call_steps(store, page)
+            })
+        });
+        let proceeds = proceed(&planned, &mut steps);
+        // An instance's memory never shrinks, so the one that planned ends before the workers start.
+        drop(steps);
+        match proceeds {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(error) => {
@@ -254,6 +263,61 @@ impl Instance {
         }
     }
 }
+
+/// A long list that the component gives in pages. One is in memory at a time. After an error there are no more items.
+pub struct Paged<T> {
+    instance: Instance,
+    pages: std::vec::IntoIter<Vec<u8>>,
+    read: fn(&mut Instance, &Vec<u8>) -> Result<Vec<T>, Error>,
+    page: std::vec::IntoIter<T>,
+}
+
+impl<T> Paged<T> {
+    pub(crate) fn new(
+        instance: Instance,
+        pages: Vec<Vec<u8>>,
+        read: fn(&mut Instance, &Vec<u8>) -> Result<Vec<T>, Error>,
+    ) -> Paged<T> {
+        Paged {
+            instance,
+            pages: pages.into_iter(),
+            read,
+            page: Vec::new().into_iter(),
+        }
+    }
+}
+
+impl<T> Iterator for Paged<T> {
+    type Item = Result<T, Error>;
+
+    fn next(&mut self) -> Option<Result<T, Error>> {
+        loop {
+            if let Some(item) = self.page.next() {
+                return Some(Ok(item));
+            }
+            let page = self.pages.next()?;
+            match (self.read)(&mut self.instance, &page) {
+                Ok(items) => self.page = items.into_iter(),
+                Err(error) => {
+                    self.pages = Vec::new().into_iter();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Paged<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Paged")
+            .field("pages", &self.pages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The steps of a dry run, in path order.
+pub type Steps = Paged<crate::bindings::Step>;
 
 /// One worker of a transfer, in an instance of its own.
 struct Worker {

@@ -27,18 +27,18 @@ mod store;
 mod tunables;
 
 pub use crate::http::{HttpOptions, Proxies};
-pub use baton::{Baton, Options, Progress};
+pub use baton::{Baton, Details, Difference, Options, Progress, PrunePlan, Removal};
 pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, ChannelPage,
-    CircleciSource, Counter, Damage, Decision, Details, Difference, Event, Finding, IfNoFiles, Kind,
-    LatestSet, Move, Moved, Names, Node, OnConflict, Order, PersistRequest, Persisted, Planned, PluginError,
-    Pointer, Problem, PromoteRequest, PrunePlan, PruneRequest, Pruned, Query, Rank, Remedy, Removal,
-    RemoveRequest, Resolution, Retention, RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step,
-    StoredAgain, Target, Task, Timestamp, ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
+    CircleciSource, Counter, Damage, Decision, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved,
+    Names, Node, OnConflict, Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem,
+    PromoteRequest, PruneRequest, Pruned, Query, Rank, Remedy, RemoveRequest, Resolution, Retention,
+    RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task, Timestamp,
+    ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
 };
 pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;
-pub use engine::Interrupt;
+pub use engine::{Interrupt, Paged, Steps};
 pub use error::Error;
 pub use escape::{escaped, escaped_json, shortened};
 pub use grants::{Access, OnWait, StoreAccess};

@@ -56,6 +56,16 @@ pub(crate) fn store(error: &StoreError) -> PluginError {
     })
 }
 
+/// Returns the WIT error for a stated limit that was reached.
+pub(crate) fn limit(code: &str, message: String) -> PluginError {
+    PluginError::Limit(Problem {
+        code: code.to_owned(),
+        message,
+        subject: String::new(),
+        causes: Vec::new(),
+    })
+}
+
 /// Returns the WIT error for what an honest component never does.
 pub(crate) fn internal(message: String, subject: &str) -> PluginError {
     PluginError::Internal(Problem {

@@ -1,36 +1,50 @@
 //! The merged tree against what is there, a directory at a time: what is made, written, renamed and removed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::coverage::Coverage;
 use super::finish::{changed_dirs, check_sealed};
 use super::open::{Dir, State};
 use super::sweep::Sweep;
-use super::{Attach, ChunkIn, Commit, Compare, Piece, PieceTarget, Rest, staging};
+use super::{Attach, Commit, Compare, Piece, PieceTarget, Rest, staging};
 use crate::error::{Error, Problem, Result};
 use crate::id::PackId;
 use crate::path;
 use crate::persist::STAGING;
 use crate::plan::{Action, Step};
-use crate::ports::{DirEntry, Edit, File, Files, Kind, Open};
-use crate::tree::{Content, Entry, Place, Tree};
-use crate::workspace::Merged;
+use crate::ports::{DirEntry, Edit, File, Files, Kind, Open, Scratch, Time};
+use crate::spool::{Sorter, Spool, Spooled, batched};
+use crate::tree::{Chunk, Content, Entry, Place, Table};
 
-/// Key of a chunk among all that are needed: pack and offset, so that neighbours follow each other. Empty files are
-/// pieces of a chunk in no pack.
-pub(super) type ChunkKey = (Option<u32>, u64);
+/// A piece of a chunk that is needed, in the order in which it is fetched: by pack and offset, so that neighbours follow each
+/// other. Empty files are pieces of a chunk in no pack.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct PieceIn {
+    pub(super) pack: Option<u32>,
+    pub(super) offset: u64,
+    pub(super) length: u32,
+    pub(super) raw_length: u32,
+    /// Path order, within a chunk.
+    number: u64,
+    pub(super) piece: Piece,
+}
 
 /// What a comparison came to.
-pub(crate) struct Compared {
+pub(crate) struct Compared<'s> {
     pub(crate) rest: Rest,
-    pub(super) chunks: BTreeMap<ChunkKey, ChunkIn>,
+    pub(super) pieces: Sorter<'s, PieceIn>,
     pub(super) packs: Vec<PackId>,
     /// Files without a tree, and where each is to be written.
     pub(crate) downloads: Vec<Download>,
     /// For a dry run, in path order.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Spooled<Step>,
     /// What a person should know.
     pub(crate) warnings: Vec<Problem>,
+    /// Whether two names that differ in case only are one, where something is written.
+    pub(super) folds_case: bool,
 }
 
 /// A file of which nothing but the path is known.
@@ -40,47 +54,77 @@ pub(crate) struct Download {
     pub(crate) staged: String,
 }
 
-pub(super) struct Comparing<'a, F> {
+pub(super) struct Comparing<'a, 's, F> {
     pub(super) files: &'a F,
     pub(super) request: &'a Attach,
     /// What `clean` may remove. Absent: nothing.
     pub(super) coverage: Option<&'a Coverage>,
     pub(super) open: Vec<Dir>,
     /// Staged directories to make, parents first.
-    pub(super) make: Vec<String>,
-    pub(super) chunks: BTreeMap<ChunkKey, ChunkIn>,
+    pub(super) make: Spool<'s, String>,
+    scratch: &'s dyn Scratch,
+    pieces: Sorter<'s, PieceIn>,
+    piece_number: u64,
     pub(super) pack_numbers: HashMap<PackId, u32>,
     pub(super) packs: Vec<PackId>,
     pub(super) downloads: Vec<Download>,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Sorter<'s, PathStep>,
     pub(super) warnings: Vec<Problem>,
     pub(super) sweep: Sweep<'a, F>,
     pub(super) staged: u32,
+    /// What is short; the lists that grow with the number of files follow.
     pub(super) rest: Rest,
+    pub(super) commits: Spool<'s, Commit>,
+    pub(super) links: Spool<'s, (String, String, Time)>,
+    pub(super) moves: Spool<'s, (String, String)>,
+    pub(super) directories_apply: Spool<'s, (String, u16, Time)>,
 }
 
-impl<'a, F: Files> Comparing<'a, F> {
+/// A step, in path order.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PathStep(Step);
+
+impl Ord for PathStep {
+    fn cmp(&self, other: &PathStep) -> Ordering {
+        path::compare(&self.0.path, &other.0.path).then((self.0.action as u8).cmp(&(other.0.action as u8)))
+    }
+}
+
+impl PartialOrd for PathStep {
+    fn partial_cmp(&self, other: &PathStep) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<'a, 's, F: Files> Comparing<'a, 's, F> {
     /// Begins at the top of the directory.
     pub(super) fn new(
         files: &'a F,
+        scratch: &'s dyn Scratch,
         request: &'a Attach,
         coverage: Option<&'a Coverage>,
-    ) -> Result<Comparing<'a, F>> {
+    ) -> Result<Comparing<'a, 's, F>> {
         let mut comparing = Comparing {
             files,
             request,
             coverage,
             open: Vec::new(),
-            make: Vec::new(),
-            chunks: BTreeMap::new(),
+            make: Spool::new(scratch),
+            scratch,
+            pieces: Sorter::new(scratch),
+            piece_number: 0,
             pack_numbers: HashMap::new(),
             packs: Vec::new(),
             downloads: Vec::new(),
-            steps: Vec::new(),
+            steps: Sorter::new(scratch),
             warnings: Vec::new(),
             sweep: Sweep::new(files, coverage),
             staged: 0,
             rest: Rest::default(),
+            commits: Spool::new(scratch),
+            links: Spool::new(scratch),
+            moves: Spool::new(scratch),
+            directories_apply: Spool::new(scratch),
         };
         let root = files
             .entry("")?
@@ -89,19 +133,21 @@ impl<'a, F: Files> Comparing<'a, F> {
         Ok(comparing)
     }
 
-    pub(super) fn step(&mut self, action: Action, path: &str, files: u64, bytes: u64) {
-        if self.request.dry_run {
-            self.steps.push(Step {
-                action,
-                path: path.to_owned(),
-                files,
-                bytes,
-            });
+    pub(super) fn step(&mut self, action: Action, path: &str, files: u64, bytes: u64) -> Result<()> {
+        if !self.request.dry_run {
+            return Ok(());
         }
+        let step = Step {
+            action,
+            path: path.to_owned(),
+            files,
+            bytes,
+        };
+        self.steps.push(PathStep(step), 100 + path.len())
     }
 
-    /// Compares the next entry. Without a tree, nothing but its path and kind is known.
-    pub(super) fn entry(&mut self, entry: &Entry, tree: Option<&Tree>) -> Result<()> {
+    /// Compares the next entry. Without a table, nothing but its path and kind is known.
+    pub(super) fn entry(&mut self, entry: &Entry, table: Option<&Table>) -> Result<()> {
         let parent = path::parent(&entry.path);
         if entry.path == staging::place_in(parent) {
             let message = "the tree has an entry that an attach needs for itself";
@@ -117,10 +163,10 @@ impl<'a, F: Files> Comparing<'a, F> {
             State::Existing(left) => (left.take(self.files, &entry.path)?, None),
             State::New(staged) => (None, Some(path::join(staged, path::file_name(&entry.path)))),
         };
-        match (&entry.content, tree) {
-            (Content::Directory, _) => self.directory(entry, tree.is_some(), there, inside),
+        match (&entry.content, table) {
+            (Content::Directory, _) => self.directory(entry, table.is_some(), there, inside),
             (Content::Symlink(target), _) => self.symlink(entry, target, there, inside),
-            (Content::File { .. }, Some(tree)) => self.file(entry, tree, there, inside),
+            (Content::File { .. }, Some(table)) => self.file(entry, table, there, inside),
             (Content::File { .. }, None) => self.download(entry, there, inside),
         }
     }
@@ -144,9 +190,8 @@ impl<'a, F: Files> Comparing<'a, F> {
         if let Some(there) = there.as_ref().filter(|there| there.kind != Kind::Directory) {
             self.replaceable(entry, there)?;
         }
-        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES);
-        self.rest.links.push((staged, target.to_owned(), entry.modified));
-        Ok(())
+        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES)?;
+        self.links.push(&(staged, target.to_owned(), entry.modified))
     }
 
     /// Returns where what is new, or replaces what is there, is made: inside its new parent, or in `part` of staging, to be
@@ -157,20 +202,21 @@ impl<'a, F: Files> Comparing<'a, F> {
         there: Option<&DirEntry>,
         inside: Option<String>,
         part: &str,
-    ) -> String {
+    ) -> Result<String> {
         let action = there.map_or(Action::Create, |_| Action::Replace);
-        self.step(action, path, 1, 0);
-        inside.unwrap_or_else(|| {
-            let staged = self.stage(part);
-            self.rest.moves.push((staged.clone(), path.to_owned()));
-            staged
-        })
+        self.step(action, path, 1, 0)?;
+        if let Some(inside) = inside {
+            return Ok(inside);
+        }
+        let staged = self.stage(part);
+        self.moves.push(&(staged.clone(), path.to_owned()))?;
+        Ok(staged)
     }
 
     fn file(
         &mut self,
         entry: &Entry,
-        tree: &Tree,
+        table: &Table,
         there: Option<DirEntry>,
         inside: Option<String>,
     ) -> Result<()> {
@@ -202,17 +248,17 @@ impl<'a, F: Files> Comparing<'a, F> {
             (Some(_), true) => Action::Compare,
             (Some(_), false) => Action::Replace,
         };
-        self.step(action, &entry.path, 1, *size);
+        self.step(action, &entry.path, 1, *size)?;
         let in_new_directory = inside.is_some();
         let staged = inside.unwrap_or_else(|| self.stage(staging::FILES));
         let mut compare = None;
         if large || !in_new_directory {
-            let commit = self.rest.commits.len() as u32;
+            let commit = self.commits.len() as u32;
             compare = compared.then(|| Compare {
                 commit,
                 path: entry.path.clone(),
             });
-            self.rest.commits.push(Commit {
+            self.commits.push(&Commit {
                 staged: staged.clone(),
                 path: (!in_new_directory).then(|| entry.path.clone()),
                 bits: entry.bits,
@@ -222,7 +268,7 @@ impl<'a, F: Files> Comparing<'a, F> {
                 compared,
                 attributes_differ,
                 fixed,
-            });
+            })?;
         }
         let whole = PieceTarget::Whole {
             bits: entry.bits,
@@ -237,29 +283,26 @@ impl<'a, F: Files> Comparing<'a, F> {
             compare: compare.clone(),
         };
         match place {
-            Place::Empty => self
-                .chunks
-                .entry((None, 0))
-                .or_default()
-                .pieces
-                .push(piece(0, 0, *digest, whole)),
+            Place::Empty => self.need(None, piece(0, 0, *digest, whole)),
             Place::Bundle { chunk, offset } => {
-                self.need(tree, *chunk, piece(*offset, *size as u32, *digest, whole))?;
+                let chunk = table.chunk(*chunk)?;
+                self.need(Some((table, chunk)), piece(*offset, *size as u32, *digest, whole))
             }
             Place::Slices(runs) => {
                 let mut at = 0;
-                for number in Tree::slices(runs) {
-                    let chunk = tree.chunk(number)?;
+                for number in Place::slices(runs) {
+                    let chunk = table.chunk(number)?;
                     let digest = chunk
                         .digest
                         .ok_or_else(|| Error::internal("a checked slice has no digest"))?;
                     let length = chunk.raw_length;
-                    self.need(tree, number, piece(0, length, digest, PieceTarget::Part { at }))?;
+                    let part = piece(0, length, digest, PieceTarget::Part { at });
+                    self.need(Some((table, chunk)), part)?;
                     at += u64::from(length);
                 }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Takes a file of which nothing is known: whatever is there, it is written anew, as its owner's umask has it.
@@ -269,7 +312,7 @@ impl<'a, F: Files> Comparing<'a, F> {
         if let Some(there) = there.as_ref().filter(|there| there.kind != Kind::Directory) {
             self.replaceable(entry, there)?;
         }
-        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES);
+        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::FILES)?;
         self.downloads.push(Download {
             path: entry.path.clone(),
             staged,
@@ -277,108 +320,135 @@ impl<'a, F: Files> Comparing<'a, F> {
         Ok(())
     }
 
-    fn need(&mut self, tree: &Tree, number: u32, piece: Piece) -> Result<()> {
-        let chunk = tree.chunk(number)?;
-        let id = tree
-            .packs
-            .get(chunk.pack as usize)
-            .ok_or_else(|| Error::internal("a chunk of no pack"))?;
-        let packs = &mut self.packs;
-        let pack = *self.pack_numbers.entry(*id).or_insert_with(|| {
-            packs.push(*id);
-            packs.len() as u32 - 1
-        });
-        let needed = self
-            .chunks
-            .entry((Some(pack), chunk.offset))
-            .or_insert_with(|| ChunkIn {
-                offset: chunk.offset,
-                length: chunk.length,
-                raw_length: chunk.raw_length,
-                pieces: Vec::new(),
-            });
-        // Two trees may speak of one pack; an honest one never gives two lengths for one place.
-        if (needed.length, needed.raw_length) != (chunk.length, chunk.raw_length) {
-            let message = format!(
-                "two trees give different lengths for the chunk at {}",
-                chunk.offset
-            );
-            return Err(Error::damaged(&crate::keys::pack(id), message));
+    /// Notes that a piece is needed: of a chunk, or of none where it has no bytes.
+    fn need(&mut self, from: Option<(&Table, &Chunk)>, piece: Piece) -> Result<()> {
+        if self.request.dry_run {
+            return Ok(());
         }
-        needed.pieces.push(piece);
-        Ok(())
+        let mut pack = None;
+        if let Some((table, chunk)) = from {
+            let packs = &mut self.packs;
+            let id = *table.pack(chunk)?;
+            pack = Some(*self.pack_numbers.entry(id).or_insert_with(|| {
+                packs.push(id);
+                packs.len() as u32 - 1
+            }));
+        }
+        self.piece_number += 1;
+        let bytes = piece.bytes();
+        let (offset, length, raw_length) = from.map_or((0, 0, 0), |(_, chunk)| {
+            (chunk.offset, chunk.length, chunk.raw_length)
+        });
+        let needed = PieceIn {
+            pack,
+            offset,
+            length,
+            raw_length,
+            number: self.piece_number,
+            piece,
+        };
+        self.pieces.push(needed, bytes)
     }
 
     /// Leaves all directories, and makes the staging directories and everything that workers expect in them.
-    pub(super) fn finish(mut self, merged: &[Merged]) -> Result<Compared> {
+    pub(super) fn finish(mut self) -> Result<Compared<'s>> {
         while !self.open.is_empty() {
             self.leave()?;
         }
         self.sweep.check_names()?;
         self.warnings.extend(self.sweep.warnings());
-        let Sweep { found, opened, .. } = self.sweep;
+        let found = std::mem::take(&mut self.sweep.found);
+        let opened = std::mem::take(&mut self.sweep.opened);
         for removal in &found {
-            if self.request.dry_run {
-                self.steps.push(Step {
-                    action: Action::Remove,
-                    path: removal.path.clone(),
-                    files: removal.files,
-                    bytes: removal.bytes,
-                });
-            }
+            self.step(Action::Remove, &removal.path, removal.files, removal.bytes)?;
         }
-        self.rest.clean = found;
         // Inner ones were found first, and parents come first here.
-        self.rest.directories_apply.extend(opened.iter().rev().cloned());
-        self.rest.closed.extend(opened.into_iter().rev());
-        self.steps.sort_by(|a, b| path::compare(&a.path, &b.path));
+        for dir in opened.iter().rev() {
+            self.directories_apply.push(dir)?;
+        }
+        let mut rest = Rest {
+            clean: found,
+            commits: self.commits.close()?,
+            links: self.links.close()?,
+            moves: self.moves.close()?,
+            directories_apply: self.directories_apply.close()?,
+            ..self.rest
+        };
+        rest.closed.extend(opened.into_iter().rev());
+        let mut steps = Spool::new(self.scratch);
+        for step in self.steps.sorted()? {
+            steps.push(&step?.0)?;
+        }
+        let mut folds_case = false;
         if !self.request.dry_run {
-            let certain = self.rest.commits.iter().filter(|commit| !commit.compared);
-            check_sealed(&self.rest, &changed_dirs(&self.rest, certain))?;
-            let made = make(self.files, &self.rest, &self.make, merged);
+            check_sealed(
+                &rest,
+                &changed_dirs(self.scratch, &rest, &|_, commit| !commit.compared)?,
+            )?;
+            let made = make(self.files, self.scratch, &rest, &self.make.close()?);
             if made.is_err() {
                 // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
-                drop(staging::clear(self.files, &self.rest.places));
+                drop(staging::clear(self.files, &rest.places));
             }
-            made?;
+            folds_case = made?;
         }
         Ok(Compared {
-            rest: self.rest,
-            chunks: self.chunks,
+            rest,
+            pieces: self.pieces,
             packs: self.packs,
             downloads: self.downloads,
-            steps: self.steps,
+            steps: steps.close()?,
             warnings: self.warnings,
+            folds_case,
         })
     }
 }
 
-/// Makes the staging directories, the new directories, and the large files, of which several workers write parts.
-fn make(files: &impl Files, rest: &Rest, directories: &[String], merged: &[Merged]) -> Result<()> {
+/// Makes the staging directories, the new directories, and the large files, of which several workers write parts. Returns
+/// whether the file system does not tell upper from lower case.
+fn make(
+    files: &impl Files,
+    scratch: &dyn Scratch,
+    rest: &Rest,
+    directories: &Spooled<String>,
+) -> Result<bool> {
+    let mut folds_case = false;
     for place in &rest.places {
         staging::make(files, place)?;
         let (dir, name) = (path::parent(place), path::file_name(place).to_uppercase());
-        if files.entry(&path::join(dir, &name))?.is_some() {
-            check_names_differ(merged)?;
+        folds_case |= files.entry(&path::join(dir, &name))?.is_some();
+    }
+    batched(directories.items(scratch), |directories| {
+        let edits: Vec<_> = directories.iter().map(|dir| Edit::MakeDirectory(dir)).collect();
+        files.edits(&edits)
+    })?;
+    for commit in rest.commits.items(scratch) {
+        let commit = commit?;
+        if commit.large {
+            // All of it is a hole for now, and what nobody writes remains one.
+            files.open(&commit.staged, Open::Create)?.set_size(commit.size)?;
         }
     }
-    let edits: Vec<_> = directories.iter().map(|dir| Edit::MakeDirectory(dir)).collect();
-    files.edits(&edits)?;
-    for commit in rest.commits.iter().filter(|commit| commit.large) {
-        // All of it is a hole for now, and what nobody writes remains one.
-        files.open(&commit.staged, Open::Create)?.set_size(commit.size)?;
+    Ok(folds_case)
+}
+
+/// On a file system that does not tell upper from lower case, two names of a tree may be one: neither may be lost. Takes the
+/// next path.
+pub(super) fn check_name_differs(seen: &mut HashMap<String, String>, path: &str) -> Result<()> {
+    if seen.is_empty() {
+        seen.insert(STAGING.to_owned(), STAGING.to_owned());
+    }
+    if let Some(other) = seen.insert(path.to_lowercase(), path.to_owned()) {
+        let message = format!("this file system does not tell it from {other}");
+        return Err(Error::invalid("names-collide", message, path));
     }
     Ok(())
 }
 
-/// On a file system that does not tell upper from lower case, two names of a tree may be one: neither may be lost.
-fn check_names_differ(merged: &[Merged]) -> Result<()> {
-    let mut seen = HashMap::from([(STAGING.to_owned(), STAGING)]);
-    for Merged { entry, .. } in merged {
-        if let Some(other) = seen.insert(entry.path.to_lowercase(), &entry.path) {
-            let message = format!("this file system does not tell it from {other}");
-            return Err(Error::invalid("names-collide", message, &entry.path));
-        }
+impl Piece {
+    /// Returns about how many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let compared = self.compare.as_ref().map_or(0, |compare| compare.path.len());
+        200 + self.staged.len() + compared
     }
-    Ok(())
 }

@@ -10,8 +10,7 @@ use super::layout::Layout;
 use crate::error::{Error, Result};
 use crate::glob::Selection;
 use crate::path;
-use crate::tree::{Content, Tree};
-use crate::workspace::Merged;
+use crate::tree::{Content, Entry};
 
 /// What one layer covers.
 enum Covered {
@@ -46,39 +45,22 @@ impl Covered {
 }
 
 impl Coverage {
-    /// Returns what these trees cover together, as far as `only` selects it.
-    pub(super) fn of<'a>(
-        trees: impl Iterator<Item = &'a Tree>,
-        only: Option<Selection>,
-        prefixes: Vec<String>,
-    ) -> Result<Coverage> {
-        let mut layers = Vec::new();
+    /// Returns what layers cover together, as far as `only` selects it.
+    pub(super) fn of(layers: &[Layer], only: Option<Selection>, prefixes: Vec<String>) -> Result<Coverage> {
+        let mut all = Vec::new();
         let mut seen: HashSet<&[String]> = HashSet::new();
-        for tree in trees {
-            if tree.covers.is_empty() {
-                let tops = tree.entries.iter().filter(|entry| !entry.path.contains('/'));
-                layers.push(Covered::Top(tops.map(|entry| entry.path.clone()).collect()));
-            } else if seen.insert(&tree.covers) {
-                layers.push(Covered::Patterns(covered(&tree.covers)?));
+        for layer in layers {
+            if layer.covers.is_empty() {
+                all.push(Covered::Top(layer.top.clone()));
+            } else if seen.insert(&layer.covers) {
+                all.push(Covered::Patterns(covered(&layer.covers)?));
             }
         }
         Ok(Coverage {
-            layers,
+            layers: all,
             only,
             prefixes,
         })
-    }
-
-    /// Returns what files without a tree cover: what lies at the top of their paths.
-    pub(super) fn of_paths(merged: &[Merged], only: Option<Selection>, prefixes: Vec<String>) -> Coverage {
-        let tops = merged.iter().map(|merged| &merged.entry.path);
-        Coverage {
-            layers: vec![Covered::Top(
-                tops.filter(|path| !path.contains('/')).cloned().collect(),
-            )],
-            only,
-            prefixes,
-        }
     }
 
     /// Whether a path of the directory is covered.
@@ -108,18 +90,56 @@ pub(crate) fn covered(patterns: &[String]) -> Result<Selection> {
     Selection::parse(patterns, |_| Ok::<_, Error>(false))
 }
 
-/// Returns what the layout takes from the front of paths, each once: the artifact's directories of so many names. One empty
-/// text where nothing is taken.
-pub(super) fn prefixes(merged: &[Merged], layout: Layout) -> Vec<String> {
-    let count = match layout {
-        // What comes from everywhere into one directory covers nothing there.
-        Layout::Flat => return Vec::new(),
-        Layout::AsPersisted | Layout::Strip(0) => return vec![String::new()],
-        Layout::Strip(count) => count,
-    };
-    let taken = merged
-        .iter()
-        .map(|merged| &merged.entry)
-        .filter(|entry| entry.content == Content::Directory && path::depth(&entry.path) == count);
-    taken.map(|entry| entry.path.clone()).collect()
+/// What a layer says of what it covers.
+#[derive(Default)]
+pub(super) struct Layer {
+    /// The patterns with which it was persisted.
+    pub(super) covers: Vec<String>,
+    /// The entries of its top directory: where there are no patterns.
+    pub(super) top: HashSet<String>,
+}
+
+impl Layer {
+    /// Takes the next entry.
+    pub(super) fn see(&mut self, entry: &Entry) {
+        if self.covers.is_empty() && !entry.path.contains('/') {
+            self.top.insert(entry.path.clone());
+        }
+    }
+}
+
+/// What the layout takes from the front of paths, each once: the artifact's directories of so many names. One empty text where
+/// nothing is taken.
+pub(super) struct Prefixes {
+    count: Option<usize>,
+    found: Vec<String>,
+}
+
+impl Prefixes {
+    pub(super) fn new(layout: Layout) -> Prefixes {
+        let (count, found) = match layout {
+            // What comes from everywhere into one directory covers nothing there.
+            Layout::Flat => (None, Vec::new()),
+            Layout::AsPersisted | Layout::Strip(0) => (None, vec![String::new()]),
+            Layout::Strip(count) => (Some(count), Vec::new()),
+        };
+        Prefixes { count, found }
+    }
+
+    /// Whether entries have to be seen.
+    pub(super) fn is_asked(&self) -> bool {
+        self.count.is_some()
+    }
+
+    /// Takes an entry of the artifact.
+    pub(super) fn see(&mut self, entry: &Entry) {
+        let is_taken = |count| entry.content == Content::Directory && path::depth(&entry.path) == count;
+        if self.count.is_some_and(is_taken) && !self.found.contains(&entry.path) {
+            self.found.push(entry.path.clone());
+        }
+    }
+
+    pub(super) fn into_found(self) -> Vec<String> {
+        self.found
+    }
 }

@@ -10,7 +10,7 @@ use crate::path;
 use crate::ports::{DirEntry, Files, Kind, Reserved};
 use crate::tree::{Content, Entry};
 
-impl<F: Files> Comparing<'_, F> {
+impl<F: Files> Comparing<'_, '_, F> {
     /// Goes into a directory that exists.
     pub(super) fn enter(&mut self, path: String, entry: &DirEntry) -> Result<()> {
         let entries = self.files.entries(&path)?;
@@ -118,9 +118,8 @@ impl<F: Files> Comparing<'_, F> {
                     .push(warning("attributes-kept", message, &entry.path));
             }
             (Some((bits, modified)), None) => {
-                self.rest
-                    .directories_apply
-                    .push((entry.path.clone(), bits, modified));
+                self.directories_apply
+                    .push(&(entry.path.clone(), bits, modified))?;
             }
             _ => {}
         }
@@ -137,8 +136,8 @@ impl<F: Files> Comparing<'_, F> {
                 bytes: there.size,
             });
         }
-        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::TREES);
-        self.make.push(staged.clone());
+        let staged = self.made_at(&entry.path, there.as_ref(), inside, staging::TREES)?;
+        self.make.push(&staged)?;
         self.open.push(Dir {
             path: entry.path.clone(),
             state: State::New(staged),

@@ -1,13 +1,14 @@
 //! The end of an attach: every byte is verified, and everything gets its name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{Commit, Kept, Outcome, Rest, sparse, staging};
 use crate::error::{Error, Result, warning};
 use crate::id::Digest;
 use crate::path;
-use crate::ports::{Change, Edit, Files, Link, Open, read_fully};
+use crate::ports::{Change, Edit, Files, Link, Open, Scratch, read_fully};
 use crate::record::Record;
+use crate::spool::{Spooled, batched};
 
 /// What an attach did. Sizes in bytes.
 #[derive(Debug, Default)]
@@ -33,7 +34,12 @@ pub struct Attached {
 }
 
 /// Gives everything its name.
-pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Attached> {
+pub fn finish(
+    files: &impl Files,
+    scratch: &dyn Scratch,
+    rest: &[u8],
+    outcomes: &[Vec<u8>],
+) -> Result<Attached> {
     let rest: Rest = crate::wire::read(rest)?;
     let mut report = Attached {
         files: rest.files,
@@ -42,89 +48,53 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         bytes: rest.bytes,
         ..Attached::default()
     };
-    let mut kept: HashMap<u32, Vec<Kept>> = HashMap::new();
-    let mut changed = HashSet::new();
-    // A worker's last outcome, of `close`, is empty: it holds nothing back.
-    for outcome in outcomes.iter().filter(|outcome| !outcome.is_empty()) {
-        let outcome: Outcome = crate::wire::read(outcome)?;
+    let outcomes = read(outcomes)?;
+    let mut changed = Numbers::default();
+    for outcome in each(scratch, &outcomes) {
+        let outcome = outcome?;
         report.fetched_bytes += outcome.fetched_bytes;
         report.new_files += outcome.new_files;
         report.new_bytes += outcome.new_bytes;
-        changed.extend(outcome.changed);
-        for piece in outcome.kept {
-            kept.entry(piece.commit).or_default().push(piece);
-        }
+        outcome.changed.iter().for_each(|number| changed.add(*number));
     }
-    let stays = |number: u32, commit: &Commit| commit.compared && !changed.contains(&number);
-
-    for (number, commit) in (0..).zip(&rest.commits) {
-        if commit.large && !stays(number, commit) {
-            report.new_files += 1;
-            fill(
-                files,
-                commit,
-                kept.get(&number).map(Vec::as_slice).unwrap_or_default(),
-            )?;
-            let Commit {
-                staged,
-                bits,
-                modified,
-                ..
-            } = commit;
-            files.apply(&[Change {
-                path: staged.clone(),
-                bits: Some(*bits),
-                modified: *modified,
-            }])?;
+    let finishing = Finishing {
+        files,
+        scratch,
+        rest: &rest,
+        changed,
+    };
+    finishing.fill(&outcomes)?;
+    report.new_files += finishing.complete_large()?;
+    let link = |link: &(String, String, _)| {
+        let (path, target, modified) = link.clone();
+        Link {
+            path,
+            target,
+            modified,
         }
-    }
-    let link = |(path, target, modified): &(String, String, _)| Link {
-        path: path.clone(),
-        target: target.clone(),
-        modified: *modified,
     };
-    files.link(&rest.links.iter().map(link).collect::<Vec<_>>())?;
-    let staying: Vec<bool> = (0..)
-        .zip(&rest.commits)
-        .map(|(number, commit)| stays(number, commit))
-        .collect();
-    let renamed = || {
-        let all = staying.iter().zip(&rest.commits);
-        all.filter(|(stays, _)| !**stays).map(|(_, commit)| commit)
-    };
+    batched(rest.links.items(scratch), |links| {
+        files.link(&links.iter().map(link).collect::<Vec<_>>())
+    })?;
     // The last look before the first change.
-    if let Some(path) = renamed()
-        .find(|commit| commit.fixed)
-        .and_then(|it| it.path.as_ref())
-    {
-        return Err(cannot_replace(path));
+    for commit in finishing.commits() {
+        let (commit, stays) = commit?;
+        if let Some(path) = commit.path.filter(|_| commit.fixed && !stays) {
+            return Err(cannot_replace(&path));
+        }
     }
-    let changed = changed_dirs(&rest, renamed());
+    let stays = |number, commit: &Commit| commit.compared && !finishing.changed.has(number);
+    let changed = changed_dirs(scratch, &rest, &|number, commit| !stays(number, commit))?;
     check_sealed(&rest, &changed)?;
     open_closed(files, &rest, &changed)?;
     for removal in &rest.in_the_way {
         report.removed += staging::remove(files, removal)?;
     }
-    let mut attributes = Vec::new();
-    let mut renames = Vec::new();
-    for (stays, commit) in staying.iter().zip(&rest.commits) {
-        let Some(path) = &commit.path else { continue };
-        if !stays {
-            renames.push(Edit::Rename(&commit.staged, path));
-        } else if commit.attributes_differ {
-            attributes.push(Change {
-                path: path.clone(),
-                bits: Some(commit.bits),
-                modified: commit.modified,
-            });
-        }
-    }
-    renames.extend(rest.moves.iter().map(|(staged, path)| Edit::Rename(staged, path)));
-    files.edits(&renames)?;
+    finishing.rename()?;
     for removal in &rest.clean {
         report.removed += staging::remove(files, removal)?;
     }
-    files.apply(&attributes)?;
+    finishing.correct_attributes()?;
     staging::clear(files, &rest.places)?;
     // Last, and from the inside out: every change inside a directory changes its time, and one without write permission
     // would refuse it.
@@ -133,35 +103,189 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<A
         bits: Some(*bits),
         modified: *modified,
     };
-    files.apply(
-        &rest
-            .directories_apply
-            .iter()
-            .rev()
-            .map(change)
-            .collect::<Vec<_>>(),
-    )?;
+    batched(rest.directories_apply.reversed(scratch), |directories| {
+        files.apply(&directories.iter().map(change).collect::<Vec<_>>())
+    })?;
     report.builds = rest.builds;
     Ok(report)
 }
 
-/// Returns the directories in which names will change, with what is renamed besides.
-pub(super) fn changed_dirs<'a>(
+/// Reads where the outcomes are. A worker's last one, of `close`, is empty: it holds nothing back.
+fn read(outcomes: &[Vec<u8>]) -> Result<Vec<Spooled<Outcome>>> {
+    let written = outcomes.iter().filter(|outcome| !outcome.is_empty());
+    written.map(|outcome| crate::wire::read(outcome)).collect()
+}
+
+fn each<'a>(
+    scratch: &'a dyn Scratch,
+    outcomes: &'a [Spooled<Outcome>],
+) -> impl Iterator<Item = Result<Outcome>> + use<'a> {
+    outcomes.iter().flat_map(move |outcome| outcome.items(scratch))
+}
+
+/// A set of numbers from 0 on, a bit each.
+#[derive(Default)]
+struct Numbers(Vec<u64>);
+
+impl Numbers {
+    fn add(&mut self, number: u32) {
+        let word = number as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.0.get_mut(word) {
+            *bits |= 1 << (number % 64);
+        }
+    }
+
+    fn has(&self, number: u32) -> bool {
+        let bits = self.0.get(number as usize / 64);
+        bits.is_some_and(|bits| bits >> (number % 64) & 1 == 1)
+    }
+}
+
+struct Finishing<'a, F> {
+    files: &'a F,
+    scratch: &'a dyn Scratch,
     rest: &'a Rest,
-    renamed: impl Iterator<Item = &'a Commit>,
-) -> HashSet<&'a str> {
-    let moved = rest.moves.iter().map(|(_, path)| path);
+    /// The commits of which some piece was written.
+    changed: Numbers,
+}
+
+impl<F: Files> Finishing<'_, F> {
+    /// Returns each commit, and whether the file that stands under its name stays.
+    fn commits(&self) -> impl Iterator<Item = Result<(Commit, bool)>> + '_ {
+        (0..)
+            .zip(self.rest.commits.items(self.scratch))
+            .map(|(number, commit)| {
+                let commit = commit?;
+                let stays = commit.compared && !self.changed.has(number);
+                Ok((commit, stays))
+            })
+    }
+
+    /// Copies what a large file's predecessor has already, and nobody fetched.
+    fn fill(&self, outcomes: &[Spooled<Outcome>]) -> Result<()> {
+        let mut content = Vec::new();
+        for outcome in each(self.scratch, outcomes) {
+            for piece in outcome?.kept {
+                let Kept {
+                    commit,
+                    path,
+                    staged,
+                    at,
+                    length,
+                    digest,
+                } = piece;
+                if !self.changed.has(commit) || sparse::is_zeros(length, &digest) {
+                    continue;
+                }
+                content.clear();
+                let from = self.files.open(&path, Open::Read)?;
+                read_fully(&from, at, length as usize, &mut content)?;
+                if Digest::of(&content) != digest {
+                    let message = "a file changed while it was compared";
+                    return Err(Error::invalid("file-changed", message, &path));
+                }
+                sparse::write(&self.files.open(&staged, Open::Write)?, at, &content)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives large files that were written their attributes. Returns how many there are.
+    fn complete_large(&self) -> Result<u64> {
+        let mut count = 0;
+        let written = self.commits().filter_map(|commit| match commit {
+            Ok((commit, stays)) => (commit.large && !stays).then_some(Ok(commit)),
+            Err(error) => Some(Err(error)),
+        });
+        batched(written, |commits| {
+            count += commits.len() as u64;
+            let change = |commit: &Commit| Change {
+                path: commit.staged.clone(),
+                bits: Some(commit.bits),
+                modified: commit.modified,
+            };
+            self.files.apply(&commits.iter().map(change).collect::<Vec<_>>())
+        })?;
+        Ok(count)
+    }
+
+    /// Gives all that is staged its name.
+    fn rename(&self) -> Result<()> {
+        let commits = self.commits().filter_map(|commit| match commit {
+            Ok((commit, stays)) => commit
+                .path
+                .filter(|_| !stays)
+                .map(|path| Ok((commit.staged, path))),
+            Err(error) => Some(Err(error)),
+        });
+        batched(commits.chain(self.rest.moves.items(self.scratch)), |renames| {
+            let edits: Vec<_> = renames
+                .iter()
+                .map(|(staged, path)| Edit::Rename(staged, path))
+                .collect();
+            self.files.edits(&edits)
+        })
+    }
+
+    /// Corrects the attributes of files that stay.
+    fn correct_attributes(&self) -> Result<()> {
+        let corrected = self.commits().filter_map(|commit| match commit {
+            Ok((commit, stays)) if stays && commit.attributes_differ => {
+                let Commit {
+                    path, bits, modified, ..
+                } = commit;
+                Some(Ok(Change {
+                    path: path?,
+                    bits: Some(bits),
+                    modified,
+                }))
+            }
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        });
+        batched(corrected, |changes| self.files.apply(changes))
+    }
+}
+
+/// Returns those of the directories that may not be written in which names will change, with what of the commits is
+/// renamed.
+pub(super) fn changed_dirs(
+    scratch: &dyn Scratch,
+    rest: &Rest,
+    renamed: &dyn Fn(u32, &Commit) -> bool,
+) -> Result<HashSet<String>> {
+    let closed = rest.closed.iter().map(|(dir, ..)| dir.as_str());
+    let sealed = rest.sealed.iter().map(|(dir, _)| dir.as_str());
+    let concerned: HashSet<&str> = closed.chain(sealed).collect();
+    let mut changed = HashSet::new();
+    if concerned.is_empty() {
+        return Ok(changed);
+    }
+    let commits = (0..)
+        .zip(rest.commits.items(scratch))
+        .filter_map(|(number, commit)| match commit {
+            Ok(commit) if renamed(number, &commit) => commit.path.map(Ok),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        });
+    let moved = rest.moves.items(scratch).map(|moved| Ok(moved?.1));
     let removed = rest.in_the_way.iter().chain(&rest.clean);
-    renamed
-        .filter_map(|commit| commit.path.as_ref())
-        .chain(moved)
-        .chain(removed.map(|removal| &removal.path))
-        .map(|path| path::parent(path))
-        .collect()
+    let removed = removed.map(|removal| Ok(removal.path.clone()));
+    for path in commits.chain(moved).chain(removed) {
+        let path = path?;
+        let dir = path::parent(&path);
+        if concerned.contains(dir) && !changed.contains(dir) {
+            changed.insert(dir.to_owned());
+        }
+    }
+    Ok(changed)
 }
 
 /// Checks, before the first change, that none of it is in a directory that this user cannot write to.
-pub(super) fn check_sealed(rest: &Rest, changed: &HashSet<&str>) -> Result<()> {
+pub(super) fn check_sealed(rest: &Rest, changed: &HashSet<String>) -> Result<()> {
     let mut sealed = rest.sealed.iter();
     let Some((dir, read_only)) = sealed.find(|(dir, _)| changed.contains(dir.as_str())) else {
         return Ok(());
@@ -183,7 +307,7 @@ pub(super) fn cannot_replace(path: &str) -> Error {
 }
 
 /// Lets names be changed in directories that may not be written. They get their bits back at the end, with all others.
-fn open_closed(files: &impl Files, rest: &Rest, changed: &HashSet<&str>) -> Result<()> {
+fn open_closed(files: &impl Files, rest: &Rest, changed: &HashSet<String>) -> Result<()> {
     let closed = rest
         .closed
         .iter()
@@ -194,32 +318,4 @@ fn open_closed(files: &impl Files, rest: &Rest, changed: &HashSet<&str>) -> Resu
         modified: *modified,
     };
     files.apply(&closed.map(open).collect::<Vec<_>>())
-}
-
-/// Copies what a large file's predecessor has already, and nobody fetched.
-fn fill(files: &impl Files, commit: &Commit, kept: &[Kept]) -> Result<()> {
-    let (Some(path), false) = (&commit.path, kept.is_empty()) else {
-        return Ok(());
-    };
-    let (from, to) = (
-        files.open(path, Open::Read)?,
-        files.open(&commit.staged, Open::Write)?,
-    );
-    let mut content = Vec::new();
-    for piece in kept {
-        if sparse::is_zeros(piece.length, &piece.digest) {
-            continue;
-        }
-        content.clear();
-        read_fully(&from, piece.at, piece.length as usize, &mut content)?;
-        if Digest::of(&content) != piece.digest {
-            return Err(Error::invalid(
-                "file-changed",
-                "a file changed while it was compared",
-                path,
-            ));
-        }
-        sparse::write(&to, piece.at, &content)?;
-    }
-    Ok(())
 }

@@ -1,11 +1,19 @@
 //! Where an artifact's paths lead to: `--strip` takes names from their front, `--flatten` leaves the last one.
 
+use std::rc::Rc;
+
 use super::Attach;
 use crate::diff::same_content;
 use crate::error::{Error, Problem, Result, warning};
 use crate::path;
-use crate::tree::Content;
-use crate::workspace::Merged;
+use crate::tree::{Content, Entry, Table};
+
+/// An entry of the artifact, and the table of its part. Without one, nothing but its path and kind is known.
+#[derive(Debug, Clone)]
+pub(super) struct Merged {
+    pub(super) entry: Entry,
+    pub(super) table: Option<Rc<Table>>,
+}
 
 /// What becomes of the directories in the artifact's paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +28,11 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// Whether every path stays as it is.
+    pub(super) fn keeps_paths(self) -> bool {
+        matches!(self, Layout::AsPersisted | Layout::Strip(0))
+    }
+
     /// Returns where a path leads to, or `None` where it is left out.
     fn apply(self, merged: &Merged) -> Option<&str> {
         let path = &merged.entry.path;
@@ -93,7 +106,7 @@ mod tests {
     use crate::id::Digest;
     use crate::lookup::Scope;
     use crate::ports::Time;
-    use crate::tree::{Entry, Place};
+    use crate::tree::Place;
     use crate::workspace::OnConflict;
 
     fn entry(path: &str, content: Option<&str>) -> Merged {
@@ -109,7 +122,7 @@ mod tests {
                 modified: Time::default(),
                 content: content.map_or(Content::Directory, file),
             },
-            layer: 0,
+            table: None,
         }
     }
 

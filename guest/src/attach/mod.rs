@@ -29,6 +29,7 @@ pub use worker::Worker;
 use crate::id::{Digest, PackId};
 use crate::ports::Time;
 use crate::record::Record;
+use crate::spool::Spooled;
 use sweep::Removal;
 
 /// Some chunks of one pack, and the files that their bytes belong to.
@@ -36,7 +37,7 @@ use sweep::Removal;
 pub(crate) struct TaskIn {
     /// Absent for empty files.
     pub pack: Option<PackId>,
-    pub chunks: Vec<ChunkIn>,
+    pub chunks: Spooled<ChunkIn>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ pub(crate) struct ChunkIn {
 }
 
 /// A run of bytes of a chunk that belongs into a file: a whole small file, or a slice of a large one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Piece {
     /// Where it is written, in the staging directory.
     pub staged: String,
@@ -61,7 +62,7 @@ pub(crate) struct Piece {
     pub compare: Option<Compare>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum PieceTarget {
     /// All of a file that does not exist yet.
     Whole { bits: u16, modified: Time },
@@ -69,7 +70,7 @@ pub(crate) enum PieceTarget {
     Part { at: u64 },
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Compare {
     /// Index into [`Rest::commits`].
     pub commit: u32,
@@ -83,7 +84,7 @@ pub(crate) struct Outcome {
     /// Small files that were written, and their bytes; bytes of large ones too.
     pub new_files: u64,
     pub new_bytes: u64,
-    /// Pieces that stand already, by their commit.
+    /// Pieces of large files that stand already.
     pub kept: Vec<Kept>,
     /// Commits of which some piece was written.
     pub changed: Vec<u32>,
@@ -92,6 +93,8 @@ pub(crate) struct Outcome {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub commit: u32,
+    pub path: String,
+    pub staged: String,
     pub at: u64,
     pub length: u32,
     pub digest: Digest,
@@ -107,9 +110,9 @@ pub(crate) struct Rest {
     pub bytes: u64,
     /// Staging directories.
     pub places: Vec<String>,
-    pub commits: Vec<Commit>,
+    pub commits: Spooled<Commit>,
     /// Symlinks, under their staged names.
-    pub links: Vec<(String, String, Time)>,
+    pub links: Spooled<(String, String, Time)>,
     /// Directories that exist and may not be written, with their bits and times.
     pub closed: Vec<(String, u16, Time)>,
     /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, and those
@@ -118,11 +121,11 @@ pub(crate) struct Rest {
     /// What stands in the way of another kind of thing.
     pub in_the_way: Vec<Removal>,
     /// New directories and symlinks: from their staged names to their own.
-    pub moves: Vec<(String, String)>,
+    pub moves: Spooled<(String, String)>,
     /// What `--clean` removes.
     pub clean: Vec<Removal>,
     /// Directories, with their bits and times, parents first.
-    pub directories_apply: Vec<(String, u16, Time)>,
+    pub directories_apply: Spooled<(String, u16, Time)>,
 }
 
 /// What is left to do for a file once its bytes are written.

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{Change, File, Files, Open, Read, Store, read_fully};
+use crate::ports::{Change, File, Files, Open, Read, Scratch, Store, read_fully};
+use crate::spool::Spooled;
 
 /// Two ranges of a pack with less than this between them are fetched as one: a request costs as much.
 const GAP_BYTES_MAX: u64 = 128 << 10;
@@ -22,8 +23,15 @@ pub struct Worker {
 
 impl Worker {
     /// Does one task.
-    pub fn run(&mut self, store: &impl Store, files: &impl Files, task: &[u8]) -> Result<Vec<u8>> {
-        let TaskIn { pack, mut chunks } = crate::wire::read(task)?;
+    pub fn run(
+        &mut self,
+        store: &impl Store,
+        files: &impl Files,
+        scratch: &dyn Scratch,
+        task: &[u8],
+    ) -> Result<Vec<u8>> {
+        let TaskIn { pack, chunks } = crate::wire::read(task)?;
+        let mut chunks: Vec<ChunkIn> = chunks.items(scratch).collect::<Result<_>>()?;
         let mut outcome = Outcome::default();
         for chunk in &mut chunks {
             self.drop_equal(files, chunk, &mut outcome)?;
@@ -44,7 +52,7 @@ impl Worker {
             }
         }
         files.apply(&changes)?;
-        crate::wire::write(&outcome)
+        crate::wire::write(&Spooled::of(scratch, [outcome])?)
     }
 
     /// Takes from a chunk the pieces that stand under their final name already.
@@ -54,20 +62,20 @@ impl Worker {
             let Some(compare) = &piece.compare else {
                 return true;
             };
-            let at = if let PieceTarget::Part { at } = piece.target {
-                at
-            } else {
-                0
+            let part = match piece.target {
+                PieceTarget::Part { at } => Some(at),
+                PieceTarget::Whole { .. } => None,
             };
-            match self.stands(files, &compare.path, at, piece) {
+            match self.stands(files, &compare.path, part.unwrap_or_default(), piece) {
                 Ok(true) => {
-                    let Piece { length, digest, .. } = *piece;
-                    outcome.kept.push(Kept {
+                    outcome.kept.extend(part.map(|at| Kept {
                         commit: compare.commit,
+                        path: compare.path.clone(),
+                        staged: piece.staged.clone(),
                         at,
-                        length,
-                        digest,
-                    });
+                        length: piece.length,
+                        digest: piece.digest,
+                    }));
                     false
                 }
                 Ok(false) => true,

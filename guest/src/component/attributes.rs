@@ -84,12 +84,9 @@ pub(super) struct OpenFile {
 impl Files for Granted {
     type File = OpenFile;
 
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
-        Ok(attributes::entries(dir)
-            .map_err(from_wit_error)?
-            .into_iter()
-            .map(entry)
-            .collect())
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
+        let page = attributes::entries(dir, after).map_err(from_wit_error)?;
+        Ok((page.entries.into_iter().map(entry).collect(), page.more))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

@@ -4,13 +4,17 @@ use super::convert::{builds, context, jobs, scope, to_wit_error, wit_problems, w
 use super::exports::builds as wit;
 use super::http::Granted as GrantedHttp;
 use super::imports::types::Kind;
+use super::scratch::Granted as Scratch;
 use super::store::Granted;
 use crate::circleci::{self, Artifacts, plain};
-use crate::diff;
-use crate::error::{Error, Problem, Result};
+use crate::diff::{self, Change};
+use crate::error::{Problem, Result};
 use crate::lookup::{self, Query, Scope};
+use crate::ports::Store;
 use crate::record::Record;
+use crate::spool::Spooled;
 use crate::tree::{Content, Entry};
+use crate::workspace::{Merge, OnConflict};
 
 impl wit::Guest for super::Component {
     fn resolve(wanted: wit::Scope) -> Result<wit::Resolution, wit::Error> {
@@ -48,6 +52,20 @@ impl wit::Guest for super::Component {
         show(&scope(wanted)).map_err(to_wit_error)
     }
 
+    fn entries(page: wit::Page) -> Result<Vec<wit::TreeEntry>, wit::Error> {
+        let entries = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        Ok(entries.into_iter().map(tree_entry).collect())
+    }
+
+    fn changes(page: wit::Page) -> Result<Vec<wit::Change>, wit::Error> {
+        let changes: Vec<Change> = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        let change = |change: Change| wit::Change {
+            before: change.before.map(tree_entry),
+            after: change.after.map(tree_entry),
+        };
+        Ok(changes.into_iter().map(change).collect())
+    }
+
     fn diff(before: wit::Scope, after: wit::Scope) -> Result<wit::Difference, wit::Error> {
         difference(&scope(before), &scope(after)).map_err(to_wit_error)
     }
@@ -74,39 +92,46 @@ fn resolve(scope: &Scope) -> Result<wit::Resolution> {
 }
 
 fn show(scope: &Scope) -> Result<wit::Details> {
-    let (entries, found, warnings) = entries(scope, true)?;
-    if entries.len() > crate::tree::ENTRIES_MAX {
-        return Err(Error::limit(
-            "tree-too-large",
-            "the merged layers have too many entries",
-            &scope.selector,
-        ));
-    }
+    let Listed {
+        entries,
+        builds,
+        warnings,
+    } = listed(scope, true)?;
     Ok(wit::Details {
-        builds: found,
-        entries: entries.into_iter().map(tree_entry).collect(),
+        builds,
+        entries: entries.pages()?,
         warnings: wit_problems(warnings),
     })
 }
 
-/// Returns the merged entries of what a scope means, wherever that is. Plain artifacts have paths only.
-fn entries(scope: &Scope, plain_too: bool) -> Result<(Vec<Entry>, Vec<wit::Build>, Vec<Problem>)> {
+/// What a scope means, and the merged entries of it.
+struct Listed {
+    entries: Spooled<Entry>,
+    builds: Vec<wit::Build>,
+    warnings: Vec<Problem>,
+}
+
+/// Lists what a scope means, wherever that is. Plain artifacts have paths only.
+fn listed(scope: &Scope, plain_too: bool) -> Result<Listed> {
     let Some(source) = &scope.circleci else {
-        let (entries, records, warnings) = diff::entries(&Granted, scope)?;
-        return Ok((entries, builds(records), warnings));
+        return stored(&Granted, scope);
     };
     let http = GrantedHttp::new();
     let (artifacts, mut warnings) = circleci::open(&http, source, scope)?;
     match artifacts {
         Artifacts::Store(store, inner) => {
-            let (entries, records, more) = diff::entries(&store, &inner)?;
-            warnings.extend(more);
-            Ok((entries, builds(records), warnings))
+            let listed = stored(&store, &inner)?;
+            warnings.extend(listed.warnings);
+            Ok(Listed { warnings, ..listed })
         }
         Artifacts::Plain(stored) if plain_too => {
-            let entries = plain::entries(&stored)?;
+            let entries = Spooled::of(&Scratch, plain::entries(&stored)?)?;
             let found = stored.into_iter().map(|(job, _)| job).collect();
-            Ok((entries, jobs(found, &source.project), warnings))
+            Ok(Listed {
+                entries,
+                builds: jobs(found, &source.project),
+                warnings,
+            })
         }
         Artifacts::Plain(stored) => {
             let first = stored.first().map(|(job, _)| job.shown());
@@ -115,21 +140,28 @@ fn entries(scope: &Scope, plain_too: bool) -> Result<(Vec<Entry>, Vec<wit::Build
     }
 }
 
+fn stored(store: &impl Store, scope: &Scope) -> Result<Listed> {
+    let (entries, resolved) = lookup::intact(store, scope, |resolved| {
+        let mut merge = Merge::open(store, &resolved.layers, OnConflict::Newest)?;
+        diff::list(&Scratch, || Ok(merge.next_entry()?.map(|located| located.entry)))
+    })?;
+    let records = resolved.layers.into_iter().filter_map(|layer| layer.record);
+    Ok(Listed {
+        entries,
+        builds: builds(records.collect()),
+        warnings: resolved.warnings,
+    })
+}
+
 fn difference(before: &Scope, after: &Scope) -> Result<wit::Difference> {
-    let (before, before_builds, mut warnings) = entries(before, false)?;
-    let (after, after_builds, more) = entries(after, false)?;
-    warnings.extend(more);
-    let changes = diff::changes(before, after).into_iter();
+    let (before, after) = (listed(before, false)?, listed(after, false)?);
+    let changes = diff::changes(&Scratch, &before.entries, &after.entries)?;
+    let warnings = before.warnings.into_iter().chain(after.warnings);
     Ok(wit::Difference {
-        before: before_builds,
-        after: after_builds,
-        changes: changes
-            .map(|change| wit::Change {
-                before: change.before.map(tree_entry),
-                after: change.after.map(tree_entry),
-            })
-            .collect(),
-        warnings: wit_problems(warnings),
+        before: before.builds,
+        after: after.builds,
+        changes: changes.pages()?,
+        warnings: wit_problems(warnings.collect()),
     })
 }
 

@@ -10,6 +10,7 @@ mod convert;
 mod http;
 mod origin;
 mod retention;
+mod scratch;
 mod signatures;
 mod store;
 mod transfer;

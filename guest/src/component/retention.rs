@@ -2,8 +2,10 @@
 
 use super::convert::{build, builds, context, scope, to_wit_error};
 use super::exports::retention as wit;
+use super::scratch::Granted as Scratch;
 use super::store::Granted;
-use crate::prune::{self, Amount, Decision, Plan, Policy, Prune, Remove};
+use crate::prune::{self, Amount, Decided, Plan, Policy, Prune, Remove};
+use crate::spool::Spooled;
 
 impl wit::Guest for super::Component {
     fn decide(request: wit::Request) -> Result<wit::Plan, wit::Error> {
@@ -28,9 +30,18 @@ impl wit::Guest for super::Component {
             grace_ms: request.grace_ms,
             no_other_writers: request.no_other_writers,
         };
-        prune::plan(&Granted, &Granted, &request)
-            .map(plan)
+        prune::plan(&Granted, &Granted, &Scratch, &request)
+            .and_then(plan)
             .map_err(to_wit_error)
+    }
+
+    fn decisions(page: wit::Page) -> Result<Vec<wit::Decision>, wit::Error> {
+        let decided: Vec<Decided> = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        let decision = |Decided { record, reasons }| wit::Decision {
+            build: build(record),
+            reasons,
+        };
+        Ok(decided.into_iter().map(decision).collect())
     }
 
     fn decide_removal(request: wit::RemoveRequest) -> Result<wit::Removal, wit::Error> {
@@ -39,7 +50,7 @@ impl wit::Guest for super::Component {
             reason: request.reason,
             even_if_pointed_to: request.even_if_pointed_to,
         };
-        let removal = prune::plan_removal(&Granted, &Granted, &request).map_err(to_wit_error)?;
+        let removal = prune::plan_removal(&Granted, &Granted, &Scratch, &request).map_err(to_wit_error)?;
         Ok(wit::Removal {
             builds: builds(removal.records),
             pointed: removal.pointed,
@@ -48,7 +59,7 @@ impl wit::Guest for super::Component {
     }
 
     fn run(rest: Vec<u8>) -> Result<wit::Pruned, wit::Error> {
-        let pruned = prune::run(&Granted, &Granted, &rest).map_err(to_wit_error)?;
+        let pruned = prune::run(&Granted, &Granted, &Scratch, &rest).map_err(to_wit_error)?;
         Ok(wit::Pruned {
             removed: pruned.removed,
             deleted: amount(pruned.deleted),
@@ -58,21 +69,14 @@ impl wit::Guest for super::Component {
     }
 }
 
-fn plan(plan: Plan) -> wit::Plan {
-    wit::Plan {
-        decisions: plan.decisions.into_iter().filter_map(decision).collect(),
+fn plan(plan: Plan) -> crate::Result<wit::Plan> {
+    Ok(wit::Plan {
+        builds: plan.decisions.len(),
+        removed: plan.removed,
+        decisions: plan.decisions.pages()?,
         deleted: amount(plan.deleted),
         condemned: amount(plan.condemned),
         rest: plan.rest,
-    }
-}
-
-fn decision(decision: Decision) -> Option<wit::Decision> {
-    let Decision { found, reasons } = decision;
-    let first = found.into_iter().next()?;
-    Some(wit::Decision {
-        build: build(first.record),
-        reasons,
     })
 }
 

@@ -9,10 +9,12 @@ use super::convert::{
 use super::exports::transfer as wit;
 use super::http::Granted as GrantedHttp;
 use super::origin::Origin;
+use super::scratch::Granted as Scratch;
 use super::store::Granted as GrantedStore;
 use crate::circleci::{self, Artifacts, Source, plain};
 use crate::error::{Error, Result};
 use crate::plan::{Action, Planned, Step, Task};
+use crate::spool::Spooled;
 use crate::{attach, persist, verify};
 
 /// What `shared` and `rest` of a plan begin with: which of them it is.
@@ -31,6 +33,11 @@ impl wit::Guest for super::Component {
             wit::Request::Verify(request) => plan_verify(request),
         }
         .map_err(to_wit_error)
+    }
+
+    fn steps(page: wit::Page) -> Result<Vec<wit::Step>, wit::Error> {
+        let steps = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        Ok(steps.into_iter().map(step).collect())
     }
 
     fn finish(rest: Vec<u8>, outcomes: Vec<wit::Outcome>) -> Result<wit::Report, wit::Error> {
@@ -64,7 +71,7 @@ impl State {
     fn new(index: u32, shared: &[u8]) -> Result<State> {
         match shared.split_first() {
             Some((&PERSIST, base)) => {
-                let worker = persist::Worker::new(index, base)?;
+                let worker = persist::Worker::new(index, base, &Scratch)?;
                 Ok(State::Persist(GrantedFiles::new()?, Box::new(worker)))
             }
             Some((&ATTACH, origin)) => Ok(State::Attach(
@@ -94,8 +101,8 @@ impl wit::GuestWorker for Worker {
     fn run(&self, task: Vec<u8>) -> Result<wit::Outcome, wit::Error> {
         let mut state = self.state.borrow_mut();
         let outcome = match state.as_mut().ok_or_else(no_state)? {
-            State::Persist(files, worker) => worker.run(&GrantedStore, files, &task),
-            State::Attach(origin, files, worker) => worker.run(origin, files, &task),
+            State::Persist(files, worker) => worker.run(&GrantedStore, files, &Scratch, &task),
+            State::Attach(origin, files, worker) => worker.run(origin, files, &Scratch, &task),
             State::Download(http, files, shared) => plain::run(http, files, shared, &task),
             State::Verify(origin) => verify::run(origin, &task),
         };
@@ -107,7 +114,7 @@ impl wit::GuestWorker for Worker {
 
     fn close(&self) -> Result<wit::Outcome, wit::Error> {
         match self.state.borrow_mut().take().ok_or_else(no_state)? {
-            State::Persist(_, worker) => worker.close(&GrantedStore).map_err(to_wit_error),
+            State::Persist(_, worker) => worker.close(&GrantedStore, &Scratch).map_err(to_wit_error),
             State::Attach(..) | State::Download(..) | State::Verify(..) => Ok(Vec::new()),
         }
     }
@@ -144,7 +151,8 @@ fn plan_persist(request: wit::PersistRequest) -> Result<wit::Planned> {
         dry_run: request.dry_run,
         repair: request.repair,
     };
-    persist::plan(&GrantedStore, &GrantedFiles::new()?, &request).map(|planned| wit_planned(PERSIST, planned))
+    persist::plan(&GrantedStore, &GrantedFiles::new()?, &Scratch, &request)
+        .and_then(|planned| wit_planned(PERSIST, planned))
 }
 
 fn plan_attach(request: wit::AttachRequest) -> Result<wit::Planned> {
@@ -161,8 +169,8 @@ fn plan_attach(request: wit::AttachRequest) -> Result<wit::Planned> {
         dry_run: request.dry_run,
     };
     match &request.scope.circleci {
-        None => attach::plan(&GrantedStore, &GrantedFiles::new()?, &request)
-            .map(|planned| wit_planned(ATTACH, planned)),
+        None => attach::plan(&GrantedStore, &GrantedFiles::new()?, &Scratch, &request)
+            .and_then(|planned| wit_planned(ATTACH, planned)),
         Some(source) => plan_attach_from(source, &request),
     }
 }
@@ -176,15 +184,15 @@ fn plan_attach_from(source: &Source, request: &attach::Attach) -> Result<wit::Pl
                 scope: *scope,
                 ..request.clone()
             };
-            let mut planned = attach::plan(&store, &files, &request)?;
+            let mut planned = attach::plan(&store, &files, &Scratch, &request)?;
             planned.shared = Origin::shared(store.index())?;
-            wit_planned(ATTACH, planned)
+            wit_planned(ATTACH, planned)?
         }
         Artifacts::Plain(stored) => {
-            let download = plain::plan(&files, source, &stored, request)?;
+            let download = plain::plan(&files, &Scratch, source, &stored, request)?;
             wit::Planned {
                 builds: jobs(download.jobs, &source.project),
-                ..wit_planned(DOWNLOAD, download.planned)
+                ..wit_planned(DOWNLOAD, download.planned)?
             }
         }
     };
@@ -192,18 +200,18 @@ fn plan_attach_from(source: &Source, request: &attach::Attach) -> Result<wit::Pl
     Ok(planned)
 }
 
-fn wit_planned(mark: u8, planned: Planned) -> wit::Planned {
-    wit::Planned {
+fn wit_planned(mark: u8, planned: Planned) -> Result<wit::Planned> {
+    Ok(wit::Planned {
         tasks: planned.tasks.into_iter().map(task).collect(),
         shared: marked(mark, planned.shared),
         rest: marked(mark, planned.rest),
         files: planned.files,
         bytes: planned.bytes,
-        steps: planned.steps.into_iter().map(step).collect(),
+        steps: planned.steps.pages()?,
         warnings: wit_problems(planned.warnings),
         builds: builds(planned.builds),
         may_fall_back: planned.may_fall_back,
-    }
+    })
 }
 
 fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
@@ -241,7 +249,7 @@ fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
 fn verifying(mut planned: Planned, index: Option<&circleci::Index>) -> Result<wit::Planned> {
     let origin = index.map_or(Ok(Vec::new()), Origin::all)?;
     planned.rest = crate::wire::write(&(origin, planned.rest))?;
-    Ok(wit_planned(VERIFY, planned))
+    wit_planned(VERIFY, planned)
 }
 
 fn task(task: Task) -> wit::Task {
@@ -290,7 +298,7 @@ fn attached(report: attach::Attached) -> wit::Attached {
 fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
     match rest.split_first() {
         Some((&PERSIST, rest)) => {
-            let report = persist::finish(&GrantedStore, &GrantedFiles::new()?, rest, outcomes)?;
+            let report = persist::finish(&GrantedStore, &GrantedFiles::new()?, &Scratch, rest, outcomes)?;
             let record = report
                 .record
                 .ok_or_else(|| Error::internal("a persist ended without a record"))?;
@@ -314,11 +322,11 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
             }))
         }
         Some((&ATTACH, rest)) => {
-            let report = attach::finish(&GrantedFiles::new()?, rest, outcomes)?;
+            let report = attach::finish(&GrantedFiles::new()?, &Scratch, rest, outcomes)?;
             Ok(wit::Report::Attached(attached(report)))
         }
         Some((&DOWNLOAD, rest)) => {
-            let report = plain::finish(&GrantedFiles::new()?, rest, outcomes)?;
+            let report = plain::finish(&GrantedFiles::new()?, &Scratch, rest, outcomes)?;
             Ok(wit::Report::Attached(wit::Attached {
                 builds: jobs(report.jobs, &report.project),
                 ..attached(report.attached)

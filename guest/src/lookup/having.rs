@@ -8,7 +8,7 @@ use crate::error::{Error, Problem, Result, warning};
 use crate::glob::Glob;
 use crate::ports::Store;
 use crate::record::Record;
-use crate::tree::{Content, Tree};
+use crate::tree::{Content, Entries, Located};
 
 /// How many records are looked into. A job that ran as several nodes has one for each of them.
 const SEARCHED_MAX: u32 = 100;
@@ -79,26 +79,31 @@ fn has(
     wanted: &[Glob],
     warnings: &mut Vec<Problem>,
 ) -> Result<bool> {
-    let trees = scope.check_fit(nodes.to_vec()).and_then(|nodes| {
-        nodes
-            .iter()
-            .map(|record| Tree::load(store, &record.tree))
-            .collect::<Result<Vec<_>>>()
+    // All of a tree is read: a build that has the files and is damaged is passed over, too.
+    let found = scope.check_fit(nodes.to_vec()).and_then(|nodes| {
+        let mut found = vec![false; wanted.len()];
+        for record in &nodes {
+            let mut entries = Entries::open(store, &record.tree)?;
+            while let Some(Located { entry, .. }) = entries.next_entry()? {
+                if entry.content == Content::Directory {
+                    continue;
+                }
+                for (wanted, found) in wanted.iter().zip(&mut found) {
+                    *found = *found || includes(wanted, &entry.path);
+                }
+            }
+        }
+        Ok(found)
     });
-    let trees = match trees {
+    match found {
         Err(error @ Error::Damaged(_)) if !scope.strict => {
             let build = nodes.first().map(|record| record.build_id().to_string());
             let message = format!("a newer build is damaged and was passed over: {error}");
             warnings.push(warning("damaged-skipped", message, &build.unwrap_or_default()));
-            return Ok(false);
+            Ok(false)
         }
-        trees => trees?,
-    };
-    let is_there = |wanted: &Glob| {
-        let mut entries = trees.iter().flat_map(|tree| &tree.entries);
-        entries.any(|entry| entry.content != Content::Directory && includes(wanted, &entry.path))
-    };
-    Ok(wanted.iter().all(is_there))
+        found => Ok(!found?.contains(&false)),
+    }
 }
 
 /// Returns whether a pattern matches a path or a directory above it. A pattern that is the path as it is written is that path.

@@ -38,7 +38,6 @@ use crate::ports::{Store, get_intact};
 use crate::record::Record;
 use crate::selector::{Selector, SelectorError};
 use crate::store_format;
-use crate::tree::Tree;
 
 /// A branch on which this many builds in a row are incomplete, or of other jobs, is searched no further.
 const SEARCHED_MAX: usize = 2_000;
@@ -138,20 +137,11 @@ impl Scope {
 const UNFIT_MAX: usize = 32;
 
 /// What a selector means.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Resolved {
     /// In the order in which they apply: oldest first.
     pub layers: Vec<Layer>,
     /// That a hold decided, or that newer builds were passed over.
-    pub warnings: Vec<Problem>,
-}
-
-/// What a selector means, with its trees.
-#[derive(Debug)]
-pub struct Opened {
-    /// In the order in which they apply: oldest first.
-    pub layers: Vec<(Layer, Tree)>,
-    /// As [`Resolved::warnings`].
     pub warnings: Vec<Problem>,
 }
 
@@ -216,9 +206,13 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
     })
 }
 
-/// Returns what the selector of a scope means, with its trees. A latest build whose tree is missing or damaged gives way
-/// to the newest one before it, with a warning, unless the scope is strict.
-pub fn open(store: &impl Store, scope: &Scope) -> Result<Opened> {
+/// Does `with` what the selector of a scope means. A latest build whose tree turns out to be missing or damaged gives way to
+/// the newest one before it, with a warning, unless the scope is strict: then `with` begins again.
+pub fn intact<T>(
+    store: &impl Store,
+    scope: &Scope,
+    mut with: impl FnMut(&Resolved) -> Result<T>,
+) -> Result<(T, Resolved)> {
     store_format::check(store)?;
     let mut scope = scope.clone();
     let mut first_damage = None;
@@ -231,29 +225,19 @@ pub fn open(store: &impl Store, scope: &Scope) -> Result<Opened> {
                 resolved?
             }
         };
-        let mut damaged = None;
-        let mut trees = Vec::new();
-        for layer in &resolved.layers {
-            match Tree::load(store, &layer.tree) {
-                Err(Error::Damaged(damage)) if scope.may_fall_back() => {
-                    damaged.get_or_insert(Unfit {
-                        tree: layer.tree,
-                        damage,
-                    });
-                }
-                tree => trees.push(tree?),
-            }
-        }
-        let Some(unfit) = damaged else {
-            return Ok(Opened {
-                layers: resolved.layers.into_iter().zip(trees).collect(),
-                warnings: resolved.warnings,
-            });
+        let damage = match with(&resolved) {
+            Err(Error::Damaged(damage)) if scope.may_fall_back() => damage,
+            done => return Ok((done?, resolved)),
         };
-        let damage = first_damage.get_or_insert(Error::Damaged(unfit.damage.clone()));
-        scope.without.push(unfit);
-        if scope.without.len() > UNFIT_MAX {
-            return Err(damage.clone());
+        let first = first_damage.get_or_insert(Error::Damaged(damage.clone()));
+        // Whichever of its trees it is, the build is passed over.
+        let unfit = |layer: &Layer| Unfit {
+            tree: layer.tree,
+            damage: damage.clone(),
+        };
+        scope.without.extend(resolved.layers.first().map(unfit));
+        if scope.without.len() > UNFIT_MAX || resolved.layers.is_empty() {
+            return Err(first.clone());
         }
     }
 }

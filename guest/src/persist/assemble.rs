@@ -1,6 +1,6 @@
 //! What became of the items is put together to a tree.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::base::Chunks;
 use super::worker::changed;
@@ -8,37 +8,46 @@ use super::{At, Done, Item, ItemKind, Slice};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::pack::Packs;
-use crate::tree::{Chunk, Content, Entry, Place, Tree};
+use crate::ports::Store;
+use crate::tree::{Border, Chunk, Content, Entry, Place, Saved, Table, Writer};
 
 /// What a tree has, and what of it is new. Sizes in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
+    pub files: u64,
+    pub bytes: u64,
     pub directories: u64,
     pub symlinks: u64,
     pub new_files: u64,
     pub new_bytes: u64,
 }
 
-/// Makes the tree of what became of the items.
-pub(super) fn assemble(
-    base: &Chunks,
-    written: &HashMap<u32, Packs>,
-    items: &[(Item, Done)],
-) -> Result<(Tree, Counted)> {
-    let mut counted = Counted::default();
-    let mut numbering = Numbering::new(base, written);
-    let mut entries = Vec::with_capacity(items.len());
-    let mut items = items.iter().peekable();
-    // Bytes count as new where they were stored, so a second file with the same bytes does not.
-    let mut seen = HashSet::new();
-    let mut new_bytes_at = |at: At, length: u64| {
-        if matches!(at, At::New { .. }) && seen.insert(at) {
-            length
-        } else {
-            0
+/// One entry of the tree, and where its bytes are: an empty place for what has none.
+pub(super) struct Assembled {
+    pub entry: Entry,
+    at: Vec<(At, u64)>,
+    new_bytes: u64,
+}
+
+/// What became of the items, as entries: the segments of a large file become one.
+pub(super) struct Assembling<'a, I: Iterator> {
+    items: std::iter::Peekable<I>,
+    /// Where the slices are that two workers stored, each because it did not know of the other: one place is enough.
+    slices: &'a mut HashMap<Digest, At>,
+}
+
+/// More slices than this need not be the same: some 20 MB.
+const SLICES_MAX: usize = 300_000;
+
+impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
+    pub(super) fn new(items: I, slices: &'a mut HashMap<Digest, At>) -> Self {
+        Assembling {
+            items: items.peekable(),
+            slices,
         }
-    };
-    while let Some((item, done)) = items.next() {
+    }
+
+    fn assembled(&mut self, item: Item, done: Done) -> Result<Assembled> {
         let Item {
             path,
             bits,
@@ -46,120 +55,217 @@ pub(super) fn assemble(
             kind,
             ..
         } = item;
-        let mut new_bytes = 0;
+        let (mut at, mut new_bytes) = (Vec::new(), 0);
         let content = match (kind, done) {
-            (ItemKind::Directory, _) => {
-                counted.directories += 1;
-                Content::Directory
-            }
-            (ItemKind::Symlink(target), _) => {
-                counted.symlinks += 1;
-                Content::Symlink(target.clone())
-            }
+            (ItemKind::Directory, _) => Content::Directory,
+            (ItemKind::Symlink(target), _) => Content::Symlink(target),
             (ItemKind::Small { .. }, Done::Plain) => Content::File {
                 size: 0,
                 digest: Digest::of(b""),
                 place: Place::Empty,
             },
-            (ItemKind::Small { size }, Done::Small { digest, at }) => {
-                new_bytes += new_bytes_at(*at, *size);
-                let (At::Base { offset, .. } | At::New { offset, .. }) = *at;
-                let place = Place::Bundle {
-                    chunk: numbering.number(*at)?,
-                    offset,
-                };
+            (
+                ItemKind::Small { size },
+                Done::Small {
+                    digest,
+                    at: there,
+                    is_new,
+                },
+            ) => {
+                new_bytes += if is_new { size } else { 0 };
+                at.push((there, size));
+                let (At::Base { offset, .. } | At::New { offset, .. }) = there;
                 Content::File {
-                    size: *size,
-                    digest: *digest,
-                    place,
+                    size,
+                    digest,
+                    place: Place::Bundle { chunk: 0, offset },
                 }
             }
-            (ItemKind::Segment { length, .. }, Done::Segment { slices }) => {
-                let mut slices: Vec<&Slice> = slices.iter().collect();
-                let mut wanted = *length;
-                let same_file = |(next, _): &&(Item, Done)| {
-                    matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == *path
-                };
-                while let Some((segment, done)) = items.next_if(same_file) {
-                    let (ItemKind::Segment { length, .. }, Done::Segment { slices: more }) =
-                        (&segment.kind, done)
-                    else {
-                        return Err(no_chunk());
-                    };
-                    // A file may end before its listed size, but has no gap.
-                    if !more.is_empty() && length_of(&slices) < wanted {
-                        return Err(changed(path));
-                    }
-                    wanted += length;
-                    slices.extend(more);
-                }
+            (ItemKind::Segment { length, .. }, Done::Segment { mut slices }) => {
+                self.rest_of(&path, length, &mut slices)?;
                 let size = length_of(&slices);
                 let digest = Digest::of_slices(
                     slices
                         .iter()
                         .map(|slice| (&slice.digest, u64::from(slice.length))),
                 );
-                let mut numbers = Vec::with_capacity(slices.len());
-                for slice in &slices {
-                    new_bytes += new_bytes_at(slice.at, u64::from(slice.length));
-                    numbers.push((numbering.number(slice.at)?, 1));
+                for slice in slices {
+                    let length = u64::from(slice.length);
+                    let there = self.only(&slice);
+                    new_bytes += if slice.is_new && there == slice.at {
+                        length
+                    } else {
+                        0
+                    };
+                    at.push((there, length));
                 }
-                let place = match numbers.is_empty() {
+                let place = match at.is_empty() {
                     true => Place::Empty,
-                    false => Place::Slices(numbers),
+                    false => Place::Slices(Vec::new()),
                 };
                 Content::File { size, digest, place }
             }
             _ => return Err(Error::internal("a worker's outcome does not fit its task")),
         };
-        counted.new_files += u64::from(new_bytes > 0);
-        counted.new_bytes += new_bytes;
-        entries.push(Entry {
-            path: path.clone(),
-            bits: *bits,
-            modified: *modified,
-            content,
-        });
+        Ok(Assembled {
+            entry: Entry {
+                path,
+                bits,
+                modified,
+                content,
+            },
+            at,
+            new_bytes,
+        })
     }
-    let (packs, chunks, finals) = numbering.finish();
-    let last = |number: u32| finals.get(number as usize).copied().ok_or_else(no_chunk);
-    for entry in &mut entries {
-        match &mut entry.content {
-            Content::File {
-                place: Place::Bundle { chunk, .. },
-                ..
-            } => *chunk = last(*chunk)?,
-            Content::File {
-                place: Place::Slices(runs),
-                ..
-            } => {
-                let mut merged: Vec<(u32, u32)> = Vec::new();
-                for (number, _) in runs.iter() {
-                    let number = last(*number)?;
-                    match merged.last_mut() {
-                        Some((first, count)) if *first + *count == number => *count += 1,
-                        _ => merged.push((number, 1)),
-                    }
-                }
-                *runs = merged;
+
+    /// Adds the slices of a file's other segments.
+    fn rest_of(&mut self, path: &str, mut wanted: u64, slices: &mut Vec<Slice>) -> Result<()> {
+        let same_file = |next: &Result<(Item, Done)>| {
+            let Ok((next, _)) = next else { return true };
+            matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == path
+        };
+        while let Some(next) = self.items.next_if(same_file) {
+            let (segment, done) = next?;
+            let (ItemKind::Segment { length, .. }, Done::Segment { slices: more }) = (segment.kind, done)
+            else {
+                return Err(no_chunk());
+            };
+            // A file may end before its listed size, but has no gap.
+            if !more.is_empty() && length_of(slices) < wanted {
+                return Err(changed(path));
             }
-            _ => {}
+            wanted += length;
+            slices.extend(more);
+        }
+        Ok(())
+    }
+
+    fn only(&mut self, slice: &Slice) -> At {
+        match slice.at {
+            At::Base { .. } => slice.at,
+            At::New { .. } if self.slices.len() < SLICES_MAX => {
+                *self.slices.entry(slice.digest).or_insert(slice.at)
+            }
+            At::New { .. } => self.slices.get(&slice.digest).copied().unwrap_or(slice.at),
         }
     }
-    let tree = Tree {
-        entries,
-        chunks,
-        packs,
-        ..Tree::default()
-    };
-    Ok((tree, counted))
 }
 
-fn length_of(slices: &[&Slice]) -> u64 {
+fn length_of(slices: &[Slice]) -> u64 {
     slices.iter().map(|slice| u64::from(slice.length)).sum()
 }
 
-pub(super) fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
+impl<I: Iterator<Item = Result<(Item, Done)>>> Iterator for Assembling<'_, I> {
+    type Item = Result<Assembled>;
+
+    fn next(&mut self) -> Option<Result<Assembled>> {
+        let next = self.items.next()?;
+        Some(next.and_then(|(item, done)| self.assembled(item, done)))
+    }
+}
+
+/// Makes the tree of what became of the items, a part at a time.
+pub(super) fn assemble<S: Store>(
+    base: &Chunks,
+    written: &HashMap<u32, Packs>,
+    entries: impl Iterator<Item = Result<Assembled>>,
+    mut tree: Writer<'_, S>,
+) -> Result<(Saved, Counted)> {
+    let mut counted = Counted::default();
+    let starts = starts(written);
+    let mut part = Vec::new();
+    let mut border = Border::default();
+    for assembled in entries {
+        let assembled = assembled?;
+        counted.add(&assembled);
+        let slices = match assembled.entry.content {
+            Content::File {
+                place: Place::Slices(_),
+                ..
+            } => assembled.at.len(),
+            _ => 0,
+        };
+        let ends = border.ends(&assembled.entry.path, slices);
+        part.push(assembled);
+        if ends {
+            let (entries, table) = numbered(Numbering::new(base, written, &starts), &mut part)?;
+            tree.part(entries, table)?;
+        }
+    }
+    if !part.is_empty() {
+        let (entries, table) = numbered(Numbering::new(base, written, &starts), &mut part)?;
+        tree.part(entries, table)?;
+    }
+    Ok((tree.finish()?, counted))
+}
+
+impl Counted {
+    fn add(&mut self, Assembled { entry, new_bytes, .. }: &Assembled) {
+        match &entry.content {
+            Content::Directory => self.directories += 1,
+            Content::Symlink(_) => self.symlinks += 1,
+            Content::File { size, .. } => {
+                self.files += 1;
+                self.bytes += size;
+            }
+        }
+        self.new_files += u64::from(*new_bytes > 0);
+        self.new_bytes += new_bytes;
+    }
+}
+
+/// Numbers the chunks of a part. Takes its entries.
+fn numbered(mut numbering: Numbering<'_>, part: &mut Vec<Assembled>) -> Result<(Vec<Entry>, Table)> {
+    let mut numbers = Vec::new();
+    for assembled in part.iter() {
+        for (at, _) in &assembled.at {
+            numbers.push(numbering.number(*at)?);
+        }
+    }
+    let (table, finals) = numbering.finish();
+    let last = |number: u32| finals.get(number as usize).copied().ok_or_else(no_chunk);
+    let mut numbers = numbers.into_iter();
+    let mut entries = Vec::with_capacity(part.len());
+    for mut assembled in part.drain(..) {
+        let mut own = numbers.by_ref().take(assembled.at.len());
+        if let Content::File { place, .. } = &mut assembled.entry.content {
+            match place {
+                Place::Empty => {}
+                Place::Bundle { chunk, .. } => *chunk = last(own.next().ok_or_else(no_chunk)?)?,
+                Place::Slices(runs) => {
+                    for number in own {
+                        let number = last(number)?;
+                        match runs.last_mut() {
+                            Some((first, count)) if *first + *count == number => *count += 1,
+                            _ => runs.push((number, 1)),
+                        }
+                    }
+                }
+            }
+        }
+        entries.push(assembled.entry);
+    }
+    Ok((entries, table))
+}
+
+/// Returns where a writer's packs begin in its numbering of chunks.
+fn starts(written: &HashMap<u32, Packs>) -> HashMap<u32, Vec<u32>> {
+    written
+        .iter()
+        .map(|(writer, packs)| {
+            let mut next = 0;
+            let mut start = |(_, chunks): &(PackId, Vec<_>)| {
+                let start = next;
+                next += chunks.len() as u32;
+                start
+            };
+            (*writer, packs.iter().map(&mut start).collect())
+        })
+        .collect()
+}
+
+fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
     base.chunks.get(number as usize).ok_or_else(no_chunk)
 }
 
@@ -167,30 +273,17 @@ pub(super) fn no_chunk() -> Error {
     Error::internal("a worker named a chunk that does not exist")
 }
 
-/// Numbers the chunks of the new tree: those that its entries use, by pack.
+/// Numbers the chunks of a part: those that its entries use, by pack.
 struct Numbering<'a> {
     base: &'a Chunks,
     written: &'a HashMap<u32, Packs>,
-    /// Where a writer's packs begin in its numbering of chunks.
-    starts: HashMap<u32, Vec<u32>>,
+    starts: &'a HashMap<u32, Vec<u32>>,
     chunks: Vec<(PackId, Chunk)>,
     numbers: HashMap<(Option<u32>, u32), u32>,
 }
 
 impl<'a> Numbering<'a> {
-    fn new(base: &'a Chunks, written: &'a HashMap<u32, Packs>) -> Self {
-        let starts = written
-            .iter()
-            .map(|(writer, packs)| {
-                let mut next = 0;
-                let mut start = |(_, chunks): &(PackId, Vec<_>)| {
-                    let start = next;
-                    next += chunks.len() as u32;
-                    start
-                };
-                (*writer, packs.iter().map(&mut start).collect())
-            })
-            .collect();
+    fn new(base: &'a Chunks, written: &'a HashMap<u32, Packs>, starts: &'a HashMap<u32, Vec<u32>>) -> Self {
         Numbering {
             base,
             written,
@@ -249,8 +342,8 @@ impl<'a> Numbering<'a> {
         ))
     }
 
-    /// Sorts the chunks by pack and offset. Returns the packs, the chunks, and the final number of each.
-    fn finish(self) -> (Vec<PackId>, Vec<Chunk>, Vec<u32>) {
+    /// Sorts the chunks by pack and offset. Returns them, and the final number of each.
+    fn finish(self) -> (Table, Vec<u32>) {
         let mut order: Vec<(usize, PackId, Chunk)> = self
             .chunks
             .into_iter()
@@ -276,10 +369,7 @@ impl<'a> Numbering<'a> {
                 *number = now as u32;
             }
         }
-        (
-            packs,
-            order.into_iter().map(|(.., chunk)| chunk).collect(),
-            finals,
-        )
+        let chunks = order.into_iter().map(|(.., chunk)| chunk).collect();
+        (Table { chunks, packs }, finals)
     }
 }

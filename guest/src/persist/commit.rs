@@ -5,11 +5,13 @@
 //! standing tree or pack of it, that was read and is not whole. Then the record is written again, and points to what this
 //! run has stored.
 
+use std::rc::Rc;
+
 use super::repair::PackCheck;
 use crate::error::{Error, Result};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::Record;
-use crate::tree::Tree;
+use crate::tree::{Entries, Table};
 use crate::{lookup, workspace};
 
 /// Two repairs of one build at once settle on one record within so many rounds.
@@ -81,7 +83,6 @@ pub(super) fn standing(store: &impl Store, record: &Record) -> Result<Standing> 
 pub(super) fn commit(
     store: &impl Store,
     record: Record,
-    tree: &Tree,
     standing: Standing,
     packs: &mut PackCheck,
 ) -> Result<Committed> {
@@ -94,14 +95,14 @@ pub(super) fn commit(
     };
     match standing {
         Standing::None => {}
-        Standing::Record(stands) => settle(store, &mut committed, *stands, tree, packs)?,
+        Standing::Record(stands) => settle(store, &mut committed, *stands, packs)?,
         // The layer's key has the time: with the same one, the record takes the damaged layer's place.
         Standing::Damaged(created_ms) => {
             committed.record.created_ms = created_ms.unwrap_or(committed.record.created_ms);
         }
     }
     for _ in 0..ROUNDS_MAX {
-        if write(store, &mut committed, tree, packs)? {
+        if write(store, &mut committed, packs)? {
             return Ok(committed);
         }
     }
@@ -115,7 +116,7 @@ pub(super) fn commit(
 
 /// Writes the record under each of its keys. Returns whether it stands under all of them; if not, another record of the
 /// build was found, and it is to be written again.
-fn write(store: &impl Store, committed: &mut Committed, tree: &Tree, packs: &mut PackCheck) -> Result<bool> {
+fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -> Result<bool> {
     let bytes = committed.record.seal()?;
     let length = bytes.len() as u64;
     let layer = committed.record.layer_key();
@@ -133,12 +134,12 @@ fn write(store: &impl Store, committed: &mut Committed, tree: &Tree, packs: &mut
             Ok(there) => {
                 check_same_build(&there, &committed.record)?;
                 if !committed.repeated {
-                    settle(store, committed, there, tree, packs)?;
+                    settle(store, committed, there, packs)?;
                     return Ok(false);
                 }
                 // What a repair replaces was judged. Otherwise two runs at once may have left two records that serve.
                 there != committed.record
-                    && (committed.repaired || !is_whole(store, &there, &committed.record, tree, packs)?)
+                    && (committed.repaired || !is_whole(store, &there, &committed.record, packs)?)
             }
             Err(error) => error.into_damage().map(|_| true)?,
         };
@@ -165,11 +166,10 @@ fn settle(
     store: &impl Store,
     committed: &mut Committed,
     stands: Record,
-    tree: &Tree,
     packs: &mut PackCheck,
 ) -> Result<()> {
     check_same_build(&stands, &committed.record)?;
-    let is_whole = is_whole(store, &stands, &committed.record, tree, packs)?;
+    let is_whole = is_whole(store, &stands, &committed.record, packs)?;
     committed.repeated = true;
     committed.record = match is_whole {
         true => stands,
@@ -182,21 +182,26 @@ fn settle(
     Ok(())
 }
 
-/// Whether all that a record of the build leads to can be read. Fails where it has other files than `tree`, the tree of
-/// `record`.
-fn is_whole(
-    store: &impl Store,
-    stands: &Record,
-    record: &Record,
-    tree: &Tree,
-    packs: &mut PackCheck,
-) -> Result<bool> {
+/// Whether all that a record of the build leads to can be read. Fails where it has other files than `record`.
+fn is_whole(store: &impl Store, stands: &Record, record: &Record, packs: &mut PackCheck) -> Result<bool> {
     if stands.tree == record.tree {
         return Ok(true);
     }
-    match Tree::load(store, &stands.tree) {
-        Ok(there) if workspace::same_files(&there, tree) => packs.has_all(store, &there),
-        Ok(_) => Err(other_files(record)),
+    let mut own = Entries::open(store, &record.tree)?;
+    let mut has_all = true;
+    let mut last: Option<Rc<Table>> = None;
+    let same = Entries::open(store, &stands.tree).and_then(|mut there| {
+        workspace::same_files(&mut there, &mut own, &mut |located| {
+            if !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &located.table)) {
+                has_all = has_all && packs.has_all(store, &located.table)?;
+                last = Some(Rc::clone(&located.table));
+            }
+            Ok(())
+        })
+    });
+    match same {
+        Ok(true) => Ok(has_all),
+        Ok(false) => Err(other_files(record)),
         Err(error) => {
             error.into_damage()?;
             // What the files were is lost with the tree: their number and size are all that can be compared.

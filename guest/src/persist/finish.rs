@@ -2,20 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::assemble::{Counted, assemble};
+use super::assemble::{Assembling, Counted, assemble};
 use super::commit::{Committed, commit, standing};
 use super::repair::{PackCheck, Unfit, chunks_in, repair, unfit_in_base};
 use super::worker::Worker;
-use super::{Done, Item, Outcome, Rest};
+use super::{Done, Item, Outcome, Rest, Stored};
 use crate::condemned::{Condemned, Removed};
 use crate::counter::Across;
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{Care, Files, Store};
+use crate::ports::{Care, Files, Scratch, Store};
 use crate::record::Record;
-use crate::tree::{Content, Entry, Tree};
+use crate::tree::{Entries, Writer};
 use crate::{lookup, workspace};
 
 /// A persist that is overtaken by this many prunes in a row gives up.
@@ -58,8 +58,10 @@ pub struct StoredAgain {
 }
 
 /// What the workers left, and what has been done with it since.
-struct Gathered {
-    items: Vec<(Item, Done)>,
+struct Gathered<'a> {
+    scratch: &'a dyn Scratch,
+    /// In path order.
+    tasks: Vec<Stored>,
     /// By the number of the writer.
     packs: HashMap<u32, Packs>,
     /// Writers whose packs have names that never were.
@@ -67,28 +69,35 @@ struct Gathered {
     stored_bytes: u64,
 }
 
-impl Gathered {
-    fn read(outcomes: &[Vec<u8>]) -> Result<Gathered> {
+impl<'a> Gathered<'a> {
+    fn read(scratch: &'a dyn Scratch, outcomes: &[Vec<u8>]) -> Result<Gathered<'a>> {
         let mut gathered = Gathered {
-            items: Vec::new(),
+            scratch,
+            tasks: Vec::new(),
             packs: HashMap::new(),
             salted: HashSet::new(),
             stored_bytes: 0,
         };
         for outcome in outcomes {
             match crate::wire::read(outcome)? {
-                Outcome::Task(done) => gathered.items.extend(done),
+                Outcome::Task(stored) => gathered.tasks.push(stored),
                 Outcome::Closed {
                     writer,
                     packs,
                     stored_bytes,
                 } => {
+                    let packs = packs.items(scratch).collect::<Result<_>>()?;
                     gathered.packs.insert(writer, packs);
                     gathered.stored_bytes += stored_bytes;
                 }
             }
         }
         Ok(gathered)
+    }
+
+    /// Returns what became of each item, in path order.
+    fn items(&self) -> impl Iterator<Item = Result<(Item, Done)>> {
+        self.tasks.iter().flat_map(|task| task.items(self.scratch))
     }
 
     /// Stores some chunks again, as the writer of this number. Returns the bytes stored.
@@ -103,8 +112,9 @@ impl Gathered {
         if unfit.is_empty() {
             return Ok(0);
         }
-        let worker = Worker::without_base(writer, salt);
-        let (packs, bytes) = repair(store, files, unfit, worker, &mut self.items)?;
+        let mut worker = Worker::without_base(writer, salt);
+        self.tasks = repair(store, files, self.scratch, unfit, &mut worker, &self.tasks)?;
+        let (packs, bytes) = worker.into_packs(store)?;
         self.packs.insert(writer, packs);
         if salt.is_some() {
             self.salted.insert(writer);
@@ -134,12 +144,13 @@ impl Gathered {
 pub fn finish(
     store: &impl Store,
     files: &impl Files,
+    scratch: &dyn Scratch,
     rest: &[u8],
     outcomes: &[Vec<u8>],
 ) -> Result<Persisted> {
     let Rest {
         mut record,
-        base,
+        base: found,
         base_record,
         check_conflicts,
         read_back,
@@ -150,9 +161,14 @@ pub fn finish(
     let standing = standing(store, &record)?;
     let read_back = read_back || standing.is_found();
     let care = if read_back { Care::Bytes } else { Care::Size };
-    let mut gathered = Gathered::read(outcomes)?;
+    let mut gathered = Gathered::read(scratch, outcomes)?;
+    let base = found.chunks(scratch)?;
+    let sound = found.trees(scratch)?;
+    if check_conflicts {
+        check_other_jobs(store, &record, &gathered)?;
+    }
     let mut checked = PackCheck::new(read_back);
-    let Unfit { mut lost, sparse } = unfit_in_base(store, &base, &gathered.items, &mut checked)?;
+    let Unfit { mut lost, sparse } = unfit_in_base(store, scratch, &base, &gathered.tasks, &mut checked)?;
     let written = checked.unfit_written(store, &gathered.packs)?;
     lost.extend(chunks_in(
         &written,
@@ -169,36 +185,35 @@ pub fn finish(
     };
     checked.forget(&gathered.packs);
     let mut salt_now = None;
-    for round in 0..ROUNDS_MAX {
-        let (mut tree, counted) = assemble(&base, &gathered.packs, &gathered.items)?;
-        if check_conflicts && round == 0 {
-            check_other_jobs(store, &record, &tree)?;
-        }
-        tree.salt = salt_now;
-        tree.covers.clone_from(&covers);
-        record.files = tree
-            .entries
-            .iter()
-            .filter(|entry| matches!(entry.content, Content::File { .. }))
-            .count() as u64;
-        record.bytes = tree.entries.iter().map(Entry::size).sum();
-        let (id, bytes) = tree.save(store, care)?;
-        gathered.stored_bytes += bytes;
-        record.tree = id;
+    let nothing = HashSet::new();
+    for _ in 0..ROUNDS_MAX {
+        let mut slices = HashMap::new();
+        let trusted = if salt_now.is_none() { &sound } else { &nothing };
+        let (tree, counted) = assemble(
+            &base,
+            &gathered.packs,
+            Assembling::new(gathered.items(), &mut slices),
+            Writer::new(store, &covers, salt_now, trusted, care),
+        )?;
+        gathered.stored_bytes += tree.stored_bytes;
+        record.tree = tree.id.ok_or_else(|| Error::internal("a tree without an id"))?;
+        (record.files, record.bytes) = (counted.files, counted.bytes);
         let condemned = Condemned::last_or_unknown(store)?;
         let mut gone = condemned.packs();
-        let mut is_unfit = condemned.has_tree(&id);
+        let mut is_unfit = tree.objects.iter().any(|id| condemned.has_tree(id));
         let is_new = condemned.sequence != prunes;
         if condemned.is_unknown(now_ms) {
             // Only what a record led to when the list was there already, and names that never were, are surely in no
             // earlier list.
             gone.extend(gathered.unsalted());
             gone.extend(base.packs.iter().filter(|_| is_new));
-            is_unfit |= tree.salt.is_none();
+            is_unfit |= salt_now.is_none();
         }
         if is_new {
             // A prune that came between may have deleted and forgotten what was there when it was put.
-            is_unfit |= store.head(&keys::tree(&id))?.is_none();
+            for id in &tree.objects {
+                is_unfit |= store.head(&keys::tree(id))?.is_none();
+            }
             gone.extend(missing(store, &tree.packs)?);
             prunes = condemned.sequence;
         }
@@ -220,12 +235,13 @@ pub fn finish(
             repeated,
             repaired,
             bytes,
-        } = commit(store, record, &tree, standing, &mut checked)?;
+        } = commit(store, record, standing, &mut checked)?;
         let Counted {
             directories,
             symlinks,
             new_files,
             new_bytes,
+            ..
         } = counted;
         return Ok(Persisted {
             record: Some(record),
@@ -244,7 +260,7 @@ pub fn finish(
     Err(Error::stale("pruned-meanwhile", message, &record.project))
 }
 
-fn missing(store: &impl Store, packs: &[PackId]) -> Result<Vec<PackId>> {
+fn missing(store: &impl Store, packs: &HashSet<PackId>) -> Result<Vec<PackId>> {
     let mut missing = Vec::new();
     for id in packs {
         if store.head(&keys::pack(id))?.is_none() {
@@ -265,7 +281,7 @@ fn salt(record: &Record, round: u32) -> Digest {
 
 /// Finds, before anything becomes visible, a path that another job of the workspace persisted with other bytes. What is
 /// damaged there is for attach to report: it must not keep a job from replacing its own layer.
-fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<()> {
+fn check_other_jobs(store: &impl Store, record: &Record, gathered: &Gathered<'_>) -> Result<()> {
     let Some(workspace) = &record.workspace else {
         return Ok(());
     };
@@ -283,9 +299,17 @@ fn check_other_jobs(store: &impl Store, record: &Record, tree: &Tree) -> Result<
             new.is_newer_across(&old, Across::Dates, record.created_ms)
         };
         let is_replaced = layer.node == record.node || layer.node.total != record.node.total || is_earlier();
-        if layer.job != record.job || !is_replaced {
-            let other = lookup::sound(Tree::load(store, &layer.tree))?;
-            workspace::check_pair((&layer, &other), (record, tree))?;
+        if layer.job == record.job && is_replaced {
+            continue;
+        }
+        let Some(mut other) = lookup::sound(Entries::open(store, &layer.tree).map(Some))? else {
+            continue;
+        };
+        let mut slices = HashMap::new();
+        let mut own = Assembling::new(gathered.items(), &mut slices).map(|own| Ok(own?.entry));
+        match workspace::check_pair((&layer, &mut other), (record, &mut own)) {
+            Err(conflict @ Error::Conflict(_)) => return Err(conflict),
+            checked => lookup::sound(checked)?,
         }
     }
     Ok(())

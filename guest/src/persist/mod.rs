@@ -22,9 +22,10 @@ pub(crate) use worker::SLICE_BYTES_MAX;
 pub use worker::Worker;
 
 use crate::id::Digest;
-use crate::pack::Packs;
+use crate::pack::Pack;
 use crate::ports::Time;
 use crate::record::Record;
+use crate::spool::Spooled;
 
 /// A file above this size is cut into slices; the others go into bundles.
 pub(crate) const SMALL_BYTES_MAX: u64 = 1 << 20;
@@ -40,6 +41,16 @@ pub(crate) struct Item {
     /// The size that the file system lists for a file. Some file systems list another than what can be read.
     pub listed: u64,
     pub kind: ItemKind,
+    /// Where the base has a small file of this path.
+    pub base: Option<Known>,
+}
+
+/// A small file of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub digest: Digest,
+    pub chunk: u32,
+    pub offset: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +78,8 @@ pub(crate) enum Done {
     Small {
         digest: Digest,
         at: At,
+        /// Whether its bytes were stored for it.
+        is_new: bool,
     },
     Segment {
         slices: Vec<Slice>,
@@ -78,6 +91,8 @@ pub(crate) struct Slice {
     pub digest: Digest,
     pub length: u32,
     pub at: At,
+    /// Whether it was stored for this file.
+    pub is_new: bool,
 }
 
 /// Where a small file or a slice lies. Chunks are numbered by each writer, and in the base.
@@ -87,13 +102,19 @@ pub(crate) enum At {
     New { writer: u32, chunk: u32, offset: u32 },
 }
 
+/// A task: the items that a worker stores.
+pub(crate) type Items = Spooled<Item>;
+
+/// What became of the items of a task.
+pub(crate) type Stored = Spooled<(Item, Done)>;
+
 /// What a worker reports: of a task, or, when it is closed, of itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Outcome {
-    Task(Vec<(Item, Done)>),
+    Task(Stored),
     Closed {
         writer: u32,
-        packs: Packs,
+        packs: Spooled<Pack>,
         stored_bytes: u64,
     },
 }
@@ -102,7 +123,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Rest {
     pub record: Record,
-    pub base: base::Chunks,
+    pub base: base::Found,
     pub base_record: Option<Record>,
     pub check_conflicts: bool,
     /// Whether to read back all that the build will point to.

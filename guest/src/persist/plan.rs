@@ -1,23 +1,27 @@
 //! What a persist will do: the entries that were selected, cut into tasks.
 
-use super::base;
+use super::base::Base;
 use super::met::{Closed, Met};
 use super::worker::SLICE_BYTES_MAX;
-use super::{Item, ItemKind, Rest, SMALL_BYTES_MAX};
+use super::{Item, ItemKind, Items, Rest, SMALL_BYTES_MAX};
 use crate::condemned::Condemned;
 use crate::context::Context;
 use crate::error::{Error, Problem, Result, text_of, warning};
 use crate::glob::{Selection, Verdict};
+use crate::listing::Listing;
 use crate::path;
 use crate::plan::{Action, Planned, Step, Task};
-use crate::ports::{DirEntry, Files, Kind, Reserved, Store};
+use crate::ports::{DirEntry, Files, Kind, Reserved, Scratch, Store};
+use crate::spool::Spool;
 use crate::tree::{CHUNKS_MAX, ENTRIES_MAX};
 use crate::{lookup, store_format};
 
 /// A task is closed by the entry that gives it this much to read.
 const TASK_BYTES: u64 = 16 << 20;
 /// Nor does it grow beyond this many entries, which take as long as some MiB.
-const TASK_ENTRIES: usize = 2048;
+const TASK_ENTRIES: u64 = 2048;
+/// Nor beyond this many bytes of paths, so that a task is one page.
+const TASK_PAYLOAD_BYTES: usize = 900 << 10;
 /// A larger file is spread over several tasks. Slices do not cross the border, so a shifted file stores about one slice
 /// more for each of these: an eightieth.
 const SEGMENT_BYTES: u64 = 32 << 20;
@@ -73,62 +77,64 @@ pub enum SpecialFiles {
 }
 
 /// Walks the directory, and decides what each worker will do.
-pub fn plan(store: &impl Store, files: &impl Files, request: &Persist) -> Result<Planned> {
+pub fn plan(
+    store: &impl Store,
+    files: &impl Files,
+    scratch: &dyn Scratch,
+    request: &Persist,
+) -> Result<Planned> {
     let record = request.context.record(&request.name)?;
     let selection = Selection::parse(&request.paths, |path| files.exists(path))?;
     store_format::prepare(store, request.dry_run)?;
 
+    let bases = lookup::bases(store, &record, request.context.default_branch.as_deref())?;
+    // A dry run lists steps, and needs no base for that.
+    let based = if request.dry_run { &[][..] } else { &bases };
     let mut walk = Walk {
         files,
         selection,
-        items: Vec::new(),
+        base: Base::open(store, based)?,
+        tasks: Tasks::new(scratch, request.dry_run),
+        entries: 0,
         warnings: Vec::new(),
         met: Met::default(),
     };
     walk.all()?;
     let Walk {
         selection,
-        items,
+        base,
+        tasks,
         mut warnings,
         met,
         ..
     } = walk;
     warnings.extend(met.report(request, &selection)?);
     let covers = selection.patterns();
-    let bases = lookup::bases(store, &record, request.context.default_branch.as_deref())?;
     warnings.extend(lookup::ranks_low(&record, bases.first()));
-    let (chunks, index, is_whole) = base::load(store, &bases)?;
+    let (found, index, is_whole) = base.finish(scratch)?;
     let rest = Rest {
         record,
-        base: chunks,
+        base: found,
         base_record: bases.into_iter().next(),
         check_conflicts: request.check_conflicts,
         read_back: request.repair || !is_whole,
         covers,
         prunes: Condemned::last_sequence(store)?,
     };
-    let steps = if request.dry_run {
-        steps(&items)
-    } else {
-        Vec::new()
-    };
-    let tasks = tasks(items)?;
     Ok(Planned {
-        files: tasks.iter().map(|task| task.files).sum(),
-        bytes: tasks.iter().map(|task| task.bytes).sum(),
-        tasks,
         shared: crate::wire::write(&index)?,
         rest: crate::wire::write(&rest)?,
-        steps,
         warnings,
-        ..Planned::default()
+        ..tasks.planned()?
     })
 }
 
-struct Walk<'a, F> {
+struct Walk<'a, F, S> {
     files: &'a F,
     selection: Selection,
-    items: Vec<Item>,
+    base: Base<'a, S>,
+    tasks: Tasks<'a>,
+    entries: usize,
     warnings: Vec<Problem>,
     met: Met,
 }
@@ -138,47 +144,68 @@ struct Level {
     path: String,
     verdict: Verdict,
     /// What is left to look at.
-    entries: std::vec::IntoIter<DirEntry>,
-    /// The number of its own item. The root has none.
-    item: Option<usize>,
+    entries: Listing,
+    /// Its own item, if it is only on the way to what is wanted: it comes along when something is.
+    waiting: Option<Item>,
 }
 
-impl<F: Files> Walk<'_, F> {
+impl<F: Files, S: Store> Walk<'_, F, S> {
     /// Adds what is selected below the root. Does not recurse: a path has room for 2,000 names, and a component's stack
     /// has not.
     fn all(&mut self) -> Result<()> {
         let mut levels = vec![self.level(String::new(), Verdict::Descend, None)?];
         while let Some(level) = levels.last_mut() {
-            if let Some(entry) = level.entries.next() {
-                let item = self.items.len();
-                if let Some((path, verdict)) = self.entry(&level.path, level.verdict, &entry)? {
-                    levels.push(self.level(path, verdict, Some(item))?);
-                }
+            let Some(entry) = level.entries.next(self.files)? else {
+                levels.pop();
+                continue;
+            };
+            let (path, verdict) = (level.path.clone(), level.verdict);
+            let Some(found) = self.entry(&path, verdict, &entry)? else {
+                continue;
+            };
+            let Found {
+                verdict,
+                kind,
+                path,
+                bits,
+            } = found;
+            let item = Item {
+                path,
+                bits,
+                modified: entry.modified,
+                listed: entry.size,
+                kind,
+                base: None,
+            };
+            if verdict == Verdict::Descend {
+                levels.push(self.level(item.path.clone(), verdict, Some(item))?);
                 continue;
             }
-            // A directory that is only on the way to what is wanted comes along when something is.
-            let is_last = level.item.is_some_and(|item| self.items.len() == item + 1);
-            if level.verdict == Verdict::Descend && is_last {
-                self.items.pop();
+            for above in &mut levels {
+                if let Some(waiting) = above.waiting.take() {
+                    self.push(waiting)?;
+                }
             }
-            levels.pop();
+            let dir = (item.kind == ItemKind::Directory).then(|| item.path.clone());
+            self.push(item)?;
+            if let Some(dir) = dir {
+                levels.push(self.level(dir, verdict, None)?);
+            }
         }
         Ok(())
     }
 
-    fn level(&self, path: String, verdict: Verdict, item: Option<usize>) -> Result<Level> {
-        let mut entries = self.files.entries(&path)?;
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    fn level(&self, path: String, verdict: Verdict, waiting: Option<Item>) -> Result<Level> {
         Ok(Level {
+            entries: Listing::open(self.files, &path)?,
             path,
             verdict,
-            entries: entries.into_iter(),
-            item,
+            waiting,
         })
     }
 
-    /// Adds an entry if it is selected. Returns it if it is a directory to go into.
-    fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<Option<(String, Verdict)>> {
+    /// Returns an entry if it is selected, or a directory to go into.
+    fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<Option<Found>> {
         let is_directory = entry.kind == Kind::Directory;
         let Ok(name) = std::str::from_utf8(&entry.name) else {
             // What is not wanted is nobody's trouble. A pattern sees one odd character for each wrong part.
@@ -202,7 +229,7 @@ impl<F: Files> Walk<'_, F> {
         if let Some(fault) = path::fault(&path) {
             return Err(Error::limit("path-too-long", fault, &path));
         }
-        if self.items.len() >= ENTRIES_MAX {
+        if self.entries >= ENTRIES_MAX {
             let message = format!("there are more than {ENTRIES_MAX} entries");
             return Err(Error::limit("too-many-entries", message, &path));
         }
@@ -217,22 +244,41 @@ impl<F: Files> Walk<'_, F> {
         } else {
             entry.bits & 0o777
         };
-        match entry.kind {
-            Kind::Directory => {
-                self.push(path.clone(), bits, entry, ItemKind::Directory);
-                return Ok(Some((path, verdict)));
-            }
+        let kind = match entry.kind {
+            Kind::Directory => ItemKind::Directory,
             Kind::Symlink => {
                 let target = String::from_utf8(entry.target.clone()).map_err(|_| {
                     let message = format!("a symlink's target is not UTF-8: {}", text_of(&entry.target));
                     Error::invalid("name-not-utf8", message, &path)
                 })?;
-                self.push(path, bits, entry, ItemKind::Symlink(target));
+                ItemKind::Symlink(target)
             }
-            Kind::File => self.file(path, bits, entry)?,
-            Kind::Special(what) => self.met.special(what, &path),
-        }
-        Ok(None)
+            Kind::File if entry.size <= SMALL_BYTES_MAX => ItemKind::Small { size: entry.size },
+            Kind::File => {
+                let (size, most) = (entry.size, CHUNKS_MAX as u64 * SLICE_BYTES_MAX as u64);
+                if size > most {
+                    let message = format!(
+                        "a file of {size} bytes is larger than an artifact, which has {most} at most"
+                    );
+                    return Err(Error::limit("tree-too-large", message, &path));
+                }
+                ItemKind::Segment {
+                    size,
+                    offset: 0,
+                    length: 0,
+                }
+            }
+            Kind::Special(what) => {
+                self.met.special(what, &path);
+                return Ok(None);
+            }
+        };
+        Ok(Some(Found {
+            path,
+            verdict,
+            bits,
+            kind,
+        }))
     }
 
     /// Returns whether an entry is baton's own, which is left out.
@@ -272,87 +318,118 @@ impl<F: Files> Walk<'_, F> {
         }
     }
 
-    fn file(&mut self, path: String, bits: u16, entry: &DirEntry) -> Result<()> {
-        let size = entry.size;
-        if size <= SMALL_BYTES_MAX {
-            self.push(path, bits, entry, ItemKind::Small { size });
-            return Ok(());
+    /// Adds an item: a large file as its segments.
+    fn push(&mut self, mut item: Item) -> Result<()> {
+        self.entries += 1;
+        match item.kind {
+            ItemKind::Small { size } => {
+                item.base = self.base.find(&item.path, size, item.modified)?;
+                self.tasks.push(&item)
+            }
+            ItemKind::Segment { size, .. } => {
+                let mut offset = 0;
+                while offset < size {
+                    let length = SEGMENT_BYTES.min(size - offset);
+                    item.kind = ItemKind::Segment { size, offset, length };
+                    self.tasks.push(&item)?;
+                    offset += length;
+                }
+                Ok(())
+            }
+            ItemKind::Directory | ItemKind::Symlink(_) => self.tasks.push(&item),
         }
-        let most = CHUNKS_MAX as u64 * SLICE_BYTES_MAX as u64;
-        if size > most {
-            let message =
-                format!("a file of {size} bytes is larger than an artifact, which has {most} at most");
-            return Err(Error::limit("tree-too-large", message, &path));
+    }
+}
+
+/// An entry that is selected, or leads to such.
+struct Found {
+    path: String,
+    verdict: Verdict,
+    bits: u16,
+    /// A large file as one segment.
+    kind: ItemKind,
+}
+
+/// The tasks of a plan, or the steps of a dry run, as the walk goes.
+struct Tasks<'a> {
+    scratch: &'a dyn Scratch,
+    open: Spool<'a, Item>,
+    open_files: u64,
+    open_bytes: u64,
+    steps: Option<Spool<'a, Step>>,
+    planned: Planned,
+}
+
+impl<'a> Tasks<'a> {
+    fn new(scratch: &'a dyn Scratch, dry_run: bool) -> Tasks<'a> {
+        Tasks {
+            scratch,
+            open: Spool::new(scratch),
+            open_files: 0,
+            open_bytes: 0,
+            steps: dry_run.then(|| Spool::new(scratch)),
+            planned: Planned::default(),
         }
-        let mut offset = 0;
-        while offset < size {
-            let length = SEGMENT_BYTES.min(size - offset);
-            self.push(
-                path.clone(),
-                bits,
-                entry,
-                ItemKind::Segment { size, offset, length },
-            );
-            offset += length;
+    }
+
+    fn push(&mut self, item: &Item) -> Result<()> {
+        let (files, bytes) = match item.kind {
+            ItemKind::Small { size } => (1, size),
+            // The last segment counts the file.
+            ItemKind::Segment { size, offset, length } => (u64::from(offset + length == size), length),
+            ItemKind::Directory | ItemKind::Symlink(_) => (0, 0),
+        };
+        self.planned.files += files;
+        self.planned.bytes += bytes;
+        if let Some(steps) = &mut self.steps {
+            return match step(item) {
+                Some(step) => steps.push(&step),
+                None => Ok(()),
+            };
+        }
+        self.open.push(item)?;
+        self.open_files += files;
+        self.open_bytes += bytes;
+        let is_full = self.open.len() >= TASK_ENTRIES || self.open.open_bytes() >= TASK_PAYLOAD_BYTES;
+        if self.open_bytes >= TASK_BYTES || is_full {
+            self.end()?;
         }
         Ok(())
     }
 
-    fn push(&mut self, path: String, bits: u16, entry: &DirEntry, kind: ItemKind) {
-        self.items.push(Item {
-            path,
-            bits,
-            modified: entry.modified,
-            listed: entry.size,
-            kind,
+    fn end(&mut self) -> Result<()> {
+        let items: Items = std::mem::replace(&mut self.open, Spool::new(self.scratch)).close()?;
+        self.planned.tasks.push(Task {
+            payload: crate::wire::write(&items)?,
+            files: std::mem::take(&mut self.open_files),
+            bytes: std::mem::take(&mut self.open_bytes),
         });
+        Ok(())
+    }
+
+    fn planned(mut self) -> Result<Planned> {
+        if !self.open.is_empty() {
+            self.end()?;
+        }
+        if let Some(steps) = self.steps {
+            self.planned.steps = steps.close()?;
+        }
+        Ok(self.planned)
     }
 }
 
-/// Returns a step an entry.
-fn steps(items: &[Item]) -> Vec<Step> {
-    let step = |item: &Item| {
-        let bytes = match item.kind {
-            ItemKind::Small { size } | ItemKind::Segment { size, offset: 0, .. } => size,
-            // The first segment stood for the file.
-            ItemKind::Segment { .. } => return None,
-            ItemKind::Directory | ItemKind::Symlink(_) => 0,
-        };
-        Some(Step {
-            action: Action::Store,
-            path: item.path.clone(),
-            files: 1,
-            bytes,
-        })
+/// Returns the step of an item.
+fn step(item: &Item) -> Option<Step> {
+    let bytes = match item.kind {
+        ItemKind::Small { size } | ItemKind::Segment { size, offset: 0, .. } => size,
+        // The first segment stood for the file.
+        ItemKind::Segment { .. } => return None,
+        ItemKind::Directory | ItemKind::Symlink(_) => 0,
     };
-    items.iter().filter_map(step).collect()
-}
-
-/// Cuts the items into tasks, in order.
-fn tasks(items: Vec<Item>) -> Result<Vec<Task>> {
-    let mut tasks = Vec::new();
-    let mut open = Vec::new();
-    let (mut files, mut bytes) = (0, 0);
-    let mut items = items.into_iter().peekable();
-    while let Some(item) = items.next() {
-        match &item.kind {
-            ItemKind::Small { size } => (files, bytes) = (files + 1, bytes + size),
-            // The last segment counts the file.
-            ItemKind::Segment { size, offset, length } => {
-                (files, bytes) = (files + u64::from(offset + length == *size), bytes + length);
-            }
-            ItemKind::Directory | ItemKind::Symlink(_) => {}
-        }
-        open.push(item);
-        if bytes >= TASK_BYTES || open.len() >= TASK_ENTRIES || items.peek().is_none() {
-            tasks.push(Task {
-                payload: crate::wire::write(&open)?,
-                files,
-                bytes,
-            });
-            open.clear();
-            (files, bytes) = (0, 0);
-        }
-    }
-    Ok(tasks)
+    Some(Step {
+        action: Action::Store,
+        path: item.path.clone(),
+        files: 1,
+        bytes,
+    })
 }

@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::assemble::{base_chunk, no_chunk};
+use super::assemble::no_chunk;
 use super::base::Chunks;
 use super::worker::{Worker, changed};
-use super::{At, Done, Item, ItemKind, Slice};
+use super::{At, Done, Item, ItemKind, Slice, Stored};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::pack::Packs;
-use crate::ports::{File, Files, Open, Store, get_intact, read_fully};
-use crate::tree::Tree;
+use crate::ports::{File, Files, Open, Scratch, Store, get_intact, read_fully};
+use crate::tree::Table;
 
 /// A chunk of the base, or of the writer of this number.
 pub(super) type ChunkName = (Option<u32>, u32);
@@ -23,28 +23,56 @@ fn name(at: &At) -> ChunkName {
     }
 }
 
-/// Stores again, with `worker`, what `unfit` says: few files are concerned, so one writer does it.
+/// Stores again, with `worker`, what `unfit` says: few files are concerned, so one writer does it. Returns what became of the
+/// items then.
 pub(super) fn repair(
     store: &impl Store,
     files: &impl Files,
+    scratch: &dyn Scratch,
     unfit: &HashSet<ChunkName>,
-    mut worker: Worker,
+    worker: &mut Worker,
+    tasks: &[Stored],
+) -> Result<Vec<Stored>> {
+    let is_unfit = |at: &At| unfit.contains(&name(at));
+    let mut repaired = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let mut items: Vec<(Item, Done)> = task.items(scratch).collect::<Result<_>>()?;
+        let concerns = |(_, done): &(Item, Done)| match done {
+            Done::Plain => false,
+            Done::Small { at, .. } => is_unfit(at),
+            Done::Segment { slices } => slices.iter().any(|slice| is_unfit(&slice.at)),
+        };
+        if items.iter().any(concerns) {
+            repair_task(store, files, &is_unfit, worker, &mut items)?;
+            repaired.push(Stored::of(scratch, items)?);
+        } else {
+            repaired.push(task.clone());
+        }
+    }
+    Ok(repaired)
+}
+
+fn repair_task(
+    store: &impl Store,
+    files: &impl Files,
+    is_unfit: &dyn Fn(&At) -> bool,
+    worker: &mut Worker,
     items: &mut [(Item, Done)],
-) -> Result<(Packs, u64)> {
-    let again = |at: &At| unfit.contains(&name(at));
+) -> Result<()> {
     let mut small = Vec::new();
     for (number, (item, done)) in items.iter_mut().enumerate() {
         match done {
-            Done::Small { at, .. } if again(at) => small.push(number),
-            Done::Segment { slices } if slices.iter().any(|slice| again(&slice.at)) => {
+            Done::Small { at, .. } if is_unfit(at) => small.push(number),
+            Done::Segment { slices } if slices.iter().any(|slice| is_unfit(&slice.at)) => {
                 let ItemKind::Segment { offset, .. } = item.kind else {
                     continue;
                 };
                 let file = files.open(&item.path, Open::Read)?;
                 let mut start = offset;
                 for slice in slices {
-                    if again(&slice.at) {
-                        slice.at = store_slice_again(store, &file, &item.path, start, slice, &mut worker)?;
+                    if is_unfit(&slice.at) {
+                        slice.at = store_slice_again(store, &file, &item.path, start, slice, worker)?;
+                        slice.is_new = true;
                     }
                     start += u64::from(slice.length);
                 }
@@ -73,7 +101,7 @@ pub(super) fn repair(
             *old = new;
         }
     }
-    worker.into_packs(store)
+    Ok(())
 }
 
 fn store_slice_again(
@@ -142,10 +170,10 @@ impl PackCheck {
         }
     }
 
-    /// Whether every chunk of a tree lies in a pack that can be relied on.
-    pub(super) fn has_all(&mut self, store: &impl Store, tree: &Tree) -> Result<bool> {
-        for chunk in &tree.chunks {
-            let id = tree.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
+    /// Whether every chunk of a part lies in a pack that can be relied on.
+    pub(super) fn has_all(&mut self, store: &impl Store, table: &Table) -> Result<bool> {
+        for chunk in &table.chunks {
+            let id = table.pack(chunk)?;
             if self.length(store, id)? < chunk.offset + u64::from(chunk.length) {
                 return Ok(false);
             }
@@ -184,14 +212,16 @@ pub(super) struct Unfit {
 /// Returns the base's chunks that the tree must not point to.
 pub(super) fn unfit_in_base(
     store: &impl Store,
+    scratch: &dyn Scratch,
     base: &Chunks,
-    items: &[(Item, Done)],
+    tasks: &[Stored],
     packs: &mut PackCheck,
 ) -> Result<Unfit> {
-    // Used bytes of each bundle. Two files with the same bytes use them once.
-    let mut places = HashSet::new();
-    let mut used: HashMap<u32, u64> = HashMap::new();
-    for (item, done) in items {
+    // Used bytes of each chunk. Two files with the same bytes use them once.
+    let mut used = vec![0; base.chunks.len()];
+    let mut places: Vec<(u32, u32, u32)> = Vec::new();
+    for item in tasks.iter().flat_map(|task| task.items(scratch)) {
+        let (item, done) = item?;
         match (done, &item.kind) {
             (
                 Done::Small {
@@ -199,22 +229,27 @@ pub(super) fn unfit_in_base(
                     ..
                 },
                 ItemKind::Small { size },
-            ) if places.insert((*chunk, *offset)) => {
-                *used.entry(*chunk).or_default() += size;
-            }
+            ) => places.push((chunk, offset, *size as u32)),
             (Done::Segment { slices }, _) => {
                 for slice in slices {
                     if let At::Base { chunk, .. } = slice.at {
-                        *used.entry(chunk).or_default() += u64::from(slice.length);
+                        places.push((chunk, 0, slice.length));
                     }
                 }
             }
             _ => {}
         }
     }
+    places.sort_unstable();
+    places.dedup();
+    for (chunk, _, bytes) in places {
+        *used.get_mut(chunk as usize).ok_or_else(no_chunk)? += u64::from(bytes);
+    }
     let mut unfit = Unfit::default();
-    for (number, used) in used {
-        let chunk = base_chunk(base, number)?;
+    for ((number, chunk), used) in (0..).zip(&base.chunks).zip(used) {
+        if used == 0 {
+            continue;
+        }
         let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
         if packs.length(store, id)? < chunk.offset + u64::from(chunk.length) {
             unfit.lost.insert((None, number));

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use fastcdc::v2020::FastCDC;
 
-use super::base::Index;
-use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Outcome, SMALL_BYTES_MAX, Slice};
+use super::base::{Index, SpooledIndex};
+use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Items, Known, Outcome, SMALL_BYTES_MAX, Slice, Stored};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::pack::PackWriter;
-use crate::ports::{Care, File, Files, Open, Store, Time, read_fully};
+use crate::ports::{Care, File, Files, Open, Scratch, Store, Time, read_fully};
+use crate::spool::Spooled;
 use crate::tree::CHUNKS_MAX;
 
 /// FastCDC's limits for slices, in bytes.
@@ -19,12 +20,14 @@ pub(crate) const SLICE_BYTES_MAX: usize = 1 << 20;
 /// How much of a segment is in memory at a time: a few slices.
 const WINDOW_BYTES: usize = 4 << 20;
 /// What a worker remembers of what it stored: some 50 bytes each, and more would not pay.
-const REMEMBERED_MAX: usize = 200_000;
+const REMEMBERED_MAX: usize = 100_000;
 
 /// One of the workers of a persist.
 #[derive(Default)]
 pub struct Worker {
     writer: u32,
+    /// Whether anything may be taken from the base.
+    has_base: bool,
     base: Index,
     packs: PackWriter,
     /// The bundle that is being filled. Its files wait in `waiting` until it has a number.
@@ -41,14 +44,17 @@ struct Waiting {
     item: usize,
     digest: Digest,
     offset: u32,
+    is_new: bool,
 }
 
 impl Worker {
     /// Makes the worker number `writer`, for the plan that `shared` is from.
-    pub fn new(writer: u32, shared: &[u8]) -> Result<Worker> {
+    pub fn new(writer: u32, shared: &[u8], scratch: &dyn Scratch) -> Result<Worker> {
+        let index: SpooledIndex = crate::wire::read(shared)?;
         Ok(Worker {
             writer,
-            base: crate::wire::read(shared)?,
+            has_base: true,
+            base: index.read(scratch)?,
             ..Worker::default()
         })
     }
@@ -64,19 +70,27 @@ impl Worker {
     }
 
     /// Does one task.
-    pub fn run(&mut self, store: &impl Store, files: &impl Files, task: &[u8]) -> Result<Vec<u8>> {
-        let mut items: Vec<Item> = crate::wire::read(task)?;
+    pub fn run(
+        &mut self,
+        store: &impl Store,
+        files: &impl Files,
+        scratch: &dyn Scratch,
+        task: &[u8],
+    ) -> Result<Vec<u8>> {
+        let task: Items = crate::wire::read(task)?;
+        let mut items: Vec<Item> = task.items(scratch).collect::<Result<_>>()?;
         let done = self.store_items(store, files, &mut items)?;
-        crate::wire::write(&Outcome::Task(items.into_iter().zip(done).collect()))
+        let stored = Stored::of(scratch, items.into_iter().zip(done))?;
+        crate::wire::write(&Outcome::Task(stored))
     }
 
     /// Ends the worker: what it still holds goes to the store.
-    pub fn close(self, store: &impl Store) -> Result<Vec<u8>> {
+    pub fn close(self, store: &impl Store, scratch: &dyn Scratch) -> Result<Vec<u8>> {
         let writer = self.writer;
         let (packs, stored_bytes) = self.packs.finish(store)?;
         crate::wire::write(&Outcome::Closed {
             writer,
-            packs,
+            packs: Spooled::of(scratch, packs)?,
             stored_bytes,
         })
     }
@@ -137,7 +151,7 @@ impl Worker {
         if state(&file, item)? != item.listed {
             return Err(changed(&item.path));
         }
-        self.bundled(store, number, start, done)
+        self.bundled(store, (number, item.base), start, done)
     }
 
     /// Stores a file that has another size than the one that is listed: all that can be read of it. So it is in `/proc` and
@@ -161,7 +175,7 @@ impl Worker {
         let read = read_fully(file, 0, SMALL_BYTES_MAX as usize + 1, &mut self.bundle)? as u64;
         if read <= SMALL_BYTES_MAX {
             item.kind = ItemKind::Small { size: read };
-            self.bundled(store, number, start, done)?;
+            self.bundled(store, (number, item.base), start, done)?;
         } else {
             self.bundle.truncate(start);
             let slices = self.slices(store, files, file, &item.path, (0, None))?;
@@ -180,29 +194,40 @@ impl Worker {
     }
 
     /// Takes what lies in the open bundle from `start` on as the file of the item `number`.
-    fn bundled(&mut self, store: &impl Store, number: usize, start: usize, done: &mut [Done]) -> Result<()> {
+    fn bundled(
+        &mut self,
+        store: &impl Store,
+        (number, base): (usize, Option<Known>),
+        start: usize,
+        done: &mut [Done],
+    ) -> Result<()> {
         let content = self.bundle.get(start..).unwrap_or_default();
         if content.is_empty() {
             return Ok(());
         }
         let digest = Digest::of(content);
-        let known = self
-            .base
-            .file(&digest)
+        // Under its own path first, so that what did not change stays where it is.
+        let same = base.filter(|known| known.digest == digest && self.has_base);
+        let known = same
+            .map(|Known { chunk, offset, .. }| At::Base { chunk, offset })
+            .or_else(|| self.base.file(&digest))
             .or_else(|| self.stored_files.get(&digest).copied());
         if let Some(at) = known {
             self.bundle.truncate(start);
-            set(done, number, Done::Small { digest, at });
+            let is_new = false;
+            set(done, number, Done::Small { digest, at, is_new });
             return Ok(());
         }
         let offset = *self.bundled_files.entry(digest).or_insert(start as u32);
-        if offset != start as u32 {
+        let is_new = offset == start as u32;
+        if !is_new {
             self.bundle.truncate(start);
         }
         self.waiting.push(Waiting {
             item: number,
             digest,
             offset,
+            is_new,
         });
         if self.bundle.len() >= BUNDLE_BYTES {
             self.close_bundle(store, done)?;
@@ -217,7 +242,13 @@ impl Worker {
         let chunk = self.packs.add(store, &self.bundle, None)?;
         self.bundle.clear();
         self.bundled_files.clear();
-        for Waiting { item, digest, offset } in self.waiting.drain(..) {
+        for waiting in self.waiting.drain(..) {
+            let Waiting {
+                item,
+                digest,
+                offset,
+                is_new,
+            } = waiting;
             let at = At::New {
                 writer: self.writer,
                 chunk,
@@ -226,7 +257,7 @@ impl Worker {
             if self.stored_files.len() < REMEMBERED_MAX {
                 self.stored_files.insert(digest, at);
             }
-            set(done, item, Done::Small { digest, at });
+            set(done, item, Done::Small { digest, at, is_new });
         }
         Ok(())
     }
@@ -309,6 +340,7 @@ impl Worker {
             .base
             .slice(&digest)
             .or_else(|| self.stored_slices.get(&digest).copied());
+        let is_new = known.is_none();
         let at = match known {
             Some(at) => at,
             None => self.store_slice(store, content, digest)?,
@@ -317,6 +349,7 @@ impl Worker {
             digest,
             length: content.len() as u32,
             at,
+            is_new,
         })
     }
 

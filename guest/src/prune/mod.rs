@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use policy::{Decision, Policy};
+use policy::Decision;
+pub use policy::Policy;
 pub use remove::{Note, Removal, Remove, plan as plan_removal};
 
 use crate::condemned::{Condemned, Mark, Phase, Removed};
@@ -20,11 +21,12 @@ use crate::error::{Damage, Error, Result};
 use crate::id::{Digest, PackId, TreeId};
 use crate::keys::{self, Project};
 use crate::name;
-use crate::ports::{Clock, PutMode, PutOutcome, Store};
+use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
 use crate::record::Record;
+use crate::spool::{Spool, Spooled};
 use crate::store_format;
 use crate::survey::{Depth, Found, is_record, present, survey};
-use crate::tree::Tree;
+use crate::tree::{References, references, tables};
 
 /// How many keys are deleted at a time.
 const DELETED_AT_ONCE: usize = 1000;
@@ -50,14 +52,25 @@ pub const GRACE_MS_MIN: u64 = 15 * 60 * 1000;
 /// What a prune will do. Sizes in bytes.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Each build, and why it is kept if it is.
-    pub decisions: Vec<Decision>,
+    /// Each build of the project, and why it is kept if it is.
+    pub decisions: Spooled<Decided>,
+    /// How many of them are removed.
+    pub removed: u64,
     /// Packs and trees that are deleted now, and the size of the packs.
     pub deleted: Amount,
     /// Packs and trees that nothing leads to any more, and that a later prune deletes.
     pub condemned: Amount,
     /// For `run`.
     pub rest: Vec<u8>,
+}
+
+/// A build, and what becomes of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Decided {
+    /// The first of its records.
+    pub record: Record,
+    /// Why it is kept. Empty: it is removed.
+    pub reasons: Vec<String>,
 }
 
 /// How many objects, and how large their packs are.
@@ -85,9 +98,9 @@ pub struct Pruned {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Rest {
     /// Builds to remove, each with its keys in the order of removal.
-    removed: Vec<(Removed, Vec<String>)>,
+    removed: Spooled<(Removed, Vec<String>)>,
     /// Keys of what is damaged, and is dropped.
-    broken: Vec<String>,
+    broken: Spooled<String>,
     /// What is put beside the list: its key, and the object.
     note: Option<(String, Vec<u8>)>,
     /// Whether a build goes that something points to.
@@ -102,10 +115,10 @@ struct Rest {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Next {
     last: u64,
-    packs: Vec<(PackId, Fate)>,
-    trees: Vec<(TreeId, Fate)>,
+    packs: Spooled<(PackId, Fate)>,
+    trees: Spooled<(TreeId, Fate)>,
     /// Builds that an earlier prune removes, and until when nothing may point to them.
-    builds: Vec<(Removed, u64)>,
+    builds: Spooled<(Removed, u64)>,
     grace_ms: u64,
     /// Until when a list that was lost may still count. The end of time where this prune takes its place.
     unknown_until_ms: Option<u64>,
@@ -121,7 +134,7 @@ struct Fate {
 }
 
 /// Decides what is kept, and what nothing leads to.
-pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<Plan> {
+pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, request: &Prune) -> Result<Plan> {
     for branch in &request.policy.branches_gone {
         name::check_foreign("a branch", branch)?;
     }
@@ -146,7 +159,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         Ok(present) => present,
         Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
     };
-    let mut decisions = policy::decide(
+    let decisions = policy::decide(
         survey.records,
         &present,
         &request.policy,
@@ -157,20 +170,21 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
             damaged: &damaged,
         },
     );
-    let mut live = Live::default();
-    let mut dropped = Live::default();
-    let mut removed = Vec::new();
+    let mut live = References::default();
+    let mut dropped = References::default();
+    let mut removed = Spool::new(scratch);
     for decision in &decisions {
         let is_kept = !decision.reasons.is_empty();
         for Found { record, .. } in &decision.found {
             if is_kept {
-                live.add(store, &record.tree)?;
+                add(store, &record.tree, &mut live)?;
             } else {
-                dropped.add_if_whole(store, &record.tree)?;
+                // What a tree that is given up leads to matters only if it can be known.
+                crate::lookup::sound(references(store, &record.tree, &mut dropped))?;
             }
         }
-        if !is_kept {
-            removed.extend(removal(store, decision)?);
+        if !is_kept && let Some(removal) = removal(store, decision)? {
+            removed.push(&removal)?;
         }
     }
     let marking = Marking {
@@ -202,17 +216,24 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         .filter(|(_, until_ms)| *until_ms > now_ms);
     let next = Next {
         last: condemned.sequence,
-        packs,
-        trees,
-        builds: still_removed.collect(),
+        packs: Spooled::of(scratch, packs)?,
+        trees: Spooled::of(scratch, trees)?,
+        builds: Spooled::of(scratch, still_removed)?,
         grace_ms: request.grace_ms,
         unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
     };
     // Of other projects all is kept, and nobody asked.
-    decisions.retain(|decision| decision.record().is_some_and(|record| record.project == project));
+    let (mut decided, mut removed_count) = (Spool::new(scratch), 0);
+    for Decision { found, reasons } in decisions {
+        let first = found.into_iter().next().map(|found| found.record);
+        if let Some(record) = first.filter(|record| record.project == project) {
+            removed_count += u64::from(reasons.is_empty());
+            decided.push(&Decided { record, reasons })?;
+        }
+    }
     let rest = Rest {
-        removed,
-        broken,
+        removed: removed.close()?,
+        broken: Spooled::of(scratch, broken)?,
         keep_channel_steps: request.policy.keep_channel_steps,
         next,
         deleted,
@@ -220,39 +241,19 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Prune) -> Result<P
         ..Rest::default()
     };
     Ok(Plan {
-        decisions,
+        decisions: decided.close()?,
+        removed: removed_count,
         deleted,
         condemned: doomed,
         rest: crate::wire::write(&rest)?,
     })
 }
 
-/// Trees and packs that something leads to.
-#[derive(Debug, Default)]
-struct Live {
-    trees: HashSet<TreeId>,
-    packs: HashSet<PackId>,
-}
-
-impl Live {
-    /// Adds a tree. What a damaged one leads to is unknown, so that nothing may be deleted.
-    fn add(&mut self, store: &impl Store, id: &TreeId) -> Result<()> {
-        if self.trees.insert(*id) {
-            match Tree::packs_of(store, id) {
-                Ok(packs) => self.packs.extend(packs),
-                Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds a tree that is given up: what it leads to matters only if it can be known.
-    fn add_if_whole(&mut self, store: &impl Store, id: &TreeId) -> Result<()> {
-        if self.trees.insert(*id) {
-            self.packs
-                .extend(crate::lookup::sound(Tree::packs_of(store, id))?);
-        }
-        Ok(())
+/// Adds a tree. What a damaged one leads to is unknown, so that nothing may be deleted.
+fn add(store: &impl Store, id: &TreeId, to: &mut References) -> Result<()> {
+    match references(store, id, to) {
+        Err(error) => Err(unsafe_to_prune(error.into_damage()?)),
+        added => added,
     }
 }
 
@@ -279,14 +280,13 @@ fn damaged_trees(store: &impl Store, found: &[Found], project: &str) -> Result<H
     let mut damaged = HashSet::new();
     let mut sizes: HashMap<PackId, u64> = HashMap::new();
     for id in trees {
-        let packs = match Tree::load(store, &id) {
-            Ok(tree) => tree.pack_ends(),
-            Err(error) => {
-                error.into_damage()?;
-                damaged.insert(id);
-                continue;
-            }
-        };
+        let mut packs = Vec::new();
+        let read = tables(store, &id, &mut |table| packs.extend(table.pack_ends()));
+        if let Err(error) = read {
+            error.into_damage()?;
+            damaged.insert(id);
+            continue;
+        }
         for (pack, end) in packs {
             let size = match sizes.get(&pack) {
                 Some(size) => *size,
@@ -327,8 +327,8 @@ fn unsafe_to_prune(damage: Damage) -> Error {
 
 /// Decides on objects of one kind.
 struct Marking<'a> {
-    live: &'a Live,
-    dropped: &'a Live,
+    live: &'a References,
+    dropped: &'a References,
     now_ms: u64,
     grace_ms: u64,
 }
@@ -340,7 +340,7 @@ impl Marking<'_> {
         store: &impl Store,
         prefix: &str,
         before: &BTreeMap<Id, Mark>,
-        ids: impl Fn(&Live) -> &HashSet<Id>,
+        ids: impl Fn(&References) -> &HashSet<Id>,
     ) -> Result<Vec<(Id, Fate)>> {
         let mut marks = Vec::new();
         let mut there = HashSet::new();
@@ -429,8 +429,17 @@ fn removable(store: &impl Store, record: &Record, found: &[String]) -> Result<Ve
     Ok(keys)
 }
 
+fn marks<Id: Ord>(
+    fates: impl Iterator<Item = Result<(Id, Fate)>>,
+    mark: impl Fn(Fate) -> Mark,
+) -> Result<BTreeMap<Id, Mark>> {
+    fates
+        .map(|fate| fate.map(|(id, fate)| (id, mark(fate))))
+        .collect()
+}
+
 /// Does what was planned, unless another prune did something since.
-pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned> {
+pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: &[u8]) -> Result<Pruned> {
     let Rest {
         removed,
         broken,
@@ -452,23 +461,18 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
         since_ms: fate.since_ms.unwrap_or(now_ms),
     };
     let until_ms = now_ms.saturating_add(next.grace_ms);
-    let now_removed = removed.iter().map(|(build, _)| (build.clone(), until_ms));
+    let mut builds: BTreeMap<Removed, u64> = next.builds.items(scratch).collect::<Result<_>>()?;
+    for removal in removed.items(scratch) {
+        builds.insert(removal?.0, until_ms);
+    }
     let list = Condemned {
         sequence: next
             .last
             .checked_add(1)
             .ok_or_else(|| Error::limit("history-full", "the lists have no more numbers", keys::CONDEMNED))?,
-        packs: next
-            .packs
-            .into_iter()
-            .map(|(id, fate)| (id, mark(fate)))
-            .collect(),
-        trees: next
-            .trees
-            .into_iter()
-            .map(|(id, fate)| (id, mark(fate)))
-            .collect(),
-        builds: next.builds.into_iter().chain(now_removed).collect(),
+        packs: marks(next.packs.items(scratch), mark)?,
+        trees: marks(next.trees.items(scratch), mark)?,
+        builds,
         unknown_until_ms: match next.unknown_until_ms {
             Some(u64::MAX) => until_ms,
             known => known.unwrap_or_default(),
@@ -496,8 +500,11 @@ pub fn run(store: &impl Store, clock: &impl Clock, rest: &[u8]) -> Result<Pruned
     let packs = list.packs.iter().filter(|(_, mark)| is_deleted(mark));
     let mut gone: Vec<String> = trees.map(|(id, _)| keys::tree(id)).collect();
     gone.extend(packs.map(|(id, _)| keys::pack(id)));
-    gone.extend(broken);
-    for (build, keys) in removed {
+    for key in broken.items(scratch) {
+        gone.push(key?);
+    }
+    for removal in removed.items(scratch) {
+        let (build, keys) = removal?;
         if even_if_pointed_to || !pointed.contains_key(&(build.project, build.artifact, build.build)) {
             pruned.removed += 1;
             gone.extend(keys);

@@ -47,7 +47,7 @@ const CHANNEL_STEPS: u32 = 3;
 
 /// One build, all of its nodes, and what becomes of it.
 #[derive(Debug)]
-pub struct Decision {
+pub(super) struct Decision {
     /// A record for each node, with its keys.
     pub found: Vec<Found>,
     /// Why it is kept. Empty: it is removed.
@@ -56,7 +56,7 @@ pub struct Decision {
 
 impl Decision {
     /// Returns the record of the first node.
-    pub fn record(&self) -> Option<&Record> {
+    pub(super) fn record(&self) -> Option<&Record> {
         self.found.first().map(|found| &found.record)
     }
 }

@@ -6,10 +6,11 @@ use crate::error::{Error, Result};
 use crate::id::{PackId, TreeId};
 use crate::keys::{self, Project};
 use crate::lookup::{self, Scope, sound};
-use crate::ports::{Clock, Store};
+use crate::ports::{Clock, Scratch, Store};
 use crate::record::{Record, seal};
+use crate::spool::Spooled;
 use crate::survey::present;
-use crate::tree::Tree;
+use crate::tree::{References, references};
 use crate::{channel, store_format};
 
 /// For so long nothing may begin to point to a build that was removed, in milliseconds: a mover may have looked before.
@@ -60,7 +61,12 @@ pub struct Note {
 }
 
 /// Decides what goes. Changes nothing.
-pub fn plan(store: &impl Store, clock: &impl Clock, request: &Remove) -> Result<Removal> {
+pub fn plan(
+    store: &impl Store,
+    clock: &impl Clock,
+    scratch: &dyn Scratch,
+    request: &Remove,
+) -> Result<Removal> {
     let now_ms = clock.now_ms();
     store_format::check(store)?;
     let condemned = Condemned::last_or_unknown(store)?;
@@ -88,13 +94,18 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Remove) -> Result<
         let layers = lookup::layer_keys(store, record)?;
         removed.extend(removable(store, record, &layers)?);
         // Maybe others lead to them: a prune knows, and this is the moment from which its grace period counts.
-        if !condemned.trees.contains_key(&record.tree) {
-            trees.push((record.tree, SEEN));
-        }
-        let used: Vec<PackId> = sound(Tree::packs_of(store, &record.tree))?;
+        let mut used = References::default();
+        sound(references(store, &record.tree, &mut used))?;
+        trees.extend(
+            used.trees
+                .into_iter()
+                .filter(|tree| !condemned.trees.contains_key(tree))
+                .map(|tree| (tree, SEEN)),
+        );
         let known = |pack: &PackId| condemned.packs.contains_key(pack);
         packs.extend(
-            used.into_iter()
+            used.packs
+                .into_iter()
                 .filter(|pack| !known(pack))
                 .map(|pack| (pack, SEEN)),
         );
@@ -102,19 +113,21 @@ pub fn plan(store: &impl Store, clock: &impl Clock, request: &Remove) -> Result<
     trees.sort_by_key(|(id, _): &(TreeId, Fate)| *id);
     trees.dedup_by_key(|(id, _)| *id);
     let rest = Rest {
-        removed: vec![(build, removed)],
+        removed: Spooled::of(scratch, [(build, removed)])?,
         note: Some(note(first, request, now_ms)?),
         even_if_pointed_to: request.even_if_pointed_to,
         keep_channel_steps: STEPS,
         next: Next {
             last: condemned.sequence,
-            packs,
-            trees,
-            builds: condemned
-                .builds
-                .into_iter()
-                .filter(|(_, until_ms)| *until_ms > now_ms)
-                .collect(),
+            packs: Spooled::of(scratch, packs)?,
+            trees: Spooled::of(scratch, trees)?,
+            builds: Spooled::of(
+                scratch,
+                condemned
+                    .builds
+                    .into_iter()
+                    .filter(|(_, until_ms)| *until_ms > now_ms),
+            )?,
             grace_ms: REMOVED_MS,
             unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
         },

@@ -3,15 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist;
-use baton_guest::tree::{Content, Place, Tree};
+use baton_guest::tree::{Content, Place};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::support::driver::{attached_latest, everything, persist, persisted, work};
 use crate::support::stores::stored_bytes;
-use crate::support::{build, job, noise, tree_of};
+use crate::support::{Tree, build, job, noise, tree_of};
 
 /// Bytes of each bundle that the tree's files use. Files with the same bytes use them once.
 fn used_bytes(tree: &Tree) -> HashMap<u32, u64> {
@@ -184,13 +184,13 @@ fn a_pack_that_vanishes_while_files_are_persisted_is_noticed() {
     files.file("small", noise(1, 5000), 0o644);
     files.file("large", noise(2, 3 << 20), 0o644);
     persisted(&store, &files, build(1));
-    let planned = persist::plan(&store, &files, &everything(build(2))).unwrap();
+    let planned = persist::plan(&store, &files, &MemoryScratch, &everything(build(2))).unwrap();
     let outcomes = work(&store, &files, &planned, 1).unwrap();
     store
         .objects
         .borrow_mut()
         .retain(|key, _| !key.starts_with("v1/packs/"));
-    persist::finish(&store, &files, &planned.rest, &outcomes).unwrap();
+    persist::finish(&store, &files, &MemoryScratch, &planned.rest, &outcomes).unwrap();
     assert_eq!(files.listing(), attached_latest(&store).listing());
 }
 
@@ -201,7 +201,7 @@ fn a_file_that_must_be_stored_again_but_has_changed_is_refused() {
     files.file("large", noise(2, 3 << 20), 0o644);
     persisted(&store, &files, build(1));
     for path in ["small", "large"] {
-        let planned = persist::plan(&store, &files, &everything(build(2))).unwrap();
+        let planned = persist::plan(&store, &files, &MemoryScratch, &everything(build(2))).unwrap();
         let outcomes = work(&store, &files, &planned, 1).unwrap();
         let packs: Vec<_> = store.keys("v1/packs/");
         let kept: Vec<_> = packs
@@ -210,7 +210,7 @@ fn a_file_that_must_be_stored_again_but_has_changed_is_refused() {
             .collect();
         let old = files.content(path).unwrap();
         files.file(path, noise(9, old.len()), 0o644);
-        let error = persist::finish(&store, &files, &planned.rest, &outcomes).unwrap_err();
+        let error = persist::finish(&store, &files, &MemoryScratch, &planned.rest, &outcomes).unwrap_err();
         assert_eq!(crate::support::code(&error), "file-changed", "{path}");
         let keys = build(2).record("dist").unwrap().keys();
         assert!(keys.iter().all(|key| store.keys(key).is_empty()));

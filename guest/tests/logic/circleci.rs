@@ -4,7 +4,7 @@ use baton_guest::attach::Attach;
 use baton_guest::circleci::{self, Artifacts, Source, plain};
 use baton_guest::error::{Error, Result};
 use baton_guest::lookup::Scope;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::memory_http::{MemoryHttp, Scripted};
 use baton_guest::ports::{HttpFailure, Store};
 use baton_guest::workspace::OnConflict;
@@ -72,10 +72,11 @@ fn attach(http: &MemoryHttp, files: &MemoryFiles, request: &Attach) -> Result<u6
     let Artifacts::Plain(stored) = artifacts else {
         panic!("a store where plain files are")
     };
-    let planned = plain::plan(files, &source(), &stored, request)?.planned;
+    let planned = plain::plan(files, &MemoryScratch, &source(), &stored, request)?.planned;
     let run = |task: &baton_guest::plan::Task| plain::run(http, files, &planned.shared, &task.payload);
     let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>();
-    let finished = outcomes.and_then(|outcomes| plain::finish(files, &planned.rest, &outcomes));
+    let finished =
+        outcomes.and_then(|outcomes| plain::finish(files, &MemoryScratch, &planned.rest, &outcomes));
     if finished.is_err() {
         plain::abandon(files, &planned.rest)?;
     }

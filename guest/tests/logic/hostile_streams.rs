@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use baton_guest::Error;
 use baton_guest::attach::{self, Attach};
 use baton_guest::context::Context;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use serde_json::{Value, json};
 use structured_zstd::encoding::{CompressionLevel, compress_slice_to_vec};
 
@@ -37,7 +37,7 @@ fn a_header_that_counts_wrong_is_refused() {
         ..lines
     };
     let selector = fewer.store(&store);
-    assert!(damaged(&store, &selector).contains("behind its end"));
+    assert!(damaged(&store, &selector).contains("after its end"));
     for (field, value) in [
         ("entries", 1u64 << 60),
         ("packs", 1 << 60),
@@ -226,7 +226,13 @@ fn many_entries_are_no_harm() {
         dry_run: true,
         ..all_of(&selector, Context::default())
     };
-    assert_eq!(attach::plan(&store, &to, &dry).unwrap().steps.len(), 1_000_001);
+    assert_eq!(
+        attach::plan(&store, &to, &MemoryScratch, &dry)
+            .unwrap()
+            .steps
+            .len(),
+        1_000_001
+    );
     let selector = store_text(&store, many(100_000).as_bytes());
     let report = driver::attach(&store, &to, &all_of(&selector, Context::default()), 1).unwrap();
     assert_eq!(report.symlinks, 100_000);

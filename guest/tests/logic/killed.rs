@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use baton_guest::attach::{self, Attach};
 use baton_guest::error::{Error, Problem, Result};
-use baton_guest::memory::{MemoryFile, MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFile, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::ports::{Change, DirEntry, Edit, File, Files, Link, Open, Time};
 
 use crate::support::driver::{all_of, attach, persisted};
@@ -57,8 +57,8 @@ impl File for DyingFile<'_> {
 impl<'a> Files for &'a Dying<'a> {
     type File = DyingFile<'a>;
 
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
-        self.inner.entries(dir)
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
+        self.inner.page(dir, after)
     }
 
     fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
@@ -128,11 +128,12 @@ fn killed_anywhere(store: &MemoryStore, old: &MemoryFiles, new: &MemoryFiles, re
             inner: &there,
             left: Cell::new(changes),
         };
-        let ended = attach::plan(store, &&dying, request).and_then(|planned| {
+        let ended = attach::plan(store, &&dying, &MemoryScratch, request).and_then(|planned| {
             let mut worker = attach::Worker::default();
-            let run = |task: &baton_guest::plan::Task| worker.run(store, &&dying, &task.payload);
+            let run =
+                |task: &baton_guest::plan::Task| worker.run(store, &&dying, &MemoryScratch, &task.payload);
             let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>()?;
-            attach::finish(&&dying, &planned.rest, &outcomes)
+            attach::finish(&&dying, &MemoryScratch, &planned.rest, &outcomes)
         });
         for line in there
             .listing()

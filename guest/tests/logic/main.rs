@@ -25,6 +25,7 @@ mod model;
 mod names;
 mod odd_files;
 mod order_of_writes;
+mod parts;
 mod prune;
 mod repairs;
 mod requests;

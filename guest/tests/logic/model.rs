@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_guest::channel::{self, Promote, Rollback, Target};
 use baton_guest::context::Context;
 use baton_guest::event::Pointer;
-use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::prune::{self, Policy};
 use proptest::prelude::*;
 
@@ -246,12 +246,16 @@ fn run(steps: Vec<Step>) {
                     })
                 };
                 if store.keys("").is_empty() {
-                    let error = prune::plan(&store, &clock, &request).unwrap_err();
+                    let error = prune::plan(&store, &clock, &MemoryScratch, &request).unwrap_err();
                     assert_eq!(code(&error), "empty-store");
                     continue;
                 }
-                let plan = prune::plan(&store, &clock, &request).unwrap();
-                assert!(!prune::run(&store, &clock, &plan.rest).unwrap().overtaken);
+                let plan = prune::plan(&store, &clock, &MemoryScratch, &request).unwrap();
+                assert!(
+                    !prune::run(&store, &clock, &MemoryScratch, &plan.rest)
+                        .unwrap()
+                        .overtaken
+                );
                 model.prune(keep as usize, clock.0.get());
             }
             Step::Attach(number) => {

@@ -1,13 +1,19 @@
 //! Files that are not what their size says, holes, special files, and what is baton's own.
 
-use baton_guest::memory::{MemoryFiles, MemoryStore};
-use baton_guest::persist::{IfNoFiles, Persist, SpecialFiles, plan};
+use baton_guest::error::Result;
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::persist::{self, IfNoFiles, Persist, SpecialFiles};
+use baton_guest::plan::Planned;
 use baton_guest::{Error, ports};
 
 use crate::support::driver::{all_of, attach, everything, persist, persisted};
 use crate::support::{build, code, noise};
 
 const MIB: usize = 1 << 20;
+
+fn plan(store: &MemoryStore, files: &MemoryFiles, request: &Persist) -> Result<Planned> {
+    persist::plan(store, files, &MemoryScratch, request)
+}
 
 /// Persists, attaches, and checks that every file came with its content.
 #[track_caller]
@@ -276,7 +282,7 @@ fn an_only_that_leads_nowhere_says_why() {
     let error = attach(&store, &to, &only(&["nope", "neither"]), 1).unwrap_err();
     assert_eq!(code(&error), "nothing-selected");
     let plan = |patterns: &[&str]| {
-        baton_guest::attach::plan(&store, &to, &only(patterns))
+        baton_guest::attach::plan(&store, &to, &MemoryScratch, &only(patterns))
             .unwrap()
             .warnings
     };

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use baton_guest::context::Context;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, Persist};
 use baton_guest::record::Record;
 
@@ -83,7 +83,7 @@ fn what_is_pointed_to_is_written_before_what_points() {
 fn nothing_is_visible_before_finish() {
     let (store, files) = (MemoryStore::default(), some_files(1));
     persisted(&store, &files, build(1));
-    let planned = persist::plan(&store, &some_files(2), &everything(build(2))).unwrap();
+    let planned = persist::plan(&store, &some_files(2), &MemoryScratch, &everything(build(2))).unwrap();
     work(&store, &some_files(2), &planned, 2).unwrap();
     let latest = resolve(&store, "latest", build(3)).unwrap();
     assert_eq!(latest.iter().map(|record| record.number).collect::<Vec<_>>(), [1]);

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use baton_guest::channel::Target;
 use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
-use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist;
 use baton_guest::ports::Store;
 use baton_guest::prune::{self, Plan, Policy, Prune, Pruned};
@@ -40,19 +40,20 @@ fn at(now_ms: u64) -> MemoryClock {
 }
 
 fn plan(store: &impl Store, policy: Policy) -> Plan {
-    prune::plan(store, &at(LATER_MS), &request(policy)).unwrap()
+    prune::plan(store, &at(LATER_MS), &MemoryScratch, &request(policy)).unwrap()
 }
 
 pub(crate) fn prune_at(store: &impl Store, policy: Policy, now_ms: u64) -> Pruned {
     let clock = at(now_ms);
-    let planned = prune::plan(store, &clock, &request(policy)).unwrap();
-    prune::run(store, &clock, &planned.rest).unwrap()
+    let planned = prune::plan(store, &clock, &MemoryScratch, &request(policy)).unwrap();
+    prune::run(store, &clock, &MemoryScratch, &planned.rest).unwrap()
 }
 
 /// Returns the numbers of the builds that a plan keeps.
 fn kept(plan: &Plan) -> Vec<u64> {
-    let kept = plan.decisions.iter().filter(|it| !it.reasons.is_empty());
-    kept.filter_map(|it| Some(it.record()?.number)).collect()
+    let decided = plan.decisions.items(&MemoryScratch).map(Result::unwrap);
+    let kept = decided.filter(|it| !it.reasons.is_empty());
+    kept.map(|it| it.record.number).collect()
 }
 
 /// Returns what is wrong with a store, every byte read.
@@ -90,7 +91,11 @@ fn the_last_of_each_branch_are_kept() {
     }
     let plan = plan(&store, keep_last(2));
     assert_eq!(kept(&plan), [3, 4, 5, 6, 7]);
-    let reasons: Vec<_> = plan.decisions.iter().map(|it| it.reasons.join(", ")).collect();
+    let reasons: Vec<_> = plan
+        .decisions
+        .items(&MemoryScratch)
+        .map(|it| it.unwrap().reasons.join(", "))
+        .collect();
     assert_eq!(
         reasons,
         [
@@ -229,7 +234,13 @@ fn tags_and_young_builds_are_kept_if_asked() {
     };
     // Build 3 was made three seconds after the day began.
     assert_eq!(kept(&plan(&store, within)), [1, 3]);
-    let young = prune::plan(&store, &at(LATER_MS - 24 * HOUR_MS), &request(keep_last(0))).unwrap();
+    let young = prune::plan(
+        &store,
+        &at(LATER_MS - 24 * HOUR_MS),
+        &MemoryScratch,
+        &request(keep_last(0)),
+    )
+    .unwrap();
     assert_eq!(kept(&young), [1, 2, 3]);
 }
 
@@ -330,8 +341,8 @@ fn a_prune_that_was_killed_is_completed_by_the_next() {
             left: Cell::new(left),
         };
         let clock = at(LATER_MS);
-        let planned = prune::plan(&store, &clock, &request(keep_last(1))).unwrap();
-        let _ = prune::run(&failing, &clock, &planned.rest);
+        let planned = prune::plan(&store, &clock, &MemoryScratch, &request(keep_last(1))).unwrap();
+        let _ = prune::run(&failing, &clock, &MemoryScratch, &planned.rest);
         assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 3);
         for hours in 1..5 {
             prune_at(&store, keep_last(1), LATER_MS + hours * HOUR_MS);
@@ -385,18 +396,32 @@ impl Store for DeletesFail<'_> {
 fn of_two_prunes_at_once_one_does_nothing() {
     let store = with_builds(3);
     let clock = at(LATER_MS);
-    let [one, other] = [0, 1].map(|_| prune::plan(&store, &clock, &request(keep_last(1))).unwrap());
-    assert!(!prune::run(&store, &clock, &one.rest).unwrap().overtaken);
-    assert!(prune::run(&store, &clock, &other.rest).unwrap().overtaken);
+    let [one, other] =
+        [0, 1].map(|_| prune::plan(&store, &clock, &MemoryScratch, &request(keep_last(1))).unwrap());
+    assert!(
+        !prune::run(&store, &clock, &MemoryScratch, &one.rest)
+            .unwrap()
+            .overtaken
+    );
+    assert!(
+        prune::run(&store, &clock, &MemoryScratch, &other.rest)
+            .unwrap()
+            .overtaken
+    );
 }
 
 #[test]
 fn a_build_that_was_promoted_meanwhile_stays() {
     let store = with_builds(3);
     let clock = at(LATER_MS);
-    let planned = prune::plan(&store, &clock, &request(keep_last(1))).unwrap();
+    let planned = prune::plan(&store, &clock, &MemoryScratch, &request(keep_last(1))).unwrap();
     promote(&store, "build:2").unwrap();
-    assert_eq!(prune::run(&store, &clock, &planned.rest).unwrap().removed, 1);
+    assert_eq!(
+        prune::run(&store, &clock, &MemoryScratch, &planned.rest)
+            .unwrap()
+            .removed,
+        1
+    );
     assert_eq!(
         resolve(&store, "channel:production", build(9)).unwrap()[0].number,
         2
@@ -445,11 +470,11 @@ fn a_persist_stores_again_what_was_condemned_since_it_looked() {
             ..everything(build(3))
         };
         prune(0);
-        let planned = persist::plan(&store, &files, &request).unwrap();
+        let planned = persist::plan(&store, &files, &MemoryScratch, &request).unwrap();
         prune(1);
         let outcomes = work(&store, &files, &planned, 2).unwrap();
         prune(2);
-        persist::finish(&store, &files, &planned.rest, &outcomes).unwrap();
+        persist::finish(&store, &files, &MemoryScratch, &planned.rest, &outcomes).unwrap();
         for _ in 0..4 {
             prune_at(&store, keep_last(1), now_ms);
             now_ms += HOUR_MS;
@@ -465,13 +490,13 @@ fn a_persist_stores_again_what_was_condemned_since_it_looked() {
 fn the_same_files_under_the_name_of_what_is_condemned_come_under_another() {
     let store = MemoryStore::default();
     persisted(&store, &files(1), build(1));
-    let packs = store.keys("v1/packs/");
+    let (packs, trees) = (store.keys("v1/packs/"), store.keys("v1/trees/"));
     persisted_file(&store, build(2), "other", "x");
     prune_at(&store, keep_last(1), LATER_MS);
     // Not deleted yet, and no base any more: the very same packs would be put.
     let record = persisted(&store, &files(1), build(3));
     let tree = crate::support::tree_of(&store, &record);
-    assert!(tree.salt.is_some());
+    assert!(!trees.contains(&baton_guest::keys::tree(&record.tree)));
     assert!(
         tree.packs
             .iter()
@@ -491,7 +516,7 @@ fn a_damaged_tree_stops_a_prune() {
     let store = with_builds(2);
     let tree = store.keys("v1/trees/")[0].clone();
     store.objects.borrow_mut().remove(&tree);
-    let error = prune::plan(&store, &at(LATER_MS), &request(Policy::default())).unwrap_err();
+    let error = prune::plan(&store, &at(LATER_MS), &MemoryScratch, &request(Policy::default())).unwrap_err();
     assert_eq!(code(&error), "unsafe-to-prune");
 }
 

@@ -1,6 +1,6 @@
 //! What was persisted is what is attached: whatever the tree, and however many workers share the work.
 
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist;
 use proptest::prelude::*;
 
@@ -87,9 +87,9 @@ proptest! {
         persisted(&store, &tree.files(), build(1));
         let (objects, before) = (store.objects.borrow().clone(), to.listing());
         let persisting = persist::Persist { dry_run: true, ..everything(build(2)) };
-        persist::plan(&store, &to, &persisting).unwrap();
+        persist::plan(&store, &to, &MemoryScratch, &persisting).unwrap();
         let attaching = baton_guest::attach::Attach { dry_run: true, clean, ..all_of("latest", build(2)) };
-        let planned = baton_guest::attach::plan(&store, &to, &attaching);
+        let planned = baton_guest::attach::plan(&store, &to, &MemoryScratch, &attaching);
         prop_assert_eq!(planned.is_ok(), clean || there.overlaid_by(&tree).is_some());
         prop_assert!(objects == *store.objects.borrow());
         prop_assert_eq!(to.listing(), before);
@@ -116,7 +116,8 @@ fn no_task_grows_with_the_number_of_files() {
     }
     persist(&store, &from, &everything(build(1)), 1).unwrap();
     let request = all_of("latest@main", build(2));
-    let planned = baton_guest::attach::plan(&store, &MemoryFiles::default(), &request).unwrap();
+    let planned =
+        baton_guest::attach::plan(&store, &MemoryFiles::default(), &MemoryScratch, &request).unwrap();
     assert_eq!(planned.tasks.iter().map(|task| task.files).sum::<u64>(), 20_000);
     assert!(planned.tasks.iter().all(|task| task.files <= 2048));
     let to = MemoryFiles::default();
@@ -151,7 +152,7 @@ fn what_an_interrupted_attach_left_is_not_persisted() {
     files.file(".baton-attach/f/1", "half", 0o644);
     // The root may be above the directory that was attached to.
     files.file("d/.baton-attach/f/1", "half", 0o644);
-    let planned = persist::plan(&store, &files, &everything(build(1))).unwrap();
+    let planned = persist::plan(&store, &files, &MemoryScratch, &everything(build(1))).unwrap();
     let warnings: Vec<_> = planned
         .warnings
         .iter()
@@ -180,7 +181,7 @@ fn special_bits_are_dropped_with_a_warning() {
     let (store, files) = (MemoryStore::default(), MemoryFiles::default());
     files.file("sudo", "x", 0o4755);
     files.directory("tmp", 0o1777);
-    let planned = persist::plan(&store, &files, &everything(build(1))).unwrap();
+    let planned = persist::plan(&store, &files, &MemoryScratch, &everything(build(1))).unwrap();
     assert_eq!(planned.warnings.len(), 2);
     persisted(&store, &files, build(1));
     let listing = attached_latest(&store).listing();

@@ -1,7 +1,7 @@
 //! Directories that do not hold still, are full, or may not be written.
 
 use baton_guest::attach::{self, Attach};
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::ports::{Edit, Files};
 
 use crate::support::driver::{all_of, attach, everything, persist, persisted};
@@ -53,7 +53,8 @@ fn a_file_that_changes_or_vanishes_before_it_is_read_is_refused() {
         for vanishes in [true, false] {
             let (store, files) = (MemoryStore::default(), MemoryFiles::default());
             files.file("log", noise(1, length), 0o644);
-            let planned = baton_guest::persist::plan(&store, &files, &everything(build(1))).unwrap();
+            let planned =
+                baton_guest::persist::plan(&store, &files, &MemoryScratch, &everything(build(1))).unwrap();
             if vanishes {
                 files.edit(Edit::RemoveFile("log")).unwrap();
             } else {
@@ -101,9 +102,11 @@ fn what_a_killed_attach_left_is_taken_back_by_the_next() {
     from.directory("d", 0o555);
     persisted(&store, &from, build(1));
     let to = MemoryFiles::default();
-    let planned = attach::plan(&store, &to, &all_of("latest", build(2))).unwrap();
+    let planned = attach::plan(&store, &to, &MemoryScratch, &all_of("latest", build(2))).unwrap();
     let mut worker = attach::Worker::default();
-    worker.run(&store, &to, &planned.tasks[0].payload).unwrap();
+    worker
+        .run(&store, &to, &MemoryScratch, &planned.tasks[0].payload)
+        .unwrap();
     assert!(
         to.listing()
             .iter()
@@ -215,7 +218,7 @@ fn names_that_a_file_system_takes_for_one_are_refused() {
         to.inner.file("there", "", 0o644);
         let before = to.inner.listing();
         // The host has no plan yet, so nobody abandons it.
-        let error = attach::plan(&store, &to, &all_of("latest", build(2))).unwrap_err();
+        let error = attach::plan(&store, &to, &MemoryScratch, &all_of("latest", build(2))).unwrap_err();
         assert_eq!(code(&error), "names-collide", "{one} and {other}");
         assert_eq!(to.inner.listing(), before);
     }
@@ -234,7 +237,7 @@ fn abandoning_is_safe_at_any_time() {
     to.file("a/b", "x", 0o644);
     persisted(&store, &to, build(1));
     let before = to.listing();
-    let planned = attach::plan(&store, &to, &all_of("latest", build(2))).unwrap();
+    let planned = attach::plan(&store, &to, &MemoryScratch, &all_of("latest", build(2))).unwrap();
     assert_ne!(to.listing(), before, "something is staged");
     for _ in 0..2 {
         attach::abandon(&to, &planned.rest).unwrap();

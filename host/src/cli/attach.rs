@@ -4,13 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use baton::{Action, AttachRequest, Attached, Baton, Build, Error, PluginError, Problem};
-use serde_json::{Value, json};
+use baton::{AttachRequest, Attached, Baton, Build, Error, PluginError, Problem};
 
 use super::args::{Attach, Format, IfNoBuild};
 use super::failure::Failure;
-use super::output::{attached_json, counted, files, named, sized, step_json, warn, warnings_json};
-use super::progress::Talk;
+use super::output::{attached_json, counted, files, named, sized, warn};
+use super::progress::{DryRun, Talk};
 use super::settings::{Settings, verifying_key};
 use super::sink::{print_json, say};
 
@@ -112,34 +111,18 @@ fn attach(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest)
 
 fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut talk = Talk::new("attaching", request.dry_run);
+    let dry_run = request.dry_run.then_some(DryRun {
+        verb: "attach",
+        format: settings.format,
+        warnings: Vec::new(),
+    });
+    let mut talk = Talk::new("attaching", dry_run);
     let report = baton.attach(at, request, &mut talk);
     talk.end();
     let took = started.elapsed();
     match (report?, settings.format) {
-        (None, Format::Text) => {
-            talk.print_steps();
-            let removed = talk.steps.iter().filter(|step| step.action == Action::Remove);
-            let (count, bytes) = removed.fold((0, 0), |(count, bytes), step| {
-                (count + step.files, bytes + step.bytes)
-            });
-            let removed = match count {
-                0 => String::new(),
-                count => format!("; would remove {}, {}", files(count), sized(bytes)),
-            };
-            say(&format!(
-                "would attach {}, {}{removed}",
-                files(talk.planned_files),
-                sized(talk.planned_bytes)
-            ));
-        }
-        (None, Format::Json) => print_json(&json!({
-            "dry_run": true,
-            "files": talk.planned_files,
-            "bytes": talk.planned_bytes,
-            "steps": talk.steps.iter().map(step_json).collect::<Value>(),
-            "warnings": warnings_json(&talk.warnings),
-        })),
+        // The dry run was shown when its plan was made.
+        (None, _) => {}
         (Some(report), Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
         (Some(report), Format::Text) => {
             let from = from(&report.builds);

@@ -129,8 +129,8 @@ pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), 
         let mut object = JsonObject::begin();
         object.field("builds", &builds_json(&details.builds));
         let mut entries = object.list("entries");
-        for entry in &details.entries {
-            entries.item(&entry_json(entry));
+        for entry in details.entries {
+            entries.item(&entry_json(&entry?));
         }
         entries.end();
         object.field("warnings", &warnings_json(&details.warnings));
@@ -144,8 +144,8 @@ pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), 
         }
         print("");
     }
-    for entry in &details.entries {
-        print(&line(entry));
+    for entry in details.entries {
+        print(&line(&entry?));
     }
     Ok(())
 }

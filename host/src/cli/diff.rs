@@ -7,7 +7,7 @@ use super::args::{Diff, Format};
 use super::failure::Failure;
 use super::output::{builds_json, counted, entry_json, files, sized, warn, warnings_json};
 use super::settings::Settings;
-use super::sink::{print, print_json};
+use super::sink::{JsonObject, print};
 
 /// What became of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,25 +46,36 @@ pub(crate) fn run(settings: &Settings, args: Diff) -> Result<(), Failure> {
         ..before.clone()
     };
     let difference = settings.reader()?.diff(&before, &after)?;
-    let sums = sums(&difference.changes);
+    let mut sums = Sums::default();
     if settings.format == Format::Json {
-        let changes: Value = match stat {
-            true => Value::Null,
-            false => difference.changes.iter().map(change_json).collect(),
-        };
-        print_json(&json!({
-            "before": builds_json(&difference.before),
-            "after": builds_json(&difference.after),
-            "changes": changes,
-            "sums": sums_json(&sums),
-            "warnings": warnings_json(&difference.warnings),
-        }));
+        let mut object = JsonObject::begin();
+        object.field("after", &builds_json(&difference.after));
+        object.field("before", &builds_json(&difference.before));
+        if stat {
+            for change in difference.changes {
+                sums.add(&change?);
+            }
+            object.field("changes", &Value::Null);
+        } else {
+            let mut changes = object.list("changes");
+            for change in difference.changes {
+                let change = change?;
+                sums.add(&change);
+                changes.item(&change_json(&change));
+            }
+            changes.end();
+        }
+        object.field("sums", &sums_json(&sums));
+        object.field("warnings", &warnings_json(&difference.warnings));
+        object.end();
         return Ok(());
     }
     warn(&difference.warnings);
-    if !stat {
-        for change in &difference.changes {
-            print(&line(change));
+    for change in difference.changes {
+        let change = change?;
+        sums.add(&change);
+        if !stat {
+            print(&line(&change));
         }
     }
     print(&format!(
@@ -92,31 +103,30 @@ fn what(change: &Change) -> What {
     }
 }
 
-/// Adds up files. Directories and symlinks are listed, but have no size.
-fn sums(changes: &[Change]) -> Sums {
-    let mut sums = Sums::default();
-    let size = |entry: &Option<TreeEntry>| entry.as_ref().map_or(0, |entry| entry.size);
-    let is_file = |entry: &Option<TreeEntry>| entry.as_ref().is_some_and(|entry| entry.kind == Kind::File);
-    for change in changes {
+impl Sums {
+    /// Adds up files. Directories and symlinks are listed, but have no size.
+    fn add(&mut self, change: &Change) {
+        let size = |entry: &Option<TreeEntry>| entry.as_ref().map_or(0, |entry| entry.size);
+        let is_file =
+            |entry: &Option<TreeEntry>| entry.as_ref().is_some_and(|entry| entry.kind == Kind::File);
         let counts = u64::from(is_file(&change.before) || is_file(&change.after));
         match what(change) {
             What::Added => {
-                sums.added += counts;
-                sums.added_bytes += size(&change.after);
+                self.added += counts;
+                self.added_bytes += size(&change.after);
             }
             What::Removed => {
-                sums.removed += counts;
-                sums.removed_bytes += size(&change.before);
+                self.removed += counts;
+                self.removed_bytes += size(&change.before);
             }
             What::Changed => {
-                sums.changed += counts;
-                sums.changed_bytes_before += size(&change.before);
-                sums.changed_bytes_after += size(&change.after);
+                self.changed += counts;
+                self.changed_bytes_before += size(&change.before);
+                self.changed_bytes_after += size(&change.after);
             }
-            What::Mode => sums.mode += 1,
+            What::Mode => self.mode += 1,
         }
     }
-    sums
 }
 
 fn line(change: &Change) -> String {

@@ -334,6 +334,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "root-unusable",
         "--root must name a directory that this user can read, outside of the store",
     ),
+    (
+        "scratch-full",
+        "attach or persist fewer files at a time, with --only or in several artifacts",
+    ),
     ("search-too-deep", "name a build with build:N"),
     ("selector-not-for-circleci", ""),
     (

@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use baton::{PersistRequest, Problem, StoredAgain};
-use serde_json::{Value, json};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
-use super::output::{counted, files, named, persisted_json, sized, step_json, warn, warnings_json};
-use super::progress::Talk;
+use super::output::{counted, files, named, persisted_json, sized, warn};
+use super::progress::{DryRun, Talk};
 use super::settings::{Settings, signing_key};
 use super::sink::{print, print_json, say};
 
@@ -48,27 +47,19 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         settings.writer()?
     };
     let started = Instant::now();
+    let dry_run = dry_run.then_some(DryRun {
+        verb: "persist",
+        format: settings.format,
+        warnings: warnings.clone(),
+    });
     let mut talk = Talk::new("persisting", dry_run);
     let report = baton.persist(&root, request, &mut talk);
     talk.end();
     let took = started.elapsed();
     warnings.append(&mut talk.warnings);
     match (report?, settings.format) {
-        (None, Format::Text) => {
-            talk.print_steps();
-            say(&format!(
-                "would persist {}, {}",
-                files(talk.planned_files),
-                sized(talk.planned_bytes)
-            ));
-        }
-        (None, Format::Json) => print_json(&json!({
-            "dry_run": true,
-            "files": talk.planned_files,
-            "bytes": talk.planned_bytes,
-            "steps": talk.steps.iter().map(step_json).collect::<Value>(),
-            "warnings": warnings_json(&warnings),
-        })),
+        // The dry run was shown when its plan was made.
+        (None, _) => {}
         (Some(report), Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
         (Some(report), Format::Text) => {
             let repeated = match (report.repeated, report.repaired) {

@@ -4,33 +4,40 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use baton::{Damage, OnWait, Planned, Problem, Progress, Step, Task};
+use baton::{Action, Damage, Error, OnWait, Planned, Problem, Progress, Steps, Task};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{action_name, files, several, sized, warn};
-use super::sink::{print, say};
+use super::args::Format;
+use super::output::{action_name, files, several, sized, step_json, warn, warnings_json};
+use super::sink::{JsonObject, print, say};
 
 /// Talks about one transfer.
 pub(crate) struct Talk {
     verb: &'static str,
     /// What is counted: files, but where nothing is moved, packs.
     counted: fn(u64) -> String,
-    dry_run: bool,
+    /// How a dry run is shown. Absent: it is none.
+    dry_run: Option<DryRun>,
     bar: Option<ProgressBar>,
     files: u64,
     /// Whether nobody says how large the files are: CircleCI does not.
     unsized_files: bool,
     /// What the plan warned of.
     pub(crate) warnings: Vec<Problem>,
-    /// What a dry run would do.
-    pub(crate) steps: Vec<Step>,
-    /// What the plan counted.
-    pub(crate) planned_files: u64,
-    pub(crate) planned_bytes: u64,
+}
+
+/// How a dry run is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct DryRun {
+    /// What it would do: `persist`.
+    pub(crate) verb: &'static str,
+    pub(crate) format: Format,
+    /// What was warned of before the plan was made.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Talk {
-    pub(crate) fn new(verb: &'static str, dry_run: bool) -> Talk {
+    pub(crate) fn new(verb: &'static str, dry_run: Option<DryRun>) -> Talk {
         Talk {
             verb,
             counted: files,
@@ -39,33 +46,13 @@ impl Talk {
             files: 0,
             unsized_files: false,
             warnings: Vec::new(),
-            steps: Vec::new(),
-            planned_files: 0,
-            planned_bytes: 0,
         }
     }
 
     pub(crate) fn of_packs(verb: &'static str) -> Talk {
         Talk {
             counted: |number| several(number, "pack"),
-            ..Talk::new(verb, false)
-        }
-    }
-
-    /// Prints what a dry run would do.
-    pub(crate) fn print_steps(&self) {
-        for step in &self.steps {
-            // A directory that goes with all that is in it.
-            let count = match step.files {
-                1 => String::new(),
-                count => format!(" ({})", files(count)),
-            };
-            print(&format!(
-                "{:8} {:>10} {}{count}",
-                action_name(step),
-                sized(step.bytes),
-                step.path
-            ));
+            ..Talk::new(verb, None)
         }
     }
 
@@ -74,6 +61,56 @@ impl Talk {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl DryRun {
+    /// Shows what would be done, as it comes.
+    fn show(&self, plan: &Planned, steps: &mut Steps) -> Result<(), Error> {
+        if self.format == Format::Text {
+            let (mut removed_files, mut removed_bytes) = (0, 0);
+            for step in steps {
+                let step = step?;
+                // A directory that goes with all that is in it.
+                let count = match step.files {
+                    1 => String::new(),
+                    count => format!(" ({})", files(count)),
+                };
+                if step.action == Action::Remove {
+                    (removed_files, removed_bytes) = (removed_files + step.files, removed_bytes + step.bytes);
+                }
+                print(&format!(
+                    "{:8} {:>10} {}{count}",
+                    action_name(&step),
+                    sized(step.bytes),
+                    step.path
+                ));
+            }
+            let removed = match removed_files {
+                0 => String::new(),
+                count => format!("; would remove {}, {}", files(count), sized(removed_bytes)),
+            };
+            say(&format!(
+                "would {} {}, {}{removed}",
+                self.verb,
+                files(plan.files),
+                sized(plan.bytes)
+            ));
+            return Ok(());
+        }
+        let mut object = JsonObject::begin();
+        object.field("bytes", &plan.bytes.into());
+        object.field("dry_run", &true.into());
+        object.field("files", &plan.files.into());
+        let mut list = object.list("steps");
+        for step in steps {
+            list.item(&step_json(&step?));
+        }
+        list.end();
+        let warnings = [self.warnings.as_slice(), &plan.warnings].concat();
+        object.field("warnings", &warnings_json(&warnings));
+        object.end();
+        Ok(())
     }
 }
 
@@ -102,14 +139,13 @@ impl Progress for Talk {
         self.files = 0;
     }
 
-    fn planned(&mut self, plan: &Planned) -> bool {
+    fn planned(&mut self, plan: &Planned, steps: &mut Steps) -> Result<bool, Error> {
         warn(&plan.warnings);
         self.warnings.clone_from(&plan.warnings);
-        self.steps.clone_from(&plan.steps);
-        (self.planned_files, self.planned_bytes) = (plan.files, plan.bytes);
         self.unsized_files = plan.builds.iter().any(|build| build.tree.is_empty());
-        if self.dry_run {
-            return false;
+        if let Some(dry_run) = &self.dry_run {
+            dry_run.show(plan, steps)?;
+            return Ok(false);
         }
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(if self.unsized_files {
@@ -135,7 +171,7 @@ impl Progress for Talk {
             };
             say(&format!("{}: {}, {size}", self.verb, (self.counted)(plan.files)));
         }
-        true
+        Ok(true)
     }
 
     fn done(&mut self, task: &Task) {

@@ -8,7 +8,7 @@ use super::args::{Format, Prune};
 use super::failure::Failure;
 use super::output::{age, build_json, counted, named, several, sized};
 use super::settings::Settings;
-use super::sink::{print, print_json, print_table, say};
+use super::sink::{JsonObject, Table, print, say};
 
 pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
     let Prune {
@@ -45,9 +45,9 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         true => settings.reader()?,
         false => settings.mover()?,
     };
-    let plan = baton.plan_prune(&request)?;
+    let mut plan = baton.plan_prune(&request)?;
     if settings.format == Format::Text {
-        print_plan(&plan);
+        print_plan(&mut plan)?;
     }
     let pruned = match dry_run {
         true => None,
@@ -56,14 +56,7 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
     match (settings.format, &pruned) {
         (Format::Text, Some(pruned)) => say(&summary(pruned)),
         (Format::Text, None) => say("nothing was changed: this is a dry run"),
-        _ => print_json(&json!({
-            "dry_run": dry_run,
-            "builds": plan.decisions.iter().map(decision_json).collect::<Value>(),
-            "deleted": amount_json(pruned.as_ref().map_or(&plan.deleted, |pruned| &pruned.deleted)),
-            "condemned": amount_json(pruned.as_ref().map_or(&plan.condemned, |pruned| &pruned.condemned)),
-            "removed": pruned.as_ref().map(|pruned| pruned.removed),
-            "overtaken": pruned.as_ref().map(|pruned| pruned.overtaken),
-        })),
+        (Format::Json, pruned) => print_result(plan, pruned.as_ref())?,
     }
     match pruned {
         Some(pruned) if pruned.overtaken => Err(Failure::Reported(3)),
@@ -71,33 +64,46 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
     }
 }
 
-fn print_plan(plan: &PrunePlan) {
-    let mut rows = vec![
-        ["PLAN", "BUILD", "ARTIFACT", "PERSISTED", "WHY"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for Decision { build, reasons } in &plan.decisions {
+fn print_plan(plan: &mut PrunePlan) -> Result<(), Failure> {
+    let mut table = Table::begin(&["PLAN", "BUILD", "ARTIFACT", "PERSISTED", "WHY"]);
+    for decision in &mut plan.decisions {
+        let Decision { build, reasons } = decision?;
         let what = if reasons.is_empty() { "remove" } else { "keep" };
-        rows.push(vec![
+        table.row(vec![
             what.to_owned(),
-            named(build),
+            named(&build),
             build.artifact.clone(),
             age(build.created_ms),
             reasons.join(", "),
         ]);
     }
-    if rows.len() > 1 {
-        print_table(&rows);
-    }
-    let removed = plan.decisions.iter().filter(|it| it.reasons.is_empty()).count() as u64;
+    table.end();
     print(&format!(
         "{} of {} to remove; {} freed now, {} after the grace period",
-        counted(removed),
-        several(plan.decisions.len() as u64, "build"),
+        counted(plan.removed),
+        several(plan.builds, "build"),
         sized(plan.deleted.bytes),
         sized(plan.condemned.bytes)
     ));
+    Ok(())
+}
+
+fn print_result(plan: PrunePlan, pruned: Option<&Pruned>) -> Result<(), Failure> {
+    let mut object = JsonObject::begin();
+    let mut builds = object.list("builds");
+    for decision in plan.decisions {
+        builds.item(&decision_json(&decision?));
+    }
+    builds.end();
+    let condemned = pruned.map_or(&plan.condemned, |pruned| &pruned.condemned);
+    object.field("condemned", &amount_json(condemned));
+    let deleted = pruned.map_or(&plan.deleted, |pruned| &pruned.deleted);
+    object.field("deleted", &amount_json(deleted));
+    object.field("dry_run", &pruned.is_none().into());
+    object.field("overtaken", &json!(pruned.map(|pruned| pruned.overtaken)));
+    object.field("removed", &json!(pruned.map(|pruned| pruned.removed)));
+    object.end();
+    Ok(())
 }
 
 fn summary(pruned: &Pruned) -> String {

@@ -78,6 +78,7 @@ impl Settings {
             MEMORY_MIB_MAX,
         )?;
         options.memory_bytes_max = memory_mib << 20;
+        options.scratch_dir = std::env::temp_dir();
         let seconds = global.timeout_seconds.or(said.timeout_seconds);
         let seconds = within(
             "timeout-seconds",

@@ -119,24 +119,65 @@ pub(crate) fn pass_on(bytes: &[u8]) {
 
 /// Prints rows whose columns are lined up. The first one is the heading.
 pub(crate) fn print_table(rows: &[Vec<String>]) {
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| row.iter().map(|cell| cell_text(cell)).collect())
-        .collect();
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or_default())
-        .collect();
-    for row in &rows {
+    let mut table = Table::default();
+    rows.iter().for_each(|row| table.row(row.clone()));
+    table.end();
+}
+
+/// Rows whose columns are lined up, printed as they come: the first ones decide how wide the columns are. A heading alone is
+/// not printed.
+#[derive(Default)]
+pub(crate) struct Table {
+    heading: Option<Vec<String>>,
+    waiting: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// So many rows decide.
+    const WAITING_MAX: usize = 2_000;
+
+    pub(crate) fn begin(heading: &[&str]) -> Table {
+        Table {
+            heading: Some(heading.iter().map(|cell| (*cell).to_owned()).collect()),
+            ..Table::default()
+        }
+    }
+
+    pub(crate) fn row(&mut self, row: Vec<String>) {
+        let row: Vec<String> = row.iter().map(|cell| cell_text(cell)).collect();
+        if self.widths.is_empty() {
+            self.waiting.extend(self.heading.take());
+            self.waiting.push(row);
+            if self.waiting.len() > Table::WAITING_MAX {
+                self.print_waiting();
+            }
+        } else {
+            self.print(&row);
+        }
+    }
+
+    pub(crate) fn end(mut self) {
+        self.print_waiting();
+    }
+
+    fn print_waiting(&mut self) {
+        let rows = std::mem::take(&mut self.waiting);
+        let columns = rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max()
+        };
+        self.widths = (0..columns)
+            .map(|column| width(column).unwrap_or_default())
+            .collect();
+        rows.iter().for_each(|row| self.print(row));
+    }
+
+    fn print(&self, row: &[String]) {
         let cells: Vec<String> = row
             .iter()
-            .zip(&widths)
+            .zip(&self.widths)
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
         print(cells.join("  ").trim_end());

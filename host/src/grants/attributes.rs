@@ -1,6 +1,7 @@
 //! The import `attributes`: whole directories at a time, permission bits, times, symlinks with any target, and changes.
 
-use std::ffi::CStr;
+use std::collections::BinaryHeap;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,25 +14,31 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::directory::check_name;
-use super::standing::{Judge, ReservedPlaces, Seen};
+use super::standing::{Judge, Seen};
 use super::{Access, Directory, Grants};
-use crate::bindings::attributes::{Change, Edit, Entry, Host, Range, Standing, Symlink};
+use crate::bindings::attributes::{Change, Edit, Entry, Host, Page, Range, Standing, Symlink};
 use crate::bindings::{Kind, PluginError, Timestamp};
 use crate::problem;
+
+/// A page ends with the entry that makes it this large.
+const PAGE_BYTES: usize = 4 << 20;
+/// What an entry takes besides its name, about.
+const ENTRY_BYTES: usize = 96;
+/// How many names of one directory are in memory.
+const NAMES_BYTES_MAX: usize = 16 << 20;
+/// What a name takes besides its bytes, about.
+const NAME_BYTES: usize = 40;
 
 /// The most holes that one call tells of: a file has rarely so many of a size that matters.
 const HOLES_MAX: usize = 4096;
 
 impl Host for Grants {
-    fn entries(&mut self, dir: String) -> wasmtime::Result<Result<Vec<Entry>, PluginError>> {
-        self.watched(|grants| {
-            let granted = grants.granted(Access::Read)?;
-            let opened = granted
-                .open_below(&dir)
-                .map_err(|error| failed("a directory could not be opened", &dir, error))?;
-            entries(&opened, granted.reserved())
-                .map_err(|error| failed("a directory could not be read", &dir, error))
-        })
+    fn entries(
+        &mut self,
+        dir: String,
+        after: Option<Vec<u8>>,
+    ) -> wasmtime::Result<Result<Page, PluginError>> {
+        self.watched(|grants| grants.page(&dir, after.as_deref()))
     }
 
     fn look(&mut self, path: String) -> wasmtime::Result<Result<Option<Entry>, PluginError>> {
@@ -209,22 +216,95 @@ fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Ve
     Ok(holes)
 }
 
-fn entries(dir: &OwnedFd, reserved: &ReservedPlaces) -> io::Result<Vec<Entry>> {
-    let judge = Judge::of(dir, reserved)?;
-    let mut entries = Vec::new();
+/// The names of a directory that are still to be given, in descending order, for the page after the one that was given last.
+#[derive(Debug)]
+pub(super) struct Names {
+    dir: String,
+    after: Vec<u8>,
+    left: Vec<CString>,
+    /// Whether the directory has more names after these.
+    more: bool,
+}
+
+impl Grants {
+    /// Returns the entries of a directory after the name `after`: as many as fit into a page.
+    fn page(&mut self, dir: &str, after: Option<&[u8]>) -> Result<Page, PluginError> {
+        let cannot_read = |error| failed("a directory could not be read", dir, error);
+        self.granted(Access::Read)?;
+        let kept = self.names.take();
+        let granted = self.granted(Access::Read)?;
+        let opened = granted
+            .open_below(dir)
+            .map_err(|error| failed("a directory could not be opened", dir, error))?;
+        let judge = Judge::of(&opened, granted.reserved()).map_err(cannot_read)?;
+        let continues = |names: &Names| names.dir == dir && Some(names.after.as_slice()) == after;
+        let (mut left, mut more) = match kept.filter(continues) {
+            Some(names) if !names.left.is_empty() => (names.left, names.more),
+            _ => names(&opened, after).map_err(cannot_read)?,
+        };
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let mut last = None;
+        while bytes < PAGE_BYTES {
+            let Some(name) = left.pop() else {
+                if !entries.is_empty() || !more {
+                    break;
+                }
+                // All names that were read are gone.
+                (left, more) = names(&opened, last.as_deref()).map_err(cannot_read)?;
+                continue;
+            };
+            last = Some(name.to_bytes().to_vec());
+            match seen_entry(&opened, &name, &judge) {
+                // Gone since the directory was read: it is not an entry any more.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => {
+                    let entry = other.map_err(cannot_read)?;
+                    bytes += ENTRY_BYTES + entry.name.len() + entry.target.len();
+                    entries.push(entry);
+                }
+            }
+        }
+        if let (false, Some(last)) = (left.is_empty(), entries.last()) {
+            self.names = Some(Names {
+                dir: dir.to_owned(),
+                after: last.name.clone(),
+                left,
+                more,
+            });
+            more = true;
+        }
+        Ok(Page { entries, more })
+    }
+}
+
+/// Returns the first names of a directory after `after`, in descending order, and whether there are more. A directory of very
+/// many is read several times, so that never all of its names are in memory.
+fn names(dir: &OwnedFd, after: Option<&[u8]>) -> io::Result<(Vec<CString>, bool)> {
+    let mut names: BinaryHeap<CString> = BinaryHeap::new();
+    let (mut bytes, mut more) = (0, false);
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
+        let is_before = after.is_some_and(|after| name.to_bytes() <= after);
+        if is_before || matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        match seen_entry(dir, name, &judge) {
-            // Gone since the directory was read: it is not an entry any more.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => entries.push(other?),
+        // Of more names than fit, the last ones go.
+        if more && names.peek().is_some_and(|last| name >= last.as_c_str()) {
+            continue;
+        }
+        bytes += NAME_BYTES + name.to_bytes().len();
+        names.push(name.to_owned());
+        while bytes > NAMES_BYTES_MAX
+            && let Some(last) = names.pop()
+        {
+            bytes -= NAME_BYTES + last.as_bytes().len();
+            more = true;
         }
     }
-    Ok(entries)
+    let mut names = names.into_sorted_vec();
+    names.reverse();
+    Ok((names, more))
 }
 
 fn entry_of(granted: &Directory, path: &str) -> io::Result<Entry> {

@@ -6,6 +6,7 @@ mod egress;
 mod http;
 mod limits;
 mod repair;
+mod scratch;
 mod standing;
 mod store;
 mod waiting;
@@ -23,6 +24,7 @@ pub(crate) use egress::{Change, Origin, Policy, is_inner};
 pub(crate) use http::Egress;
 pub(crate) use limits::Limits;
 pub(crate) use repair::Repairs;
+pub(crate) use scratch::Scratch;
 pub(crate) use standing::ReservedPlaces;
 pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
@@ -73,10 +75,12 @@ pub(crate) struct Grants {
     /// Where the access is [`StoreAccess::Repair`].
     pub(crate) repairs: Repairs,
     pub(crate) directory: Option<Arc<Directory>>,
+    pub(crate) scratch: Arc<Scratch>,
     pub(crate) limits: Limits,
     pub(crate) watch: Watch,
     /// The file that was written last, by its path: most writes go on in it.
     written: Option<(String, std::fs::File)>,
+    names: Option<attributes::Names>,
     on_wait: Option<OnWait>,
     gate: Gate,
     http: WasiHttpCtx,
@@ -101,6 +105,7 @@ impl Grants {
         store: Arc<dyn ObjectStore>,
         (store_access, repairs): (StoreAccess, Repairs),
         directory: Option<Arc<Directory>>,
+        scratch: Arc<Scratch>,
         network: Network,
         limits: Limits,
     ) -> Result<Grants, Error> {
@@ -126,9 +131,11 @@ impl Grants {
             store_access,
             repairs,
             directory,
+            scratch,
             limits,
             watch,
             written: None,
+            names: None,
             on_wait: network.on_wait,
             gate: Gate::new(network.egress),
             http: http::context(),

@@ -256,12 +256,14 @@ fn only_fetches_no_more_than_it_needs() {
 }
 
 #[test]
-fn clean_with_only_keeps_what_the_artifact_has() {
+fn clean_with_only_touches_nothing_that_only_leaves_out() {
     let (_place, job) = persisted();
     attach(&job);
     write(&job.path("out/mine"), "mine");
+    write(&job.path("out/dir/mine"), "mine");
     job.baton("attach latest --at out --only dir --clean").succeeds();
     assert_eq!(read(&job.path("out/mine")), "mine");
+    assert!(!job.path("out/dir/mine").exists());
     fs::remove_file(job.path("out/mine")).unwrap();
     assert_same(&job.path("tree"), &job.path("out"));
 }

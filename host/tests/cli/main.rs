@@ -41,6 +41,7 @@ mod races;
 mod repairs;
 mod repeated;
 mod round_trip;
+mod scale;
 mod selectors;
 mod snoop;
 mod stored;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use baton::{Baton, DirectoryStore, Options, Planned, Progress, request};
+use baton::{Baton, DirectoryStore, Error, Options, Planned, Progress, Steps, request};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::files::{assert_same_listing, listing, noise, read, set_bits, write, write_all};
@@ -150,10 +150,10 @@ struct Swap {
 }
 
 impl Progress for Swap {
-    fn planned(&mut self, _: &Planned) -> bool {
+    fn planned(&mut self, _: &Planned, _: &mut Steps) -> Result<bool, Error> {
         fs::rename(&self.target, self.target.with_extension("moved")).unwrap();
         symlink(&self.outside, &self.target).unwrap();
-        true
+        Ok(true)
     }
 }
 

@@ -85,7 +85,10 @@ impl Stored {
 
     /// Stores a tree that is made of these lines. Returns its id.
     pub(crate) fn put_tree(&self, lines: &[Value]) -> String {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let (header, lines) = lines.split_at(lines.len().min(1));
+        let (packs, entries): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.get("pack").is_some());
+        let lines = header.iter().chain(packs).chain(entries);
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
         self.put_named("trees", &raw_frame(text.as_bytes()))
     }
 

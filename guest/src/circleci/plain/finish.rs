@@ -7,7 +7,7 @@ use super::{Outcome, Rest};
 use crate::attach::{self, Attached};
 use crate::error::{Error, Result};
 use crate::id::Digest;
-use crate::ports::Files;
+use crate::ports::{Files, Scratch};
 
 /// What a download did.
 #[derive(Debug)]
@@ -21,7 +21,12 @@ pub struct Downloaded {
 }
 
 /// Gives everything its name.
-pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Downloaded> {
+pub fn finish(
+    files: &impl Files,
+    scratch: &dyn Scratch,
+    rest: &[u8],
+    outcomes: &[Vec<u8>],
+) -> Result<Downloaded> {
     let rest: Rest = crate::wire::read(rest)?;
     let mut first: HashMap<&str, (u32, Digest)> = HashMap::new();
     let (mut files_written, mut bytes_written, mut fetched) = (0, 0, 0);
@@ -43,7 +48,7 @@ pub fn finish(files: &impl Files, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<D
             Some((other, _)) => return Err(conflict(&rest, *other, part)),
         }
     }
-    let attached = attach::finish(files, &crate::wire::write(&rest.attach)?, &[])?;
+    let attached = attach::finish(files, scratch, &crate::wire::write(&rest.attach)?, &[])?;
     Ok(Downloaded {
         attached: Attached {
             bytes: bytes_written,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::path;
 use crate::plan::{Planned, Task};
-use crate::ports::{Files, Time};
+use crate::ports::{Files, Scratch, Time};
 use crate::tree::{Content, Entry, Place};
 use crate::workspace::OnConflict;
 
@@ -29,19 +29,19 @@ type Offers<'a> = BTreeMap<&'a str, Vec<(usize, &'a Artifact)>>;
 /// Compares the paths of artifacts with the directory, and makes each a task.
 pub fn plan(
     files: &impl Files,
+    scratch: &dyn Scratch,
     source: &Source,
     stored: &[(Job, Vec<Artifact>)],
     request: &Attach,
 ) -> Result<PlannedDownload> {
     let offers = offers(stored);
-    let mut warnings = Vec::new();
     let entries = tree_of(offers.keys().copied())?;
-    let compared = attach::plan_downloads(files, request, entries, &mut warnings)?;
+    let compared = attach::plan_downloads(files, scratch, request, entries)?;
     let jobs: Vec<Job> = stored.iter().map(|(job, _)| job.clone()).collect();
     let mut planned = Planned {
         files: compared.rest.files,
         steps: compared.steps,
-        warnings,
+        warnings: compared.warnings,
         ..Planned::default()
     };
     if request.dry_run {

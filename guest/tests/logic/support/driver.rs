@@ -4,7 +4,7 @@ use baton_guest::attach::{self, Attach, Attached};
 use baton_guest::context::Context;
 use baton_guest::error::Result;
 use baton_guest::lookup::{self, Layer, Scope};
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, IfNoFiles, Persist, Persisted};
 use baton_guest::plan::Planned;
 use baton_guest::ports::{Files, Store};
@@ -54,9 +54,9 @@ pub(crate) fn persist(
     request: &Persist,
     workers: usize,
 ) -> Result<Persisted> {
-    let planned = persist::plan(store, files, request)?;
+    let planned = persist::plan(store, files, &MemoryScratch, request)?;
     let outcomes = work(store, files, &planned, workers)?;
-    persist::finish(store, files, &planned.rest, &outcomes)
+    persist::finish(store, files, &MemoryScratch, &planned.rest, &outcomes)
 }
 
 /// Runs the tasks of a persist, and closes the workers.
@@ -66,15 +66,15 @@ pub(crate) fn work(
     planned: &Planned,
     workers: usize,
 ) -> Result<Vec<Vec<u8>>> {
-    let worker = |index| persist::Worker::new(index as u32, &planned.shared);
+    let worker = |index| persist::Worker::new(index as u32, &planned.shared, &MemoryScratch);
     let mut workers: Vec<persist::Worker> = (0..workers).map(worker).collect::<Result<_>>()?;
     let mut outcomes = Vec::new();
     for (number, task) in planned.tasks.iter().enumerate() {
         let turn = number % workers.len();
-        outcomes.push(workers[turn].run(store, files, &task.payload)?);
+        outcomes.push(workers[turn].run(store, files, &MemoryScratch, &task.payload)?);
     }
     for worker in workers {
-        outcomes.push(worker.close(store)?);
+        outcomes.push(worker.close(store, &MemoryScratch)?);
     }
     Ok(outcomes)
 }
@@ -101,9 +101,9 @@ pub(crate) fn attach(
     request: &Attach,
     workers: usize,
 ) -> Result<Attached> {
-    let planned = attach::plan(store, files, request)?;
+    let planned = attach::plan(store, files, &MemoryScratch, request)?;
     let finished = attach_tasks(store, files, &planned, workers)
-        .and_then(|outcomes| attach::finish(files, &planned.rest, &outcomes));
+        .and_then(|outcomes| attach::finish(files, &MemoryScratch, &planned.rest, &outcomes));
     if finished.is_err() {
         attach::abandon(files, &planned.rest).unwrap();
     }
@@ -120,7 +120,7 @@ fn attach_tasks(
     let turns = workers.len();
     let mut outcomes = Vec::new();
     for (number, task) in planned.tasks.iter().enumerate() {
-        outcomes.push(workers[number % turns].run(store, files, &task.payload)?);
+        outcomes.push(workers[number % turns].run(store, files, &MemoryScratch, &task.payload)?);
     }
     outcomes.extend(workers.iter().map(|_| Vec::new()));
     Ok(outcomes)

@@ -53,10 +53,10 @@ impl File for WatchedFile<'_> {
 impl<'a> Files for &'a Watched {
     type File = WatchedFile<'a>;
 
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
         // A probe for the case of names asks for a directory that is not there.
         self.check(dir);
-        self.inner.entries(dir)
+        self.inner.page(dir, after)
     }
 
     fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
@@ -105,8 +105,8 @@ pub(crate) struct CaseInsensitive {
 impl Files for CaseInsensitive {
     type File = MemoryFile;
 
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
-        self.inner.entries(&dir.to_lowercase())
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
+        self.inner.page(&dir.to_lowercase(), after)
     }
 
     fn entry(&self, path: &str) -> Result<Option<DirEntry>> {
@@ -177,8 +177,8 @@ impl Unprivileged {
 impl Files for Unprivileged {
     type File = MemoryFile;
 
-    fn entries(&self, dir: &str) -> Result<Vec<DirEntry>> {
-        self.inner.entries(dir)
+    fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
+        self.inner.page(dir, after)
     }
 
     fn entry(&self, path: &str) -> Result<Option<DirEntry>> {

@@ -89,8 +89,8 @@ impl Lines {
     /// The lines, not compressed.
     pub(crate) fn text(&self) -> String {
         let lines = std::iter::once(&self.header)
-            .chain(&self.entries)
-            .chain(&self.packs);
+            .chain(&self.packs)
+            .chain(&self.entries);
         lines.map(|line| format!("{line}\n")).collect()
     }
 

@@ -9,8 +9,9 @@ pub(crate) mod trees;
 
 use baton_guest::Error;
 use baton_guest::context::Context;
+use baton_guest::id::PackId;
 use baton_guest::record::Record;
-use baton_guest::tree::Tree;
+use baton_guest::tree::{Chunk, Entries, Entry};
 use proptest::test_runner::Config as ProptestConfig;
 
 /// How often a property is tried. Nothing is remembered in files: a failure prints its seed.
@@ -67,9 +68,28 @@ pub(crate) fn code(error: &Error) -> &str {
     }
 }
 
+/// A tree of one part, as a whole.
+pub(crate) struct Tree {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) packs: Vec<PackId>,
+}
+
 /// Returns the tree of a record.
 pub(crate) fn tree_of(store: &impl baton_guest::ports::Store, record: &Record) -> Tree {
-    Tree::load(store, &record.tree).unwrap()
+    let (mut entries, mut table) = (Vec::new(), None);
+    let mut stored = Entries::open(store, &record.tree).unwrap();
+    while let Some(located) = stored.next_entry().unwrap() {
+        entries.push(located.entry);
+        table = Some(located.table);
+    }
+    assert_eq!(stored.objects().len(), 1, "a tree of one part");
+    let table = table.unwrap();
+    Tree {
+        entries,
+        chunks: table.chunks.clone(),
+        packs: table.packs.clone(),
+    }
 }
 
 /// Returns bytes that do not compress, the same for the same seed.
