@@ -177,7 +177,13 @@ fn a_date_ahead_of_the_clock_is_as_old_as_its_neighbours() {
     persisted_file(&store, ahead(2), "file", "two");
     let planned = plan(&store, gone());
     assert_eq!(
-        planned.decisions[0].reasons,
+        planned
+            .decisions
+            .items(&MemoryScratch)
+            .next()
+            .unwrap()
+            .unwrap()
+            .reasons,
         ["its date is ahead of the clock, and no other build tells its age"]
     );
 }
