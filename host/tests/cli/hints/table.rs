@@ -337,6 +337,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("rolled-back", Steps(steps::rolled_back), ""),
     row("root-missing", Words("persist dist --root nothing"), "--root"),
     row("root-unusable", Words("persist dist --root file"), "--root"),
+    row("scratch-full", Natively("host/src/grants/scratch.rs"), "--only"),
     row(
         "search-too-deep",
         Natively("guest/tests/logic/circleci_search.rs"),
