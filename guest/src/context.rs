@@ -191,6 +191,7 @@ impl Context {
             workspace: self.workspace.clone(),
             job: self.job.clone(),
             node,
+            revision: 1,
             pull_request: self.pull_request.clone(),
             fork: self.fork,
             runner: self.runner.clone(),

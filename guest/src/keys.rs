@@ -197,8 +197,17 @@ impl Project {
 
     /// Returns the prefix of the signatures of a build's record. The name of a public key follows.
     pub fn signatures(&self, record: &Record) -> String {
+        format!("{}/", self.signed(record))
+    }
+
+    /// Returns the prefix of the signatures of all revisions of a build's node.
+    pub fn all_signatures(&self, record: &Record) -> String {
+        format!("{}-", stem(&self.signed(record)))
+    }
+
+    fn signed(&self, record: &Record) -> String {
         format!(
-            "{}/signatures/{}/{}/{}/{}/{}/",
+            "{}/signatures/{}/{}/{}/{}/{}",
             self.prefix,
             name(&record.artifact),
             trust(record.trusted()),
@@ -245,6 +254,16 @@ pub fn leaf(key: &str) -> Option<Leaf> {
     Leaf::parse(last).or_else(|| Leaf::parse(last.split_once('-')?.1))
 }
 
+/// Returns a build's key without its revision: what the keys of all revisions begin with.
+pub fn stem(key: &str) -> &str {
+    key.rsplit_once('-').map_or(key, |(stem, _)| stem)
+}
+
+/// Keeps, of keys in the order of a listing, those of the newest revision of each build's node.
+pub fn keep_newest(keys: &mut Vec<String>) {
+    keys.dedup_by(|key, before| stem(key) == stem(before));
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -275,8 +294,8 @@ mod tests {
             ]
             .join("\n"),
             @r"
-        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/2-2d3adedff11b61f1/6/fb/2d/fffffffffffffffa-c8aeaf24-0000-0001
-        v1/projects/gh~2Facme~2Fshop/numbers/dist/trusted/2-2d3adedff11b61f1/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-c8aeaf24-0000-0001
+        v1/projects/gh~2Facme~2Fshop/builds/dist/feature~2Fx/2-2d3adedff11b61f1/6/fb/2d/fffffffffffffffa-c8aeaf24-0000-0001-fe
+        v1/projects/gh~2Facme~2Fshop/numbers/dist/trusted/2-2d3adedff11b61f1/6/fb/2d/fffffffffffffb2d-fffffffffffffffa-c8aeaf24-0000-0001-fe
         v1/projects/gh~2Facme~2Fshop/commits/dist/untrusted/ab/c1/23
         v1/projects/gh~2Facme~2Fshop/tags/dist/trusted/v1.2/
         v1/projects/gh~2Facme~2Fshop/workspaces/~2Ehidden/

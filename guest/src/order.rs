@@ -41,10 +41,12 @@ pub struct Leaf {
     pub job: String,
     /// Which node.
     pub node: Node,
+    /// Which of the states that the node's build has had: from 1.
+    pub revision: u8,
 }
 
 impl Leaf {
-    /// Returns the leaf of a job run.
+    /// Returns the leaf of a job run's first revision.
     pub fn new(attempt: u64, workflow: Option<&str>, job: Option<&str>, node: Node) -> Leaf {
         // NUL is in neither name, so no two pairs give the same text.
         let identity = format!("{}\0{}", workflow.unwrap_or_default(), job.unwrap_or_default());
@@ -53,7 +55,12 @@ impl Leaf {
             .chars()
             .take(8)
             .collect();
-        Leaf { attempt, job, node }
+        Leaf {
+            attempt,
+            job,
+            node,
+            revision: 1,
+        }
     }
 
     /// Whether the other leaf of the same run is a node of the same job run.
@@ -64,8 +71,8 @@ impl Leaf {
     /// Returns the name.
     pub fn name(&self) -> String {
         format!(
-            "{:016x}-{}-{:04x}-{:04x}",
-            !self.attempt, self.job, self.node.index, self.node.total
+            "{:016x}-{}-{:04x}-{:04x}-{:02x}",
+            !self.attempt, self.job, self.node.index, self.node.total, !self.revision
         )
     }
 
@@ -76,11 +83,13 @@ impl Leaf {
         let job = parts.next().filter(|job| hex(job, 8).is_some())?.to_owned();
         let index = u32::try_from(hex(parts.next()?, 4)?).ok()?;
         let total = u32::try_from(hex(parts.next()?, 4)?).ok()?;
-        let whole = parts.next().is_none() && index < total;
+        let revision = !u8::try_from(hex(parts.next()?, 2)?).ok()?;
+        let whole = parts.next().is_none() && index < total && revision > 0;
         whole.then_some(Leaf {
             attempt: !attempt,
             job,
             node: Node { index, total },
+            revision,
         })
     }
 }
@@ -152,8 +161,9 @@ mod tests {
         }
 
         #[test]
-        fn leaf_names_round_trip(attempt: u64, job in ".{0,9}", index in 0u32..9, more in 1u32..9) {
-            let leaf = Leaf::new(attempt, Some("w"), Some(&job), Node { index, total: index + more });
+        fn leaf_names_round_trip(attempt: u64, job in ".{0,9}", index in 0u32..9, more in 1u32..9, revision in 1u8..) {
+            let node = Node { index, total: index + more };
+            let leaf = Leaf { revision, ..Leaf::new(attempt, Some("w"), Some(&job), node) };
             prop_assert_eq!(Leaf::parse(&leaf.name()).unwrap(), leaf);
         }
     }
@@ -176,6 +186,7 @@ mod tests {
             &name.to_uppercase(),
             &format!("{name}-"),
             &name.replace("-0000-", "-0001-"),
+            &name.replace("-fe", "-ff"),
         ] {
             assert_eq!(Leaf::parse(wrong), None, "{wrong}");
         }

@@ -17,9 +17,6 @@ pub const VERSION: u32 = 1;
 /// Objects with a header are small; a larger one is not one of ours.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 
-/// A layer's key has its time inverted in 44 bits: enough for the milliseconds of five hundred years.
-pub(crate) const LAYER_MS_MAX: u64 = 0xfff_ffff_ffff;
-
 /// One job run that persisted an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -53,6 +50,8 @@ pub struct Record {
     pub job: Option<String>,
     /// Which of its parallel nodes.
     pub node: Node,
+    /// Which of the states that the node's build has had: from 1. The newest answers.
+    pub revision: u8,
     /// The number of the pull request that it was built for.
     #[serde(default)]
     pub pull_request: Option<String>,
@@ -187,12 +186,29 @@ impl Record {
 
     /// Returns the end of its keys.
     pub fn leaf(&self) -> Leaf {
-        Leaf::new(
-            self.order.attempt,
-            self.workflow.as_deref(),
-            self.job.as_deref(),
-            self.node,
-        )
+        Leaf {
+            revision: self.revision,
+            ..Leaf::new(
+                self.order.attempt,
+                self.workflow.as_deref(),
+                self.job.as_deref(),
+                self.node,
+            )
+        }
+    }
+
+    /// Returns the keys under which it and the revisions before it are written, in the order of removal: first what makes
+    /// it the latest, last its number, and the newest revision of each last, so that it answers until nothing does.
+    pub fn keys_of_all_revisions(&self) -> Vec<String> {
+        let revision = |revision| Record {
+            revision,
+            ..self.clone()
+        };
+        let mut keys: Vec<(usize, String)> = (1..=self.revision)
+            .flat_map(|number| revision(number).keys().into_iter().enumerate())
+            .collect();
+        keys.sort_by_key(|(kind, _)| std::cmp::Reverse(*kind));
+        keys.into_iter().map(|(_, key)| key).collect()
     }
 
     /// How messages name the job that made it.
@@ -229,15 +245,13 @@ impl Record {
         all
     }
 
-    /// Returns the key of its layer in its workspace, if it has one. The time lets a job that is run again under the
-    /// same number replace its layer.
+    /// Returns the key of its layer in its workspace, if it has one.
     pub fn layer_key(&self) -> Option<String> {
         let project = keys::Project::new(&self.project);
         Some(format!(
-            "{}{}-{:011x}",
+            "{}{}",
             layer_prefix(&project.workspace(self.workspace.as_deref()?), self),
             keys::look_up(self.order, &self.leaf()),
-            !self.created_ms & LAYER_MS_MAX,
         ))
     }
 
@@ -365,6 +379,7 @@ pub(crate) mod tests {
             workspace: Some("w1".into()),
             job: Some("build".into()),
             node: Node::ONLY,
+            revision: 1,
             pull_request: None,
             fork: false,
             runner: "circleci".into(),

@@ -15,7 +15,7 @@ const RECORDS: [&str; 5] = ["builds", "numbers", "commits", "tags", "workspaces"
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// Each record once, with the keys under which it lies.
+    /// Each record once, with the keys under which it lies, and what it replaced.
     pub records: Vec<Found>,
     /// All events, where `Depth::Objects` was asked for.
     pub events: Vec<Event>,
@@ -74,6 +74,7 @@ pub fn survey(store: &impl Store, depth: Depth) -> Result<Survey> {
             break;
         }
     }
+    survey.keep_newest();
     Ok(survey)
 }
 
@@ -178,7 +179,49 @@ impl Survey {
     }
 }
 
+impl Survey {
+    /// Leaves out what a newer revision replaced under every key: nothing answers it any more, and its files may go. Its
+    /// keys are the newer one's.
+    fn keep_newest(&mut self) {
+        let mut newest: BTreeMap<String, u8> = BTreeMap::new();
+        for found in self.records.iter().filter(|found| found.is_complete()) {
+            let revision = newest.entry(found.stem()).or_default();
+            *revision = found.record.revision.max(*revision);
+        }
+        let mut replaced: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for found in std::mem::take(&mut self.records) {
+            match newest.get(&found.stem()) {
+                Some(newest) if found.record.revision < *newest => {
+                    replaced.entry(found.stem()).or_default().extend(found.keys);
+                }
+                _ => kept.push(found),
+            }
+        }
+        for found in &mut kept {
+            found
+                .keys
+                .extend(replaced.remove(&found.stem()).unwrap_or_default());
+        }
+        self.records = kept;
+    }
+}
+
 impl Found {
+    /// Whether it lies under the key that is written last.
+    fn is_complete(&self) -> bool {
+        self.record
+            .keys()
+            .last()
+            .is_some_and(|last| self.keys.contains(last))
+    }
+
+    /// Returns what the first keys of all revisions begin with.
+    fn stem(&self) -> String {
+        let first = self.record.keys().into_iter().next().unwrap_or_default();
+        keys::stem(&first).to_owned()
+    }
+
     fn first_key(&self) -> &str {
         self.keys.first().map_or("", String::as_str)
     }

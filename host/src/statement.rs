@@ -57,6 +57,7 @@ pub(crate) fn of(build: &Build) -> Vec<u8> {
                     "workflow": build.workflow,
                     "workspace": build.workspace,
                     "node": { "index": node.0, "total": node.1 },
+                    "revision": build.revision,
                     "actor": build.actor,
                 },
                 "resolvedDependencies": dependencies,

@@ -196,6 +196,7 @@ pub(super) fn job(job: Job, project: &str) -> wit::Build {
         workspace: None,
         job: job.name,
         node: None,
+        revision: 1,
         pull_request: None,
         fork: job.fork,
         runner: "circleci".to_owned(),
@@ -301,6 +302,7 @@ pub(super) fn build(record: Record) -> wit::Build {
         node: Some(record.node)
             .filter(|node| *node != Node::ONLY)
             .map(|Node { index, total }| wit::Node { index, total }),
+        revision: record.revision,
         tree: record.tree.to_string(),
         artifact: record.artifact,
         project: record.project,
@@ -348,6 +350,7 @@ pub(super) fn record(build: wit::Build) -> Result<Record, Error> {
         workspace: build.workspace,
         job: build.job,
         node,
+        revision: build.revision,
         pull_request: build.pull_request,
         fork: build.fork,
         runner: build.runner,

@@ -31,6 +31,8 @@ pub(super) struct CounterKeys {
     before: Option<String>,
     /// Whether all were read.
     ended: bool,
+    /// The last one that was taken.
+    taken: Option<String>,
 }
 
 /// What follows the counter in a key.
@@ -67,6 +69,7 @@ pub(super) fn counters(
         counters.push(CounterKeys {
             prefix: keys.prefix.clone(),
             keys: believed,
+            taken: None,
             after: all_ahead.then(|| border.clone()),
             ..keys
         });
@@ -105,6 +108,7 @@ fn all_counters(store: &impl Store, prefix: &str) -> Result<Vec<CounterKeys>> {
                     keys: VecDeque::new(),
                     after: None,
                     before: None,
+                    taken: None,
                 });
             }
             if let Some(counter) = counters.last_mut() {
@@ -178,11 +182,22 @@ impl CounterKeys {
         }
     }
 
-    /// Returns the keys that were read ahead.
+    /// Returns the keys that were read ahead. Of a node's revisions only the newest counts, which comes first.
     fn take(&mut self) -> Vec<(String, Leaf)> {
         self.after = self.keys.back().cloned();
-        // A key that no baton wrote is nobody's build.
-        let leaf = |key: String| keys::leaf(&key).map(|leaf| (key, leaf));
-        self.keys.drain(..).filter_map(leaf).collect()
+        let mut taken = self.taken.take();
+        let mut all = Vec::new();
+        for key in self.keys.drain(..) {
+            // A key that no baton wrote is nobody's build.
+            let Some(leaf) = keys::leaf(&key) else {
+                continue;
+            };
+            if taken.as_deref().map(keys::stem) != Some(keys::stem(&key)) {
+                taken = Some(key.clone());
+                all.push((key, leaf));
+            }
+        }
+        self.taken = taken;
+        all
     }
 }

@@ -10,7 +10,7 @@ use crate::counter::{Across, newest_first};
 use crate::error::{Error, Problem, Result, warning};
 use crate::keys::{self, Project};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
-use crate::record::{LAYER_MS_MAX, Record, open, seal};
+use crate::record::{Record, open, seal};
 
 /// The most layers of one workspace.
 const LAYERS_MAX: usize = 10_000;
@@ -87,31 +87,11 @@ pub fn layers_of(
     Ok(records)
 }
 
-/// Returns the keys of all layers of the build of `record`.
-pub(crate) fn layer_keys(store: &impl Store, record: &Record) -> Result<Vec<String>> {
-    let Some(own) = record.layer_key() else {
-        return Ok(Vec::new());
-    };
-    let (prefix, _) = own.rsplit_once('-').unwrap_or_default();
-    all_keys(store, &format!("{prefix}-"), LAYERS_MAX)
-}
-
-/// Returns a layer of the build of `record`, or, where none can be read, the time in a damaged one's key, if it has one: a
-/// record with that time has the same key.
-pub(crate) fn layer_of(store: &impl Store, record: &Record) -> Result<Option<Result<Record, Option<u64>>>> {
-    let mut damaged = None;
-    for key in layer_keys(store, record)? {
-        match read(store, &key) {
-            Ok(layer) => return Ok(Some(Ok(layer))),
-            Err(error) => {
-                error.into_damage()?;
-                let time = key.rsplit('-').next();
-                let time = time.and_then(|time| u64::from_str_radix(time, 16).ok());
-                damaged.get_or_insert(Err(time.map(|time| !time & LAYER_MS_MAX)));
-            }
-        }
-    }
-    Ok(damaged)
+/// Returns the keys of all revisions of a build's node, of those that begin as `key` does, newest first.
+pub(crate) fn revisions(store: &impl Store, key: &str) -> Result<Vec<String>> {
+    let mut keys = all_keys(store, &format!("{}-", keys::stem(key)), LAYERS_MAX)?;
+    keys.retain(|key| keys::leaf(key).is_some());
+    Ok(keys)
 }
 
 /// What a rerun leaves under its own name: where its layers are.

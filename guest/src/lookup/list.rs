@@ -86,14 +86,17 @@ fn of_commits(store: &impl Store, query: &Query, prefix: impl Fn(bool) -> String
     let mut found = Vec::new();
     for trusted in [true, false] {
         let mut searched = 0;
-        let mut after: Option<String> = None;
+        let (mut after, mut last): (Option<String>, Option<String>) = (None, None);
         while searched < SEARCHED_MAX {
             let page = store.list(&prefix(trusted), after.as_deref(), 100)?;
             searched += page.len();
             after = page.last().cloned();
             let is_last = page.len() < 100;
             for key in page.iter().filter(|key| keys::leaf(key).is_some()) {
-                found.push(read(store, key)?);
+                if last.as_deref().map(keys::stem) != Some(keys::stem(key)) {
+                    found.push(read(store, key)?);
+                }
+                last = Some(key.clone());
             }
             if is_last {
                 break;

@@ -23,8 +23,8 @@ use absent::{SUGGESTED, nothing};
 pub(crate) use absent::{no_earlier, no_history};
 use counters::Form;
 use having::newest_having;
-pub(crate) use layers::{layer_keys, layer_of, workspace_of};
 use layers::{layers, workflow_layers};
+pub(crate) use layers::{revisions, workspace_of};
 use newest::{Search, newest};
 use pointed::{latest, on_channel};
 

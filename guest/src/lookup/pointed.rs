@@ -141,12 +141,7 @@ pub(super) fn on_channel(
 pub(crate) fn nodes_of(store: &impl Store, record: &Record) -> Result<Vec<Record>> {
     let keys = Project::new(&record.project);
     let prefix = keys.build_nodes(&record.artifact, &record.build_id());
-    let mut records = Vec::new();
-    for key in all_keys(store, &prefix, usize::from(u16::MAX))? {
-        if keys::leaf(&key).is_some_and(|leaf| leaf.node.total == record.node.total) {
-            records.push(read(store, &key)?);
-        }
-    }
+    let mut records = read_nodes(store, &prefix, record.node.total)?;
     if records.is_empty() {
         records.push(record.clone());
     }
@@ -155,16 +150,21 @@ pub(crate) fn nodes_of(store: &impl Store, record: &Record) -> Result<Vec<Record
 
 /// Returns the records of a build that an event names: one for each of its nodes.
 pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for key in all_keys(store, &keys.build_nodes(artifact, id), usize::from(u16::MAX))? {
-        if keys::leaf(&key).is_some_and(|leaf| leaf.node.total == id.nodes) {
-            records.push(read(store, &key)?);
-        }
-    }
+    let mut records = read_nodes(store, &keys.build_nodes(artifact, id), id.nodes)?;
     if records.len() < id.nodes as usize {
         let message = format!("{id} of {artifact} is not in the store any more");
         return Err(Error::nothing_matched("build-gone", message, &id.to_string()));
     }
     records.sort_by_key(|record| record.node);
     Ok(records)
+}
+
+/// Returns the newest revision of each node of a job run with so many nodes.
+fn read_nodes(store: &impl Store, prefix: &str, total: u32) -> Result<Vec<Record>> {
+    let mut all = all_keys(store, prefix, usize::from(u16::MAX))?;
+    keys::keep_newest(&mut all);
+    all.iter()
+        .filter(|key| keys::leaf(key).is_some_and(|leaf| leaf.node.total == total))
+        .map(|key| read(store, key))
+        .collect()
 }

@@ -25,8 +25,8 @@ pub(super) struct Counted {
 /// One entry of the tree, and where its bytes are: an empty place for what has none.
 pub(super) struct Assembled {
     pub entry: Entry,
-    at: Vec<(At, u64)>,
-    new_bytes: u64,
+    pub(super) at: Vec<(At, u64)>,
+    pub(super) new_bytes: u64,
 }
 
 /// What became of the items, as entries: the segments of a large file become one.
@@ -265,7 +265,7 @@ fn starts(written: &HashMap<u32, Packs>) -> HashMap<u32, Vec<u32>> {
         .collect()
 }
 
-fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
+pub(super) fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
     base.chunks.get(number as usize).ok_or_else(no_chunk)
 }
 

@@ -1,10 +1,11 @@
 //! The record of a build: written under each of its keys, completed where an earlier run left it incomplete, and repaired
 //! where what it leads to is damaged.
 //!
-//! A build never changes. The one exception is bounded: the same build, the same files, and a standing record, or a
-//! standing tree or pack of it, that was read and is not whole. Then the record is written again, and points to what this
-//! run has stored.
+//! A build only grows: a further persist by the same job run makes a new revision, and what was there before stays as it
+//! was. The one exception is bounded: the same build, the same files, and a standing record, or a standing tree or pack of
+//! it, that was read and is not whole. Then the record is written again, and points to what this run has stored.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::repair::PackCheck;
@@ -12,25 +13,47 @@ use crate::error::{Error, Result};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::Record;
 use crate::tree::{Entries, Table};
-use crate::{lookup, workspace};
+use crate::{keys, lookup, workspace};
 
 /// Two repairs of one build at once settle on one record within so many rounds.
 const ROUNDS_MAX: u32 = 16;
 
-/// What an earlier run of the build left.
-pub(super) enum Standing {
-    /// Nothing.
-    None,
-    /// Its record.
-    Record(Box<Record>),
-    /// Something that cannot be read: and the time of its layer, where there is one.
-    Damaged(Option<u64>),
+/// What earlier runs of the build left.
+#[derive(Default)]
+pub(super) struct Standing {
+    /// The newest revision of which the record can be read.
+    pub record: Option<Record>,
+    /// A newer one of which it cannot: the last.
+    damaged: Option<u8>,
 }
 
 impl Standing {
     /// Whether the build was persisted before.
     pub(super) fn is_found(&self) -> bool {
-        !matches!(self, Standing::None)
+        self.record.is_some() || self.damaged.is_some()
+    }
+
+    /// Whether the record of the last revision can be read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.damaged.is_none()
+    }
+
+    /// Returns the number of the revision that a persist makes, which repeats what stands or not.
+    pub(super) fn revision(&self, repeats: bool) -> Result<u8> {
+        match (self.damaged, &self.record) {
+            (Some(damaged), _) => Ok(damaged),
+            (None, None) => Ok(1),
+            (None, Some(record)) if repeats => Ok(record.revision),
+            (None, Some(record)) => record.revision.checked_add(1).ok_or_else(|| {
+                let message = format!(
+                    "{} has persisted {} {} times, which is the most",
+                    record.job_name(),
+                    record.artifact,
+                    u8::MAX
+                );
+                Error::limit("too-many-revisions", message, &record.build_id().to_string())
+            }),
+        }
     }
 }
 
@@ -46,64 +69,67 @@ pub(super) struct Committed {
     pub bytes: u64,
 }
 
-/// Looks whether the build was persisted before: under the key that is written first, and under the one that is written
-/// last. Where either is damaged, under all.
+/// Looks whether the build was persisted before: under its layer, under the key that is written first, and under the one
+/// that is written last. Where a record is damaged, under all.
 pub(super) fn standing(store: &impl Store, record: &Record) -> Result<Standing> {
     let keys = record.keys();
-    let mut is_damaged = false;
-    let ends = keys
-        .first()
-        .into_iter()
-        .chain(keys.last().filter(|_| keys.len() > 1));
-    for key in ends.chain(&keys) {
-        match get_intact(store, key, None, |bytes| Record::open(key, &bytes)) {
-            Ok(Some(stands)) => return Ok(Standing::Record(Box::new(stands))),
-            Ok(None) => {}
-            Err(error) => {
-                error.into_damage()?;
-                is_damaged = true;
+    let ends = keys.first().into_iter().chain(keys.last());
+    let mut there: BTreeSet<u8> = BTreeSet::new();
+    for key in record.layer_key().iter().chain(ends) {
+        for key in lookup::revisions(store, key)? {
+            there.extend(keys::leaf(&key).map(|leaf| leaf.revision));
+        }
+    }
+    let mut standing = Standing::default();
+    for revision in there.into_iter().rev() {
+        let of = Record {
+            revision,
+            ..record.clone()
+        };
+        let mut is_damaged = false;
+        for key in of.keys().into_iter().chain(of.layer_key()) {
+            match get_intact(store, &key, None, |bytes| Record::open(&key, &bytes)) {
+                Ok(Some(stands)) => {
+                    standing.record = Some(stands);
+                    return Ok(standing);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    error.into_damage()?;
+                    is_damaged = true;
+                }
             }
         }
-        let is_last = keys.last() == Some(key);
-        if is_last && !is_damaged {
-            return Ok(Standing::None);
+        if is_damaged {
+            standing.damaged.get_or_insert(revision);
         }
     }
-    if !is_damaged {
-        return Ok(Standing::None);
-    }
-    Ok(match lookup::layer_of(store, record)? {
-        Some(Ok(stands)) => Standing::Record(Box::new(stands)),
-        Some(Err(created_ms)) => Standing::Damaged(created_ms),
-        None => Standing::Damaged(None),
-    })
+    Ok(standing)
 }
 
 /// Makes the build visible: the layer, then the keys by which it is found, the branch's last.
+/// Returns `None` where another run of the build made this revision meanwhile.
 pub(super) fn commit(
     store: &impl Store,
     record: Record,
-    standing: Standing,
+    stands: Option<Record>,
+    repeated: bool,
     packs: &mut PackCheck,
-) -> Result<Committed> {
-    let repeated = standing.is_found();
+) -> Result<Option<Committed>> {
     let mut committed = Committed {
         record,
         repeated,
         repaired: false,
         bytes: 0,
     };
-    match standing {
-        Standing::None => {}
-        Standing::Record(stands) => settle(store, &mut committed, *stands, packs)?,
-        // The layer's key has the time: with the same one, the record takes the damaged layer's place.
-        Standing::Damaged(created_ms) => {
-            committed.record.created_ms = created_ms.unwrap_or(committed.record.created_ms);
-        }
+    if let (Some(stands), true) = (stands, repeated) {
+        settle(store, &mut committed, stands, packs)?;
     }
     for _ in 0..ROUNDS_MAX {
-        if write(store, &mut committed, packs)? {
-            return Ok(committed);
+        match write(store, &mut committed, packs)? {
+            Written::Stands => return Ok(Some(committed)),
+            Written::Overtaken => return Ok(None),
+            Written::OtherRepair => {}
         }
     }
     let message = "other runs of this build repair it at the same time";
@@ -114,9 +140,18 @@ pub(super) fn commit(
     ))
 }
 
-/// Writes the record under each of its keys. Returns whether it stands under all of them; if not, another record of the
-/// build was found, and it is to be written again.
-fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -> Result<bool> {
+/// What became of writing a record.
+enum Written {
+    /// It stands under all of its keys.
+    Stands,
+    /// Another run of the build made the same revision first.
+    Overtaken,
+    /// Another run repaired the build, too, and its record is to be written.
+    OtherRepair,
+}
+
+/// Writes the record under each of its keys. The first decides which of two runs at once makes the revision.
+fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -> Result<Written> {
     let bytes = committed.record.seal()?;
     let length = bytes.len() as u64;
     let layer = committed.record.layer_key();
@@ -133,9 +168,8 @@ fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -
         let is_damaged = match lookup::read(store, &key) {
             Ok(there) => {
                 check_same_build(&there, &committed.record)?;
-                if !committed.repeated {
-                    settle(store, committed, there, packs)?;
-                    return Ok(false);
+                if !committed.repeated && there != committed.record {
+                    return Ok(Written::Overtaken);
                 }
                 // What a repair replaces was judged. Otherwise two runs at once may have left two records that serve.
                 there != committed.record
@@ -149,7 +183,7 @@ fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -
         }
     }
     if !committed.repaired {
-        return Ok(true);
+        return Ok(Written::Stands);
     }
     // Of two repairs at once the one that wrote the first key last has its record under all.
     let first = committed.record.keys().into_iter().next();
@@ -157,11 +191,14 @@ fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -
     let stands = lookup::read(store, &first)?;
     let is_own = stands == committed.record;
     committed.record = stands;
-    Ok(is_own)
+    Ok(match is_own {
+        true => Written::Stands,
+        false => Written::OtherRepair,
+    })
 }
 
-/// Decides between the record that stands and the new one. What stands stays, if it has the same files and all of them can
-/// be read; else the new one takes its place, at the time of the other.
+/// Decides between the record that stands and the new one of the same files. What stands stays, if all of them can be
+/// read; else the new one takes its place, at the time of the other.
 fn settle(
     store: &impl Store,
     committed: &mut Committed,
@@ -170,7 +207,6 @@ fn settle(
 ) -> Result<()> {
     check_same_build(&stands, &committed.record)?;
     let is_whole = is_whole(store, &stands, &committed.record, packs)?;
-    committed.repeated = true;
     committed.record = match is_whole {
         true => stands,
         false => Record {
@@ -213,11 +249,11 @@ fn is_whole(store: &impl Store, stands: &Record, record: &Record, packs: &mut Pa
     }
 }
 
-/// Checks that two records are of the same build. The trees need not be one: which worker stored what differs from run to
-/// run, and an earlier run that was killed is no base.
-fn check_same_build(stands: &Record, record: &Record) -> Result<()> {
+/// Checks that two records are of the same build. The trees need not be one.
+pub(super) fn check_same_build(stands: &Record, record: &Record) -> Result<()> {
     // Who and where may differ when a step is run again by hand, and so may what ran. All else is what the build is.
     let own = Record {
+        revision: stands.revision,
         tree: stands.tree,
         created_ms: stands.created_ms,
         baton: stands.baton.clone(),
@@ -232,7 +268,7 @@ fn check_same_build(stands: &Record, record: &Record) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "{} is there already, of another branch, commit or workflow, and a build never changes",
+        "{} exists already, of another branch, commit or workflow",
         record.job_name()
     );
     Err(build_exists(message, record))
@@ -240,7 +276,7 @@ fn check_same_build(stands: &Record, record: &Record) -> Result<()> {
 
 fn other_files(record: &Record) -> Error {
     let message = format!(
-        "{} has already persisted other files as {}, and a build never changes",
+        "the list of the files that {} persisted as {} before cannot be read, and they were others",
         record.job_name(),
         record.artifact
     );

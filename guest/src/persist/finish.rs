@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::assemble::{Assembling, Counted, assemble};
-use super::commit::{Committed, commit, standing};
+use super::base::Chunks;
+use super::carried::{Carried, Overlaid, has_all};
+use super::commit::{Committed, Standing, check_same_build, commit, standing};
 use super::repair::{PackCheck, Unfit, chunks_in, repair, unfit_in_base};
 use super::worker::Worker;
 use super::{Done, Item, Outcome, Rest, Stored};
@@ -158,11 +160,11 @@ pub fn finish(
         mut prunes,
     } = crate::wire::read(rest)?;
     let now_ms = record.created_ms;
-    let standing = standing(store, &record)?;
-    let read_back = read_back || standing.is_found();
-    let care = if read_back { Care::Bytes } else { Care::Size };
     let mut gathered = Gathered::read(scratch, outcomes)?;
-    let base = found.chunks(scratch)?;
+    let mut base = found.chunks(scratch)?;
+    let mut before = Before::find(store, &mut record, &gathered, &mut base)?;
+    let read_back = read_back || before.repeats;
+    let care = if read_back { Care::Bytes } else { Care::Size };
     let sound = found.trees(scratch)?;
     if check_conflicts {
         check_other_jobs(store, &record, &gathered)?;
@@ -189,11 +191,13 @@ pub fn finish(
     for _ in 0..ROUNDS_MAX {
         let mut slices = HashMap::new();
         let trusted = if salt_now.is_none() { &sound } else { &nothing };
+        let all_covered = before.covers(&covers);
+        let new = Assembling::new(gathered.items(), &mut slices);
         let (tree, counted) = assemble(
             &base,
             &gathered.packs,
-            Assembling::new(gathered.items(), &mut slices),
-            Writer::new(store, &covers, salt_now, trusted, care),
+            Overlaid::open(store, before.carried.as_ref(), &base, &mut checked, new)?,
+            Writer::new(store, &all_covered, salt_now, trusted, care),
         )?;
         gathered.stored_bytes += tree.stored_bytes;
         record.tree = tree.id.ok_or_else(|| Error::internal("a tree without an id"))?;
@@ -218,6 +222,15 @@ pub fn finish(
             prunes = condemned.sequence;
         }
         if is_unfit || tree.packs.iter().any(|pack| gone.contains(pack)) {
+            let carried = before.carried.iter().flat_map(|carried| &carried.packs);
+            if salt_now.is_some()
+                && carried
+                    .clone()
+                    .any(|pack| gone.contains(pack) && tree.packs.contains(pack))
+            {
+                let message = "a prune takes what this build had before";
+                return Err(Error::stale("pruned-meanwhile", message, &record.project));
+            }
             // What is condemned must not come back under its name.
             let (writer, unfit) = (writer()?, chunks_in(&gone, &base, &gathered.packs));
             salt_now = Some(salt(&record, writer));
@@ -230,12 +243,17 @@ pub fn finish(
             build: record.build_id(),
         };
         condemned.check_build(&build, now_ms)?;
-        let Committed {
+        let stands = before.stands.clone();
+        let Some(Committed {
             record,
             repeated,
             repaired,
             bytes,
-        } = commit(store, record, standing, &mut checked)?;
+        }) = commit(store, record.clone(), stands, before.repeats, &mut checked)?
+        else {
+            before = Before::find(store, &mut record, &gathered, &mut base)?;
+            continue;
+        };
         let Counted {
             directories,
             symlinks,
@@ -258,6 +276,62 @@ pub fn finish(
     }
     let message = format!("{ROUNDS_MAX} prunes in a row took what this persist had stored");
     Err(Error::stale("pruned-meanwhile", message, &record.project))
+}
+
+/// What the build was before.
+struct Before {
+    stands: Option<Record>,
+    /// Whether it has all that is persisted now.
+    repeats: bool,
+    carried: Option<Carried>,
+}
+
+impl Before {
+    /// Returns the patterns of all persists, where this one has those of `new`.
+    fn covers(&self, new: &[String]) -> Vec<String> {
+        let Some(carried) = &self.carried else {
+            return new.to_vec();
+        };
+        let mut all = carried.covers.clone();
+        if !self.repeats {
+            all.extend(new.iter().filter(|new| !carried.covers.contains(new)).cloned());
+        }
+        all
+    }
+
+    /// Looks at the newest revision, and decides which one this persist makes.
+    fn find(
+        store: &impl Store,
+        record: &mut Record,
+        gathered: &Gathered<'_>,
+        base: &mut Chunks,
+    ) -> Result<Before> {
+        let standing: Standing = standing(store, record)?;
+        let mut before = Before {
+            stands: None,
+            // A damaged record is replaced.
+            repeats: standing.is_found(),
+            carried: None,
+        };
+        if let Some(stands) = &standing.record {
+            check_same_build(stands, record)?;
+            let mut slices = HashMap::new();
+            let own = Assembling::new(gathered.items(), &mut slices);
+            match has_all(store, &stands.tree, own).and_then(|has_all| {
+                before.repeats &= has_all || !standing.is_whole();
+                Carried::of(store, stands, base)
+            }) {
+                Ok(carried) => before.carried = Some(carried),
+                // Its files are lost. The same ones may take their place.
+                Err(error) => drop(error.into_damage()?),
+            }
+        }
+        record.revision = standing.revision(before.repeats)?;
+        before.stands = standing
+            .record
+            .filter(|stands| stands.revision == record.revision);
+        Ok(before)
+    }
 }
 
 fn missing(store: &impl Store, packs: &HashSet<PackId>) -> Result<Vec<PackId>> {

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod base;
+mod carried;
 mod commit;
 mod finish;
 mod met;

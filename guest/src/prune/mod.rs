@@ -422,10 +422,11 @@ fn removal(store: &impl Store, decision: &Decision) -> Result<Option<(Removed, V
 }
 
 fn removable(store: &impl Store, record: &Record, found: &[String]) -> Result<Vec<String>> {
-    let mut keys: Vec<String> = record.keys().into_iter().rev().collect();
+    let mut keys = record.keys_of_all_revisions();
     // Layers, and whatever else it was found under.
-    keys.extend(found.iter().filter(|key| !record.keys().contains(key)).cloned());
-    keys.extend(store.list(&Project::new(&record.project).signatures(record), None, 1000)?);
+    let own: HashSet<String> = keys.iter().cloned().collect();
+    keys.extend(found.iter().filter(|key| !own.contains(*key)).cloned());
+    keys.extend(store.list(&Project::new(&record.project).all_signatures(record), None, 1000)?);
     Ok(keys)
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::counter::{Across, Counter, newest_first};
 use crate::event::{Action, Event, Pointer};
 use crate::id::TreeId;
+use crate::keys;
 use crate::order::Order;
 use crate::record::{BuildId, Placed, Record};
 use crate::survey::{Found, Present};
@@ -324,7 +325,7 @@ fn line(decision: &Decision, policy: &Policy, by_job: bool) -> Option<(Line, boo
             .record
             .keys()
             .last()
-            .is_some_and(|key| found.keys.contains(key))
+            .is_some_and(|own| found.keys.iter().any(|key| keys::stem(key) == keys::stem(own)))
     };
     let nodes: HashSet<u32> = decision
         .found

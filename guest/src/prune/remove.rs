@@ -91,7 +91,10 @@ pub fn plan(
     let mut removed = Vec::new();
     let (mut packs, mut trees) = (carried(&condemned.packs), carried(&condemned.trees));
     for record in &records {
-        let layers = lookup::layer_keys(store, record)?;
+        let layers = match record.layer_key() {
+            Some(key) => lookup::revisions(store, &key)?,
+            None => Vec::new(),
+        };
         removed.extend(removable(store, record, &layers)?);
         // Maybe others lead to them: a prune knows, and this is the moment from which its grace period counts.
         let mut used = References::default();

@@ -29,6 +29,7 @@ mod parts;
 mod prune;
 mod repairs;
 mod requests;
+mod revisions;
 mod round_trip;
 mod selectors;
 mod slices;

@@ -205,11 +205,15 @@ fn a_build_that_no_branch_shows_can_be_run_again() {
 }
 
 #[test]
-fn a_build_has_one_tree() {
+fn a_build_is_of_one_commit() {
     let store = MemoryStore::default();
     persisted(&store, &some_files(1), build(1));
     let keys = store.keys("");
-    let error = persist(&store, &some_files(2), &everything(build(1)), 1).unwrap_err();
+    let other = Context {
+        commit: Some("f".repeat(40)),
+        ..build(1)
+    };
+    let error = persist(&store, &some_files(2), &everything(other), 1).unwrap_err();
     assert_eq!(code(&error), "build-exists");
     let visible = |keys: Vec<String>| {
         keys.into_iter()

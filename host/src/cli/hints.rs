@@ -54,7 +54,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "build-exists",
-        "to persist more from the same job, give it another name with --name",
+        "check the number, branch, commit and workflow of this job, or give the artifact another name with --name",
     ),
     ("build-gone", "choose another build: `baton builds` lists them"),
     (
@@ -445,6 +445,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ("too-many-entries", "persist in several artifacts"),
     ("too-many-layers", "give the workspace another name"),
     ("too-many-open-files", "raise `ulimit -n`, or lower --workers"),
+    (
+        "too-many-revisions",
+        "persist more paths at a time, or into several artifacts",
+    ),
     (
         "too-many-redirects",
         "check --api: it should be the address of the API itself",

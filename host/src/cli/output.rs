@@ -34,6 +34,7 @@ pub(crate) fn build_json(build: &Build) -> Value {
         "workspace": build.workspace,
         "job": build.job,
         "node": build.node.map(|node| json!({ "index": node.index, "total": node.total })),
+        "revision": build.revision,
         "pull_request": build.pull_request,
         "fork": build.fork,
         "eligible": build.eligible,

@@ -27,7 +27,7 @@ fn has(value: &Value, keys: &str) {
 fn is_build(build: &Value) {
     has(
         build,
-        "selector artifact project branch tag commit number counter order workflow workspace job node \
+        "selector artifact project branch tag commit number counter order workflow workspace job node revision \
          pull_request fork eligible runner url actor created_ms baton component tree files bytes",
     );
     has(&build["order"], "run attempt");
@@ -288,7 +288,7 @@ fn a_failure_is_json_too() {
         ("persist tree --root missing", 1, "invalid", "root-missing"),
         ("latest --store missing", 1, "store", "store-missing"),
         ("latest --config missing.toml", 1, "invalid", "command"),
-        ("persist tree/dir", 1, "conflict", "build-exists"),
+        ("persist tree --branch other", 1, "conflict", "build-exists"),
         (
             "attach workspace --workspace none --at out",
             3,
