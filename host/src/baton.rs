@@ -815,12 +815,11 @@ impl Baton {
         scratch: Arc<Scratch>,
         egress: Option<Arc<Egress>>,
     ) -> Result<Grants, Error> {
-        let limits = Limits {
-            memory_bytes_max: self.options.memory_bytes_max,
-            call_time_max: self.options.call_time_max,
-            handles_max: self.options.handles_max,
-            memory_refused: false,
-        };
+        let limits = Limits::new(
+            self.options.memory_bytes_max,
+            self.options.call_time_max,
+            self.options.handles_max,
+        );
         let network = Network {
             egress,
             on_wait: self.options.on_wait.clone(),

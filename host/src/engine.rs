@@ -364,7 +364,7 @@ fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> 
             call,
             limit: grants.limits.call_time_max,
         },
-        None if grants.limits.memory_refused => Error::Memory {
+        None if grants.limits.memory_refused() => Error::Memory {
             call,
             limit_mib: (grants.limits.memory_bytes_max >> 20) as u64,
         },

@@ -7,12 +7,13 @@ use anyhow::{Context as _, anyhow};
 use baton::context::Overrides;
 use baton::local::run::{Occurrence, Outcome, RunOptions, Session};
 use baton::local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection, plan};
-use baton::{BuildContext, Interrupt, Options};
+use baton::{BuildContext, Options};
 use serde_json::{Value, json};
 
 use super::args::{Format, Local};
 use super::failure::Failure;
 use super::settings::Settings;
+use super::signals;
 use super::sink::{pass_on, print_json, print_lines, print_table, say};
 use super::stores::data_directory;
 
@@ -202,11 +203,8 @@ fn repository(here: &Path) -> PathBuf {
 
 /// Lets Ctrl-C and the runner's signal end a run in order.
 fn interruptible(settings: &Settings) -> Result<Options, Failure> {
-    let interrupt = Interrupt::default();
-    let on_signal = interrupt.clone();
-    ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
     Ok(Options {
-        interrupt,
+        interrupt: signals::interrupt()?,
         ..settings.options.clone()
     })
 }

@@ -22,6 +22,7 @@ mod progress;
 mod prune;
 mod remove;
 mod settings;
+mod signals;
 mod sink;
 mod stores;
 mod usage;

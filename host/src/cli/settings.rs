@@ -16,6 +16,7 @@ use baton::{
 use super::args::{Format, Global, KeySource, LookUpArgs};
 use super::config::Config;
 use super::failure::Failure;
+use super::signals;
 use super::sink::say;
 use super::stores::{self, Store, StoreArgs};
 
@@ -124,9 +125,7 @@ impl Settings {
 
     /// Loads the component on a store, and lets Ctrl-C and the runner's signal end it in order.
     fn baton(&self, open: Open) -> Result<Baton, Failure> {
-        let interrupt = Interrupt::default();
-        let on_signal = interrupt.clone();
-        ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
+        let interrupt = signals::interrupt()?;
         let store = open(&self.store, &interrupt)?;
         let circleci = self.store.is_circleci().then(|| self.store.circleci());
         self.load(store, interrupt, circleci.transpose()?)
@@ -134,9 +133,7 @@ impl Settings {
 
     /// Loads the component to ask CircleCI, whatever the store is: it gets none.
     pub(crate) fn asker(&self, circleci: CircleCi) -> Result<Baton, Failure> {
-        let interrupt = Interrupt::default();
-        let on_signal = interrupt.clone();
-        ctrlc::set_handler(move || on_signal.set()).context("signals cannot be handled")?;
+        let interrupt = signals::interrupt()?;
         self.load(Arc::new(MemoryStore::default()), interrupt, Some(circleci))
     }
 
