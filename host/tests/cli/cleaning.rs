@@ -359,7 +359,7 @@ fn names_that_are_not_utf8_are_refused_before_the_first_change() {
                 .ends(1)
                 .tells("its name is not UTF-8")
                 .tells("caf\\xe9")
-                .tells("hint: rename or remove it");
+                .tells("hint: rename it");
         }
         assert_same_listing(&listing(&job.path("ws/dist")), &before);
         job.baton("attach latest --at ws").succeeds();
