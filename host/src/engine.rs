@@ -92,7 +92,7 @@ impl Engine {
             });
         }
         let plugin = self.plugin.instantiate(&mut store).map_err(|error| {
-            match error.is::<wasmtime::Trap>() || store.data().limits.memory_refused {
+            match error.is::<wasmtime::Trap>() || store.data().limits.memory_refused() {
                 true => ended("instantiate", &store, &error),
                 // Its exports have these names, but other types.
                 false => Error::ComponentInvalid {
