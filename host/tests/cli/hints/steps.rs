@@ -28,7 +28,7 @@ pub(super) fn ambiguous_job(_: &Place, job: &Job) -> Option<Ran> {
 }
 
 pub(super) fn build_exists(_: &Place, job: &Job) -> Option<Ran> {
-    ends(job, "persist file --number 2")
+    ends(job, "persist file --number 2 --commit 0123456789abcdef")
 }
 
 pub(super) fn channel_held(_: &Place, job: &Job) -> Option<Ran> {

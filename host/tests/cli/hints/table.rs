@@ -24,11 +24,6 @@ const fn row(code: &'static str, how: How, hint: &'static str) -> Row {
 
 pub(crate) const TABLE: &[Row] = &[
     row(
-        "scratch-full",
-        Never("lists of files of more than 16 GiB: a test cannot wait for them"),
-        "",
-    ),
-    row(
         "too-many-revisions",
         Natively("guest/tests/logic/revisions.rs"),
         "",
