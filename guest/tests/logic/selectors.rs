@@ -155,7 +155,7 @@ fn what_is_unknown_is_answered_with_what_is_near() {
         ("latest@feature/logn", "feature/login"),
         ("latest@nothing-like-it", "main"),
         ("build:99", "build:4 (sha:abc1230)"),
-        ("tag:v9", "build:3 (sha:ddddddd)"),
+        ("tag:v9", "build:3 (tag:v1.2, sha:ddddddd)"),
         ("sha:0000", "build:2"),
     ] {
         let error = resolve(&store, selector, build(9)).unwrap_err();
