@@ -83,7 +83,6 @@ struct Header {
     unknown_until_ms: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 fn is_zero(ms: &u64) -> bool {
     *ms == 0
 }
