@@ -99,7 +99,7 @@ case $install_dir in
 esac
 # What is left would be the name of a directory.
 case $install_dir in
-  '~'* | */'~' | */'~'/* | *"\$"[A-Za-z_{]*)
+  '~'* | */'~' | */'~'/* | *"\$"[A-Za-z_]* | *"\${"*)
     fail "install_dir is $install_dir, and part of it is not expanded" "name the directory in full"
     ;;
   /*) ;;
