@@ -203,16 +203,10 @@ impl Condemned {
             return Err(Error::damaged(key, "the list was altered or cut short"));
         }
         let mut lines = Reader::new(key, bytes.to_vec())?;
-        let header: Header = lines.next("the header")?;
-        if header.baton != "condemned" || header.version == 0 || key != Condemned::key(header.sequence) {
-            return Err(Error::damaged(key, "it is not a list of condemned objects"));
-        }
-        if header.version > VERSION {
-            let message = format!(
-                "this list has format version {}, and this baton reads up to {VERSION}",
-                header.version
-            );
-            return Err(Error::unsupported(message, key));
+        let header: Header = lines.header("condemned")?;
+        if key != Condemned::key(header.sequence) {
+            let message = format!("this is list {}, and does not belong here", header.sequence);
+            return Err(Error::damaged(key, message));
         }
         if header.packs.max(header.trees).max(header.builds) > MARKS_MAX {
             let message =

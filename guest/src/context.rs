@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::keys;
 use crate::name;
 use crate::order::{Node, Order};
-use crate::record::Record;
+use crate::record::{COMMIT_DIGITS, NODES_MAX, Record};
 
 /// As the WIT `build-context`. An absent value is one that the runner did not give.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,9 +58,6 @@ pub struct Context {
 const COUNTER_BYTES_MAX: usize = 1_000;
 /// What the host calls the runner where there is no CI system.
 const LOCAL: &str = "local";
-
-/// A key tells this many parallel nodes of a job apart.
-const NODES_MAX: u32 = 65_535;
 
 /// What an artifact is called when nobody said.
 pub const ARTIFACT: &str = "default";
@@ -166,7 +163,8 @@ impl Context {
         let node = self.node.unwrap_or(Node::ONLY);
         check_node(node)?;
         if let Some(commit) = &self.commit
-            && (!(7..=64).contains(&commit.len()) || commit.bytes().any(|byte| !byte.is_ascii_hexdigit()))
+            && (!COMMIT_DIGITS.contains(&commit.len())
+                || commit.bytes().any(|byte| !byte.is_ascii_hexdigit()))
         {
             return Err(Error::invalid(
                 "wrong-commit",

@@ -117,6 +117,9 @@ impl Event {
     pub fn read(store: &impl Store, key: &str) -> Result<Event> {
         let event: Event = get_intact(store, key, None, |bytes| open("event", key, &bytes))?
             .ok_or_else(|| Error::damaged(key, "the event is missing"))?;
+        if let Some(fault) = event.fault() {
+            return Err(Error::damaged(key, fault));
+        }
         if event.key() != key {
             let message = format!(
                 "this is event {} of {}, and does not belong here",
@@ -126,6 +129,20 @@ impl Event {
             return Err(Error::damaged(key, message));
         }
         Ok(event)
+    }
+
+    /// Says what no event can say.
+    fn fault(&self) -> Option<&'static str> {
+        if self.sequence == 0 || self.back.is_some_and(|back| back == 0 || back >= self.sequence) {
+            return Some("it leads back to no event before it");
+        }
+        let newest = self.newest.as_ref().map(|newest| &newest.id);
+        let mut builds = [Some(&self.build.id), self.previous.as_ref(), newest]
+            .into_iter()
+            .flatten();
+        builds
+            .any(|build| !build.is_possible())
+            .then_some("it names a build that no job can have")
     }
 
     /// Returns the command that ends a hold.

@@ -62,6 +62,15 @@ pub fn text(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Returns the key after which a listing goes on with the next name: behind all that baton makes in `directory`, and behind
+/// `key`, the last one that was listed. What somebody else put behind all of baton's names costs a request, and ends no
+/// listing.
+pub fn behind(directory: &str, key: &str) -> String {
+    // `~~` is in no encoded name, and sorts after all that can follow one.
+    let end = format!("{directory}/~~");
+    if end.as_str() < key { key.to_owned() } else { end }
+}
+
 /// Returns a pack's key.
 pub fn pack(id: &PackId) -> String {
     sharded("packs", &id.to_string())

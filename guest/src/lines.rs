@@ -9,6 +9,7 @@ use structured_zstd::encoding::{CompressionLevel, StreamingEncoder};
 
 use crate::error::{Error, Result};
 use crate::glob::shown;
+use crate::record;
 
 /// The longest line: the chunk table of one pack, or the slices of one file.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -42,6 +43,12 @@ impl Reader {
             line: Vec::new(),
             left_bytes: LINES_BYTES_MAX,
         })
+    }
+
+    /// Reads the first line: the header of `kind`.
+    pub(crate) fn header<T: for<'de> Deserialize<'de>>(&mut self, kind: &str) -> Result<T> {
+        self.read("the header")?;
+        record::header(kind, &self.key, &self.line)
     }
 
     /// Reads the next line: `what` names it in the error.

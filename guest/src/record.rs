@@ -3,16 +3,24 @@
 //! It is two lines of JSON: a header with the digest of the second line, and the record itself. So a flipped bit shows,
 //! and a person can read it.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::counter::{Counter, Standing};
 use crate::error::{Error, Result};
+use crate::glob::shown;
 use crate::id::{Digest, TreeId};
 use crate::keys;
 use crate::order::{Leaf, Node, Order};
 
 /// The version of the format that this code writes, and the latest that it reads.
 pub const VERSION: u32 = 1;
+
+/// How many hex digits a commit has.
+pub(crate) const COMMIT_DIGITS: RangeInclusive<usize> = 7..=64;
+/// The most parallel nodes of a job: a key has four hex digits for them.
+pub(crate) const NODES_MAX: u32 = 65_535;
 
 /// Objects with a header are small; a larger one is not one of ours.
 const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -128,6 +136,14 @@ impl Placed {
     }
 }
 
+impl BuildId {
+    /// Whether a job can have persisted it: its keys are none otherwise.
+    pub(crate) fn is_possible(&self) -> bool {
+        let is_job = self.job.len() == 8 && self.job.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_job && (1..=NODES_MAX).contains(&self.nodes)
+    }
+}
+
 impl std::fmt::Display for BuildId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "build:{}", self.number)
@@ -139,6 +155,13 @@ struct Header {
     baton: String,
     version: u32,
     digest: Digest,
+}
+
+/// What the first line of every object says, whatever its version.
+#[derive(Deserialize)]
+struct Head {
+    baton: String,
+    version: u64,
 }
 
 impl Record {
@@ -255,6 +278,27 @@ impl Record {
         ))
     }
 
+    /// Says what no record can say: its keys would be none.
+    fn fault(&self) -> Option<&'static str> {
+        let Node { index, total } = self.node;
+        let is_commit = |commit: &String| {
+            let digits = commit
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            digits && COMMIT_DIGITS.contains(&commit.len())
+        };
+        if index >= total || total > NODES_MAX {
+            return Some("it is of a parallel node that its job cannot have");
+        }
+        if self.revision == 0 {
+            return Some("its revision is 0");
+        }
+        if !self.commit.as_ref().is_none_or(is_commit) {
+            return Some("its commit has not 7 to 64 lower-case hex digits");
+        }
+        None
+    }
+
     /// Returns the stored form.
     pub fn seal(&self) -> Result<Vec<u8>> {
         seal("record", self)
@@ -263,6 +307,9 @@ impl Record {
     /// Reads the stored form of the object `key`.
     pub fn open(key: &str, bytes: &[u8]) -> Result<Record> {
         let record: Record = open("record", key, bytes)?;
+        if let Some(fault) = record.fault() {
+            return Err(Error::damaged(key, fault));
+        }
         // A record under a key that it does not name was put there by somebody else, or by accident.
         let own =
             record.keys().iter().any(|own| own == key) || record.layer_key().is_some_and(|own| own == key);
@@ -306,6 +353,33 @@ pub fn seal<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads the first line of an object: its kind and its version first, for a later version may say the rest in another way.
+pub(crate) fn header<T: for<'de> Deserialize<'de>>(what: &str, key: &str, line: &[u8]) -> Result<T> {
+    let damaged = |error: serde_json::Error| {
+        let error = shown(&error.to_string());
+        Error::damaged(
+            key,
+            format!("its first line is not the header of a {what}: {error}"),
+        )
+    };
+    let head: Head = serde_json::from_slice(line).map_err(damaged)?;
+    if head.baton != what {
+        let message = format!("it is a {}, not a {what}", shown(&head.baton));
+        return Err(Error::damaged(key, message));
+    }
+    if head.version > u64::from(VERSION) {
+        let message = format!(
+            "this {what} has format version {}, and this baton reads up to {VERSION}",
+            head.version
+        );
+        return Err(Error::unsupported(message, key));
+    }
+    if head.version == 0 {
+        return Err(Error::damaged(key, "its first line has no format version"));
+    }
+    serde_json::from_slice(line).map_err(damaged)
+}
+
 /// Reads what [`seal`] wrote under `key`.
 pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -> Result<T> {
     if bytes.len() > RECORD_BYTES_MAX {
@@ -319,28 +393,7 @@ pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -
         .position(|byte| *byte == b'\n')
         .map_or(bytes.len(), |at| at + 1);
     let (head, body) = bytes.split_at(border);
-    let header: Header = serde_json::from_slice(head).map_err(|error| {
-        Error::damaged(
-            key,
-            format!("its first line is not the header of a {what}: {error}"),
-        )
-    })?;
-    if header.baton != what {
-        return Err(Error::damaged(
-            key,
-            format!("it is a {}, not a {what}", header.baton),
-        ));
-    }
-    if header.version > VERSION {
-        let message = format!(
-            "this {what} has format version {}, and this baton reads up to {VERSION}",
-            header.version
-        );
-        return Err(Error::unsupported(message, key));
-    }
-    if header.version == 0 {
-        return Err(Error::damaged(key, "its first line has no format version"));
-    }
+    let header: Header = header(what, key, head)?;
     let found = Digest::of(body);
     if found != header.digest {
         let message = format!("the {what} was altered or cut short");

@@ -124,13 +124,10 @@ fn firsts(store: &impl Store, prefix: &str, names: usize) -> Result<Vec<String>>
             .nth(names - 1)
             .map_or(rest.len(), |(at, _)| at);
         let first = format!("{prefix}{}", rest.get(..end).unwrap_or(rest));
-        // Behind all names that baton makes. What sorts behind that as well is none of them, and would come for ever.
-        let behind = Some(format!("{first}/~~"));
-        if behind == after {
-            break;
+        after = Some(keys::behind(&first, &key));
+        if found.last() != Some(&first) {
+            found.push(first);
         }
-        after = behind;
-        found.push(first);
     }
     Ok(found)
 }

@@ -28,7 +28,8 @@ fn split(url: &str) -> Option<(&str, &str, &str)> {
 pub(super) fn redirected(base: &str, location: &str) -> Option<String> {
     let (scheme, authority, path) = split(base)?;
     let location = location.trim().split('#').next().unwrap_or_default();
-    if location.is_empty() || location.chars().any(|c| c.is_control() || c == ' ') {
+    // A URL has these characters and no others (RFC 3986, 2).
+    if location.is_empty() || !location.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
     if let Some((to, _, _)) = split(location) {
@@ -81,6 +82,9 @@ mod tests {
             ("ftp://b.example/q", None),
             ("HTTPS://b.example/", Some("HTTPS://b.example/")),
             ("/a\nb", None),
+            ("/a b", None),
+            ("/ü", None),
+            ("https://bücher.example/", None),
         ] {
             assert_eq!(redirected(base, location).as_deref(), expected, "{location:?}");
         }

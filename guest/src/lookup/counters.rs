@@ -91,9 +91,10 @@ fn all_counters(store: &impl Store, prefix: &str) -> Result<Vec<CounterKeys>> {
     loop {
         let page = store.list(prefix, after.as_deref(), PAGE)?;
         let is_last = page.len() < PAGE as usize;
-        let Some(last) = page.last().map(|key| first_name(prefix, key).to_owned()) else {
+        let Some(last_key) = page.last().cloned() else {
             return Ok(counters);
         };
+        let last = first_name(prefix, &last_key).to_owned();
         for key in page {
             let name = first_name(prefix, &key);
             let Some(rank) = Counter::rank_of(name) else {
@@ -119,12 +120,7 @@ fn all_counters(store: &impl Store, prefix: &str) -> Result<Vec<CounterKeys>> {
             let message = format!("more than {COUNTERS_MAX} counters feed this artifact");
             return Err(Error::limit("too-many-counters", message, prefix));
         }
-        let behind = Some(format!("{prefix}{last}/~~"));
-        // A name that sorts behind is none of baton's, and would come for ever.
-        if behind == after {
-            return Ok(counters);
-        }
-        after = behind;
+        after = Some(keys::behind(&format!("{prefix}{last}"), &last_key));
     }
 }
 

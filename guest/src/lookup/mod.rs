@@ -32,7 +32,7 @@ use crate::circleci::Source;
 use crate::context::{ARTIFACT, Context};
 use crate::error::{Damage, Error, Problem, Result, warning};
 use crate::id::TreeId;
-use crate::keys::Project;
+use crate::keys::{self, Project};
 use crate::name;
 use crate::ports::{Store, get_intact};
 use crate::record::Record;
@@ -367,8 +367,11 @@ fn only_commit(
             .strip_prefix(&start)
             .and_then(|rest| rest.split('/').next())
             .unwrap_or_default();
-        after = Some(format!("{start}{rest}/~~"));
-        found.push(format!("{prefix}{rest}"));
+        let commit = format!("{prefix}{rest}");
+        after = Some(keys::behind(&format!("{start}{rest}"), &key));
+        if found.last() != Some(&commit) {
+            found.push(commit);
+        }
     }
     match found.as_slice() {
         [] => Ok(None),

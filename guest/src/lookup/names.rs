@@ -78,26 +78,25 @@ fn below(
     after: Option<&str>,
     most: usize,
 ) -> Result<Page<Found>> {
-    // `~~` is in no encoded name, and sorts after all that can follow one.
-    let end_of = |encoded: &str| format!("{prefix}{encoded}/~~");
     let begins = format!("{prefix}{}", keys::name(start));
-    let mut after = after.map(|name| end_of(&keys::name(name)));
-    let mut items = Vec::new();
+    let mut after = after.map(|name| keys::behind(&format!("{prefix}{}", keys::name(name)), ""));
+    let mut items: Vec<Found> = Vec::new();
     while let Some(key) = store.list(&begins, after.as_deref(), 1)?.pop() {
-        if items.len() == most {
-            return Ok(Page { items, more: true });
-        }
         let encoded = key
             .strip_prefix(prefix)
             .and_then(|rest| rest.split('/').next())
             .unwrap_or_default()
             .to_owned();
-        let end = Some(end_of(&encoded));
-        // A key that sorts after that is none of baton's, and would come for ever.
-        if after >= end {
-            break;
+        let end = keys::behind(&format!("{prefix}{encoded}"), &key);
+        // What somebody else put behind all of baton's names: the name was found, or is that of a page before.
+        let is_behind = end == key;
+        after = Some(end);
+        if is_behind {
+            continue;
         }
-        after = end;
+        if items.len() == most {
+            return Ok(Page { items, more: true });
+        }
         items.push(Found { encoded, key });
     }
     Ok(Page { items, more: false })

@@ -10,7 +10,6 @@ use crate::id::{Digest, PackId, TreeId};
 use crate::lines::Reader;
 use crate::path;
 use crate::ports::{Store, get_intact};
-use crate::record::VERSION;
 
 /// The largest stored part. Baton's own have some 250 kB.
 const STORED_BYTES_MAX: usize = 64 << 20;
@@ -174,17 +173,7 @@ fn fetch(store: &impl Store, id: &TreeId) -> Result<(String, Reader, Header)> {
         return Err(Error::limit("tree-too-large", message, &key));
     }
     let mut lines = Reader::new(&key, bytes)?;
-    let header: Header = lines.next("the header")?;
-    if header.baton != "tree" || header.version == 0 {
-        return Err(Error::damaged(&key, "it is not a tree"));
-    }
-    if header.version > VERSION {
-        let message = format!(
-            "this tree has format version {}, and this baton reads up to {VERSION}",
-            header.version
-        );
-        return Err(Error::unsupported(message, &key));
-    }
+    let header: Header = lines.header("tree")?;
     // Every pack has a chunk, and every part an entry.
     check_size(header.entries, header.packs, &key)?;
     check_size(header.parts.unwrap_or_default(), 0, &key)?;

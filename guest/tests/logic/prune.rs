@@ -151,6 +151,38 @@ fn what_a_channel_or_a_rollback_points_to_is_kept() {
 }
 
 #[test]
+fn what_sorts_behind_all_names_hides_no_channel_from_a_prune_and_no_build_from_a_look_up() {
+    let store = with_builds(6);
+    promote(&store, "build:1").unwrap();
+    let put = |key: &str| {
+        store
+            .objects
+            .borrow_mut()
+            .insert(key.to_owned(), b"junk".to_vec())
+    };
+    for junk in [
+        "v1/projects/aaa/~~~",
+        "v1/projects/aaa/~~~/~~~",
+        "v1/projects/~~~/~~~",
+    ] {
+        put(junk);
+    }
+    assert_eq!(kept(&plan(&store, keep_last(0))), [1, 6]);
+    for counters in ["builds/dist/main", "numbers/dist/trusted"] {
+        put(&format!(
+            "v1/projects/gh~2Facme~2Fshop/{counters}/0-0000000000000000/~~~/~~~"
+        ));
+    }
+    for (selector, number) in [("latest@main", 6), ("build:3", 3), ("channel:production", 1)] {
+        assert_eq!(
+            resolve(&store, selector, build(9)).unwrap()[0].number,
+            number,
+            "{selector}"
+        );
+    }
+}
+
+#[test]
 fn a_date_ahead_of_the_clock_is_as_old_as_its_neighbours() {
     let ahead = |run: u64| Context {
         branch: Some("gone".into()),
