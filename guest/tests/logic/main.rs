@@ -27,6 +27,7 @@ mod odd_files;
 mod order_of_writes;
 mod parts;
 mod prune;
+mod regressions;
 mod repairs;
 mod requests;
 mod revisions;
