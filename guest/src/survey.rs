@@ -1,24 +1,29 @@
 //! Everything that is below the projects of a store: what a verify looks at, and what a prune decides on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::iter::Peekable;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Damage, Error, Result};
 use crate::event::Event;
+use crate::id::Digest;
 use crate::keys;
 use crate::lookup;
-use crate::ports::{Store, get_intact};
-use crate::record::Record;
+use crate::ports::{Scratch, Store, get_intact};
+use crate::record::{BuildId, Record};
+use crate::spool::{Items, Sorter, Spool, Spooled};
 
-/// What records lie under.
+/// The kinds of keys under which records lie.
 const RECORDS: [&str; 5] = ["builds", "numbers", "commits", "tags", "workspaces"];
 
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// Each record once, with the keys under which it lies, and what it replaced.
-    pub records: Vec<Found>,
-    /// All events, where `Depth::Objects` was asked for.
-    pub events: Vec<Event>,
+    /// Each record once, in the order of projects, artifacts, builds and nodes.
+    pub records: Spooled<Found>,
+    /// The last event of each history, where `Depth::Objects` was asked for.
+    pub last_events: Vec<Event>,
     /// What cannot be read, or lies where it does not belong.
     pub damages: Vec<Damage>,
     /// How many objects were read.
@@ -26,11 +31,11 @@ pub struct Survey {
 }
 
 /// A record and its keys.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Found {
-    /// What it says.
+    /// The record.
     pub record: Record,
-    /// Where it lies, the first one by which it was read.
+    /// The keys under which it lies, and those of the revisions that it resited. First the key by which it was read.
     pub keys: Vec<String>,
 }
 
@@ -43,39 +48,267 @@ pub enum Depth {
     Objects,
 }
 
-/// Looks at all projects of a store.
-pub fn survey(store: &impl Store, depth: Depth) -> Result<Survey> {
-    let mut survey = Survey::default();
-    // By the key of the first record that has it among its own.
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+/// Looks at all projects of a store. Memory holds some 250 bytes a record; the records are in the scratch space.
+pub fn survey(store: &impl Store, scratch: &dyn Scratch, depth: Depth) -> Result<Survey> {
+    let mut reading = Reading::new(scratch, depth);
     let mut after = None;
     loop {
         let page = store.list(keys::PROJECTS, after.as_deref(), 1000)?;
         let last = page.len() < 1000;
         after = page.last().cloned();
         for key in page {
-            match kind(&key) {
-                kind if RECORDS.contains(&kind) => survey.record(store, depth, key, &mut known)?,
-                _ if is_event(&key) && depth == Depth::Objects => {
-                    survey.objects += 1;
-                    let event = Event::read(store, &key);
-                    survey.events.extend(survey.damages.keep(event)?);
-                }
-                "workflows" if depth == Depth::Objects => {
-                    survey.objects += 1;
-                    let name = lookup::workspace_of(store, &key);
-                    survey.damages.keep(name)?;
-                }
-                // Signatures are checked by whoever has a key.
-                _ => {}
-            }
+            reading.object(store, key)?;
         }
         if last {
             break;
         }
     }
-    survey.keep_newest();
-    Ok(survey)
+    reading.finish(scratch)
+}
+
+/// A survey that is under way.
+struct Reading<'s> {
+    depth: Depth,
+    records: Spool<'s, Record>,
+    /// The digest of each record.
+    digests: Vec<Digest>,
+    /// By the digest of each key that a record names: the number of the record.
+    owners: HashMap<Digest, u64>,
+    /// The keys that were found: the number of their record, their place in the listing, the key.
+    keys: Sorter<'s, (u64, u64, String)>,
+    key_count: u64,
+    last_events: BTreeMap<(String, String, String), Event>,
+    damages: Vec<Damage>,
+    objects: u64,
+}
+
+impl<'s> Reading<'s> {
+    fn new(scratch: &'s dyn Scratch, depth: Depth) -> Reading<'s> {
+        Reading {
+            depth,
+            records: Spool::new(scratch),
+            digests: Vec::new(),
+            owners: HashMap::new(),
+            keys: Sorter::new(scratch),
+            key_count: 0,
+            last_events: BTreeMap::new(),
+            damages: Vec::new(),
+            objects: 0,
+        }
+    }
+
+    fn object(&mut self, store: &impl Store, key: String) -> Result<()> {
+        match kind(&key) {
+            kind if RECORDS.contains(&kind) => self.record(store, key)?,
+            _ if is_event(&key) && self.depth == Depth::Objects => {
+                self.objects += 1;
+                let event = Event::read(store, &key);
+                if let Some(event) = self.damages.keep(event)? {
+                    self.event(event);
+                }
+            }
+            "workflows" if self.depth == Depth::Objects => {
+                self.objects += 1;
+                let name = lookup::workspace_of(store, &key);
+                self.damages.keep(name)?;
+            }
+            // Signatures are checked by whoever has a key.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event) {
+        let history = (
+            event.project.clone(),
+            event.artifact.clone(),
+            event.pointer.selector(),
+        );
+        let last = self.last_events.get(&history);
+        if last.is_none_or(|last| last.sequence < event.sequence) {
+            self.last_events.insert(history, event);
+        }
+    }
+
+    fn record(&mut self, store: &impl Store, key: String) -> Result<()> {
+        let owner = self.owners.get(&digest(&key)).copied();
+        if let (Some(owner), Depth::Keys) = (owner, self.depth) {
+            return self.found(owner, key);
+        }
+        self.objects += 1;
+        let record = get_intact(store, &key, None, |bytes| Record::open(&key, &bytes))
+            .and_then(|found| found.ok_or_else(|| gone(&key)));
+        // One that was deleted since it was listed is none.
+        if record.is_err() && store.head(&key)?.is_none() {
+            return Ok(());
+        }
+        let Some(record) = self.damages.keep(record)? else {
+            return Ok(());
+        };
+        let own = Digest::of(&crate::wire::write(&record)?);
+        match owner {
+            Some(owner) if self.digests.get(owner as usize) == Some(&own) => self.found(owner, key),
+            Some(_) => {
+                let message = "it is not the record that lies under the other keys of its build";
+                self.damages.extend(damage(Error::damaged(&key, message)));
+                Ok(())
+            }
+            None => {
+                let number = self.digests.len() as u64;
+                for own in record.keys().into_iter().chain(record.layer_key()) {
+                    self.owners.insert(digest(&own), number);
+                }
+                self.digests.push(own);
+                self.records.push(&record)?;
+                self.found(number, key)
+            }
+        }
+    }
+
+    fn found(&mut self, record: u64, key: String) -> Result<()> {
+        let bytes = key.len() + 64;
+        self.key_count += 1;
+        self.keys.push((record, self.key_count, key), bytes)
+    }
+
+    /// Gives each record its keys, and leaves out what a newer revision resited.
+    fn finish(self, scratch: &'s dyn Scratch) -> Result<Survey> {
+        let records = self.records.close()?;
+        let mut keys = self.keys.sorted()?.peekable();
+        let mut by_build = Sorter::new(scratch);
+        for (number, record) in (0..).zip(records.items(scratch)) {
+            let record = record?;
+            let mut own = Vec::new();
+            while let Some(key) = keys.next_if(|key| key.as_ref().map_or(true, |(of, ..)| *of == number)) {
+                own.push(key?.2);
+            }
+            let bytes = 1000 + own.iter().map(String::len).sum::<usize>();
+            by_build.push(Sited::new(number, Found { record, keys: own }), bytes)?;
+        }
+        let mut kept = Spool::new(scratch);
+        let mut revisions: Vec<Sited> = Vec::new();
+        for sited in by_build.sorted()? {
+            let sited = sited?;
+            if revisions.first().is_some_and(|first| !first.is_same_node(&sited)) {
+                keep_newest(&mut revisions, &mut kept)?;
+            }
+            revisions.push(sited);
+        }
+        keep_newest(&mut revisions, &mut kept)?;
+        Ok(Survey {
+            records: kept.close()?,
+            last_events: self.last_events.into_values().collect(),
+            damages: self.damages,
+            objects: self.objects,
+        })
+    }
+}
+
+fn digest(key: &str) -> Digest {
+    Digest::of(key.as_bytes())
+}
+
+/// A record and its place among all. Compared by that alone.
+#[derive(Serialize, Deserialize)]
+struct Sited {
+    project: String,
+    artifact: String,
+    build: BuildId,
+    number: u64,
+    found: Found,
+}
+
+impl Sited {
+    fn new(number: u64, found: Found) -> Sited {
+        Sited {
+            project: found.record.project.clone(),
+            artifact: found.record.artifact.clone(),
+            build: found.record.build_id(),
+            number,
+            found,
+        }
+    }
+
+    fn build(&self) -> (&str, &str, &BuildId) {
+        (&self.project, &self.artifact, &self.build)
+    }
+
+    fn is_same_node(&self, other: &Sited) -> bool {
+        self.build() == other.build() && self.found.record.node == other.found.record.node
+    }
+}
+
+impl Ord for Sited {
+    fn cmp(&self, other: &Sited) -> std::cmp::Ordering {
+        let place = |sited: &Sited| {
+            let record = &sited.found.record;
+            (record.node, record.revision, sited.number)
+        };
+        let build = self.build().cmp(&other.build());
+        build.then_with(|| place(self).cmp(&place(other)))
+    }
+}
+
+impl PartialOrd for Sited {
+    fn partial_cmp(&self, other: &Sited) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sited {
+    fn eq(&self, other: &Sited) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Sited {}
+
+/// Passes on the records of one node, but those that a newer revision resited under every key: nothing answers them any
+/// more, and their files may go. Their keys are the newer one's.
+fn keep_newest(revisions: &mut Vec<Sited>, kept: &mut Spool<'_, Found>) -> Result<()> {
+    let complete = revisions.iter().filter(|sited| sited.found.is_complete());
+    let newest = complete.map(|sited| sited.found.record.revision).max();
+    let is_resited = |sited: &Sited| newest.is_some_and(|newest| sited.found.record.revision < newest);
+    let (resited, newest): (Vec<Sited>, Vec<Sited>) = revisions.drain(..).partition(is_resited);
+    let mut more: Vec<String> = resited.into_iter().flat_map(|sited| sited.found.keys).collect();
+    for Sited { mut found, .. } in newest {
+        found.keys.append(&mut more);
+        kept.push(&found)?;
+    }
+    Ok(())
+}
+
+/// Returns the records of each build, in the order of a survey.
+pub fn by_build<'s>(records: &Spooled<Found>, scratch: &'s dyn Scratch) -> ByBuild<'s> {
+    ByBuild(records.items(scratch).peekable())
+}
+
+/// The records of one build after the other.
+pub struct ByBuild<'s>(Peekable<Items<'s, Found>>);
+
+impl Iterator for ByBuild<'_> {
+    type Item = Result<Vec<Found>>;
+
+    fn next(&mut self) -> Option<Result<Vec<Found>>> {
+        let first = match self.0.next()? {
+            Ok(first) => first,
+            Err(error) => return Some(Err(error)),
+        };
+        let build = first.record.build_id();
+        let is_of_it = |found: &Found| {
+            (&found.record.project, &found.record.artifact) == (&first.record.project, &first.record.artifact)
+                && found.record.build_id() == build
+        };
+        let mut nodes = Vec::new();
+        while let Some(next) = self.0.next_if(|next| next.as_ref().map_or(true, is_of_it)) {
+            match next {
+                Ok(found) => nodes.push(found),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        nodes.insert(0, first);
+        Some(Ok(nodes))
+    }
 }
 
 /// What a history says now.
@@ -132,78 +365,6 @@ fn firsts(store: &impl Store, prefix: &str, names: usize) -> Result<Vec<String>>
     Ok(found)
 }
 
-impl Survey {
-    fn record(
-        &mut self,
-        store: &impl Store,
-        depth: Depth,
-        key: String,
-        known: &mut BTreeMap<String, usize>,
-    ) -> Result<()> {
-        let seen = known.get(&key).copied();
-        if let (Some(found), Depth::Keys) = (seen.and_then(|at| self.records.get_mut(at)), depth) {
-            found.keys.push(key);
-            return Ok(());
-        }
-        self.objects += 1;
-        let record = get_intact(store, &key, None, |bytes| Record::open(&key, &bytes))
-            .and_then(|found| found.ok_or_else(|| gone(&key)));
-        // One that was deleted since it was listed is none.
-        if record.is_err() && store.head(&key)?.is_none() {
-            return Ok(());
-        }
-        let Some(record) = self.damages.keep(record)? else {
-            return Ok(());
-        };
-        match seen.and_then(|at| self.records.get_mut(at)) {
-            Some(found) if found.record == record => found.keys.push(key),
-            Some(found) => {
-                let message = format!("it is not the record that lies under {}", found.first_key());
-                self.damages.extend(damage(Error::damaged(&key, message)));
-            }
-            None => {
-                let at = self.records.len();
-                for own in record.keys().into_iter().chain(record.layer_key()) {
-                    known.insert(own, at);
-                }
-                self.records.push(Found {
-                    record,
-                    keys: vec![key],
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Survey {
-    /// Leaves out what a newer revision replaced under every key: nothing answers it any more, and its files may go. Its
-    /// keys are the newer one's.
-    fn keep_newest(&mut self) {
-        let mut newest: BTreeMap<String, u8> = BTreeMap::new();
-        for found in self.records.iter().filter(|found| found.is_complete()) {
-            let revision = newest.entry(found.stem()).or_default();
-            *revision = found.record.revision.max(*revision);
-        }
-        let mut replaced: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut kept = Vec::new();
-        for found in std::mem::take(&mut self.records) {
-            match newest.get(&found.stem()) {
-                Some(newest) if found.record.revision < *newest => {
-                    replaced.entry(found.stem()).or_default().extend(found.keys);
-                }
-                _ => kept.push(found),
-            }
-        }
-        for found in &mut kept {
-            found
-                .keys
-                .extend(replaced.remove(&found.stem()).unwrap_or_default());
-        }
-        self.records = kept;
-    }
-}
-
 impl Found {
     /// Whether it lies under the key that is written last.
     fn is_complete(&self) -> bool {
@@ -211,16 +372,6 @@ impl Found {
             .keys()
             .last()
             .is_some_and(|last| self.keys.contains(last))
-    }
-
-    /// Returns what the first keys of all revisions begin with.
-    fn stem(&self) -> String {
-        let first = self.record.keys().into_iter().next().unwrap_or_default();
-        keys::stem(&first).to_owned()
-    }
-
-    fn first_key(&self) -> &str {
-        self.keys.first().map_or("", String::as_str)
     }
 }
 

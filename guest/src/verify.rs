@@ -16,10 +16,11 @@ use crate::id::{Digest, PackId, TreeId};
 use crate::keys;
 use crate::lookup::{self, Scope};
 use crate::plan::{Planned, Task};
-use crate::ports::{Store, get_intact};
-use crate::record::Record;
+use crate::ports::{Scratch, Store, get_intact};
+use crate::record::{BuildId, Record};
+use crate::spool::{Items, Sorter, Spool, Spooled};
 use crate::store_format;
-use crate::survey::{Damages, Depth, is_event, survey};
+use crate::survey::{Damages, Depth, Found, Survey, is_event, survey};
 use crate::tree::{Content, Entries, Entry, Located, Place, Table};
 
 /// Of so many of the builds that a damage hurts the records are given: there may be very many.
@@ -34,6 +35,8 @@ pub struct Verify {
     pub scope: Option<Scope>,
     /// Whether to read every byte.
     pub data: bool,
+    /// Whether the plan names the builds, of all that the store has as well: their signatures are checked.
+    pub names_builds: bool,
 }
 
 /// What was found.
@@ -88,15 +91,18 @@ pub struct Finding {
 
 /// What a tree says of one chunk: offset, length, raw length, and the digest of a slice.
 type ChunkIn = (u64, u32, u32, Option<Digest>);
-/// What files say of a part of a chunk: its start, length and digest.
-type Pieces = BTreeSet<(u32, u32, Digest)>;
+/// What a file says of a part of a chunk: its start, length and digest.
+type Piece = (u32, u32, Digest);
+/// All that trees say of one pack.
+type Chunks = BTreeMap<ChunkIn, BTreeSet<Piece>>;
 
-/// One pack, and all that trees say of it.
+/// What a worker does.
 #[derive(Debug, Serialize, Deserialize)]
-struct PackIn {
-    id: PackId,
-    data: bool,
-    chunks: BTreeMap<ChunkIn, Pieces>,
+enum TaskIn {
+    /// Looks how long packs are. Each with the length that trees need.
+    Lengths(Vec<(PackId, u64)>),
+    /// Reads a pack.
+    Data(PackId, Spooled<(ChunkIn, Option<Piece>)>),
 }
 
 /// What a damage of a pack is about, and so which trees it hurts.
@@ -111,7 +117,7 @@ enum About {
 }
 
 /// What a tree says of a chunk, or of one piece of it.
-type Claim = (ChunkIn, Option<(u32, u32, Digest)>);
+type Claim = (ChunkIn, Option<Piece>);
 
 /// More wrong claims of one pack are not told apart: a hostile tree may have millions.
 const CLAIMS_MAX: usize = 1000;
@@ -124,203 +130,282 @@ struct Outcome {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Rest {
-    records: Vec<Record>,
+    records: Spooled<Found>,
     packs: u64,
     /// The packs of each tree.
-    trees: Vec<(TreeId, Vec<PackId>)>,
+    trees: Spooled<(TreeId, Vec<PackId>)>,
     /// What is wrong with no tree, or with one.
     damages: Vec<(Option<TreeId>, Damage)>,
 }
 
 /// Reads what is small, and cuts the packs into tasks.
-pub fn plan(store: &impl Store, request: &Verify) -> Result<Planned> {
+pub fn plan(store: &impl Store, scratch: &dyn Scratch, request: &Verify) -> Result<Planned> {
     let mut rest = Rest::default();
     let mut damages = Vec::new();
-    let mut trees = Vec::new();
     let mut warnings = Vec::new();
+    let mut ids = Vec::new();
     match &request.scope {
         Some(scope) => {
             store_format::check(store)?;
             let resolved = damages.keep(lookup::resolve(store, scope))?.unwrap_or_default();
             warnings = resolved.warnings;
-            for layer in resolved.layers {
-                trees.push(layer.tree);
-                rest.records.extend(layer.record);
-            }
+            ids.extend(resolved.layers.iter().map(|layer| layer.tree));
+            let records = resolved.layers.into_iter().filter_map(|layer| layer.record);
+            let found = records.map(|record| Found {
+                record,
+                keys: Vec::new(),
+            });
+            rest.records = Spooled::of(scratch, found)?;
         }
         None => {
             store_format::check_used(store)?;
-            let survey = survey(store, Depth::Objects)?;
-            damages = survey.damages;
-            rest.records = survey.records.into_iter().map(|found| found.record).collect();
-            check_events(&survey.events, &rest.records, &mut damages);
+            let mut survey = survey(store, scratch, Depth::Objects)?;
+            damages = std::mem::take(&mut survey.damages);
+            check_events(&survey, scratch, &mut damages)?;
+            rest.records = survey.records;
             damages.keep(Condemned::last(store))?;
-            trees.extend(rest.records.iter().map(|record| record.tree));
         }
     }
     rest.damages
         .extend(damages.into_iter().map(|damage| (None, damage)));
-    let mut packs: BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>> = BTreeMap::new();
+    let mut builds = Vec::new();
+    for found in rest.records.items(scratch) {
+        let record = found?.record;
+        ids.push(record.tree);
+        if request.scope.is_some() || request.names_builds {
+            builds.push(record);
+        }
+    }
+    let mut claims = Claims::new(scratch, request.data);
+    let mut trees = Spool::new(scratch);
     let mut seen = HashSet::new();
-    for id in trees.into_iter().filter(|id| seen.insert(*id)) {
+    for id in ids.into_iter().filter(|id| seen.insert(*id)) {
         let mut damages = Vec::new();
-        if let Some(used) = damages.keep(add(store, &id, request.data, &mut packs))? {
-            rest.trees.push((id, used));
+        if let Some(used) = damages.keep(claims.add(store, &id))? {
+            trees.push(&(id, used))?;
         }
         rest.damages
             .extend(damages.into_iter().map(|damage| (Some(id), damage)));
     }
-    rest.packs = packs.len() as u64;
-    let mut planned = Planned {
-        builds: rest.records.clone(),
+    rest.trees = trees.close()?;
+    let (tasks, packs) = claims.tasks(scratch)?;
+    rest.packs = packs;
+    Ok(Planned {
+        files: tasks.iter().map(|task| task.files).sum(),
+        bytes: tasks.iter().map(|task| task.bytes).sum(),
+        builds,
         warnings,
         rest: crate::wire::write(&rest)?,
-        tasks: tasks(packs, request.data)?,
+        tasks,
         ..Planned::default()
-    };
-    planned.files = planned.tasks.iter().map(|task| task.files).sum();
-    planned.bytes = planned.tasks.iter().map(|task| task.bytes).sum();
-    Ok(planned)
+    })
 }
 
 /// Checks that what the last event of each history points to is there.
-fn check_events(events: &[Event], records: &[Record], damages: &mut Vec<Damage>) {
-    let there: HashSet<_> = records
-        .iter()
-        .map(|record| (&record.project, &record.artifact, record.build_id()))
-        .collect();
-    let mut last: HashMap<(&str, &str, String), &Event> = HashMap::new();
-    for event in events {
-        let of = (
-            event.project.as_str(),
-            event.artifact.as_str(),
-            event.pointer.selector(),
-        );
-        let entry = last.entry(of).or_insert(event);
-        if entry.sequence < event.sequence {
-            *entry = event;
+fn check_events(survey: &Survey, scratch: &dyn Scratch, damages: &mut Vec<Damage>) -> Result<()> {
+    let mut missing: BTreeMap<(String, String, BuildId), Vec<&Event>> = BTreeMap::new();
+    for event in &survey.last_events {
+        if event.held || matches!(event.pointer, Pointer::Channel(_)) {
+            let to = (
+                event.project.clone(),
+                event.artifact.clone(),
+                event.build.id.clone(),
+            );
+            missing.entry(to).or_default().push(event);
         }
     }
-    for event in last.into_values() {
-        let points = event.held || matches!(event.pointer, Pointer::Channel(_));
-        if points && !there.contains(&(&event.project, &event.artifact, event.build.id.clone())) {
-            damages.push(Damage {
-                key: event.key(),
-                message: format!("it points to {}, which is not in the store", event.build.id),
-                expected: String::new(),
-                found: String::new(),
-            });
-        }
+    if missing.is_empty() {
+        return Ok(());
     }
+    for found in survey.records.items(scratch) {
+        let record = found?.record;
+        let build = record.build_id();
+        missing.remove(&(record.project, record.artifact, build));
+    }
+    let damage = |event: &Event| Damage {
+        key: event.key(),
+        message: format!("it points to {}, which is not in the store", event.build.id),
+        expected: String::new(),
+        found: String::new(),
+    };
+    damages.extend(missing.into_values().flatten().map(damage));
+    Ok(())
 }
 
-/// Adds what a tree says of its packs. Returns them.
-fn add(
-    store: &impl Store,
-    id: &TreeId,
-    data: bool,
-    packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>>,
-) -> Result<Vec<PackId>> {
-    let mut used = HashSet::new();
-    let mut entries = Entries::open(store, id)?;
-    let mut last: Option<Rc<Table>> = None;
-    while let Some(Located { entry, table }) = entries.next_entry()? {
-        if !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &table)) {
-            add_table(&table, data, packs);
-            used.extend(&table.packs);
-            last = Some(Rc::clone(&table));
+/// What trees say of packs.
+struct Claims<'s> {
+    of: ClaimsOf<'s>,
+    /// Parts that were seen: the trees of one branch share most of them.
+    parts: HashSet<TreeId>,
+}
+
+enum ClaimsOf<'s> {
+    /// How long each must be.
+    Lengths(BTreeMap<PackId, u64>),
+    Data(Sorter<'s, (PackId, Claim)>),
+}
+
+impl<'s> Claims<'s> {
+    fn new(scratch: &'s dyn Scratch, data: bool) -> Claims<'s> {
+        Claims {
+            of: match data {
+                true => ClaimsOf::Data(Sorter::new(scratch)),
+                false => ClaimsOf::Lengths(BTreeMap::new()),
+            },
+            parts: HashSet::new(),
         }
-        if let Content::File {
-            size,
-            digest,
-            place: Place::Bundle { chunk, offset },
-        } = &entry.content
-            && data
+    }
+
+    /// Adds what a tree says. Returns its packs.
+    fn add(&mut self, store: &impl Store, id: &TreeId) -> Result<Vec<PackId>> {
+        let mut used = HashSet::new();
+        let mut entries = Entries::open(store, id)?;
+        let mut last: Option<Rc<Table>> = None;
+        let mut is_new = false;
+        while let Some(Located { entry, table }) = entries.next_entry()? {
+            if !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &table)) {
+                is_new = entries
+                    .objects()
+                    .last()
+                    .is_some_and(|part| self.parts.insert(*part));
+                used.extend(&table.packs);
+                if is_new {
+                    self.add_table(&table)?;
+                }
+                last = Some(Rc::clone(&table));
+            }
+            if is_new {
+                self.add_piece(&entry, &table)?;
+            }
+        }
+        Ok(used.into_iter().collect())
+    }
+
+    fn add_table(&mut self, table: &Table) -> Result<()> {
+        for chunk in &table.chunks {
+            let Some(pack) = table.packs.get(chunk.pack as usize) else {
+                continue;
+            };
+            match &mut self.of {
+                ClaimsOf::Lengths(lengths) => {
+                    let length = lengths.entry(*pack).or_default();
+                    *length = chunk.offset.saturating_add(u64::from(chunk.length)).max(*length);
+                }
+                ClaimsOf::Data(claims) => {
+                    let chunk = (chunk.offset, chunk.length, chunk.raw_length, chunk.digest);
+                    claims.push((*pack, (chunk, None)), CLAIM_BYTES)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_piece(&mut self, entry: &Entry, table: &Table) -> Result<()> {
+        if let ClaimsOf::Data(claims) = &mut self.of
+            && let Content::File {
+                size,
+                digest,
+                place: Place::Bundle { chunk, offset },
+            } = &entry.content
         {
             let chunk = table.chunk(*chunk)?;
-            packs
-                .entry(*table.pack(chunk)?)
-                .or_default()
-                .entry((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
-                .or_default()
-                .insert((*offset, *size as u32, *digest));
+            let claim = (
+                (chunk.offset, chunk.length, chunk.raw_length, chunk.digest),
+                Some((*offset, *size as u32, *digest)),
+            );
+            claims.push((*table.pack(chunk)?, claim), CLAIM_BYTES)?;
         }
+        Ok(())
     }
-    Ok(used.into_iter().collect())
-}
 
-fn add_table(table: &Table, data: bool, packs: &mut BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>>) {
-    for chunk in &table.chunks {
-        let Some(id) = table.packs.get(chunk.pack as usize) else {
-            continue;
-        };
-        let chunks = packs.entry(*id).or_default();
-        if !data {
-            // Only how long the pack must be is looked at.
-            let end = |chunk: &ChunkIn| chunk.0 + u64::from(chunk.1);
-            let this = (chunk.offset, chunk.length, chunk.raw_length, None);
-            if chunks.keys().all(|other| end(other) < end(&this)) {
-                chunks.clear();
-                chunks.insert(this, Pieces::new());
+    /// Returns the tasks, and how many packs they are about.
+    fn tasks(self, scratch: &dyn Scratch) -> Result<(Vec<Task>, u64)> {
+        match self.of {
+            ClaimsOf::Lengths(lengths) => {
+                let all: Vec<(PackId, u64)> = lengths.into_iter().collect();
+                let task = |packs: &[(PackId, u64)]| {
+                    Ok(Task {
+                        files: packs.len() as u64,
+                        bytes: packs.iter().map(|(_, length)| *length).sum(),
+                        payload: crate::wire::write(&TaskIn::Lengths(packs.to_vec()))?,
+                    })
+                };
+                let tasks = all.chunks(TASK_PACKS).map(task).collect::<Result<_>>()?;
+                Ok((tasks, all.len() as u64))
             }
-            continue;
+            ClaimsOf::Data(claims) => {
+                let mut tasks = Vec::new();
+                let mut claims = claims.sorted()?.peekable();
+                while let Some(claim) = claims.next() {
+                    let (pack, mut claim) = claim?;
+                    let (mut own, mut bytes) = (Spool::new(scratch), 0);
+                    loop {
+                        own.push(&claim)?;
+                        bytes += claim.1.map_or(u64::from(claim.0.1), |_| 0);
+                        // Of trees that say the same, once.
+                        let is_same = |next: &Result<(PackId, Claim)>| {
+                            next.as_ref().is_ok_and(|next| *next == (pack, claim))
+                        };
+                        while claims.next_if(is_same).is_some() {}
+                        match claims.next_if(|next| next.as_ref().map_or(true, |next| next.0 == pack)) {
+                            Some(next) => claim = next?.1,
+                            None => break,
+                        }
+                    }
+                    tasks.push(Task {
+                        files: 1,
+                        bytes,
+                        payload: crate::wire::write(&TaskIn::Data(pack, own.close()?))?,
+                    });
+                }
+                let packs = tasks.len() as u64;
+                Ok((tasks, packs))
+            }
         }
-        chunks
-            .entry((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
-            .or_default();
     }
 }
 
-fn tasks(packs: BTreeMap<PackId, BTreeMap<ChunkIn, Pieces>>, data: bool) -> Result<Vec<Task>> {
-    let most = if data { 1 } else { TASK_PACKS };
-    let mut tasks = Vec::new();
-    let mut packs = packs.into_iter().peekable();
-    while packs.peek().is_some() {
-        let part: Vec<PackIn> = packs
-            .by_ref()
-            .take(most)
-            .map(|(id, chunks)| PackIn { id, data, chunks })
-            .collect();
-        let stored = part.iter().flat_map(|pack| pack.chunks.keys());
-        tasks.push(Task {
-            files: part.len() as u64,
-            bytes: stored.map(|(_, length, ..)| u64::from(*length)).sum(),
-            payload: crate::wire::write(&part)?,
-        });
-    }
-    Ok(tasks)
-}
+/// What a claim takes in memory.
+const CLAIM_BYTES: usize = size_of::<(PackId, Claim)>();
 
 /// Looks at the packs of one task.
-pub fn run(store: &impl Store, task: &[u8]) -> Result<Vec<u8>> {
-    let packs: Vec<PackIn> = crate::wire::read(task)?;
+pub fn run(store: &impl Store, scratch: &dyn Scratch, task: &[u8]) -> Result<Vec<u8>> {
     let mut outcome = Outcome::default();
-    for pack in packs {
-        let damages = if pack.data {
-            check_data(store, &pack, &mut outcome.bytes)?
-        } else {
-            check_length(store, &pack)?
-        };
-        let damages = damages.into_iter();
-        outcome
-            .damages
-            .extend(damages.map(|(about, damage)| (pack.id, about, damage)));
+    match crate::wire::read(task)? {
+        TaskIn::Lengths(packs) => {
+            for (id, needed) in packs {
+                let damages = check_length(store, &id, needed)?;
+                outcome
+                    .damages
+                    .extend(damages.into_iter().map(|(about, damage)| (id, about, damage)));
+            }
+        }
+        TaskIn::Data(id, claims) => {
+            let damages = check_data(store, &id, &chunks(claims.items(scratch))?, &mut outcome.bytes)?;
+            outcome
+                .damages
+                .extend(damages.into_iter().map(|(about, damage)| (id, about, damage)));
+        }
     }
     crate::wire::write(&outcome)
+}
+
+fn chunks(claims: Items<'_, Claim>) -> Result<Chunks> {
+    let mut chunks = Chunks::new();
+    for claim in claims {
+        let (chunk, piece) = claim?;
+        chunks.entry(chunk).or_default().extend(piece);
+    }
+    Ok(chunks)
 }
 
 /// What is wrong with a pack.
 type Wrong = Vec<(About, Damage)>;
 
-fn check_length(store: &impl Store, pack: &PackIn) -> Result<Wrong> {
-    let key = keys::pack(&pack.id);
-    let ends = pack
-        .chunks
-        .keys()
-        .map(|(offset, length, ..)| offset + u64::from(*length));
-    let needed = ends.max().unwrap_or_default();
+fn check_length(store: &impl Store, id: &PackId, needed: u64) -> Result<Wrong> {
+    let key = keys::pack(id);
     Ok(match store.head(&key)? {
-        None => vec![(About::Pack, missing(&pack.id).into_damage()?)],
+        None => vec![(About::Pack, missing(id).into_damage()?)],
         Some(there) if there < needed => {
             let message = format!("the pack has {there} bytes, and trees point to {needed}");
             vec![(About::Beyond(there), Error::damaged(&key, message).into_damage()?)]
@@ -329,13 +414,13 @@ fn check_length(store: &impl Store, pack: &PackIn) -> Result<Wrong> {
     })
 }
 
-fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<Wrong> {
-    let key = keys::pack(&pack.id);
+fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) -> Result<Wrong> {
+    let key = keys::pack(id);
     let mut altered = Vec::new();
     let checked = get_intact(store, &key, None, |bytes| {
         *read += bytes.len() as u64;
         let found = PackId::of(&bytes);
-        if found == pack.id {
+        if found == *id {
             return Ok(bytes);
         }
         // Whom it hurts depends on where it was altered.
@@ -344,16 +429,16 @@ fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<Wrong
         Err(Error::damaged_digest(
             &key,
             message,
-            pack.id.to_string(),
+            id.to_string(),
             found.to_string(),
         ))
     });
     match checked {
-        Ok(None) => Ok(vec![(About::Pack, missing(&pack.id).into_damage()?)]),
+        Ok(None) => Ok(vec![(About::Pack, missing(id).into_damage()?)]),
         // The pack is what it was. What is wrong with it, a tree says of it.
         Ok(Some(bytes)) => {
             let mut wrong = Wrong::new();
-            for (claim, damage) in wrong_claims(&key, &bytes, &pack.chunks)? {
+            for (claim, damage) in wrong_claims(&key, &bytes, chunks)? {
                 let about = match wrong.len() < CLAIMS_MAX {
                     true => About::Claims(vec![claim]),
                     false => About::Pack,
@@ -364,7 +449,7 @@ fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<Wrong
         }
         Err(error) => {
             let damage = error.into_damage()?;
-            let claims: Vec<Claim> = wrong_claims(&key, &altered, &pack.chunks)?
+            let claims: Vec<Claim> = wrong_claims(&key, &altered, chunks)?
                 .into_iter()
                 .map(|(claim, _)| claim)
                 .collect();
@@ -378,7 +463,7 @@ fn check_data(store: &impl Store, pack: &PackIn, read: &mut u64) -> Result<Wrong
 }
 
 /// Returns what trees say of a pack that is not so: at most a few more than can be told apart.
-fn wrong_claims(key: &str, bytes: &[u8], chunks: &BTreeMap<ChunkIn, Pieces>) -> Result<Vec<(Claim, Damage)>> {
+fn wrong_claims(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Claim, Damage)>> {
     let (mut decompressor, mut content) = (Decompressor::default(), Vec::new());
     let mut wrong = Vec::new();
     for (chunk, pieces) in chunks {
@@ -494,58 +579,85 @@ fn missing(id: &PackId) -> Error {
 
 /// Puts together what was found, with the builds that each damage hurts: those whose trees say what is not so, which are
 /// read again for it.
-pub fn finish(store: &impl Store, rest: &[u8], outcomes: &[Vec<u8>]) -> Result<Verified> {
+pub fn finish(
+    store: &impl Store,
+    scratch: &dyn Scratch,
+    rest: &[u8],
+    outcomes: &[Vec<u8>],
+) -> Result<Verified> {
     let rest: Rest = crate::wire::read(rest)?;
     let mut verified = Verified {
-        records: rest.records.len() as u64,
-        trees: rest.trees.len() as u64,
+        records: rest.records.len(),
+        trees: rest.trees.len(),
         packs: rest.packs,
         ..Verified::default()
     };
-    let mut records: HashMap<TreeId, Vec<&Record>> = HashMap::new();
-    for record in &rest.records {
-        records.entry(record.tree).or_default().push(record);
-    }
-    let mut trees: HashMap<PackId, Vec<TreeId>> = HashMap::new();
-    for (tree, packs) in &rest.trees {
-        for pack in packs {
-            trees.entry(*pack).or_default().push(*tree);
-        }
-    }
-    let finding = |damage: Damage, trees: &[TreeId]| {
-        let hurt = || trees.iter().filter_map(|tree| records.get(tree)).flatten();
-        Finding {
-            remedy: Remedy::of(&damage.key),
-            damage,
-            hurts: hurt().count() as u64,
-            builds: hurt().take(NAMED_MAX).map(|record| (*record).clone()).collect(),
-        }
-    };
-    for (tree, damage) in &rest.damages {
-        let tree: Vec<TreeId> = tree.iter().copied().collect();
-        verified.findings.push(finding(damage.clone(), &tree));
-    }
+    let mut damaged: BTreeMap<PackId, Vec<(PackId, About, Damage)>> = BTreeMap::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_empty()) {
         let Outcome { bytes, damages } = crate::wire::read(outcome)?;
         verified.bytes += bytes;
-        // Those of one pack follow each other.
-        for damages in damages.chunk_by(|a, b| a.0 == b.0) {
-            let Some((pack, ..)) = damages.first() else {
-                continue;
-            };
-            let users = trees.get(pack).map_or(&[][..], Vec::as_slice);
-            let mut hurt: Vec<Vec<TreeId>> = vec![Vec::new(); damages.len()];
-            for id in users {
-                for (is_hurt, hurt) in hurts(store, id, pack, damages)?.into_iter().zip(&mut hurt) {
-                    if is_hurt {
-                        hurt.push(*id);
-                    }
-                }
-            }
-            for ((.., damage), hurt) in damages.iter().zip(hurt) {
-                verified.findings.push(finding(damage.clone(), &hurt));
+        for damage in damages {
+            damaged.entry(damage.0).or_default().push(damage);
+        }
+    }
+    // Each damage, with the trees that it hurts.
+    let mut found: Vec<(Damage, Vec<TreeId>)> = rest
+        .damages
+        .into_iter()
+        .map(|(tree, damage)| (damage, tree.into_iter().collect()))
+        .collect();
+    let mut users: HashMap<PackId, Vec<TreeId>> = HashMap::new();
+    if !damaged.is_empty() {
+        for tree in rest.trees.items(scratch) {
+            let (tree, packs) = tree?;
+            for pack in packs.into_iter().filter(|pack| damaged.contains_key(pack)) {
+                users.entry(pack).or_default().push(tree);
             }
         }
     }
+    for (pack, damages) in damaged {
+        let mut hurt: Vec<Vec<TreeId>> = vec![Vec::new(); damages.len()];
+        for tree in users.get(&pack).into_iter().flatten() {
+            for (is_hurt, hurt) in hurts(store, tree, &pack, &damages)?.into_iter().zip(&mut hurt) {
+                if is_hurt {
+                    hurt.push(*tree);
+                }
+            }
+        }
+        found.extend(damages.into_iter().map(|(.., damage)| damage).zip(hurt));
+    }
+    verified.findings = findings(found, rest.records.items(scratch))?;
     Ok(verified)
+}
+
+/// Names the builds that damages hurt.
+fn findings(found: Vec<(Damage, Vec<TreeId>)>, records: Items<'_, Found>) -> Result<Vec<Finding>> {
+    let mut by_tree: HashMap<TreeId, Vec<usize>> = HashMap::new();
+    let mut findings = Vec::new();
+    for (number, (damage, trees)) in found.into_iter().enumerate() {
+        for tree in trees {
+            by_tree.entry(tree).or_default().push(number);
+        }
+        findings.push(Finding {
+            remedy: Remedy::of(&damage.key),
+            damage,
+            hurts: 0,
+            builds: Vec::new(),
+        });
+    }
+    if by_tree.is_empty() {
+        return Ok(findings);
+    }
+    for found in records {
+        let record = found?.record;
+        for number in by_tree.get(&record.tree).into_iter().flatten() {
+            if let Some(finding) = findings.get_mut(*number) {
+                finding.hurts += 1;
+                if finding.builds.len() < NAMED_MAX {
+                    finding.builds.push(record.clone());
+                }
+            }
+        }
+    }
+    Ok(findings)
 }

@@ -104,7 +104,7 @@ impl wit::GuestWorker for Worker {
             State::Persist(files, worker) => worker.run(&GrantedStore, files, &Scratch, &task),
             State::Attach(origin, files, worker) => worker.run(origin, files, &Scratch, &task),
             State::Download(http, files, shared) => plain::run(http, files, shared, &task),
-            State::Verify(origin) => verify::run(origin, &task),
+            State::Verify(origin) => verify::run(origin, &Scratch, &task),
         };
         if outcome.is_err() {
             *state = None;
@@ -218,22 +218,23 @@ fn plan_verify(request: wit::VerifyRequest) -> Result<wit::Planned> {
     let request = verify::Verify {
         scope: request.scope.map(scope),
         data: request.data,
+        names_builds: request.names_builds,
     };
     let Some((source, scope)) = request
         .scope
         .as_ref()
         .and_then(|scope| Some((scope.circleci.as_ref()?, scope)))
     else {
-        return verify::plan(&GrantedStore, &request).and_then(|planned| verifying(planned, None));
+        return verify::plan(&GrantedStore, &Scratch, &request).and_then(|planned| verifying(planned, None));
     };
     let http = GrantedHttp::new();
     match circleci::open(&http, source, scope)? {
         (Artifacts::Store(store, scope), warnings) => {
             let request = verify::Verify {
                 scope: Some(*scope),
-                data: request.data,
+                ..request
             };
-            let mut planned = verify::plan(&store, &request)?;
+            let mut planned = verify::plan(&store, &Scratch, &request)?;
             planned.shared = Origin::shared(store.index())?;
             planned.warnings.extend(warnings);
             verifying(planned, Some(store.index()))
@@ -334,7 +335,7 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
         }
         Some((&VERIFY, rest)) => {
             let (origin, rest): (Vec<u8>, Vec<u8>) = crate::wire::read(rest)?;
-            let report = verify::finish(&Origin::from_shared(&origin)?, &rest, outcomes)?;
+            let report = verify::finish(&Origin::from_shared(&origin)?, &Scratch, &rest, outcomes)?;
             let finding = |finding: verify::Finding| wit::Finding {
                 remedy: match finding.remedy {
                     verify::Remedy::PersistAgain => wit::Remedy::PersistAgain,

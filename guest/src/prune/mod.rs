@@ -148,11 +148,11 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         true => Depth::Objects,
         false => Depth::Keys,
     };
-    let survey = survey(store, depth)?;
+    let survey = survey(store, scratch, depth)?;
     let project = request.context.project()?;
     let broken = broken_records(survey.damages, &request.policy, project)?;
     let damaged = match request.policy.drop_damaged {
-        true => damaged_trees(store, &survey.records, project)?,
+        true => damaged_trees(store, survey.records.items(scratch), project)?,
         false => HashSet::new(),
     };
     let present = match present(store, request.policy.keep_channel_steps) {
@@ -160,20 +160,23 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
     };
     let decisions = policy::decide(
-        survey.records,
-        &present,
-        &request.policy,
+        &survey.records,
+        scratch,
         &policy::Circumstances {
             project,
+            policy: &request.policy,
+            present: &present,
             now_ms,
             grace_ms: request.grace_ms,
             damaged: &damaged,
         },
-    );
+    )?;
     let mut live = References::default();
     let mut dropped = References::default();
-    let mut removed = Spool::new(scratch);
-    for decision in &decisions {
+    let (mut removed, mut removed_count) = (Spool::new(scratch), 0);
+    let mut decided = Spool::new(scratch);
+    for decision in decisions {
+        let decision = decision?;
         let is_kept = !decision.reasons.is_empty();
         for Found { record, .. } in &decision.found {
             if is_kept {
@@ -183,8 +186,15 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
                 crate::lookup::sound(references(store, &record.tree, &mut dropped))?;
             }
         }
-        if !is_kept && let Some(removal) = removal(store, decision)? {
+        if !is_kept && let Some(removal) = removal(store, &decision)? {
             removed.push(&removal)?;
+        }
+        // Of other projects all is kept, and nobody asked.
+        let Decision { found, reasons } = decision;
+        let first = found.into_iter().next().map(|found| found.record);
+        if let Some(record) = first.filter(|record| record.project == project) {
+            removed_count += u64::from(reasons.is_empty());
+            decided.push(&Decided { record, reasons })?;
         }
     }
     let marking = Marking {
@@ -222,15 +232,6 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         grace_ms: request.grace_ms,
         unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
     };
-    // Of other projects all is kept, and nobody asked.
-    let (mut decided, mut removed_count) = (Spool::new(scratch), 0);
-    for Decision { found, reasons } in decisions {
-        let first = found.into_iter().next().map(|found| found.record);
-        if let Some(record) = first.filter(|record| record.project == project) {
-            removed_count += u64::from(reasons.is_empty());
-            decided.push(&Decided { record, reasons })?;
-        }
-    }
     let rest = Rest {
         removed: removed.close()?,
         broken: Spooled::of(scratch, broken)?,
@@ -271,12 +272,18 @@ fn broken_records(damages: Vec<Damage>, policy: &Policy, project: &str) -> Resul
 }
 
 /// Returns the trees of the project's builds that are missing or damaged, or of which a pack is missing or too short.
-fn damaged_trees(store: &impl Store, found: &[Found], project: &str) -> Result<HashSet<TreeId>> {
-    let trees: HashSet<TreeId> = found
-        .iter()
-        .filter(|found| found.record.project == project)
-        .map(|found| found.record.tree)
-        .collect();
+fn damaged_trees(
+    store: &impl Store,
+    records: impl Iterator<Item = Result<Found>>,
+    project: &str,
+) -> Result<HashSet<TreeId>> {
+    let mut trees = HashSet::new();
+    for found in records {
+        let Found { record, .. } = found?;
+        if record.project == project {
+            trees.insert(record.tree);
+        }
+    }
     let mut damaged = HashSet::new();
     let mut sizes: HashMap<PackId, u64> = HashMap::new();
     for id in trees {
@@ -439,6 +446,42 @@ fn marks<Id: Ord>(
         .collect()
 }
 
+/// Deletes what a list says, as long as it is the last one.
+struct Deletion<'a, S> {
+    store: &'a S,
+    sequence: u64,
+    batch: Vec<String>,
+    overtaken: bool,
+}
+
+impl<S: Store> Deletion<'_, S> {
+    fn push(&mut self, key: String) -> Result<()> {
+        self.batch.push(key);
+        if self.batch.len() >= DELETED_AT_ONCE {
+            self.delete()?;
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self) -> Result<()> {
+        // What a later prune thinks is not known here.
+        self.overtaken = self.overtaken || Condemned::last_sequence(self.store)? != self.sequence;
+        if !self.overtaken {
+            self.store.delete(&self.batch)?;
+        }
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Returns whether another prune began meanwhile, so that not all was deleted.
+    fn finish(mut self) -> Result<bool> {
+        if !self.batch.is_empty() {
+            self.delete()?;
+        }
+        Ok(self.overtaken)
+    }
+}
+
 /// Does what was planned, unless another prune did something since.
 pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: &[u8]) -> Result<Pruned> {
     let Rest {
@@ -495,36 +538,37 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         condemned,
         ..Pruned::default()
     };
+    let mut deletion = Deletion {
+        store,
+        sequence: list.sequence,
+        batch: Vec::new(),
+        overtaken: false,
+    };
     // First what is useless: the sooner it is gone, the less can come between.
     let is_deleted = |mark: &Mark| mark.phase == Phase::Deleting;
     let trees = list.trees.iter().filter(|(_, mark)| is_deleted(mark));
     let packs = list.packs.iter().filter(|(_, mark)| is_deleted(mark));
-    let mut gone: Vec<String> = trees.map(|(id, _)| keys::tree(id)).collect();
-    gone.extend(packs.map(|(id, _)| keys::pack(id)));
-    for key in broken.items(scratch) {
-        gone.push(key?);
+    let useless = trees
+        .map(|(id, _)| keys::tree(id))
+        .chain(packs.map(|(id, _)| keys::pack(id)));
+    for key in useless.map(Ok).chain(broken.items(scratch)) {
+        deletion.push(key?)?;
     }
     for removal in removed.items(scratch) {
         let (build, keys) = removal?;
         if even_if_pointed_to || !pointed.contains_key(&(build.project, build.artifact, build.build)) {
             pruned.removed += 1;
-            gone.extend(keys);
+            for key in keys {
+                deletion.push(key)?;
+            }
         }
     }
     let own = Condemned::key(list.sequence);
-    gone.extend(
-        store
-            .list(keys::CONDEMNED, None, 1000)?
-            .into_iter()
-            .filter(|key| *key > own),
-    );
-    for batch in gone.chunks(DELETED_AT_ONCE) {
-        // What a later prune thinks is not known here.
-        if Condemned::last_sequence(store)? != list.sequence {
-            pruned.overtaken = true;
-            break;
+    for key in store.list(keys::CONDEMNED, None, 1000)? {
+        if key > own {
+            deletion.push(key)?;
         }
-        store.delete(batch)?;
     }
+    pruned.overtaken = deletion.finish()?;
     Ok(pruned)
 }

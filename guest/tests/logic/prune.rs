@@ -60,15 +60,17 @@ fn kept(plan: &Plan) -> Vec<u64> {
 pub(crate) fn damages(store: &impl Store) -> Vec<String> {
     let planned = verify::plan(
         store,
+        &MemoryScratch,
         &Verify {
             scope: None,
             data: true,
+            names_builds: false,
         },
     )
     .unwrap();
-    let run = |task: &baton_guest::plan::Task| verify::run(store, &task.payload).unwrap();
+    let run = |task: &baton_guest::plan::Task| verify::run(store, &MemoryScratch, &task.payload).unwrap();
     let outcomes: Vec<_> = planned.tasks.iter().map(run).collect();
-    let verified = verify::finish(store, &planned.rest, &outcomes).unwrap();
+    let verified = verify::finish(store, &MemoryScratch, &planned.rest, &outcomes).unwrap();
     let shown = |finding: &verify::Finding| format!("{:?}", finding.damage);
     verified.findings.iter().map(shown).collect()
 }

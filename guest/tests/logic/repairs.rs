@@ -8,7 +8,7 @@ use baton_guest::channel::{self, Target};
 use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::Persisted;
 use baton_guest::prune::Policy;
 use baton_guest::verify::{self, Verified, Verify};
@@ -99,14 +99,16 @@ fn scene() -> MemoryStore {
 fn verified(store: &MemoryStore) -> Result<Verified, Error> {
     let planned = verify::plan(
         store,
+        &MemoryScratch,
         &Verify {
             scope: None,
             data: true,
+            names_builds: false,
         },
     )?;
-    let run = |task: &baton_guest::plan::Task| verify::run(store, &task.payload).unwrap();
+    let run = |task: &baton_guest::plan::Task| verify::run(store, &MemoryScratch, &task.payload).unwrap();
     let outcomes: Vec<_> = planned.tasks.iter().map(run).collect();
-    verify::finish(store, &planned.rest, &outcomes)
+    verify::finish(store, &MemoryScratch, &planned.rest, &outcomes)
 }
 
 /// Returns whether a build arrives as it was persisted.

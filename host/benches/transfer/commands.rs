@@ -18,6 +18,8 @@ impl Commands {
         command
             .arg("--number")
             .arg(number.to_string())
+            .arg("--commit")
+            .arg(format!("{number:040x}"))
             .arg("--root")
             .arg(root)
             .arg(".");

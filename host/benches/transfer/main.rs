@@ -9,6 +9,7 @@ mod cases;
 mod commands;
 mod costs;
 mod equal;
+#[path = "../../tests/cli/history.rs"]
 mod history;
 mod measure;
 mod options;

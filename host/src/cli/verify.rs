@@ -39,9 +39,15 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
     settings.options.require_signed = key.as_ref().map(super::settings::verifying_key).transpose()?;
     let started = Instant::now();
     let mut talk = Talk::of_packs(checked.verb());
-    let report = settings
-        .reader()?
-        .verify(VerifyRequest { scope, data }, &mut talk);
+    let report = settings.reader()?.verify(
+        VerifyRequest {
+            scope,
+            data,
+            // Their signatures are checked.
+            names_builds: key.is_some(),
+        },
+        &mut talk,
+    );
     talk.end();
     let (report, unsigned) = report?;
     let took = started.elapsed();

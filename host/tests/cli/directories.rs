@@ -127,3 +127,33 @@ fn a_prune_leaves_no_empty_directories() {
     let left: Vec<_> = listing(&place.path("store")).into_keys().filter(empty).collect();
     assert_eq!(left, [PathBuf::from(".tmp")]);
 }
+
+#[test]
+fn a_settings_file_names_the_store_beside_it() {
+    let place = Place::new();
+    let job = place.job("work").without("BATON_STORE");
+    write(
+        &job.path("baton.toml"),
+        "store = \"kept/here\"\nproject = \"gh/acme/other\"\n",
+    );
+    write(&job.path("below/file"), "content");
+    let below = place
+        .job("work/below")
+        .without("BATON_STORE")
+        .without("BATON_PROJECT");
+    below.baton("persist file --number 1").succeeds();
+    assert!(job.path("kept/here/v1/store").is_file());
+    let shown = below.json("show build:1");
+    assert_eq!(shown["builds"][0]["project"], "gh/acme/other");
+    // A variable wins over the file, and a flag over both.
+    below
+        .clone()
+        .store(&place.path("second"))
+        .baton("persist file --number 1")
+        .succeeds();
+    below
+        .store(&place.path("second"))
+        .baton("persist file --number 1 --store ../../third")
+        .succeeds();
+    assert!(place.path("second/v1/store").is_file() && place.path("third/v1/store").is_file());
+}

@@ -21,6 +21,7 @@ mod full_disk;
 mod given;
 mod help;
 mod hints;
+mod history;
 mod hostile_component;
 mod hostile_settings;
 mod hostile_trees;

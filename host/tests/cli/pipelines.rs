@@ -205,36 +205,6 @@ fn unset_store(place: &Place) -> Job {
 }
 
 #[test]
-fn a_settings_file_names_the_store_beside_it() {
-    let place = Place::new();
-    let job = unset_store(&place);
-    write(
-        &job.path("baton.toml"),
-        "store = \"kept/here\"\nproject = \"gh/acme/other\"\n",
-    );
-    write(&job.path("below/file"), "content");
-    let below = place
-        .job("work/below")
-        .without("BATON_STORE")
-        .without("BATON_PROJECT");
-    below.baton("persist file --number 1").succeeds();
-    assert!(job.path("kept/here/v1/store").is_file());
-    let shown = below.json("show build:1");
-    assert_eq!(shown["builds"][0]["project"], "gh/acme/other");
-    // A variable wins over the file, and a flag over both.
-    below
-        .clone()
-        .store(&place.path("second"))
-        .baton("persist file --number 1")
-        .succeeds();
-    below
-        .store(&place.path("second"))
-        .baton("persist file --number 1 --store ../../third")
-        .succeeds();
-    assert!(place.path("second/v1/store").is_file() && place.path("third/v1/store").is_file());
-}
-
-#[test]
 fn git_says_what_no_runner_says() {
     let place = Place::new();
     let laptop = place

@@ -83,6 +83,7 @@ fn a_few_connections_carry_all_requests() {
             "{words}: enough to tell"
         );
         assert!(most <= WORKERS, "{words}: {most} at once");
-        assert!(all <= WORKERS, "{words}: {all} in all");
+        // Who waits for a connection opens another one meanwhile, which is kept although an idle one may come first.
+        assert!(all <= 2 * WORKERS, "{words}: {all} in all");
     }
 }
