@@ -120,11 +120,15 @@ pub(crate) fn verified(store: &MemoryStore) -> Result<Vec<String>> {
     let request = Verify {
         scope: None,
         data: true,
+        names_builds: false,
     };
-    let planned = verify::plan(store, &request)?;
-    let tasks = planned.tasks.iter().map(|task| verify::run(store, &task.payload));
+    let planned = verify::plan(store, &MemoryScratch, &request)?;
+    let tasks = planned
+        .tasks
+        .iter()
+        .map(|task| verify::run(store, &MemoryScratch, &task.payload));
     let outcomes = tasks.collect::<Result<Vec<_>>>()?;
-    let verified = verify::finish(store, &planned.rest, &outcomes)?;
+    let verified = verify::finish(store, &MemoryScratch, &planned.rest, &outcomes)?;
     Ok(verified
         .findings
         .iter()
