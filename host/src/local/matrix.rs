@@ -13,8 +13,8 @@ pub(crate) type Combination = Vec<(String, Yaml)>;
 ///
 /// # Errors
 ///
-/// [`LocalError::Wrong`] where a value is no list, where there are too many combinations, or where one is excluded that is
-/// none.
+/// [`LocalError::Wrong`] where a value is no list, or where there are too many combinations. Whatever else is excluded is
+/// ignored.
 pub(crate) fn combinations(matrix: &Yaml, place: &Place) -> Result<Vec<Combination>, LocalError> {
     let parameters = matrix
         .get("parameters")
@@ -41,20 +41,17 @@ pub(crate) fn combinations(matrix: &Yaml, place: &Place) -> Result<Vec<Combinati
         let is_excluded = |one: &Combination| {
             one.len() == entries.len() && one.iter().all(|(name, value)| excluded.get(name) == Some(value))
         };
-        let before = all.len();
         all.retain(|one| !is_excluded(one));
-        if all.len() == before {
-            return Err(place.wrong(format!(
-                "{excluded} is excluded, and is no combination of the matrix"
-            )));
-        }
     }
     Ok(all)
 }
 
-/// Returns the name of a combination that is given none.
+/// Returns the name of a combination that is given none: the job and the values, in the alphabetical order of their
+/// parameters.
 pub(crate) fn name(job: &str, combination: &Combination) -> String {
-    let values = combination.iter().map(|(_, value)| value.to_string());
+    let mut sorted: Vec<&(String, Yaml)> = combination.iter().collect();
+    sorted.sort_by_key(|(parameter, _)| parameter);
+    let values = sorted.into_iter().map(|(_, value)| value.to_string());
     std::iter::once(job.to_owned())
         .chain(values)
         .collect::<Vec<_>>()
@@ -76,10 +73,10 @@ mod tests {
 
     #[test]
     fn every_combination_is_there_but_the_excluded_ones() {
-        let matrix = "{parameters: {os: [linux, macos], level: [1, 2]}, exclude: [{os: macos, level: 1}]}";
+        let matrix = "{parameters: {os: [linux, macos], level: [1, 2]}, exclude: [{os: macos, level: 1}, {os: beos, level: 1}]}";
         assert_eq!(
             named(matrix).unwrap(),
-            ["test-linux-1", "test-linux-2", "test-macos-2"]
+            ["test-1-linux", "test-2-linux", "test-2-macos"]
         );
     }
 
@@ -89,7 +86,6 @@ mod tests {
             ("{parameters: {os: linux}}", "a list is expected"),
             ("{parameters: {os: []}}", "from 1 to 128"),
             ("{}", "parameters is missing"),
-            ("{parameters: {os: [a]}, exclude: [{os: b}]}", "is no combination"),
         ] {
             let error = named(matrix).unwrap_err();
             assert!(error.contains(says), "{error}");

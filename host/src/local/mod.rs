@@ -7,6 +7,7 @@
 mod actions;
 pub mod api;
 mod error;
+mod expression;
 mod jobs;
 mod logic;
 mod matrix;

@@ -2,7 +2,6 @@
 
 use super::actions;
 use super::error::{LocalError, Place};
-use super::logic;
 use super::namespace::{Namespace, Section};
 use super::pipeline::PipelineValues;
 use super::plan::Step;
@@ -51,6 +50,11 @@ impl<'a> Steps<'a> {
                         return Err(place.wrong("a step has one name: are its keys indented below it?"));
                     }
                 },
+                // A parameter that is a list of steps, among others.
+                Yaml::List(_) => {
+                    self.add_at(step, from, &place.within(format!("step {}", at + 1)), depth + 1)?;
+                    continue;
+                }
                 other => {
                     let place = place.within(format!("step {}", at + 1));
                     return Err(place.wrong(format!("a step is expected, not {}", other.kind())));
@@ -85,7 +89,11 @@ impl<'a> Steps<'a> {
                 let steps = arguments
                     .get("steps")
                     .ok_or_else(|| place.wrong("steps is missing"))?;
-                if logic::holds(condition, place)? == (name == "when") {
+                // It was decided where its references were filled in.
+                let holds = condition
+                    .as_bool()
+                    .ok_or_else(|| place.wrong("the condition was not evaluated"))?;
+                if holds == (name == "when") {
                     self.add_at(steps, from, place, depth + 1)?;
                 }
                 return Ok(());

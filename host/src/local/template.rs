@@ -1,6 +1,8 @@
-//! `<< parameters.x >>` and `<< pipeline.x >>`, filled in.
+//! `<< parameters.x >>`, `<< pipeline.x >>`, expressions between `<<` and `>>`, and sections, filled in.
 
 use super::error::{LocalError, Place};
+use super::expression;
+use super::logic::{self, truthy};
 use super::pipeline::PipelineValues;
 use super::yaml::Yaml;
 
@@ -31,13 +33,30 @@ impl Scope<'_> {
                 Yaml::List(items.collect::<Result<_, _>>()?)
             }
             Yaml::Map(entries) => {
-                let filled = entries
-                    .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.fill(value, place)?)));
+                let filled = entries.iter().map(|(key, value)| {
+                    let value = match conditional(key, value) {
+                        Some(condition) => self.decide(value, condition, &place.within(key))?,
+                        None => self.fill(value, place)?,
+                    };
+                    Ok((key.clone(), value))
+                });
                 Yaml::Map(filled.collect::<Result<_, LocalError>>()?)
             }
             other => other.clone(),
         })
+    }
+
+    /// Fills in steps with a condition. The condition becomes whether it holds: once its references are filled in, an
+    /// expression and a text that a parameter gave cannot be told apart.
+    fn decide(&self, step: &Yaml, condition: &Yaml, place: &Place) -> Result<Yaml, LocalError> {
+        let filled = step.entries(place)?.iter().map(|(key, value)| {
+            let value = match key.as_str() {
+                "condition" => Yaml::Bool(logic::holds(condition, self, &place.within(key))?),
+                _ => self.fill(value, place)?,
+            };
+            Ok((key.clone(), value))
+        });
+        Ok(Yaml::Map(filled.collect::<Result<_, LocalError>>()?))
     }
 
     /// Fills in the texts that are values of a map, and leaves what is deeper: the orbs that lie in a config have
@@ -69,7 +88,20 @@ impl Scope<'_> {
                     line_of(after)
                 )));
             };
-            let value = self.value(reference.trim(), place)?;
+            let reference = reference.trim();
+            if let Some((name, wanted)) = section(reference) {
+                let (inner, following) = section_end(name, following, place)?;
+                filled.push_str(before);
+                if truthy(&self.value(name, place)?) == wanted {
+                    filled.push_str(&self.fill_text(inner, place)?.scalar(place)?);
+                }
+                rest = following;
+                continue;
+            }
+            let value = match is_name(reference) {
+                true => self.value(reference, place)?,
+                false => expression::evaluate(reference, self, place)?,
+            };
             if filled.is_empty() && before.trim().is_empty() && following.trim().is_empty() {
                 return Ok(value);
             }
@@ -81,7 +113,8 @@ impl Scope<'_> {
         Ok(Yaml::Text(filled))
     }
 
-    fn value(&self, reference: &str, place: &Place) -> Result<Yaml, LocalError> {
+    /// Returns what a name refers to.
+    pub(crate) fn value(&self, reference: &str, place: &Place) -> Result<Yaml, LocalError> {
         if let Some(name) = reference.strip_prefix("pipeline.") {
             return self.pipeline.get(name, self.in_orb, place);
         }
@@ -103,6 +136,51 @@ impl Scope<'_> {
             ))
         })
     }
+}
+
+/// Returns the condition of a step that is one of `when` and `unless`.
+fn conditional<'y>(key: &str, step: &'y Yaml) -> Option<&'y Yaml> {
+    let is_step = matches!(key, "when" | "unless") && step.get("steps").is_some();
+    step.get("condition").filter(|_| is_step)
+}
+
+/// Whether what stands between `<<` and `>>` is a name and no expression. A parameter may have any name without a space.
+fn is_name(reference: &str) -> bool {
+    let is_part = |c: char| !c.is_whitespace() && !"\"'()<>=!/".contains(c);
+    !reference.is_empty() && reference.chars().all(is_part)
+}
+
+/// Returns the name of a section that begins, and what it must be for the section to stay: `<<# x >>` true, `<<^ x >>` false.
+fn section(reference: &str) -> Option<(&str, bool)> {
+    let begins = |sign: char| reference.strip_prefix(sign).map(str::trim);
+    begins('#')
+        .map(|name| (name, true))
+        .or_else(|| begins('^').map(|name| (name, false)))
+}
+
+/// Returns what is in a section, and what follows it. Sections of one name may be nested.
+fn section_end<'t>(name: &str, text: &'t str, place: &Place) -> Result<(&'t str, &'t str), LocalError> {
+    let (mut at, mut depth) = (0, 1);
+    while let Some((before, after)) = text.get(at..).and_then(|rest| rest.split_once("<<")) {
+        let Some((reference, _)) = after.split_once(">>") else {
+            break;
+        };
+        let start = at + before.len();
+        at = start + reference.len() + "<<>>".len();
+        let reference = reference.trim();
+        if section(reference).is_some_and(|(inner, _)| inner == name) {
+            depth += 1;
+        } else if reference.strip_prefix('/').map(str::trim) == Some(name) {
+            depth -= 1;
+        }
+        if depth == 0 {
+            return Ok((
+                text.get(..start).unwrap_or_default(),
+                text.get(at..).unwrap_or_default(),
+            ));
+        }
+    }
+    Err(place.wrong(format!("the section of {name} is not closed by <</{name}>>")))
 }
 
 fn line_of(text: &str) -> &str {
@@ -163,6 +241,33 @@ mod tests {
     }
 
     #[test]
+    fn expressions_and_sections_are_filled_in() {
+        let text = |text: &str| Ok(Yaml::Text(text.to_owned()));
+        assert_eq!(
+            filled("<< pipeline.git.branch == \"main\" and 10 or 1 >>", false),
+            Ok(Yaml::Integer(10))
+        );
+        assert_eq!(
+            filled("on << pipeline.git.tag or \"no tag\" >>", false),
+            text("on no tag")
+        );
+        for (template, expected) in [
+            (
+                "a<<#parameters.to>> -t <<parameters.to>><</parameters.to>>",
+                "a -t you",
+            ),
+            ("a<<# parameters.flag >> -f<</ parameters.flag >>b", "ab"),
+            ("a<<^parameters.flag>> -n<</parameters.flag>>b", "a -nb"),
+            (
+                "<<#parameters.to>>1<<#parameters.to>>2<</parameters.to>>3<</parameters.to>>4",
+                "1234",
+            ),
+        ] {
+            assert_eq!(filled(template, false), text(expected), "{template}");
+        }
+    }
+
+    #[test]
     fn a_reference_alone_keeps_its_kind() {
         assert_eq!(filled(" << parameters.flag >> ", false), Ok(Yaml::Bool(false)));
         assert_eq!(
@@ -185,6 +290,8 @@ mod tests {
             ("<< pipeline.weather >>", false, "has no value here"),
             ("<< matrix.a >>", false, "neither a value of the pipeline"),
             ("cat <<END", false, "written \\<<"),
+            ("<<#parameters.to>>", false, "is not closed"),
+            ("<< parameters.to == >>", false, "a value is missing"),
             ("x << parameters.all >>", false, "a text is expected, not a list"),
         ] {
             let error = filled(text, in_orb).unwrap_err();

@@ -179,7 +179,7 @@ workflows:
 "
     );
     let plan = planned(&text).unwrap();
-    assert_eq!(jobs(&plan), ["test-a-1", "test-a-2", "test-b-2", "last", "x-c"]);
+    assert_eq!(jobs(&plan), ["test-1-a", "test-2-a", "test-2-b", "last", "x-c"]);
     assert_eq!(commands(&plan, "x-c"), ["t c 3"]);
 }
 
@@ -195,6 +195,8 @@ workflows:
       - j: {{name: main, filters: {{branches: {{only: main}}}}}}
       - j: {{name: features, filters: {{branches: {{only: [/feature-.*/]}}}}}}
       - j: {{name: after, requires: [features]}}
+      - j: {{name: after-any, requires: [features, all]}}
+      - j: {{name: after-all-that, requires: [after, after-any]}}
       - j: {{name: not-main, filters: {{branches: {{ignore: main}}}}}}
       - j: {{name: tags, filters: {{branches: {{ignore: /.*/}}, tags: {{only: /v.+/}}}}}}
 "
@@ -208,9 +210,72 @@ workflows:
         let plan = planned_of(&text, &pipeline, &Selection::default(), &[]).unwrap();
         jobs(&plan).join(" ")
     };
-    assert_eq!(on(Some("main"), None), "all main");
-    assert_eq!(on(Some("feature-1"), None), "all features after not-main");
+    assert_eq!(on(Some("main"), None), "all main after-any after-all-that");
+    assert_eq!(
+        on(Some("feature-1"), None),
+        "all features after after-any after-all-that not-main"
+    );
     assert_eq!(on(None, Some("v1")), "tags");
+}
+
+/// A job that a config forbids in any of the ways that there are.
+#[test]
+fn what_a_condition_forbids_does_not_run() {
+    for condition in [
+        "pipeline.parameters.deploy",
+        "(pipeline.parameters.deploy)",
+        "<< pipeline.parameters.deploy >>",
+        "pipeline.git.branch matches /^release$/",
+        "pipeline.number > 1000",
+        "pipeline.git.branch==\"release\"",
+        "not(pipeline.git.branch == \"main\")",
+        "pipeline.git.branch == \"main\" and pipeline.parameters.deploy",
+    ] {
+        for (what, jobs, workflow) in [
+            (
+                "when",
+                "{executor: e, steps: [run: deploy]}",
+                format!("{{when: '{condition}', jobs: [j]}}"),
+            ),
+            (
+                "unless",
+                "{executor: e, steps: [run: deploy]}",
+                format!("{{unless: 'not ({condition})', jobs: [j]}}"),
+            ),
+            (
+                "filters",
+                "{executor: e, steps: [run: deploy]}",
+                format!("{{jobs: [j: {{filters: '{condition}'}}]}}"),
+            ),
+            (
+                "condition",
+                "{executor: e, steps: [when: {condition: 'CONDITION', steps: [run: deploy]}]}",
+                "{jobs: [j]}".to_owned(),
+            ),
+            (
+                "parameter",
+                "{executor: e, parameters: {wanted: {type: boolean, default: true}}, steps: [when: {condition: << \
+                 parameters.wanted >>, steps: [run: deploy]}]}",
+                format!("{{jobs: [j: {{wanted: '<< ({condition}) and true or false >>'}}]}}"),
+            ),
+        ] {
+            if what == "parameter" && condition.contains("<<") {
+                continue; // References are not nested.
+            }
+            let text = format!(
+                "{HEAD}
+parameters: {{deploy: {{type: boolean, default: false}}}}
+jobs: {{j: {}, other: {{executor: e, steps: [checkout]}}}}
+workflows: {{w: {workflow}, x: {{jobs: [other]}}}}
+",
+                jobs.replace("CONDITION", condition)
+            );
+            let plan = planned(&text).unwrap_or_else(|error| panic!("{what} {condition}: {error}"));
+            let deploys =
+                self::jobs(&plan).contains(&"j") && commands(&plan, "j").contains(&"deploy".to_owned());
+            assert!(!deploys, "{what} {condition}");
+        }
+    }
 }
 
 #[test]

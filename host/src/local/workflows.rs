@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::error::{LocalError, Place};
+use super::expression;
 use super::jobs::{self, Call};
 use super::logic;
 use super::matrix;
@@ -66,8 +67,7 @@ impl Workflows<'_> {
         for (key, wanted) in [("when", true), ("unless", false)] {
             if let Some(condition) = body.get(key) {
                 let place = place.within(key);
-                let condition = self.scope(&[]).fill(condition, &place)?;
-                if logic::holds(&condition, &place)? != wanted {
+                if logic::holds(condition, &self.scope(&[]), &place)? != wanted {
                     self.notes
                         .push(format!("the workflow {name} does not run: its {key} says so"));
                     return Ok(None);
@@ -136,9 +136,12 @@ impl Workflows<'_> {
         place: &Place,
         called: &mut Vec<Called>,
     ) -> Result<(), LocalError> {
-        let entries = options.entries(place)?.iter().filter(|(key, _)| key != "matrix");
+        let filters = options.get("filters");
+        let entries = options.entries(place)?.iter();
+        let entries = entries.filter(|(key, _)| key != "matrix" && key != "filters");
         let options = Yaml::Map(entries.cloned().collect());
-        let options = self.scope(combination).fill(&options, place)?;
+        let scope = self.scope(combination);
+        let options = scope.fill(&options, place)?;
         let name = match options.get("name") {
             Some(name) => name.scalar(place)?,
             None => matrix::name(job, combination),
@@ -155,8 +158,8 @@ impl Workflows<'_> {
             .iter()
             .map(|it| requirement(it, place))
             .collect::<Result<_, _>>()?;
-        let filtered = match options.get("filters") {
-            Some(filters) => !self.passes(filters, &place.within("filters"))?,
+        let filtered = match filters {
+            Some(filters) => !self.passes(filters, &scope, &place.within("filters"))?,
             None => self.pipeline.tag.is_some(),
         };
         called.push(Called {
@@ -198,11 +201,18 @@ impl Workflows<'_> {
         jobs::expand(self.config, self.values, &call, place)
     }
 
-    /// Returns whether the branch or the tag of the pipeline is one for the job.
-    fn passes(&self, filters: &Yaml, place: &Place) -> Result<bool, LocalError> {
-        if let Yaml::Text(text) = filters {
-            return Err(place.unsupported(format!("the expression {text:?} cannot be evaluated")));
+    /// Returns whether an expression says that the job runs, or the branch or the tag of the pipeline is one for it.
+    fn passes(&self, filters: &Yaml, scope: &Scope<'_>, place: &Place) -> Result<bool, LocalError> {
+        match filters {
+            Yaml::Text(text) => {
+                let value = expression::evaluate(text, scope, place)?;
+                return Ok(logic::truthy(&value));
+            }
+            Yaml::Bool(passes) => return Ok(*passes),
+            _ => {}
         }
+        let filters = &scope.fill(filters, place)?;
+        filters.entries(place)?;
         let (kind, name) = match (&self.pipeline.tag, &self.pipeline.branch) {
             (Some(tag), _) => ("tags", tag),
             (None, Some(branch)) => ("branches", branch),
@@ -224,7 +234,7 @@ impl Workflows<'_> {
         Ok(only && !ignored)
     }
 
-    /// Leaves out what the filters leave out, and all that waits for it. Resolves what `requires` calls a whole matrix.
+    /// Leaves out the jobs that filters leave out, and those that require nothing else. Resolves what `requires` calls a whole matrix.
     fn without_filtered(
         &mut self,
         workflow: &str,
@@ -271,18 +281,24 @@ impl Workflows<'_> {
             }
             jobs.push(job);
         }
+        // A job waits for those that are left, and runs unless none is.
         loop {
-            let waits = |job: &&Job| {
-                !left_out.contains(&job.name) && job.requires.iter().any(|it| left_out.contains(&it.job))
+            let waits_in_vain = |job: &&Job| {
+                !left_out.contains(&job.name)
+                    && !job.requires.is_empty()
+                    && job.requires.iter().all(|it| left_out.contains(&it.job))
             };
-            let Some(job) = jobs.iter().find(waits) else {
+            let Some(job) = jobs.iter().find(waits_in_vain) else {
                 break;
             };
             self.notes.push(format!(
-                "the job {} of the workflow {workflow} does not run: it requires one that does not",
+                "the job {} of the workflow {workflow} does not run: none of the jobs that it requires does",
                 job.name
             ));
             left_out.insert(job.name.clone());
+        }
+        for job in &mut jobs {
+            job.requires.retain(|it| !left_out.contains(&it.job));
         }
         jobs.retain(|job| !left_out.contains(&job.name));
         Ok(jobs)
