@@ -67,8 +67,19 @@ pub struct Removed {
     pub project: String,
     /// The artifact's name.
     pub artifact: String,
-    /// The job run.
+    /// The job run. Of a parallel job, all attempts of its nodes.
     pub build: BuildId,
+}
+
+impl Removed {
+    /// Returns the name of what is removed with a build.
+    pub fn new(project: &str, artifact: &str, build: BuildId) -> Removed {
+        Removed {
+            project: project.to_owned(),
+            artifact: artifact.to_owned(),
+            build: build.all_attempts(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -178,14 +178,12 @@ impl Project {
         )
     }
 
-    /// Returns the prefix of one job run's records by number: its nodes follow.
-    pub fn build_nodes(&self, artifact: &str, id: &BuildId) -> String {
+    /// Returns the prefix of the records of one number and run: attempts, jobs and nodes follow.
+    pub fn run(&self, artifact: &str, id: &BuildId) -> String {
         format!(
-            "{}{}-{}-{}-",
+            "{}{}-",
             self.number(artifact, id.trusted, &id.counter, id.number),
             inverted(id.order.run),
-            inverted(id.order.attempt),
-            id.job
         )
     }
 

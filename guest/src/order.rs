@@ -63,9 +63,14 @@ impl Leaf {
         }
     }
 
-    /// Whether the other leaf of the same run is a node of the same job run.
+    /// Whether the other leaf of the same run is a node of the same job, in whichever attempt.
     pub fn same_job(&self, other: &Leaf) -> bool {
-        self.attempt == other.attempt && self.job == other.job && self.node.total == other.node.total
+        self.job == other.job && self.node.total == other.node.total
+    }
+
+    /// Whether the other leaf of the same run is a node of the same attempt of the same job.
+    pub fn same_attempt(&self, other: &Leaf) -> bool {
+        self.attempt == other.attempt && self.same_job(other)
     }
 
     /// Returns the name.

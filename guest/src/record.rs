@@ -3,6 +3,7 @@
 //! It is two lines of JSON: a header with the digest of the second line, and the record itself. So a flipped bit shows,
 //! and a person can read it.
 
+use std::borrow::Borrow;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,7 @@ pub struct Record {
     pub bytes: u64,
 }
 
-/// Names one job run that persisted an artifact: all of its nodes.
+/// Names one job run that persisted an artifact, with all of its nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BuildId {
     /// The number that people and `build:N` use.
@@ -98,12 +99,23 @@ pub struct BuildId {
     pub trusted: bool,
     /// What its order counts by.
     pub counter: Counter,
-    /// Where it stands among the builds of its counter.
+    /// Where it stands among the builds of its counter. Of a parallel job, whose nodes are run again one by one on some
+    /// runners: the highest attempt of a node that counts. What was run again later is another build.
     pub order: Order,
     /// As [`Leaf::job`].
     pub job: String,
     /// How many parallel nodes it has.
     pub nodes: u32,
+}
+
+impl BuildId {
+    /// Returns the name of all attempts of the nodes of a parallel job. They share nodes, so they are removed together.
+    pub fn all_attempts(mut self) -> BuildId {
+        if self.nodes > 1 {
+            self.order.attempt = 0;
+        }
+        self
+    }
 }
 
 /// A build and what else it takes to compare it with others.
@@ -118,10 +130,11 @@ pub struct Placed {
 
 impl Placed {
     /// Returns the build that these records are of: one for each node.
-    pub fn of(records: &[Record]) -> Option<Placed> {
+    pub fn of(records: &[impl Borrow<Record>]) -> Option<Placed> {
+        let records = || records.iter().map(Borrow::borrow);
         Some(Placed {
-            id: records.first()?.build_id(),
-            created_ms: records.iter().map(|record| record.created_ms).max()?,
+            id: records().max_by_key(|record| record.order)?.build_id(),
+            created_ms: records().map(|record| record.created_ms).max()?,
         })
     }
 

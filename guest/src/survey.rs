@@ -223,7 +223,7 @@ impl Sited {
         Sited {
             project: found.record.project.clone(),
             artifact: found.record.artifact.clone(),
-            build: found.record.build_id(),
+            build: found.record.build_id().all_attempts(),
             number,
             found,
         }
@@ -234,7 +234,8 @@ impl Sited {
     }
 
     fn is_same_node(&self, other: &Sited) -> bool {
-        self.build() == other.build() && self.found.record.node == other.found.record.node
+        let node = |sited: &Sited| (sited.found.record.node, sited.found.record.order);
+        self.build() == other.build() && node(self) == node(other)
     }
 }
 
@@ -242,7 +243,7 @@ impl Ord for Sited {
     fn cmp(&self, other: &Sited) -> std::cmp::Ordering {
         let place = |sited: &Sited| {
             let record = &sited.found.record;
-            (record.node, record.revision, sited.number)
+            (record.node, record.order, record.revision, sited.number)
         };
         let build = self.build().cmp(&other.build());
         build.then_with(|| place(self).cmp(&place(other)))
@@ -294,10 +295,10 @@ impl Iterator for ByBuild<'_> {
             Ok(first) => first,
             Err(error) => return Some(Err(error)),
         };
-        let build = first.record.build_id();
+        let build = first.record.build_id().all_attempts();
         let is_of_it = |found: &Found| {
             (&found.record.project, &found.record.artifact) == (&first.record.project, &first.record.artifact)
-                && found.record.build_id() == build
+                && found.record.build_id().all_attempts() == build
         };
         let mut nodes = Vec::new();
         while let Some(next) = self.0.next_if(|next| next.as_ref().map_or(true, is_of_it)) {

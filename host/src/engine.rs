@@ -94,6 +94,8 @@ impl Engine {
         let plugin = self.plugin.instantiate(&mut store).map_err(|error| {
             match error.is::<wasmtime::Trap>() || store.data().limits.memory_refused() {
                 true => ended("instantiate", &store, &error),
+                // The built-in one has what it takes, so it is the system that does not give what an instance needs.
+                false if !self.interruptible => Error::NoMemory(format!("{error:#}")),
                 // Its exports have these names, but other types.
                 false => Error::ComponentInvalid {
                     name: self.name.clone(),

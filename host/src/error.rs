@@ -27,6 +27,9 @@ pub enum Error {
         /// The limit in MiB.
         limit_mib: u64,
     },
+    /// The system refuses what an instance reserves.
+    #[error("the system has no memory for an instance of the component: {0}")]
+    NoMemory(String),
     /// A call took longer than it may.
     #[error("`{call}` was ended after {} s", .limit.as_secs())]
     Timeout {

@@ -281,11 +281,7 @@ fn check_not_removed(store: &impl Store, event: &Event) -> Result<()> {
     if event.previous.as_ref() == Some(&event.build.id) {
         return Ok(());
     }
-    let build = Removed {
-        project: event.project.clone(),
-        artifact: event.artifact.clone(),
-        build: event.build.id.clone(),
-    };
+    let build = Removed::new(&event.project, &event.artifact, event.build.id.clone());
     match Condemned::last(store) {
         Ok(list) => list.check_build(&build, event.created_ms),
         Err(Error::Damaged(damage)) => {
@@ -336,7 +332,7 @@ pub(crate) fn one_build(store: &impl Store, scope: &Scope) -> Result<(Vec<Record
         .into_iter()
         .filter_map(|layer| layer.record)
         .collect();
-    let mut ids = records.iter().map(Record::build_id);
+    let mut ids = records.iter().map(|record| record.build_id().all_attempts());
     match ids.next() {
         Some(first) if ids.all(|other| other == first) => Ok((records, resolved.warnings)),
         _ => Err(Error::invalid(

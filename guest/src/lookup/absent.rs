@@ -70,7 +70,7 @@ pub(super) fn nothing(store: &impl Store, scope: &Scope, selector: &Selector) ->
         _ => format!("no build of {artifact}"),
     };
     let there = match there.is_empty() {
-        true => elsewhere(store, scope)?,
+        true => elsewhere(store, scope, selector)?,
         false => there,
     };
     let code = match selector {
@@ -138,6 +138,27 @@ fn on_branches(store: &impl Store, scope: &Scope, branch: &str) -> Result<String
     }
     let shown = chosen(branch, &known, has_default.then_some(default));
     Ok(format!("there are builds on {}", listed(&shown, &known)))
+}
+
+/// Says what there is where no build can be the latest of any branch: those of tags, forks and pull requests.
+fn on_no_branch(store: &impl Store, scope: &Scope) -> Result<String> {
+    let found = builds(store, scope, None)?;
+    let mut names: Vec<String> = found
+        .into_iter()
+        .map(|record| match record.trusted() {
+            true => shown(record),
+            false => format!("build:{} ({})", record.number, record.origin()),
+        })
+        .collect();
+    names.dedup();
+    names.truncate(SUGGESTED);
+    Ok(match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            "none of its newest builds can be the latest of a branch: {}",
+            names.join(", ")
+        ),
+    })
 }
 
 /// Says which jobs made the newest builds.
@@ -257,11 +278,14 @@ fn builds(store: &impl Store, scope: &Scope, branch: Option<&str>) -> Result<Vec
 }
 
 /// Says what there is where the artifact has nothing: other artifacts of the project, else other projects.
-fn elsewhere(store: &impl Store, scope: &Scope) -> Result<String> {
+fn elsewhere(store: &impl Store, scope: &Scope, selector: &Selector) -> Result<String> {
     let Context { project, .. } = &scope.context;
     let of_project = artifacts(store, &scope.context, None, KNOWN_MAX)?;
     if of_project.items.iter().any(|name| name == scope.artifact()) {
-        return by_jobs(store, scope, None);
+        return match selector {
+            Selector::Latest { .. } => on_no_branch(store, scope),
+            _ => by_jobs(store, scope, None),
+        };
     }
     if !of_project.items.is_empty() {
         let shown = chosen(scope.artifact(), &of_project, None);

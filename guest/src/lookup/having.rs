@@ -7,7 +7,7 @@ use super::pointed::latest;
 use crate::error::{Error, Problem, Result, warning};
 use crate::glob::Glob;
 use crate::ports::Store;
-use crate::record::Record;
+use crate::record::{BuildId, Record};
 use crate::tree::{Content, Entries, Located};
 
 /// How many records are looked into. A job that ran as several nodes has one for each of them.
@@ -29,7 +29,7 @@ pub(super) fn newest_having(
         .map_err(|error| Error::invalid("wrong-glob", error.to_string(), ""))?;
     // Most often it is the latest, and no other is looked at.
     let first = latest(store, scope, branch, warnings)?;
-    let Some(newest) = first.first().map(Record::build_id) else {
+    let Some(newest) = first.first().map(|record| record.build_id().all_attempts()) else {
         return Ok(first);
     };
     if has(store, scope, &first, &wanted, warnings)? {
@@ -43,17 +43,12 @@ pub(super) fn newest_having(
     };
     let listed = list(store, &query)?;
     let searched = listed.len();
-    let older: Vec<Record> = listed
-        .into_iter()
-        .skip_while(|record| record.build_id() != newest)
-        .skip_while(|record| record.build_id() == newest)
-        .collect();
-    for nodes in older.chunk_by(|a, b| a.build_id() == b.build_id()) {
+    let older = builds(listed).skip_while(|(id, _)| *id != newest).skip(1);
+    for (_, mut nodes) in older {
         let is_whole = nodes
             .first()
             .is_some_and(|record| nodes.len() == record.node.total as usize);
-        if is_whole && has(store, scope, nodes, &wanted, warnings)? {
-            let mut nodes = nodes.to_vec();
+        if is_whole && has(store, scope, &nodes, &wanted, warnings)? {
             nodes.sort_by_key(|record| record.node);
             return Ok(nodes);
         }
@@ -69,6 +64,20 @@ pub(super) fn newest_having(
         scope.having.join(" and ")
     );
     Err(Error::nothing_matched("no-build", message, &scope.selector))
+}
+
+/// Returns the builds that records are of, in their order: of each node the last attempt.
+fn builds(records: Vec<Record>) -> impl Iterator<Item = (BuildId, Vec<Record>)> {
+    let mut builds: Vec<(BuildId, Vec<Record>)> = Vec::new();
+    for record in records {
+        let id = record.build_id().all_attempts();
+        match builds.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, nodes)) if nodes.iter().all(|node| node.node != record.node) => nodes.push(record),
+            Some(_) => {}
+            None => builds.push((id, vec![record])),
+        }
+    }
+    builds.into_iter()
 }
 
 /// Returns whether each pattern matches something in the trees of a build.

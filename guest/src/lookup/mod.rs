@@ -15,6 +15,7 @@ mod pointed;
 pub use layers::{layers_of, remember_workflow};
 pub use list::{Query, list};
 pub use names::{Page, artifacts, channels};
+use passed_over::missing_layers;
 pub use passed_over::ranks_low;
 pub(crate) use pointed::nodes_of;
 pub use pointed::{before, by_id, newest_of_branch};
@@ -191,17 +192,19 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
         })?,
     };
     let several = matches!(selector, Selector::Workspace | Selector::Workflow(_));
-    let wanted: Vec<Layer> = found
+    let wanted: Vec<Record> = found
         .into_iter()
         .filter(|record| scope.wants(record))
         .filter(|record| !several || scope.name.as_ref().is_none_or(|name| *name == record.artifact))
-        .map(Layer::from)
         .collect();
     if wanted.is_empty() {
         return Err(nothing(store, scope, &selector)?);
     }
+    if several {
+        warnings.extend(missing_layers(&wanted));
+    }
     Ok(Resolved {
-        layers: wanted,
+        layers: wanted.into_iter().map(Layer::from).collect(),
         warnings,
     })
 }

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use super::counters::{CounterKeys, Form, PAGE, counters};
 use super::list::before;
 use super::passed_over::{self, Incomplete};
-use super::{SEARCHED_MAX, Scope, read};
+use super::{SEARCHED_MAX, Scope, read, sound};
 use crate::counter::{self, Rank, Standing};
 use crate::error::{Error, Problem, Result, warning};
 use crate::order::{Leaf, inverted, newest_first};
 use crate::ports::Store;
-use crate::record::{Placed, Record};
+use crate::record::{BuildId, Placed, Record};
 
 /// Where to look.
 pub(super) struct Search<'a> {
@@ -78,20 +78,32 @@ impl Until<'_> {
             _ => before(store, &counters, self.build, now_ms)?,
         };
         let narrowed = counters.into_iter().zip(passed).map(|(keys, passed)| {
-            if !keys.prefix.ends_with(&format!("/{}/", id.counter.name())) {
+            if !keys.are_of(id) {
                 return match passed {
                     Some(key) => keys.after(key),
                     None => keys,
                 };
             }
-            let run = format!("{}{}/", keys.prefix, newest_first(id.order.run));
-            keys.after(match self.begin {
-                Begin::Run => run,
-                Begin::Attempt => format!("{run}{}", inverted(id.order.attempt)),
-                Begin::After => format!("{run}{}-{}-~", inverted(id.order.attempt), id.job),
-            })
+            keys.begin(id, self.begin)
         });
         Ok(narrowed.collect())
+    }
+}
+
+impl CounterKeys {
+    /// Narrows the keys of a build's own counter to those from the build on.
+    fn begin(self, id: &BuildId, begin: Begin) -> CounterKeys {
+        let run = format!("{}{}/", self.prefix, newest_first(id.order.run));
+        self.after(match begin {
+            Begin::Run => run,
+            Begin::Attempt => format!("{run}{}", inverted(id.order.attempt)),
+            Begin::After => format!("{run}{}-{}-~", inverted(id.order.attempt), id.job),
+        })
+    }
+
+    /// Whether these are the keys of a build's counter.
+    fn are_of(&self, id: &BuildId) -> bool {
+        self.prefix.ends_with(&format!("/{}/", id.counter.name()))
     }
 }
 
@@ -126,11 +138,50 @@ pub(super) fn newest(
     warnings: &mut Vec<Problem>,
 ) -> Result<Vec<Record>> {
     let now_ms = scope.context.now_ms;
-    let mut candidates = Vec::new();
     let mut counters = counters(store, search.prefix, search.form, now_ms)?;
     if let Some(until) = &search.until {
         counters = until.narrow(store, counters, now_ms)?;
     }
+    newest_among(store, counters, search, scope, warnings)
+}
+
+/// Returns the build that is so many steps before another one, or how many steps there are. What is newer than that build is
+/// read once, where several counters feed the branch; each step then costs the same.
+pub(super) fn steps_before(
+    store: &impl Store,
+    search: &Search<'_>,
+    scope: &Scope,
+    build: &Placed,
+    steps: u32,
+) -> Result<std::result::Result<Vec<Record>, u32>> {
+    let now_ms = scope.context.now_ms;
+    let begin = Begin::After;
+    let counters = counters(store, search.prefix, search.form, now_ms)?;
+    let mut counters = Until { build, begin }.narrow(store, counters, now_ms)?;
+    let mut found = Vec::new();
+    for step in 0..steps {
+        found = newest_among(store, counters.clone(), search, scope, &mut Vec::new())?;
+        let Some(Placed { id, .. }) = Placed::of(&found) else {
+            return Ok(Err(step));
+        };
+        let after = |keys: CounterKeys| match keys.are_of(&id) {
+            true => keys.begin(&id, begin),
+            false => keys,
+        };
+        counters = counters.into_iter().map(after).collect();
+    }
+    Ok(Ok(found))
+}
+
+fn newest_among(
+    store: &impl Store,
+    counters: Vec<CounterKeys>,
+    search: &Search<'_>,
+    scope: &Scope,
+    warnings: &mut Vec<Problem>,
+) -> Result<Vec<Record>> {
+    let now_ms = scope.context.now_ms;
+    let mut candidates = Vec::new();
     for keys in counters {
         candidates.extend(of_counter(store, keys, search, scope)?);
     }
@@ -246,18 +297,18 @@ impl Candidate {
         if records.is_empty() {
             return Ok(false);
         }
-        if group.len() < leaf.node.total as usize {
+        if records.len() < leaf.node.total as usize {
             self.incomplete.get_or_insert_with(|| Incomplete::new(records));
             return Ok(false);
         }
-        // Two jobs of one run that share a number (GitHub's do) leave nothing to prefer one by.
+        // Two jobs of one run that share a number (GitHub's and GitLab's do) leave nothing to prefer one by, whichever was
+        // run again last.
         if scope.jobs.is_empty()
-            && let (Some(record), Some(next)) = (records.first(), groups.peek()?)
-            && let Some((key, _)) = next
-                .first()
-                .filter(|(key, other)| same_run(first, key) && other.attempt == leaf.attempt)
+            && let (Some(record), Some(key)) = (records.first(), groups.other_job(first, leaf)?)
+            && let Some(other) = sound(read(store, &key).map(Some))?
+            && other.number == record.number
         {
-            self.ambiguous = Some(ambiguous_jobs(scope, record, &read(store, key)?));
+            self.ambiguous = Some(ambiguous_jobs(scope, record, &other));
         }
         self.records = records;
         Ok(true)
@@ -266,13 +317,16 @@ impl Candidate {
 
 /// Reads the records of a group. None where it is not of a job that is wanted.
 fn open_group(store: &impl Store, scope: &Scope, group: &[(String, Leaf)]) -> Result<Vec<Record>> {
-    let mut records = Vec::with_capacity(group.len());
+    let mut records: Vec<Record> = Vec::with_capacity(group.len());
     for (key, _) in group {
         let record = read(store, key)?;
         if !scope.wants(&record) {
             return Ok(Vec::new());
         }
-        records.push(record);
+        // A build has one number: an attempt that got another one is a build of its own.
+        if records.first().is_none_or(|first| first.number == record.number) {
+            records.push(record);
+        }
     }
     scope.check_fit(records)
 }
@@ -314,7 +368,7 @@ fn ambiguous_jobs(scope: &Scope, record: &Record, other: &Record) -> Error {
     Error::conflict("ambiguous-job", message, &scope.selector)
 }
 
-/// Groups the keys of a counter by job run, in order.
+/// Groups the keys of a counter by build, in order.
 struct Groups<'a, S> {
     store: &'a S,
     keys: CounterKeys,
@@ -322,7 +376,6 @@ struct Groups<'a, S> {
     /// How many keys were looked at.
     searched: usize,
     most: usize,
-    peeked: Option<Vec<(String, Leaf)>>,
 }
 
 impl<'a, S: Store> Groups<'a, S> {
@@ -333,7 +386,6 @@ impl<'a, S: Store> Groups<'a, S> {
             read: VecDeque::new(),
             searched: 0,
             most,
-            peeked: None,
         }
     }
 
@@ -342,42 +394,67 @@ impl<'a, S: Store> Groups<'a, S> {
         self.searched > PAGE as usize
     }
 
-    fn key(&mut self) -> Result<Option<&(String, Leaf)>> {
-        while self.read.is_empty() && self.searched < self.most {
+    /// Returns the key that comes so many keys after the next one, which is not taken by that.
+    fn key(&mut self, ahead: usize) -> Result<Option<&(String, Leaf)>> {
+        while self.read.len() <= ahead && self.searched < self.most {
             let Some(page) = self.keys.page(self.store)? else {
                 break;
             };
             self.searched += page.len();
             self.read.extend(page);
         }
-        Ok(self.read.front())
+        Ok(self.read.get(ahead))
     }
 
     fn next(&mut self) -> Result<Option<Vec<(String, Leaf)>>> {
-        if let Some(peeked) = self.peeked.take() {
-            return Ok(Some(peeked));
-        }
-        self.key()?;
-        let Some(first) = self.read.pop_front() else {
+        self.key(0)?;
+        let Some((first, of)) = self.read.pop_front() else {
             return Ok(None);
         };
-        let mut group = vec![first];
-        loop {
-            let same = match (self.key()?, group.first()) {
-                (Some((key, leaf)), Some((first, of))) => same_run(first, key) && leaf.same_job(of),
-                _ => false,
-            };
-            if !same {
-                return Ok(Some(group));
-            }
+        let mut group = vec![(first.clone(), of.clone())];
+        while let Some((key, leaf)) = self.key(0)?
+            && same_run(&first, key)
+            && leaf.same_attempt(&of)
+        {
             group.extend(self.read.pop_front());
         }
+        self.add_earlier_attempts(&first, &of, &mut group)?;
+        Ok(Some(group))
     }
 
-    fn peek(&mut self) -> Result<Option<&Vec<(String, Leaf)>>> {
-        if self.peeked.is_none() {
-            self.peeked = self.next()?;
+    /// Adds the nodes that were not run again: of each the last attempt before. Their keys stay, for the build that there
+    /// was without this attempt.
+    fn add_earlier_attempts(
+        &mut self,
+        first: &str,
+        of: &Leaf,
+        group: &mut Vec<(String, Leaf)>,
+    ) -> Result<()> {
+        let mut ahead = 0;
+        while group.len() < of.node.total as usize
+            && let Some((key, leaf)) = self.key(ahead)?
+            && same_run(first, key)
+        {
+            let is_missing = |(_, other): &(String, Leaf)| other.node.index != leaf.node.index;
+            if leaf.same_job(of) && group.iter().all(is_missing) {
+                group.push((key.clone(), leaf.clone()));
+            }
+            ahead += 1;
         }
-        Ok(self.peeked.as_ref())
+        Ok(())
+    }
+
+    /// Returns the key of another job of the run that this key is of.
+    fn other_job(&mut self, first: &str, of: &Leaf) -> Result<Option<String>> {
+        let mut ahead = 0;
+        while let Some((key, leaf)) = self.key(ahead)?
+            && same_run(first, key)
+        {
+            if leaf.job != of.job {
+                return Ok(Some(key.clone()));
+            }
+            ahead += 1;
+        }
+        Ok(None)
     }
 }

@@ -1,5 +1,7 @@
 //! What a look-up passes over, said with what to do: a person who gets another build than expected finds the reason here.
 
+use std::collections::BTreeMap;
+
 use super::Scope;
 use super::newest::Candidate;
 use crate::counter::Rank;
@@ -48,6 +50,36 @@ impl Incomplete {
         let job = self.records.first().and_then(|record| record.job.as_deref());
         job.map_or_else(String::new, |job| format!(" of {job}"))
     }
+
+    /// Says which nodes are missing, and what one that has nothing says.
+    fn what_is_missing(&self) -> String {
+        format!(
+            "{}{} did not persist; a node that has nothing to persist says so with --if-no-files ignore",
+            self.missing(),
+            self.job()
+        )
+    }
+}
+
+/// Says of which jobs of a workspace nodes are missing. `layers` are the newest of each artifact, job and node.
+pub(super) fn missing_layers(layers: &[Record]) -> Vec<Problem> {
+    let mut jobs: BTreeMap<(&str, Option<&str>), Vec<Record>> = BTreeMap::new();
+    for layer in layers {
+        let of = (layer.artifact.as_str(), layer.job.as_deref());
+        jobs.entry(of).or_default().push(layer.clone());
+    }
+    let missing = jobs.into_values().filter_map(|records| {
+        let first = records.first()?;
+        let subject = first.build_id().to_string();
+        let is_whole = records.len() >= first.node.total as usize;
+        let missing = Incomplete::new(records);
+        let message = format!(
+            "a layer of this workspace is missing: {}",
+            missing.what_is_missing()
+        );
+        (!is_whole).then(|| warning("incomplete-workspace", message, &subject))
+    });
+    missing.collect()
 }
 
 /// Returns the error where there are only builds of which nodes are missing, or no record where there is nothing.
@@ -62,10 +94,11 @@ pub(super) fn only_incomplete(candidates: &[Candidate], scope: &Scope) -> Result
         return Ok(Vec::new());
     };
     let message = format!(
-        "only {} of {} parallel nodes of {} have persisted; missing: {}",
+        "only {} of {} parallel nodes{} (build {}) have persisted; missing: {}",
         incomplete.records.len(),
         record.node.total,
-        record.job_name(),
+        incomplete.job(),
+        record.number,
         incomplete.missing()
     );
     Err(Error::nothing_matched(
@@ -91,11 +124,7 @@ pub(super) fn warn(candidates: &[Candidate], answer: usize, scope: &Scope, warni
         if let Some(build) = Placed::of(&incomplete.records)
             && build.standing().is_newer_than(&taken.standing(), now_ms)
         {
-            let message = format!(
-                "a newer build was passed over: its {}{} did not persist; a node that has nothing to persist says so with --if-no-files ignore",
-                incomplete.missing(),
-                incomplete.job()
-            );
+            let message = format!("a newer build was passed over: {}", incomplete.what_is_missing());
             warnings.push(warning("incomplete-skipped", message, &build.id.to_string()));
         }
     }
@@ -163,7 +192,7 @@ pub fn ranks_low(record: &Record, newest: Option<&Record>) -> Option<Problem> {
     };
     if let Some(newest) = above {
         let message = format!(
-            "this build {lacks}, so latest answers {} ({}) also after it; {}",
+            "this build {lacks}, so latest still answers {} ({}); {}",
             newest.build_id(),
             newest.counter,
             set_run(&record.runner)

@@ -1,11 +1,14 @@
 //! What an event decides: the latest of a branch that was rolled back, the build of a channel, and what came before.
 
+use std::collections::HashSet;
+
 use super::absent::{no_earlier, nothing_on_branch};
-use super::newest::{Begin, Search, Until, newest};
+use super::newest::{Begin, Search, Until, newest, steps_before};
 use super::{Scope, all_keys, read, warn_of_trust};
 use crate::error::{Error, Problem, Result, warning};
 use crate::event::{Action, Pointer, history};
 use crate::keys::{self, Project};
+use crate::order::{Leaf, inverted};
 use crate::ports::Store;
 use crate::record::{BuildId, Placed, Record};
 
@@ -99,23 +102,9 @@ pub fn before(
     steps: u32,
 ) -> Result<Vec<Record>> {
     let prefix = scope.context.keys()?.branch(scope.artifact(), branch);
-    let mut found = Vec::new();
-    let mut last = build.clone();
-    for step in 0..steps {
-        let search = Search {
-            until: Some(Until {
-                build: &last,
-                begin: Begin::After,
-            }),
-            ..Search::branch(&prefix, scope)
-        };
-        found = newest(store, &search, scope, &mut Vec::new())?;
-        let Some(next) = Placed::of(&found) else {
-            return Err(no_earlier(step, &build.id, &Pointer::Branch(branch.to_owned())));
-        };
-        last = next;
-    }
-    Ok(found)
+    let search = Search::branch(&prefix, scope);
+    steps_before(store, &search, scope, build, steps)?
+        .map_err(|there| no_earlier(there, &build.id, &Pointer::Branch(branch.to_owned())))
 }
 
 pub(super) fn on_channel(
@@ -137,20 +126,35 @@ pub(super) fn on_channel(
     Ok(found)
 }
 
-/// Returns the records of all nodes of the build that a record is of, as far as there are any.
+/// Returns the records of all nodes of the build that a record is of, as far as there are any. Of a parallel job, those of
+/// all attempts.
 pub(crate) fn nodes_of(store: &impl Store, record: &Record) -> Result<Vec<Record>> {
-    let keys = Project::new(&record.project);
-    let prefix = keys.build_nodes(&record.artifact, &record.build_id());
-    let mut records = read_nodes(store, &prefix, record.node.total)?;
+    let keys = node_keys(
+        store,
+        &Project::new(&record.project),
+        &record.artifact,
+        &record.build_id(),
+    )?;
+    let mut records = keys
+        .iter()
+        .map(|(key, _)| read(store, key))
+        .collect::<Result<Vec<_>>>()?;
     if records.is_empty() {
         records.push(record.clone());
     }
     Ok(records)
 }
 
-/// Returns the records of a build that an event names: one for each of its nodes.
+/// Returns the records of a build that an event names: one for each of its nodes. What was run again later does not count.
 pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -> Result<Vec<Record>> {
-    let mut records = read_nodes(store, &keys.build_nodes(artifact, id), id.nodes)?;
+    let mut seen = HashSet::new();
+    let mut counts = |leaf: &Leaf| leaf.attempt <= id.order.attempt && seen.insert(leaf.node.index);
+    let mut records = Vec::new();
+    for (key, leaf) in node_keys(store, keys, artifact, id)? {
+        if counts(&leaf) {
+            records.push(read(store, &key)?);
+        }
+    }
     if records.len() < id.nodes as usize {
         let message = format!("{id} of {artifact} is not in the store any more");
         return Err(Error::nothing_matched("build-gone", message, &id.to_string()));
@@ -159,12 +163,21 @@ pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -
     Ok(records)
 }
 
-/// Returns the newest revision of each node of a job run with so many nodes.
-fn read_nodes(store: &impl Store, prefix: &str, total: u32) -> Result<Vec<Record>> {
-    let mut all = all_keys(store, prefix, usize::from(u16::MAX))?;
+/// Returns the keys of the newest revision of each node of a build, the last attempt first. Of a parallel job, those of all
+/// attempts: its nodes may have been run again one by one.
+fn node_keys(
+    store: &impl Store,
+    keys: &Project,
+    artifact: &str,
+    id: &BuildId,
+) -> Result<Vec<(String, Leaf)>> {
+    let mut prefix = keys.run(artifact, id);
+    if id.nodes == 1 {
+        prefix += &format!("{}-{}-", inverted(id.order.attempt), id.job);
+    }
+    let mut all = all_keys(store, &prefix, usize::from(u16::MAX))?;
     keys::keep_newest(&mut all);
-    all.iter()
-        .filter(|key| keys::leaf(key).is_some_and(|leaf| leaf.node.total == total))
-        .map(|key| read(store, key))
-        .collect()
+    let leaves = all.into_iter().filter_map(|key| Some((keys::leaf(&key)?, key)));
+    let own = leaves.filter(|(leaf, _)| leaf.job == id.job && leaf.node.total == id.nodes);
+    Ok(own.map(|(leaf, key)| (key, leaf)).collect())
 }

@@ -237,11 +237,7 @@ pub fn finish(
             again.condemned_bytes += gathered.store_again(store, files, &unfit, writer, salt_now)?;
             continue;
         }
-        let build = Removed {
-            project: record.project.clone(),
-            artifact: record.artifact.clone(),
-            build: record.build_id(),
-        };
+        let build = Removed::new(&record.project, &record.artifact, record.build_id());
         condemned.check_build(&build, now_ms)?;
         let stands = before.stands.clone();
         let Some(Committed {

@@ -416,11 +416,7 @@ fn removal(store: &impl Store, decision: &Decision) -> Result<Option<(Removed, V
     let Some(record) = decision.record() else {
         return Ok(None);
     };
-    let build = Removed {
-        project: record.project.clone(),
-        artifact: record.artifact.clone(),
-        build: record.build_id(),
-    };
+    let build = Removed::new(&record.project, &record.artifact, record.build_id());
     let mut keys = Vec::new();
     for found in &decision.found {
         keys.extend(removable(store, &found.record, &found.keys)?);

@@ -67,7 +67,7 @@ impl Decision {
     }
 }
 
-/// Names a build among all: project, artifact, job run.
+/// Names a build among all: project, artifact, job run with all attempts of its nodes.
 type Key = (String, String, BuildId);
 
 /// What else a decision depends on.
@@ -166,7 +166,8 @@ fn groups<'s>(
 }
 
 fn key(record: &Record) -> Key {
-    (record.project.clone(), record.artifact.clone(), record.build_id())
+    let id = record.build_id().all_attempts();
+    (record.project.clone(), record.artifact.clone(), id)
 }
 
 /// Says why builds are kept.
@@ -254,7 +255,7 @@ pub(super) fn pointed_to(present: &[Present]) -> HashMap<Key, Vec<String>> {
         let key = (
             event.project.clone(),
             event.artifact.clone(),
-            event.build.id.clone(),
+            event.build.id.clone().all_attempts(),
         );
         pointed.entry(key).or_default().push(why);
     };
@@ -301,10 +302,8 @@ fn held_runs(present: &[Present]) -> HashSet<HeldRun<'_>> {
 
 /// Returns what places a build: its nodes were persisted one by one, and the last counts.
 fn placed(found: &[Found]) -> Option<Placed> {
-    Some(Placed {
-        id: found.first()?.record.build_id(),
-        created_ms: found.iter().map(|found| found.record.created_ms).max()?,
-    })
+    let records: Vec<&Record> = found.iter().map(|found| &found.record).collect();
+    Placed::of(&records)
 }
 
 /// What it takes to compare the builds of a project with each other.

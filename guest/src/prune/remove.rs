@@ -75,11 +75,7 @@ pub fn plan(
     let first = found
         .first()
         .ok_or_else(|| Error::internal("a build of no record"))?;
-    let build = Removed {
-        project: first.project.clone(),
-        artifact: first.artifact.clone(),
-        build: first.build_id(),
-    };
+    let build = Removed::new(&first.project, &first.artifact, first.build_id());
     let records = lookup::nodes_of(store, first)?;
     let mut pointed = super::policy::pointed_to(&present(store, STEPS)?);
     let key = (build.project.clone(), build.artifact.clone(), build.build.clone());

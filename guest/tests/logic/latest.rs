@@ -156,7 +156,7 @@ fn a_build_that_never_was_complete_is_said_to_be_incomplete() {
     assert!(
         error
             .to_string()
-            .starts_with("only 1 of 4 parallel nodes of build node 1 of 4"),
+            .starts_with("only 1 of 4 parallel nodes of build (build 901) have persisted"),
         "{error}"
     );
 }

@@ -30,6 +30,7 @@ mod prune;
 mod regressions;
 mod repairs;
 mod requests;
+mod reruns;
 mod revisions;
 mod round_trip;
 mod selectors;

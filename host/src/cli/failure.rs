@@ -115,6 +115,7 @@ impl Failure {
         match self {
             Failure::Reported(code) => *code,
             Failure::CommandLine(error) => u8::try_from(error.exit_code()).unwrap_or(2),
+            Failure::Context(error) if error.is_of_a_flag() => 2,
             Failure::Run(Error::Plugin(PluginError::NothingMatched(_) | PluginError::Stale(_))) => 3,
             Failure::Run(Error::Plugin(PluginError::Internal(_)) | Error::Trap { .. } | Error::Engine(_)) => {
                 70
@@ -287,6 +288,7 @@ fn shown_host(error: &Error) -> Shown {
         Error::Trap { .. } => ("internal", "component-failed"),
         Error::Engine(_) => ("internal", "engine"),
         Error::Memory { .. } => ("limit", "memory-limit"),
+        Error::NoMemory(_) => ("limit", "no-memory"),
         Error::Timeout { .. } => ("limit", "time-limit"),
         Error::Unsigned { .. } => ("invalid", "not-signed"),
         Error::Interrupted => ("interrupted", "interrupted"),

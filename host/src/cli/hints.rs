@@ -144,7 +144,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "in-the-way",
-        "move it away, unmount it, or leave the path out with --only '!PATH'",
+        "move it away, unmount it, clear the attribute with `chattr -i -a`, or leave the path out with --only '!PATH'",
     ),
     (
         "incomplete-build",
@@ -153,6 +153,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     (
         "incomplete-skipped",
         "wait until all nodes have persisted; a node without files says so with --if-no-files ignore",
+    ),
+    (
+        "incomplete-workspace",
+        "let the job that attaches wait for all nodes; a node without files says so with --if-no-files ignore",
     ),
     (
         "internal",
@@ -238,6 +242,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "check the path: it is relative to --root; --if-no-files warn|ignore goes on without",
     ),
     ("no-history", ""),
+    (
+        "no-memory",
+        "raise the limit of the address space (`ulimit -v`), or lower --workers: each instance reserves 4 GiB of addresses, and uses little",
+    ),
     (
         "no-run-number",
         "set BATON_RUN to << pipeline.number >>, as the orb does",

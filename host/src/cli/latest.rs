@@ -1,7 +1,7 @@
 //! `baton latest`, and `baton latest set`.
 
 use baton::context::Overrides;
-use baton::{Resolution, SetLatestRequest, StoreLocation};
+use baton::{Build, Resolution, SetLatestRequest, StoreLocation};
 use serde_json::json;
 
 use super::args::{Format, Latest, LatestCommand, LatestSet};
@@ -24,8 +24,19 @@ pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
         return Ok(());
     }
     warn(&warnings);
-    if let Some(build) = builds.first() {
-        say(&format!("{}: {}", named(build), about(build)));
+    if let Some(first) = builds.first() {
+        let build = Build {
+            // A parallel job's nodes persisted it together.
+            files: builds.iter().map(|node| node.files).sum(),
+            bytes: builds.iter().map(|node| node.bytes).sum(),
+            created_ms: builds
+                .iter()
+                .map(|node| node.created_ms)
+                .max()
+                .unwrap_or_default(),
+            ..first.clone()
+        };
+        say(&format!("{}: {}", named(&build), about(&build)));
         print(&build.selector);
     }
     Ok(())

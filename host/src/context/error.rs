@@ -28,3 +28,17 @@ pub enum ContextError {
     #[error("the event file that GITHUB_EVENT_PATH names is not JSON")]
     Event(#[source] serde_json::Error),
 }
+
+impl ContextError {
+    /// Whether a flag holds the value: then the command line is wrong, and not what surrounds it.
+    #[must_use]
+    pub const fn is_of_a_flag(&self) -> bool {
+        matches!(
+            self,
+            Self::Value {
+                origin: Source::Flag(_),
+                ..
+            }
+        )
+    }
+}

@@ -138,7 +138,7 @@ fn a_run_ranks_above_a_bare_number_of_the_same_runner() {
     write(&late.path("d/v"), "plain again");
     late.baton("persist d")
         .succeeds()
-        .tells("latest answers build:1250");
+        .tells("latest still answers build:1250");
     job.baton("latest")
         .succeeds()
         .prints(["build:1250"])
@@ -274,6 +274,202 @@ fn a_build_of_which_a_node_is_missing_is_passed_over_with_its_name() {
         .succeeds()
         .tells("warning");
     job.baton("latest").succeeds().prints(["build:3"]);
+}
+
+/// A node of a parallel job of each runner, as its variables have it: the position from 0, and a try of its own.
+fn nodes(place: &Place, runner: &str, run: u64, index: u64, again: u64) -> Job {
+    let job = place.bare(&format!("{runner}-{run}-{index}-{again}"));
+    let common = |job: Job, pairs: &[(&'static str, String)]| {
+        let mut job = job.set("BATON_PROJECT", "gh/acme/shop");
+        for (variable, value) in pairs {
+            job = job.set(variable, value.clone());
+        }
+        job
+    };
+    match runner {
+        "gitlab" | "matrix" => {
+            let name = match runner {
+                "gitlab" => format!("rspec {}/3", index + 1),
+                _ => format!("rspec: [linux, 3.{index}]"),
+            };
+            let pairs = [
+                ("GITLAB_CI", "true".into()),
+                ("CI_PROJECT_PATH", "acme/shop".into()),
+                ("CI_COMMIT_BRANCH", "main".into()),
+                ("CI_COMMIT_SHA", format!("{run:040x}")),
+                ("CI_PIPELINE_ID", format!("90{run}")),
+                ("CI_PIPELINE_IID", run.to_string()),
+                ("CI_JOB_ID", (run * 100 + again * 10 + index).to_string()),
+                ("CI_JOB_NAME", name),
+                ("CI_NODE_INDEX", (index + 1).to_string()),
+                ("CI_NODE_TOTAL", "3".into()),
+            ];
+            common(job, &pairs)
+        }
+        "buildkite" => {
+            let pairs = [
+                ("BUILDKITE", "true".into()),
+                ("BUILDKITE_BRANCH", "main".into()),
+                ("BUILDKITE_PULL_REQUEST", "false".into()),
+                ("BUILDKITE_COMMIT", format!("{run:040x}")),
+                ("BUILDKITE_BUILD_NUMBER", run.to_string()),
+                ("BUILDKITE_BUILD_ID", format!("b{run}")),
+                ("BUILDKITE_LABEL", format!("specs {} of 3", index + 1)),
+                ("BUILDKITE_STEP_ID", format!("s{run}")),
+                ("BUILDKITE_RETRY_COUNT", again.to_string()),
+                ("BUILDKITE_PARALLEL_JOB", index.to_string()),
+                ("BUILDKITE_PARALLEL_JOB_COUNT", "3".into()),
+            ];
+            common(job, &pairs)
+        }
+        _ => {
+            let pairs = [
+                ("GITHUB_RUN_ATTEMPT", (again + 1).to_string()),
+                ("BATON_NODE", format!("{index}/3")),
+            ];
+            let github = github(place, "ci.yml", run);
+            common(github, &pairs)
+        }
+    }
+}
+
+#[test]
+fn nodes_that_are_run_again_one_by_one_are_one_build() {
+    for runner in ["gitlab", "matrix", "buildkite", "github"] {
+        let place = Place::new();
+        let persist = |index: u64, again: u64| {
+            let job = nodes(&place, runner, 7, index, again);
+            write(&job.path(&format!("d/{index}")), format!("{index} {again}"));
+            job.baton(&format!("persist d/{index}")).succeeds();
+        };
+        let job = place.job("work");
+        let content = |selector: &str| -> Vec<String> {
+            let ran = job.baton(&format!("attach {selector} --at out --clean"));
+            assert!(!ran.err.contains("warning"), "{runner}: {}", ran.err);
+            ran.succeeds();
+            let read = |index| std::fs::read_to_string(job.path(&format!("out/d/{index}"))).unwrap();
+            (0..3).map(read).collect()
+        };
+        persist(0, 0);
+        persist(2, 0);
+        job.baton("latest")
+            .ends(3)
+            .tells("only 2 of 3 parallel nodes")
+            .tells("missing: node 1 of 3");
+        // It failed before it persisted, and is run again by itself.
+        persist(1, 1);
+        job.baton("latest").succeeds().tells("3 files, 9 B");
+        for selector in ["latest", "build:7", "sha:0000"] {
+            assert_eq!(content(selector), ["0 0", "1 1", "2 0"], "{runner}");
+        }
+        job.baton("promote latest production").succeeds();
+        persist(2, 2);
+        assert_eq!(content("latest"), ["0 0", "1 1", "2 2"], "{runner}");
+        assert_eq!(content("channel:production"), ["0 0", "1 1", "2 0"], "{runner}");
+    }
+}
+
+#[test]
+fn a_rebuild_of_an_old_build_is_not_the_latest() {
+    let place = Place::new();
+    let build = |number: u64| {
+        place
+            .bare(&format!("build-{number}"))
+            .set("BATON_PROJECT", "gh/acme/shop")
+            .set("BUILDKITE", "true")
+            .set("BUILDKITE_BRANCH", "main")
+            .set("BUILDKITE_COMMIT", format!("{number:040x}"))
+            .set("BUILDKITE_BUILD_NUMBER", number.to_string())
+            .set("BUILDKITE_BUILD_ID", format!("b{number}"))
+            .set("BUILDKITE_STEP_KEY", "build")
+            .set("BUILDKITE_RETRY_COUNT", "0")
+    };
+    persist(&build(10), "old");
+    persist(&build(11), "new");
+    let job = place.job("work");
+    persist(&build(12).set("BUILDKITE_REBUILT_FROM_BUILD_NUMBER", "10"), "old");
+    job.baton("latest").succeeds().prints(["build:11"]);
+    persist(
+        &build(13).set("BUILDKITE_REBUILT_FROM_BUILD_NUMBER", "11"),
+        "again",
+    );
+    job.baton("latest").succeeds().prints(["build:13"]);
+}
+
+#[test]
+fn a_workspace_of_which_a_node_is_missing_is_attached_with_a_warning() {
+    let place = Place::new();
+    let job = place.job("work").set("BATON_WORKSPACE", "w1");
+    for (name, nodes) in [("test", ["0/3", "2/3"]), ("lint", ["0/2", "1/2"])] {
+        for node in nodes {
+            let part = run(&job, 2).set("BATON_JOB", name).set("BATON_NODE", node);
+            let path = format!("{name}-{}", &node[..1]);
+            write(&part.path(&path), "part");
+            part.baton(&format!("persist {path}")).succeeds();
+        }
+    }
+    for selector in ["workspace", "workflow:w1"] {
+        let report = job.json(&format!("attach {selector} --at out"));
+        let warnings = report["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert_eq!(warnings[0]["code"], "incomplete-workspace");
+        let message = warnings[0]["message"].as_str().unwrap();
+        assert!(
+            message.contains("node 1 of 3 of test") && message.contains("--if-no-files"),
+            "{message}"
+        );
+    }
+    job.baton("attach --at out --job lint")
+        .succeeds()
+        .omits("warning");
+    let empty = run(&job, 2).set("BATON_JOB", "test").set("BATON_NODE", "1/3");
+    empty.baton("persist none --if-no-files ignore").succeeds();
+    job.baton("attach --at out").succeeds().omits("warning");
+}
+
+#[test]
+fn where_nothing_can_be_the_latest_the_error_names_what_there_is() {
+    let place = Place::new();
+    let job = place.job("work");
+    persist(&fork(&job).set("BATON_PULL_REQUEST", "7"), "theirs");
+    persist(
+        &run(&job, 8).set("BATON_TAG", "v8").without("BATON_BRANCH"),
+        "tag",
+    );
+    for selector in ["latest", "latest@main"] {
+        job.baton(&format!("attach {selector} --at out"))
+            .ends(3)
+            .tells("none of its newest builds can be the latest of a branch")
+            .tells("tag:v8")
+            .tells("build:1 (pull request 7 of a fork)");
+    }
+}
+
+#[test]
+fn an_event_file_that_cannot_be_read_is_said() {
+    let place = Place::new();
+    let job = github(&place, "ci.yml", 7).set("BATON_PROJECT", "gh/acme/shop");
+    let said = "warning: cannot read the event file that GITHUB_EVENT_PATH names";
+    for event in ["none.json", "."] {
+        let job = job.clone().set("GITHUB_EVENT_PATH", event);
+        write(&job.path("d/v"), event);
+        let ran = job.baton("persist d").succeeds().tells(said);
+        assert_eq!(ran.err.matches(said).count(), 1, "{}", ran.err);
+        job.baton("doctor").tells(said);
+    }
+    // Another runner's job has no business with it.
+    let other = place.job("work").set("GITHUB_EVENT_PATH", "none.json");
+    other.baton("latest").succeeds().omits("event file");
+    let request = job
+        .set("GITHUB_EVENT_PATH", "none.json")
+        .set("GITHUB_HEAD_REF", "main");
+    write(&request.path("d/v"), "theirs");
+    request
+        .set("GITHUB_RUN_NUMBER", "9")
+        .baton("persist d")
+        .succeeds()
+        .tells(said);
+    other.baton("latest").succeeds().prints(["build:7"]);
 }
 
 /// A build of a fork that says that it is of the same number, tag, commit, workflow and workspace.

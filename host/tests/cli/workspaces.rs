@@ -267,7 +267,7 @@ fn the_latest_of_a_parallel_job_is_a_complete_build() {
     deploy
         .baton("latest")
         .ends(3)
-        .tells("only 1 of 2 parallel nodes of test node 0 of 2 (build 1) have persisted");
+        .tells("only 1 of 2 parallel nodes of test (build 1) have persisted");
     report(1, 1, 2);
     report(2, 1, 2);
     // The second build lacks a node, so the first is still the answer.

@@ -95,6 +95,11 @@ pub(super) fn missing_context(place: &Place, _: &Job) -> Option<Ran> {
     ends(&job, "latest")
 }
 
+pub(super) fn no_memory(_: &Place, job: &Job) -> Option<Ran> {
+    job.baton("persist dist").succeeds();
+    Some(job.bash("ulimit -v 2000000; baton latest --format json"))
+}
+
 pub(super) fn no_workspace(place: &Place, _: &Job) -> Option<Ran> {
     let job = place
         .bare("nowhere")

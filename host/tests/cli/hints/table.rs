@@ -201,6 +201,12 @@ pub(crate) const TABLE: &[Row] = &[
         hint: "--memory-mib",
         not: &["component that exports", "BATON_COMPONENT"],
     },
+    Row {
+        code: "no-memory",
+        how: Steps(steps::no_memory),
+        hint: "ulimit -v",
+        not: &["component that exports", "BATON_COMPONENT"],
+    },
     row(
         "missing-context",
         Steps(steps::missing_context),
@@ -574,6 +580,7 @@ pub(crate) const TABLE: &[Row] = &[
         "",
     ),
     row("incomplete-skipped", Natively("host/tests/cli/order.rs"), ""),
+    row("incomplete-workspace", Natively("host/tests/cli/order.rs"), ""),
     row(
         "io-error",
         Never("a disk or a network file system that fails"),
