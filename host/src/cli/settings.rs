@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     is_default_store: bool,
     /// Why git named no branch, where it was asked.
     git_said: Arc<OnceLock<String>>,
+    /// Whether it was said that the event file cannot be read.
+    event_said: Arc<OnceLock<()>>,
 }
 
 impl Settings {
@@ -100,6 +102,7 @@ impl Settings {
             default_branch: config.said.default_branch,
             is_default_store,
             git_said: Arc::default(),
+            event_said: Arc::default(),
         })
     }
 
@@ -168,8 +171,7 @@ impl Settings {
 
     /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
     fn detect(&self, overrides: &Overrides, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
-        let event = std::env::var_os("GITHUB_EVENT_PATH")
-            .and_then(|path| baton::files::read_text(Path::new(&path), EVENT_BYTES_MAX).ok());
+        let (event, unreadable) = event();
         let surroundings = Surroundings {
             event,
             config: Overrides {
@@ -180,6 +182,9 @@ impl Settings {
             ..Surroundings::of(std::env::vars_os())
         };
         let found = Context::detect(&surroundings, overrides)?;
+        if let Some(why) = unreadable.filter(|_| found.runner.value == Runner::GithubActions) {
+            self.say_unreadable(&why);
+        }
         let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
         if known && suffices(&found) {
             self.say_other_project(&found);
@@ -203,6 +208,16 @@ impl Settings {
                 self.say_other_project(&found);
                 Ok(found)
             }
+        }
+    }
+
+    /// Warns, once, that the event file cannot be read: what may be for a pull request then counts as a fork's.
+    fn say_unreadable(&self, why: &str) {
+        if self.event_said.set(()).is_ok() {
+            say(&format!(
+                "warning: cannot read the event file that GITHUB_EVENT_PATH names, so the default branch is unknown, and a build \
+                 that may be for a pull request counts as a fork's: {why}"
+            ));
         }
     }
 
@@ -279,6 +294,18 @@ impl Settings {
             circleci,
             ..baton::request::scope(&selector, context)
         })
+    }
+}
+
+/// Returns the text of GitHub's event file, or why it cannot be read.
+fn event() -> (Option<String>, Option<String>) {
+    let Some(path) = std::env::var_os("GITHUB_EVENT_PATH").filter(|path| !path.is_empty()) else {
+        return (None, None);
+    };
+    let path = Path::new(&path);
+    match baton::files::read_text(path, EVENT_BYTES_MAX) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(format!("{}: {error}", path.display()))),
     }
 }
 

@@ -9,8 +9,10 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
     let tag = variables.text("BUILDKITE_TAG");
     let branch = variables.text("BUILDKITE_BRANCH");
     let number = variables.text("BUILDKITE_BUILD_NUMBER");
+    let rebuilt = variables.text("BUILDKITE_REBUILT_FROM_BUILD_NUMBER");
     let build = variables.text("BUILDKITE_BUILD_ID");
     let pull_request = variables.pull_request(&["BUILDKITE_PULL_REQUEST"]);
+    let node = variables.node("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", 0);
     Reading {
         project: project(variables),
         // For a tag, BUILDKITE_BRANCH holds the tag's name.
@@ -21,16 +23,24 @@ pub(super) fn read(variables: Variables<'_>) -> Reading {
         commit: variables
             .text("BUILDKITE_COMMIT")
             .filter(|commit| commit.value != "HEAD"),
-        run: number.clone(),
+        // A rebuild of an old build has a new number, and does not become newer than the builds between.
+        run: rebuilt.clone().or_else(|| number.clone()),
+        attempt: match &rebuilt {
+            Some(_) => number.clone(),
+            None => variables.text("BUILDKITE_RETRY_COUNT"),
+        },
         number,
-        attempt: variables.text("BUILDKITE_RETRY_COUNT"),
         // Builds are counted for each pipeline.
         counter: project(variables),
         counter_part: None,
         workflow: build.clone(),
         workspace: build,
-        job: variables.first(&["BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"]),
-        node: variables.node("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", 0),
+        // The label of a parallel job may have its index in it. The step's id is the same for all of them.
+        job: variables.first(match &node {
+            Some(_) => &["BUILDKITE_STEP_KEY", "BUILDKITE_STEP_ID", "BUILDKITE_LABEL"],
+            None => &["BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"],
+        }),
+        node,
         fork: pull_request.as_ref().map(|_| fork(variables)),
         pull_request,
         url: url(variables),
@@ -180,10 +190,32 @@ mod tests {
     }
 
     #[test]
+    fn parallel_jobs_without_a_key_are_one_job() {
+        let job = |index: &str| {
+            let node = format!(
+                "BUILDKITE_STEP_KEY=\nBUILDKITE_STEP_ID=01890ad9-56ae\nBUILDKITE_LABEL=tests {index}/5\n\
+                 BUILDKITE_PARALLEL_JOB={index}\nBUILDKITE_PARALLEL_JOB_COUNT=5"
+            );
+            field(&detect(&[PUSH, &node]).unwrap(), "job").unwrap()
+        };
+        assert_eq!(job("3"), "01890ad9-56ae (BUILDKITE_STEP_ID)");
+        assert_eq!(job("4"), job("3"));
+    }
+
+    #[test]
     fn a_retry_is_a_greater_attempt_of_the_same_run() {
         let context = detect(&[PUSH, "BUILDKITE_RETRY_COUNT=2"]).unwrap();
         assert_eq!(field(&context, "attempt").unwrap(), "2 (BUILDKITE_RETRY_COUNT)");
         assert_eq!(field(&context, "run").unwrap(), "1514 (BUILDKITE_BUILD_NUMBER)");
+    }
+
+    #[test]
+    fn a_rebuild_of_an_old_build_is_a_later_attempt_of_it() {
+        let context = detect(&[PUSH, "BUILDKITE_REBUILT_FROM_BUILD_NUMBER=1490"]).unwrap();
+        let of = |name| field(&context, name).unwrap();
+        assert_eq!(of("run"), "1490 (BUILDKITE_REBUILT_FROM_BUILD_NUMBER)");
+        assert_eq!(of("attempt"), "1514 (BUILDKITE_BUILD_NUMBER)");
+        assert_eq!(of("number"), "1514 (BUILDKITE_BUILD_NUMBER)");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct Git {
     pub user: Option<String>,
     /// The commands of which the answer is not UTF-8: it has replacement characters.
     pub not_utf8: Vec<&'static str>,
-    /// What git says where it refuses to answer, for example because somebody else owns the repository.
+    /// Why git does not answer, in its own words if it has any: for example because somebody else owns the repository.
     pub refusal: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Git {
     #[must_use]
     pub fn why_no_branch(&self) -> Option<String> {
         match (&self.refusal, &self.branch, &self.commit) {
-            (Some(refusal), _, _) => Some(format!("git says: {refusal}")),
+            (Some(refusal), _, _) => Some(refusal.clone()),
             (None, None, Some(commit)) => {
                 let short = commit.get(..7).unwrap_or(commit);
                 Some(format!("git says that HEAD is detached, at {short}"))
@@ -94,7 +94,7 @@ impl Git {
         let output = match asked.and_then(Child::wait_with_output) {
             Ok(output) => output,
             Err(error) => {
-                let why = format!("the command git cannot be run: {error}");
+                let why = format!("git cannot be run: {error}");
                 self.refusal.get_or_insert(why);
                 return None;
             }
@@ -105,7 +105,7 @@ impl Git {
             let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
             if !said.is_empty() {
                 let cut: String = said.chars().take(REFUSAL_CHARS_MAX).collect();
-                self.refusal.get_or_insert(cut);
+                self.refusal.get_or_insert(format!("git says: {cut}"));
             }
             return None;
         }
@@ -171,10 +171,7 @@ mod tests {
         assert_eq!(read, Git::none());
         let missing = Git::read(&directory.path().join("missing"));
         let why = missing.why_no_branch().unwrap();
-        assert!(
-            why.starts_with("git says: the command git cannot be run: "),
-            "{why}"
-        );
+        assert!(why.starts_with("git cannot be run: "), "{why}");
     }
 
     #[test]

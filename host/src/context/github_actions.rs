@@ -64,16 +64,18 @@ fn counter(variables: Variables<'_>) -> Text {
         .text("GITHUB_WORKFLOW_REF")
         .map(|file| file.map(|file| file.split("@refs/").next().unwrap_or_default().to_owned()));
     let counter = file.or_else(|| variables.text("GITHUB_WORKFLOW"))?;
-    let repository = variables.value("GITHUB_REPOSITORY").unwrap_or_default();
+    let repository = variables.value("GITHUB_REPOSITORY");
     let server = variables
         .value("GITHUB_SERVER_URL")
         .map(host_of)
         .filter(|host| *host != "github.com");
     Some(counter.map(|file| {
         // A workflow that an organisation requires lies in another repository, and counts for each that runs it.
-        let file = match file.starts_with(&format!("{repository}/")) {
-            true => file,
-            false => format!("{repository}: {file}"),
+        let file = match repository {
+            Some(repository) if !file.starts_with(&format!("{repository}/")) => {
+                format!("{repository}: {file}")
+            }
+            _ => file,
         };
         match server {
             Some(host) => format!("{host}/{file}"),

@@ -58,14 +58,20 @@ fn counter(variables: Variables<'_>) -> Text {
     }))
 }
 
-/// `parallel: 5` makes jobs that are called `rspec 1/5` to `rspec 5/5`. They are one job of five nodes.
+/// `parallel: 5` makes jobs that are called `rspec 1/5` to `rspec 5/5`, and `parallel: matrix` jobs like `rspec: [3.4, linux]`.
+/// They are one job of several nodes.
 fn job(variables: Variables<'_>, node: Option<&Found<Node>>) -> Text {
     let job = variables.text("CI_JOB_NAME")?;
     let Some(node) = node.map(|node| node.value) else {
         return Some(job);
     };
     let suffix = format!(" {}/{}", node.index + 1, node.total);
-    Some(job.map(|name| name.strip_suffix(&suffix).map(str::to_owned).unwrap_or(name)))
+    let of_all = |name: &str| {
+        let in_matrix = || name.strip_suffix(']')?.split_once(": [").map(|(job, _)| job);
+        let job = name.strip_suffix(&suffix).or_else(in_matrix)?;
+        (!job.is_empty()).then(|| job.to_owned())
+    };
+    Some(job.map(|name| of_all(&name).unwrap_or(name)))
 }
 
 fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
@@ -274,8 +280,13 @@ mod tests {
 
         let matrix = "CI_JOB_NAME=deploy: [aws, eu]\nCI_NODE_INDEX=5\nCI_NODE_TOTAL=5";
         let context = detect(&[PUSH, matrix]).unwrap();
-        assert_eq!(field(&context, "job").unwrap(), "deploy: [aws, eu] (CI_JOB_NAME)");
+        assert_eq!(field(&context, "job").unwrap(), "deploy (CI_JOB_NAME)");
         assert_eq!(field(&context, "node").unwrap(), "4/5 (CI_NODE_INDEX)");
+        let odd = "CI_JOB_NAME=: [x]\nCI_NODE_INDEX=5\nCI_NODE_TOTAL=5";
+        assert_eq!(
+            field(&detect(&[PUSH, odd]).unwrap(), "job").unwrap(),
+            ": [x] (CI_JOB_NAME)"
+        );
 
         // Two jobs that someone named so, without `parallel`.
         let by_hand = detect(&[PUSH, "CI_JOB_NAME=rspec 1/5"]).unwrap();
