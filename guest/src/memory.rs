@@ -263,6 +263,14 @@ impl MemoryFiles {
         }
     }
 
+    /// Checks that this is not immutable: nobody can change its attributes, or what is in it.
+    fn check_mutable(&self, path: &str) -> Result<()> {
+        match self.standings.borrow().get(path) {
+            Some(standing) if standing.immutable() => Err(failed("immutable", path)),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that every name above `path` is a directory.
     fn reach(&self, path: &str) -> Result<()> {
         let parent = path::parent(path);
@@ -357,6 +365,8 @@ impl Files for MemoryFiles {
         | Edit::RemoveFile(path)
         | Edit::RemoveDirectory(path)) = edit;
         self.reach(path)?;
+        self.check_mutable(path)?;
+        self.check_mutable(path::parent(path))?;
         let there = self
             .inodes
             .borrow()
@@ -376,6 +386,8 @@ impl Files for MemoryFiles {
             }
             (Edit::Rename(from, to), Some(is_directory)) => {
                 self.reach(to)?;
+                self.check_mutable(to)?;
+                self.check_mutable(path::parent(to))?;
                 let mut inodes = self.inodes.borrow_mut();
                 let in_the_way = inodes.get(to).map(|inode| matches!(inode.node, Node::Directory));
                 if in_the_way.is_some_and(|other| other || is_directory) {
@@ -399,6 +411,7 @@ impl Files for MemoryFiles {
     fn apply(&self, changes: &[Change]) -> Result<()> {
         for change in changes {
             self.reach(&change.path)?;
+            self.check_mutable(&change.path)?;
             let mut inodes = self.inodes.borrow_mut();
             let inode = inodes
                 .get_mut(&change.path)

@@ -238,6 +238,15 @@ pub enum Reserved {
     Home,
     /// The root of the file system.
     Top,
+    /// The repository of a checkout, or a directory in it: only known of the granted directory. In it, the name tells.
+    Repository,
+}
+
+impl Standing {
+    /// Whether it is immutable or append-only: not even its owner can change its attributes, or what is in a directory.
+    pub fn immutable(&self) -> bool {
+        self.fixed && !self.mounted && !self.foreign
+    }
 }
 
 /// One entry of a directory. Sizes in bytes.

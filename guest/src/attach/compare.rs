@@ -9,7 +9,7 @@ use super::coverage::Coverage;
 use super::finish::{changed_dirs, check_sealed};
 use super::open::{Dir, State};
 use super::sweep::Sweep;
-use super::{Attach, Commit, Compare, Piece, PieceTarget, Rest, staging};
+use super::{Attach, Commit, Compare, Fixed, Piece, PieceTarget, Rest, staging};
 use crate::error::{Error, Problem, Result};
 use crate::id::PackId;
 use crate::path;
@@ -230,13 +230,13 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         let attributes_differ = there
             .as_ref()
             .is_some_and(|there| (there.bits, there.modified) != (entry.bits, entry.modified));
-        // The attributes of a file with several names are those of all of them, and another user's cannot be set.
+        // The attributes of a file with several names are those of all of them, and some cannot be set.
         let compared = there.as_ref().is_some_and(|there| {
-            there.kind == Kind::File
-                && there.size == *size
-                && !(attributes_differ && (there.standing.shared || there.standing.foreign))
+            let standing = there.standing;
+            let keeps_attributes = standing.shared || standing.foreign || standing.immutable();
+            there.kind == Kind::File && there.size == *size && !(attributes_differ && keeps_attributes)
         });
-        let fixed = there.as_ref().is_some_and(|there| there.standing.fixed);
+        let fixed = there.as_ref().and_then(|there| Fixed::of(&there.standing));
         if let Some(there) = there
             .as_ref()
             .filter(|there| there.kind != Kind::Directory && !compared)

@@ -1,10 +1,10 @@
 //! The part of a comparison that is about directories: gone into, left, replaced, and where what is new is staged.
 
 use super::compare::Comparing;
-use super::finish::cannot_replace;
+use super::finish::{cannot_replace, immutable};
 use super::open::{Dir, Left, State};
-use super::staging;
 use super::sweep::{Keep, Removal, Sweep, sweepable};
+use super::{Fixed, Sealed, staging};
 use crate::error::{Error, Result, warning};
 use crate::path;
 use crate::ports::{DirEntry, Files, Kind, Reserved};
@@ -23,12 +23,17 @@ impl<F: Files> Comparing<'_, '_, F> {
         let keep = self.open.last().and_then(|above| above.keep);
         // What the artifact has in a home directory is the artifact's.
         let keep = keep.filter(|keep| !matches!(keep, Keep::Reserved(Reserved::Home | Reserved::Top)));
-        let closed = entry.standing.closed || entry.bits & 0o300 != 0o300;
+        let standing = entry.standing;
+        let closed = standing.closed || standing.immutable() || entry.bits & 0o300 != 0o300;
         if closed {
-            let read_only = entry.standing.read_only;
-            match path.is_empty() || entry.standing.foreign || read_only {
-                true => self.rest.sealed.push((path.clone(), read_only)),
-                false => self
+            let sealed = match standing.read_only {
+                true => Some(Sealed::ReadOnly),
+                false if standing.immutable() => Some(Sealed::Immutable),
+                false => (path.is_empty() || standing.foreign).then_some(Sealed::Denied),
+            };
+            match sealed {
+                Some(why) => self.rest.sealed.push((path.clone(), why)),
+                None => self
                     .rest
                     .closed
                     .push((path.clone(), entry.bits & 0o777, entry.modified)),
@@ -110,9 +115,12 @@ impl<F: Files> Comparing<'_, '_, F> {
             (false, Some(there)) => Some((there.bits & 0o777, there.modified)),
             (false, None) => None,
         };
-        let foreign = existing.filter(|there| there.standing.foreign);
-        match (attributes, foreign) {
+        let fixed = existing.filter(|there| there.standing.foreign || there.standing.immutable());
+        match (attributes, fixed) {
             (Some(attributes), Some(there)) if attributes != (there.bits & 0o777, there.modified) => {
+                if there.standing.immutable() {
+                    return Err(immutable(&entry.path));
+                }
                 let message = "the directory keeps its permission bits and time: another user owns it";
                 self.warnings
                     .push(warning("attributes-kept", message, &entry.path));
@@ -154,8 +162,8 @@ impl<F: Files> Comparing<'_, '_, F> {
             let message = format!("it cannot be replaced: {}", Keep::Reserved(reserved).shown());
             return Err(Error::invalid("in-the-way", message, &entry.path));
         }
-        if there.standing.fixed {
-            return Err(cannot_replace(&entry.path));
+        if let Some(fixed) = Fixed::of(&there.standing) {
+            return Err(cannot_replace(&entry.path, fixed));
         }
         let kind = match entry.content {
             Content::Directory => Kind::Directory,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Commit, Kept, Outcome, Rest, sparse, staging};
+use super::{Commit, Fixed, Kept, Outcome, Rest, Sealed, sparse, staging};
 use crate::error::{Error, Result, warning};
 use crate::id::Digest;
 use crate::path;
@@ -79,8 +79,8 @@ pub fn finish(
     // The last look before the first change.
     for commit in finishing.commits() {
         let (commit, stays) = commit?;
-        if let Some(path) = commit.path.filter(|_| commit.fixed && !stays) {
-            return Err(cannot_replace(&path));
+        if let (Some(path), Some(fixed), false) = (commit.path, commit.fixed, stays) {
+            return Err(cannot_replace(&path, fixed));
         }
     }
     let stays = |number, commit: &Commit| commit.compared && !finishing.changed.has(number);
@@ -287,23 +287,33 @@ pub(super) fn changed_dirs(
 /// Checks, before the first change, that none of it is in a directory that this user cannot write to.
 pub(super) fn check_sealed(rest: &Rest, changed: &HashSet<String>) -> Result<()> {
     let mut sealed = rest.sealed.iter();
-    let Some((dir, read_only)) = sealed.find(|(dir, _)| changed.contains(dir.as_str())) else {
+    let Some((dir, why)) = sealed.find(|(dir, _)| changed.contains(dir.as_str())) else {
         return Ok(());
     };
     let shown = if dir.is_empty() { "." } else { dir };
-    let (code, why) = match read_only {
-        true => ("read-only", "read-only file system"),
-        false => ("permission-denied", "permission denied"),
+    let (code, why) = match why {
+        Sealed::Immutable => return Err(immutable(shown)),
+        Sealed::ReadOnly => ("read-only", "read-only file system"),
+        Sealed::Denied => ("permission-denied", "permission denied"),
     };
     let message = format!("nothing can be changed in this directory: {why}");
     Err(Error::Files(warning(code, message, shown)))
 }
 
-/// Returns the error for a file that nothing can be renamed over.
-pub(super) fn cannot_replace(path: &str) -> Error {
-    let message =
-        "it cannot be replaced: it is mounted on, immutable, or another user's in a sticky directory";
+/// Returns the error for a directory in which, and of which, not even its owner can change anything.
+pub(super) fn immutable(path: &str) -> Error {
+    let message = "this directory cannot be changed: it is immutable or append-only";
     Error::invalid("in-the-way", message, path)
+}
+
+/// Returns the error for what nothing can be renamed over.
+pub(super) fn cannot_replace(path: &str, fixed: Fixed) -> Error {
+    let why = match fixed {
+        Fixed::Mounted => "something is mounted on it",
+        Fixed::Immutable => "it is immutable or append-only",
+        Fixed::Foreign => "it is another user's in a sticky directory, or immutable",
+    };
+    Error::invalid("in-the-way", format!("it cannot be replaced: {why}"), path)
 }
 
 /// Lets names be changed in directories that may not be written. They get their bits back at the end, with all others.

@@ -27,7 +27,7 @@ pub use staging::abandon;
 pub use worker::Worker;
 
 use crate::id::{Digest, PackId};
-use crate::ports::Time;
+use crate::ports::{Standing, Time};
 use crate::record::Record;
 use crate::spool::Spooled;
 use sweep::Removal;
@@ -115,9 +115,9 @@ pub(crate) struct Rest {
     pub links: Spooled<(String, String, Time)>,
     /// Directories that exist and may not be written, with their bits and times.
     pub closed: Vec<(String, u16, Time)>,
-    /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, and those
-    /// on a read-only file system, which is said of each.
-    pub sealed: Vec<(String, bool)>,
+    /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, those on a
+    /// read-only file system, and immutable ones.
+    pub sealed: Vec<(String, Sealed)>,
     /// What stands in the way of another kind of thing.
     pub in_the_way: Vec<Removal>,
     /// New directories and symlinks: from their staged names to their own.
@@ -144,6 +144,34 @@ pub(crate) struct Commit {
     pub compared: bool,
     /// Whether that file's attributes differ.
     pub attributes_differ: bool,
-    /// Whether nothing can be renamed over that file.
-    pub fixed: bool,
+    /// Why nothing can be renamed over that file, if that is so.
+    pub fixed: Option<Fixed>,
+}
+
+/// Why nothing can be renamed over an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Fixed {
+    Mounted,
+    Immutable,
+    /// Another user's.
+    Foreign,
+}
+
+impl Fixed {
+    fn of(standing: &Standing) -> Option<Fixed> {
+        match standing {
+            Standing { fixed: false, .. } => None,
+            Standing { mounted: true, .. } => Some(Fixed::Mounted),
+            Standing { foreign: true, .. } => Some(Fixed::Foreign),
+            _ => Some(Fixed::Immutable),
+        }
+    }
+}
+
+/// Why nothing can be changed in a directory, whatever its permission bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Sealed {
+    Denied,
+    ReadOnly,
+    Immutable,
 }

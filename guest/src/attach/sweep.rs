@@ -23,7 +23,10 @@ impl Keep {
     /// Says why an entry must stay, if it must.
     pub(super) fn of(name: &[u8], entry: &DirEntry) -> Option<Keep> {
         if let Some(reserved) = entry.standing.reserved {
-            return Some(Keep::Reserved(reserved));
+            return Some(match reserved {
+                Reserved::Repository => Keep::Git,
+                reserved => Keep::Reserved(reserved),
+            });
         }
         if entry.standing.mounted {
             return Some(Keep::Mounted);
@@ -39,7 +42,7 @@ impl Keep {
             Keep::Reserved(Reserved::Store) => "this is the store that this run uses, or leads to it",
             Keep::Reserved(Reserved::Home) => "this is the home directory",
             Keep::Reserved(Reserved::Top) => "this is the root of the file system",
-            Keep::Git => "this is the repository of a checkout",
+            Keep::Git | Keep::Reserved(Reserved::Repository) => "this is the repository of a checkout",
         }
     }
 }
@@ -175,9 +178,11 @@ impl<'a, F: Files> Sweep<'a, F> {
 
     /// Takes what a directory came to up to the one that it is in.
     fn leave(&mut self, above: &mut Level, level: &Level, entry: &DirEntry) -> Result<()> {
+        let standing = entry.standing;
         let changes = level.whole || !level.found.is_empty();
-        if changes && (level.whole && entry.standing.fixed || entry.standing.closed && entry.standing.foreign)
-        {
+        let cannot_go = level.whole && standing.fixed;
+        let cannot_change = standing.immutable() || standing.closed && standing.foreign;
+        if changes && (cannot_go || cannot_change && !level.found.is_empty()) {
             return Err(cannot_remove(&level.path));
         }
         if level.whole {
@@ -228,6 +233,6 @@ pub(super) fn sweepable(left: impl Iterator<Item = DirEntry>) -> Vec<DirEntry> {
 }
 
 fn cannot_remove(path: &str) -> Error {
-    let message = "this user cannot remove it: its directory is another user's, or it is immutable";
+    let message = "this user cannot remove it, or what is in it: it is another user's, or immutable";
     Error::Files(warning("permission-denied", message, path))
 }

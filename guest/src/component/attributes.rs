@@ -257,6 +257,7 @@ fn standing(standing: attributes::Standing) -> Standing {
         (Flag::STORE, Reserved::Store),
         (Flag::HOME, Reserved::Home),
         (Flag::TOP, Reserved::Top),
+        (Flag::REPOSITORY, Reserved::Repository),
     ];
     Standing {
         mounted: has(Flag::MOUNTED),

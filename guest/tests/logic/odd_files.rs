@@ -1,5 +1,6 @@
 //! Files that are not what their size says, holes, special files, and what is baton's own.
 
+use baton_guest::attach::Attach;
 use baton_guest::error::Result;
 use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, IfNoFiles, Persist, SpecialFiles};
@@ -307,4 +308,75 @@ fn whether_a_path_exists_is_asked_without_following() {
     let exists = |path: &str| ports::Files::exists(&files, path).unwrap();
     assert!(exists("d") && exists("d/f") && exists("link"));
     assert!(!exists("link/f") && !exists("d/f/g") && !exists("x") && !exists("d/x"));
+}
+
+/// What an attach finds that cannot be changed: a directory or a file that nobody can change, `chattr +i` or `+a`.
+#[test]
+fn what_is_immutable_is_left_alone_or_found_before_the_first_change() {
+    let build_of = |change: &dyn Fn(&MemoryFiles)| {
+        let (store, files) = (MemoryStore::default(), MemoryFiles::default());
+        for path in ["first", "kept/file", "kept/inner/file", "kept/link"] {
+            files.file(path, path, 0o644);
+        }
+        persisted(&store, &files, build(1));
+        let to = MemoryFiles::default();
+        attach(&store, &to, &all_of("latest", build(9)), 1).unwrap();
+        files.file("first", "changed", 0o644);
+        files.file("kept/inner/file", "changed", 0o644);
+        change(&files);
+        persisted(&store, &files, build(2));
+        (store, to)
+    };
+    let standing = ports::Standing {
+        fixed: true,
+        ..ports::Standing::default()
+    };
+    let immutable = |to: &MemoryFiles, path: &str| {
+        to.standings.borrow_mut().insert(path.to_owned(), standing);
+    };
+    let clean = Attach {
+        clean: true,
+        ..all_of("latest", build(9))
+    };
+
+    // What is equal stays, and what is beside and below it is attached.
+    let (store, to) = build_of(&|_| {});
+    immutable(&to, "kept");
+    immutable(&to, "kept/file");
+    attach(&store, &to, &clean, 1).unwrap();
+    assert_eq!(to.content("kept/inner/file").unwrap(), b"changed");
+
+    let changes: [(&str, &dyn Fn(&MemoryFiles)); 6] = [
+        ("kept", &|files| files.file("kept/file", "other", 0o644)),
+        ("kept", &|files| files.file("kept/more", "more", 0o644)),
+        ("kept", &|files| files.directory("kept", 0o700)),
+        ("kept", &|files| files.directory("kept/new", 0o755)),
+        ("kept/file", &|files| files.file("kept/file", "other", 0o644)),
+        // Equal, but for its time.
+        ("kept/file", &|files| files.file("kept/file", "kept/file", 0o644)),
+    ];
+    for (number, (path, change)) in changes.into_iter().enumerate() {
+        let (store, to) = build_of(change);
+        immutable(&to, path);
+        let before = to.listing();
+        for request in [all_of("latest", build(9)), clean.clone()] {
+            let error = attach(&store, &to, &request, 1).unwrap_err();
+            assert_eq!(code(&error), "in-the-way", "{number}: {error}");
+            assert!(error.to_string().contains("immutable"), "{error}");
+            assert_eq!(to.listing(), before, "{number}");
+        }
+    }
+
+    // What --clean would remove there.
+    let (store, to) = build_of(&|_| {});
+    to.file("kept/inner/stale", "stale", 0o644);
+    to.file("other/stale", "stale", 0o644);
+    for path in ["kept/inner", "other", "other/stale"] {
+        to.standings.borrow_mut().clear();
+        immutable(&to, path);
+        let before = to.listing();
+        let error = attach(&store, &to, &clean, 1).unwrap_err();
+        assert!(error.to_string().contains("immutable"), "{error}");
+        assert_eq!(to.listing(), before, "{path}");
+    }
 }

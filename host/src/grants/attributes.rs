@@ -310,7 +310,10 @@ fn names(dir: &OwnedFd, after: Option<&[u8]>) -> io::Result<(Vec<CString>, bool)
 fn entry_of(granted: &Directory, path: &str) -> io::Result<Entry> {
     let Some((dir, name)) = path.rsplit_once('/').or((!path.is_empty()).then_some(("", path))) else {
         let root = granted.open_below("")?;
-        let (seen, standing) = Judge::of(&root, granted.reserved())?.of_root(&root);
+        let (seen, mut standing) = Judge::of(&root, granted.reserved())?.of_root(&root);
+        if granted.leads_into_repository() {
+            standing |= Standing::REPOSITORY;
+        }
         return entry(Vec::new(), &seen, standing, Vec::new());
     };
     check_name(name)?;

@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::Access;
-use super::standing::ReservedPlaces;
+use super::standing::{ReservedPlaces, lead_into_repository};
 use crate::beneath;
 use crate::error::Error;
 
@@ -85,6 +85,11 @@ impl Directory {
     /// Whether this directory is one of those that are kept for baton itself, or lies in one.
     pub(crate) fn lies_in_reserved(&self) -> bool {
         self.reserved.is_within_own(&self.file)
+    }
+
+    /// Whether this directory is the repository of a checkout (`.git`), or lies in one.
+    pub(super) fn leads_into_repository(&self) -> bool {
+        lead_into_repository(&[&self.path, &self.opened_path()])
     }
 
     /// Returns a path that leads to the open directory, wherever its own path leads by now. Only Linux has one.

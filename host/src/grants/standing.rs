@@ -219,6 +219,16 @@ impl ReservedPlaces {
     }
 }
 
+/// Whether one of these paths of a directory leads into the repository of a checkout, as it is written or where it leads.
+pub(super) fn lead_into_repository(paths: &[&Path]) -> bool {
+    let is_one = |path: &Path| {
+        let mut names = path.components().map(Component::as_os_str);
+        names.any(|name| name.eq_ignore_ascii_case(".git"))
+    };
+    let leads_to_one = |path: &Path| std::fs::canonicalize(path).is_ok_and(|path| is_one(&path));
+    paths.iter().any(|path| is_one(path) || leads_to_one(path))
+}
+
 /// Returns what a path leads to, and the symlinks that it leads through.
 fn way_to(path: &Path) -> io::Result<(Identity, Vec<Identity>)> {
     let names = |path: &Path| -> Vec<OsString> {

@@ -302,6 +302,47 @@ fn the_repository_of_a_checkout_stays() {
 }
 
 #[test]
+fn a_target_in_the_repository_of_a_checkout_is_not_cleaned() {
+    let (_place, job) = workspace();
+    persist(&job, &["."]);
+    write_all(
+        &job.path("checkout"),
+        &[
+            (".git/HEAD", "ref: refs/heads/main"),
+            (".git/hooks/pre-push", "x"),
+            (".git/modules/lib/HEAD", "x"),
+        ],
+    );
+    symlink("checkout/.git", job.path("by-link")).unwrap();
+    fs::rename(job.path("checkout/.git/modules"), job.path("far")).unwrap();
+    symlink("../../far", job.path("checkout/.git/modules")).unwrap();
+    let before = listing(job.dir());
+    for at in [
+        "checkout/.git",
+        "checkout/.git/",
+        "checkout/.git/hooks",
+        "checkout/.git/hooks/../../.git",
+        "checkout/.git/modules/lib",
+        "by-link",
+        "by-link/hooks",
+    ] {
+        for dry_run in ["--dry-run", ""] {
+            job.baton(&format!("attach latest --at {at} --clean {dry_run}"))
+                .ends(1)
+                .tells("--clean would empty the directory of --at, and this is the repository of a checkout");
+        }
+        assert_same_listing(&listing(job.dir()), &before);
+    }
+    // What the artifact does not cover is no reason to refuse it, and a name that is only like it is none.
+    job.baton("persist dist --root tree --number 2").succeeds();
+    job.baton("attach latest --at checkout/.git/hooks --clean")
+        .succeeds();
+    assert!(job.path("checkout/.git/hooks/pre-push").exists());
+    fs::create_dir(job.path("mirror.git")).unwrap();
+    job.baton("attach build:1 --at mirror.git --clean").succeeds();
+}
+
+#[test]
 fn the_home_directory_and_the_root_are_not_emptied() {
     let (_place, job) = workspace();
     persist(&job, &["."]);
@@ -456,7 +497,7 @@ fn what_another_user_owns_is_found_before_the_first_change() {
     let before = listing(&job.path("ws"));
     job.baton("attach latest --at ws --clean")
         .ends(1)
-        .tells("cannot remove it: its directory is another user's")
+        .tells("this user cannot remove it, or what is in it: it is another user's, or immutable")
         .tells("dist/old/deep");
     assert_same_listing(&listing(&job.path("ws")), &before);
     // Everybody may write to a sticky directory, and remove there what is their own.

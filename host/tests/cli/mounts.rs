@@ -167,7 +167,8 @@ fn what_is_mounted_cannot_be_replaced_and_nothing_is_changed() {
         let Some(ran) = mounting(&job, &script) else {
             return;
         };
-        ran.ends(1).tells("it cannot be replaced: it is mounted on");
+        ran.ends(1)
+            .tells("it cannot be replaced: something is mounted on it");
         assert!(!job.path("out/vol/b").exists(), "nothing was changed");
         let _ = fs::remove_dir(job.path("out/a"));
         write(&job.path("out/a"), "old");
