@@ -307,12 +307,12 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
 
     /// Remembers a symlink that a pattern may want to be led through.
     fn symlink_met(&mut self, path: &str, verdict: Verdict, entry: &DirEntry) {
-        if verdict == Verdict::Selected {
-            if self.selection.asks_for_directory(path) {
-                let message = "stored the symlink itself, and not the directory that it points to";
-                self.warnings.push(warning("symlink-itself", message, path));
-            }
-        } else if self.selection.closed(path) {
+        if verdict == Verdict::Selected && self.selection.asks_for_directory(path) {
+            let message = "stored the symlink itself, and not the directory that it points to";
+            self.warnings.push(warning("symlink-itself", message, path));
+        }
+        // Also where another pattern takes the symlink itself.
+        if self.selection.closed(path) {
             let target = entry.target.clone();
             self.met.closed.insert(path.to_owned(), Closed::Symlink(target));
         }

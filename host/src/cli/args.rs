@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use baton::context::Overrides;
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{NonEmptyStringValueParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::paths;
@@ -311,13 +311,13 @@ pub(crate) struct LatestSet {
 #[derive(Debug, Args)]
 pub(crate) struct Builds {
     /// Only of this commit, or of commits that begin with it
-    #[arg(long, value_name = "SHA")]
+    #[arg(long, value_name = "SHA", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) commit: Option<String>,
     /// Only of this tag
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) tag: Option<String>,
     /// Only of this branch. Default: of all
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
     /// At most this many
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -483,7 +483,7 @@ pub(crate) struct PointerArgs {
     #[arg(required_unless_present = "branch", conflicts_with = "branch")]
     pub(crate) channel: Option<String>,
     /// The latest of this branch, instead of a channel
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
 }
 

@@ -45,6 +45,63 @@ pub(crate) fn expanded(given: &Path) -> Result<PathBuf, String> {
     }
 }
 
+/// Returns a pattern for paths below a root, with a leading `~/` as the home directory where nothing in the root is called `~`.
+///
+/// # Errors
+///
+/// Fails, and says why, where that does not lie below the root.
+pub(crate) fn below(root: &Path, given: &str) -> Result<String, String> {
+    let (mark, pattern) = match given.strip_prefix('!') {
+        Some(pattern) => ("!", pattern),
+        None => ("", given),
+    };
+    let rest = match pattern.split_once('/') {
+        Some(("~", rest)) => rest.trim_start_matches('/'),
+        None if pattern == "~" => "",
+        _ => return Ok(given.to_owned()),
+    };
+    if root.join("~").symlink_metadata().is_ok() {
+        return Ok(given.to_owned());
+    }
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let home = etcetera::home_dir().map_err(|_| "the home directory is unknown".to_owned())?;
+    let (home, real_root) = (real(&home), real(root));
+    let relative = match (home.strip_prefix(&real_root), real_root.strip_prefix(&home)) {
+        (Ok(home), _) => Some(match (literal(home), rest) {
+            (home, rest) if home.is_empty() => rest.to_owned(),
+            (home, "") => home,
+            (home, rest) => format!("{home}/{rest}"),
+        }),
+        (_, Ok(root)) => {
+            let below = rest.strip_prefix(&literal(root));
+            below.and_then(|rest| match rest {
+                "" => Some(String::new()),
+                rest => rest
+                    .strip_prefix('/')
+                    .map(|rest| rest.trim_start_matches('/').to_owned()),
+            })
+        }
+        _ => None,
+    };
+    match relative.as_deref() {
+        None => Err(format!(
+            "{given} is not below the root {}: name another one with --root, and paths relative to it",
+            root.display()
+        )),
+        Some("") => Ok(format!("{mark}.")),
+        Some(relative) => Ok(format!("{mark}{relative}")),
+    }
+}
+
+/// Returns a path as a pattern that matches it alone.
+fn literal(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '!' | '\\');
+    text.chars()
+        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
 /// Returns what looks like a variable of a shell: `$NAME` or `${NAME}`.
 fn variable(path: &Path) -> Option<String> {
     let text = path.to_string_lossy();
@@ -108,6 +165,31 @@ mod tests {
             let error = expanded(Path::new(given)).unwrap_err();
             assert!(error.contains(said), "{given}: {error}");
         }
+    }
+
+    #[test]
+    fn a_pattern_below_the_home_directory_is_relative_to_the_root() {
+        let home = etcetera::home_dir().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let parent = home.parent().unwrap();
+        let name = home.file_name().unwrap().to_str().unwrap();
+        for (root, given, expected) in [
+            (home.as_path(), "~/a/*.js", "a/*.js"),
+            (&home, "~", "."),
+            (&home, "~/", "."),
+            (&home, "!~//a", "!a"),
+            (&home, "a/~/b", "a/~/b"),
+            (&home, "~jane", "~jane"),
+            (&home, "!~$*", "!~$*"),
+            (parent, "~/a", &format!("{name}/a")),
+            (parent, "!~", &format!("!{name}")),
+        ] {
+            assert_eq!(below(root, given).unwrap(), expected, "{given}");
+        }
+        let error = below(place.path(), "~/a").unwrap_err();
+        assert!(error.contains("~/a is not below the root"), "{error}");
+        std::fs::create_dir(place.path().join("~")).unwrap();
+        assert_eq!(below(place.path(), "~/a").unwrap(), "~/a");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use baton::{PersistRequest, Problem, StoredAgain};
 use super::args::{Format, Persist};
 use super::failure::Failure;
 use super::output::{counted, files, named, persisted_json, sized, warn};
+use super::paths::below;
 use super::progress::{DryRun, Talk};
 use super::settings::{Settings, signing_key};
 use super::sink::{print, print_json, say};
@@ -25,6 +26,11 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         build,
     } = *args;
     settings.check_pinned(sign.as_ref())?;
+    let paths = paths
+        .iter()
+        .map(|path| below(&root, path))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|wrong| Failure::usage(&wrong))?;
     let mut settings = settings.clone();
     settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
     let settings = &settings;

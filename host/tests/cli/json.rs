@@ -295,7 +295,7 @@ fn a_failure_is_json_too() {
             "nothing-matched",
             "no-build",
         ),
-        ("persist tree --commit x", 1, "invalid", "wrong-context"),
+        ("persist tree --commit x", 2, "invalid", "wrong-context"),
         ("latest --component tree/setuid", 1, "invalid", "wrong-component"),
         ("attach --at tree/setuid", 1, "files", "target-unusable"),
         ("attach latest --at out", 1, "damaged", "damaged"),

@@ -147,6 +147,10 @@ fn a_path_through_a_symlink_says_what_to_do() {
             .ends(3)
             .tells("bazel-bin is a symlink to cache/bin, and symlinks are not followed")
             .tells("hint: name the target of the link, or, to persist, make it the root: --root LINK");
+        // Also where another path takes the link.
+        job.run(["persist", ".", path])
+            .ends(3)
+            .tells("bazel-bin is a symlink to cache/bin");
     }
     job.run(["persist", "bazel-bin/"])
         .succeeds()
