@@ -212,7 +212,8 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
             Phase::Seen | Phase::Condemned => &mut doomed,
         };
         amount.objects += u64::from(next.is_there);
-        amount.bytes += bytes;
+        // The store says how large an object is.
+        amount.bytes = amount.bytes.saturating_add(bytes);
     };
     for (id, fate) in &packs {
         count(*fate, store.head(&keys::pack(id))?.unwrap_or_default());

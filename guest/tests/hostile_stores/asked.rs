@@ -13,7 +13,7 @@ use baton_guest::verify::{self, Verify};
 use baton_guest::workspace::{Merge, OnConflict};
 use baton_guest::{channel, diff, event::Pointer};
 
-use crate::written::Written;
+use crate::stores::written::Written;
 
 /// The commands, by name.
 pub(crate) const COMMANDS: [&str; 11] = [

@@ -7,30 +7,11 @@ use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::{Error, Result};
 
 use crate::asked::{COMMANDS, code, memory, run};
-use crate::cases::{Case, End};
-use crate::{chunks, lookups, places, records, texts};
+use crate::stores::{Case, End, all};
 
 /// What a test process may have in memory at its peak. A single store above is of 40 MB, and an instance of the component
 /// may have 512 MiB.
 const MEMORY_KIB_MAX: u64 = 400 << 10;
-
-fn all() -> Vec<Case> {
-    [
-        places::names(),
-        places::entries(),
-        texts::texts(),
-        texts::streams(),
-        texts::parts(),
-        chunks::chunks(),
-        chunks::slices(),
-        records::records(),
-        records::lies(),
-        lookups::events(),
-        lookups::upkeep(),
-        lookups::names(),
-    ]
-    .concat()
-}
 
 /// A directory with something of each kind in it.
 fn target() -> MemoryFiles {

@@ -8,12 +8,7 @@
 )]
 
 mod asked;
-mod cases;
-mod chunks;
+mod document;
 mod honest;
 mod hostile;
-mod lookups;
-mod places;
-mod records;
-mod texts;
-mod written;
+mod stores;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::args::{Diff, Format};
 use super::failure::Failure;
-use super::output::{builds_json, counted, entry_json, files, sized, warn, warnings_json};
+use super::output::{add, builds_json, counted, entry_json, files, sized, warn, warnings_json};
 use super::settings::Settings;
 use super::sink::{JsonObject, print};
 
@@ -113,16 +113,16 @@ impl Sums {
         match what(change) {
             What::Added => {
                 self.added += counts;
-                self.added_bytes += size(&change.after);
+                add(&mut self.added_bytes, size(&change.after));
             }
             What::Removed => {
                 self.removed += counts;
-                self.removed_bytes += size(&change.before);
+                add(&mut self.removed_bytes, size(&change.before));
             }
             What::Changed => {
                 self.changed += counts;
-                self.changed_bytes_before += size(&change.before);
-                self.changed_bytes_after += size(&change.after);
+                add(&mut self.changed_bytes_before, size(&change.before));
+                add(&mut self.changed_bytes_after, size(&change.after));
             }
             What::Mode => self.mode += 1,
         }
@@ -181,4 +181,37 @@ fn sums_json(sums: &Sums) -> Value {
         },
         "mode": sums.mode,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_may_say_any_size() {
+        let entry = |size| TreeEntry {
+            path: "a".to_owned(),
+            kind: Kind::File,
+            bits: 0o644,
+            modified: baton::Timestamp {
+                seconds: 0,
+                nanoseconds: 0,
+            },
+            size,
+            digest: size.to_string(),
+            target: String::new(),
+        };
+        let mut sums = Sums::default();
+        for size in [u64::MAX, 1] {
+            for (before, after) in [(None, Some(size)), (Some(size), None), (Some(size), Some(0))] {
+                sums.add(&Change {
+                    before: before.map(entry),
+                    after: after.map(entry),
+                });
+            }
+        }
+        let bytes = (sums.added_bytes, sums.removed_bytes, sums.changed_bytes_before);
+        assert_eq!(bytes, (u64::MAX, u64::MAX, u64::MAX));
+        assert_eq!((sums.added, sums.removed, sums.changed), (2, 2, 2));
+    }
 }

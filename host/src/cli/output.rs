@@ -18,6 +18,11 @@ pub(crate) fn warn(warnings: &[Problem]) {
     }
 }
 
+/// Adds to a sum of what a component says. It may say anything, so a sum that is too large stays at the most.
+pub(crate) fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
+}
+
 /// Returns a build as JSON.
 pub(crate) fn build_json(build: &Build) -> Value {
     json!({

@@ -8,7 +8,7 @@ use baton::{Action, Damage, Error, OnWait, Planned, Problem, Progress, Steps, Ta
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Format;
-use super::output::{action_name, files, several, sized, step_json, warn, warnings_json};
+use super::output::{action_name, add, files, several, sized, step_json, warn, warnings_json};
 use super::sink::{JsonObject, print, say};
 
 /// Talks about one transfer.
@@ -77,7 +77,8 @@ impl DryRun {
                     count => format!(" ({})", files(count)),
                 };
                 if step.action == Action::Remove {
-                    (removed_files, removed_bytes) = (removed_files + step.files, removed_bytes + step.bytes);
+                    add(&mut removed_files, step.files);
+                    add(&mut removed_bytes, step.bytes);
                 }
                 print(&format!(
                     "{:8} {:>10} {}{count}",
@@ -175,7 +176,7 @@ impl Progress for Talk {
     }
 
     fn done(&mut self, task: &Task) {
-        self.files += task.files;
+        add(&mut self.files, task.files);
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} {}", self.verb, (self.counted)(self.files)));
             bar.inc(if self.unsized_files {

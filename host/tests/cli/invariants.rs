@@ -51,6 +51,36 @@ fn absent(files: &[PathBuf], words: &[&str]) {
 }
 
 #[test]
+fn the_writer_of_hostile_stores_knows_the_document_only() {
+    let files = sources("guest/tests/hostile_stores/stores", "none");
+    absent(&files, &["baton_guest", "baton::", "crate::"]);
+}
+
+#[test]
+fn each_fuzz_target_is_run_seeded_and_replayed() {
+    let read = |path: &str| read(&repository().join("guest/fuzz").join(path));
+    let manifest = read("Cargo.toml");
+    let targets: Vec<&str> = manifest
+        .split("[[bin]]\nname = \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    let all = targets.join(" ");
+    assert!(read("run").contains(&format!("targets=({all})")), "{all}");
+    assert!(
+        read("seeds").contains(&format!("for target in {all}; do")),
+        "{all}"
+    );
+    let replayed = read("src/targets/mod.rs");
+    for target in targets.iter().filter(|target| **target != "lists") {
+        assert!(
+            replayed.contains(&format!("(\"{target}\", {target}::check)")),
+            "{target}"
+        );
+    }
+}
+
+#[test]
 fn only_the_folder_component_of_the_guest_names_wasi() {
     let files = sources("guest/src", "guest/src/component");
     absent(&files, &["wit_bindgen", "wasip2", "wasip1", "waki", "wasi::"]);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{Case, DAMAGED, End, of_entries};
-use crate::written::{digest, directory, empty, file, symlink, with};
+use super::cases::{Case, DAMAGED, End, of_entries};
+use super::written::{digest, directory, empty, file, symlink, with};
 
 /// Names that lead elsewhere, collide, or are none.
 pub(crate) fn names() -> Vec<Case> {

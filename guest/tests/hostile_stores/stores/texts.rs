@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{Case, DAMAGED, End, base, built, of_text};
-use crate::written::{digest, directory, empty, frame, frame_header, lines, push_block, tree};
+use super::cases::{Case, DAMAGED, End, base, built, of_text};
+use super::written::{digest, directory, empty, frame, frame_header, lines, push_block, tree};
 
 const TOO_LARGE: End = End::Refused(&["tree-too-large"]);
 

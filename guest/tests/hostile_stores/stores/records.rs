@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{Case, DAMAGED, End, case, with_tree};
-use crate::written::{digest, keys, record, small, with};
+use super::cases::{Case, DAMAGED, End, case, with_tree};
+use super::written::{digest, keys, record, small, with};
 
 const STATED: End = End::Stated;
 /// Its keys are none, so nothing finds it.

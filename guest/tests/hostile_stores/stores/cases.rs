@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::written::{Written, empty, file, lines, record, tree, with};
+use super::written::{Written, empty, file, lines, record, tree, with};
 
 /// How an attach of a case ends. The other commands end in some stated way.
 #[derive(Clone, Copy, PartialEq)]

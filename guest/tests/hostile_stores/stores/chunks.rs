@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{Case, DAMAGED, End, base, built};
-use crate::written::{Written, digest, file, frame, frame_header, lines, push_block, sliced, tree, with};
+use super::cases::{Case, DAMAGED, End, base, built};
+use super::written::{Written, digest, file, frame, frame_header, lines, push_block, sliced, tree, with};
 
 /// A tree of one file in a bundle, with its chunk table as the case wants it.
 fn bundled(name: &str, cells: Value, size: u64, content: &[u8], frames: Vec<u8>, end: End) -> Case {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{Case, DAMAGED, End, case, with_tree};
-use crate::written::{build, event, event_key, lines, name, number, record, small, with};
+use super::cases::{Case, DAMAGED, End, case, with_tree};
+use super::written::{build, event, event_key, lines, name, number, record, small, with};
 
 const STATED: End = End::Stated;
 
@@ -306,6 +306,23 @@ pub(crate) fn names() -> Vec<Case> {
         jobs.put_record(&with(record(7, &id), job));
     }
     cases.push(case("a workspace of 201 layers", jobs, "workspace", End::Fine));
+    let note = json!({ "artifact": "default", "number": 5, "reason": "r\n", "actor": null, "runner": "", "url": null,
+        "created_ms": u64::MAX });
+    for (name, bytes) in [
+        (
+            "a note of a removal at the end of time",
+            small("removal", &note.to_string()),
+        ),
+        ("a note of a removal that is none", small("removal", "[]")),
+        (
+            "a note of a removal of another kind",
+            small("record", &note.to_string()),
+        ),
+    ] {
+        let mut store = store.clone();
+        store.put(&format!("{project}/removals/default/{}/x", number(5)), bytes);
+        cases.push(case(name, store, "build:5", End::Refused(&["no-build"])));
+    }
     let mut twins = store.clone();
     twins.put_record(&with(record(7, &id), json!({ "job": "twin" })));
     cases.push(case("two jobs of one number", twins, "build:7", STATED));

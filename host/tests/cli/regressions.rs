@@ -1,0 +1,19 @@
+//! What fuzzers found in the functions through which all is printed that comes from a component.
+
+#[path = "../../../guest/fuzz/src/lists.rs"]
+mod lists;
+
+use std::fs;
+use std::path::Path;
+
+use baton as escape;
+
+#[test]
+fn what_was_found_once_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/tests/regressions/lists");
+    for entry in fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        println!("{}", file.display());
+        lists::check(&fs::read(file).unwrap());
+    }
+}
