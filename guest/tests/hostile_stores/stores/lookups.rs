@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cases::{Case, DAMAGED, End, case, with_tree};
-use super::written::{build, event, event_key, lines, name, number, record, small, with};
+use super::written::{bomb, build, event, event_key, lines, name, number, record, small, with};
 
 const STATED: End = End::Stated;
 
@@ -238,6 +238,14 @@ pub(crate) fn upkeep() -> Vec<Case> {
     cases.push(case(
         "the last list that there can be",
         last,
+        "build:7",
+        End::Fine,
+    ));
+    let mut bombed = store.clone();
+    bombed.put_list(1, bomb(b"{\"baton\":\"", 12_288, b"\"}\n"));
+    cases.push(case(
+        "a list that is a bomb of 1.5 GiB",
+        bombed,
         "build:7",
         End::Fine,
     ));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cases::{Case, DAMAGED, End, base, built, of_text};
-use super::written::{digest, directory, empty, frame, frame_header, lines, push_block, tree};
+use super::written::{bomb, digest, directory, empty, frame, lines, tree};
 
 const TOO_LARGE: End = End::Refused(&["tree-too-large"]);
 
@@ -138,14 +138,8 @@ pub(crate) fn texts() -> Vec<Case> {
 /// Stored trees whose frame lies, and that are not there.
 pub(crate) fn streams() -> Vec<Case> {
     let good = frame(lines(&tree(&[], &[empty("a")])).as_bytes());
-    let zeros = |count: usize, size: u32| {
-        let mut frame = frame_header(size);
-        for block in 1..=count {
-            push_block(&mut frame, 1, 128 << 10, block == count);
-            frame.push(b'0');
-        }
-        frame
-    };
+    let text = lines(&tree(&[], &[empty("a")]));
+    let long = text.split_at(text.find("\"a\"").unwrap() + 2);
     // 2^41 bytes of window: magic, no single segment, the descriptor of the window.
     let window = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff], &good[9..]].concat();
     let mut wrong_size = good.clone();
@@ -158,7 +152,11 @@ pub(crate) fn streams() -> Vec<Case> {
         ("two frames", [&good[..], &good[..]].concat()),
         (
             "a bomb of 1.5 GiB without a line end",
-            zeros(12_288, 1_610_612_736),
+            bomb(&[], 12_288, &[]),
+        ),
+        (
+            "a name of 100 MiB",
+            bomb(long.0.as_bytes(), 800, long.1.as_bytes()),
         ),
         ("a window of terabytes", window),
         ("another size than it has", wrong_size),

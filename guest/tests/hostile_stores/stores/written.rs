@@ -70,6 +70,21 @@ pub(crate) fn push_block(frame: &mut Vec<u8>, kind: u32, size: usize, is_last: b
     frame.extend_from_slice(&header.to_le_bytes()[..3]);
 }
 
+/// Returns a frame of what is before, so many times 128 KiB of the letter `n`, and what is after.
+pub(crate) fn bomb(before: &[u8], blocks: usize, after: &[u8]) -> Vec<u8> {
+    let size = before.len() + (blocks << 17) + after.len();
+    let mut frame = frame_header(size as u32);
+    push_block(&mut frame, 0, before.len(), false);
+    frame.extend_from_slice(before);
+    for _ in 0..blocks {
+        push_block(&mut frame, 1, 1 << 17, false);
+        frame.push(b'n');
+    }
+    push_block(&mut frame, 0, after.len(), true);
+    frame.extend_from_slice(after);
+    frame
+}
+
 /// "Small objects": two lines, of which the first has the digest of the second.
 pub(crate) fn small(kind: &str, value: &str) -> Vec<u8> {
     let value = format!("{value}\n");
@@ -313,7 +328,11 @@ impl Written {
 
     /// "Deleting": a list of what is condemned.
     pub(crate) fn put_condemned(&mut self, sequence: u64, lines: &str) {
-        let mut list = frame(lines.as_bytes());
+        self.put_list(sequence, frame(lines.as_bytes()));
+    }
+
+    /// The frame of a list, whatever it holds, with its digest after it.
+    pub(crate) fn put_list(&mut self, sequence: u64, mut list: Vec<u8>) {
         let own = blake3::hash(&list);
         list.extend_from_slice(own.as_bytes());
         self.put(&format!("v1/condemned/{}", number(sequence)), list);
