@@ -21,7 +21,7 @@ fn chunks(data: &[u8]) -> (bool, Vec<Vec<u8>>) {
         };
         let start = usize::from(at).min(bytes.len());
         let end = (start + usize::from(length)).min(bytes.len());
-        let mut chunk = bytes[start..end].repeat(usize::from(times) << (shift % 8));
+        let mut chunk = bytes[start..end].repeat(usize::from(times) << (shift % 8).saturating_sub(3));
         chunk.truncate(CHUNK_BYTES_MAX);
         chunk
     };
