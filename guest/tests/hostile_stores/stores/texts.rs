@@ -150,10 +150,7 @@ pub(crate) fn streams() -> Vec<Case> {
         ("a cut frame", good[..good.len() - 1].to_vec()),
         ("bytes after the frame", [&good[..], b"x"].concat()),
         ("two frames", [&good[..], &good[..]].concat()),
-        (
-            "a bomb of 1.5 GiB without a line end",
-            bomb(&[], 12_288, &[]),
-        ),
+        ("a bomb of 1.5 GiB without a line end", bomb(&[], 12_288, &[])),
         (
             "a name of 100 MiB",
             bomb(long.0.as_bytes(), 800, long.1.as_bytes()),
