@@ -30,6 +30,8 @@ pub struct Context {
     pub counter: Option<String>,
     /// Where the runner counts each branch by itself: which one.
     pub counter_part: Option<String>,
+    /// Whether a person named the counter and the run, so that other runners may share the count.
+    pub counter_shared: bool,
     /// The job number or attempt.
     pub attempt: Option<u64>,
     /// This run of the workflow.
@@ -116,7 +118,10 @@ impl Context {
         };
         Counter {
             rank,
-            runner: self.runner.clone(),
+            runner: match self.counter_shared && rank == Rank::Run {
+                true => String::new(),
+                false => self.runner.clone(),
+            },
             by: self.counter.clone().unwrap_or_default(),
             part: self.counter_part.clone(),
         }

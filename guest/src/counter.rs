@@ -32,7 +32,7 @@ pub enum Rank {
 pub struct Counter {
     /// How much it says.
     pub rank: Rank,
-    /// The CI system. Empty where nothing is counted.
+    /// The CI system. Empty where nothing is counted, and where a person named what is: other systems may share it.
     pub runner: String,
     /// What the runner counts by: a project, a workflow file, a pipeline, a job. Empty where that is not known.
     #[serde(default)]
@@ -91,7 +91,10 @@ impl std::fmt::Display for Counter {
             Rank::Number => "numbers",
             Rank::Time => return formatter.write_str("builds without a number"),
         };
-        write!(formatter, "{counted} of {}", self.runner)?;
+        formatter.write_str(counted)?;
+        if !self.runner.is_empty() {
+            write!(formatter, " of {}", self.runner)?;
+        }
         match self.part.as_ref().unwrap_or(&self.by).as_str() {
             "" => Ok(()),
             by => write!(formatter, " ({by})"),

@@ -229,6 +229,7 @@ pub(super) fn context(context: wit::BuildContext) -> Context {
         attempt: context.attempt,
         counter: context.counter,
         counter_part: context.counter_part,
+        counter_shared: context.counter_shared,
         workflow: context.workflow,
         workspace: context.workspace,
         job: context.job,

@@ -41,6 +41,7 @@ fn context() -> Context {
         attempt: Some(5678),
         counter: Some("gh/acme/shop".into()),
         counter_part: None,
+        counter_shared: false,
         workflow: Some("7a1f-rerun".into()),
         workspace: Some("7a1f".into()),
         job: Some("build & test".into()),

@@ -227,6 +227,7 @@ fn counted_by(build: &Build) -> Option<String> {
     let by = part.as_ref().unwrap_or(by);
     Some(match by.as_str() {
         "" => format!("{what} of {runner}"),
+        by if runner.is_empty() => format!("{what} of {by}"),
         by => format!("{what} of {runner}, {by}"),
     })
 }

@@ -38,6 +38,9 @@ pub struct Context {
     /// Where the runner counts each branch by itself: which one. It is a part of `counter`.
     #[serde(skip)]
     pub counter_part: Option<Found<String>>,
+    /// Whether a person named the counter and the run, so that other runners may share the count.
+    #[serde(skip)]
+    pub counter_shared: bool,
     /// Names this run of the workflow.
     pub workflow: Option<Found<String>>,
     /// Names the workspace: the same for a workflow and all of its reruns, where the runner allows.
@@ -107,6 +110,7 @@ impl Context {
                 Some(_) => None,
                 None => said.counter_part.map(parse::text).transpose()?,
             },
+            counter_shared: given.set(Field::Counter).is_some() && given.set(Field::Run).is_some(),
             counter: given.text(Field::Counter, said.counter)?,
             workflow: given.text(Field::Workflow, said.workflow)?,
             workspace: given.text(Field::Workspace, said.workspace)?,

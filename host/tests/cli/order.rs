@@ -217,6 +217,21 @@ fn two_workflow_files_count_apart_and_a_common_counter_joins_them() {
     assert_eq!(attached(&job, "latest").0, "nightly");
     assert_eq!(warned(&job), [""; 0]);
     assert_eq!(job.json("latest")["builds"][0]["counter"]["by"], "commits");
+    // With a run that is named, too, two runners share the count.
+    let place = Place::new();
+    let named = |job: Job, run: &str| {
+        job.set("BATON_COUNTER", "commits")
+            .set("BATON_RUN", run.to_owned())
+    };
+    persist(&named(github(&place, "ci.yml", 3), "412"), "newer");
+    persist(&named(jenkins(&place, "shop", 1200), "411"), "older");
+    let job = place.job("work");
+    assert_eq!(attached(&job, "latest").0, "newer");
+    assert_eq!(warned(&job), [""; 0]);
+    job.baton("show").succeeds();
+    assert!(job.baton("show").out.contains("counted by   runs of commits"));
+    persist(&named(jenkins(&place, "shop", 1201), "413"), "newest");
+    assert_eq!(attached(&job, "latest").0, "newest");
 }
 
 #[test]
