@@ -62,8 +62,14 @@ pub fn put_named(store: &impl Store, key: &str, bytes: &[u8], care: Care) -> Res
     let stands = match care {
         Care::Bytes => match store.get(key, None)? {
             Some(there) => there == bytes,
-            // A store may answer before it knows that nobody else has created it: then with these bytes.
-            None => return store.put(key, bytes, PutMode::Named).map(|_| length),
+            // A store may answer before it knows that nobody else has created it: then with these bytes. What exists and
+            // cannot be read, such as a directory, is in the way.
+            None => {
+                if store.put(key, bytes, PutMode::Named)? == PutOutcome::Stored {
+                    return Ok(length);
+                }
+                store.head(key)? == Some(length)
+            }
         },
         Care::Size => {
             if store.put(key, bytes, PutMode::Named)? == PutOutcome::Stored {

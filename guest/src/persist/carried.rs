@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::At;
-use super::assemble::{Assembled, base_chunk, no_chunk};
+use super::assemble::{Assembled, no_chunk};
 use super::base::Chunks;
 use super::repair::PackCheck;
+use super::rescue::{Rescued, lost_pack};
 use crate::diff::same_content;
 use crate::error::{Error, Result};
 use crate::id::{PackId, TreeId};
@@ -24,6 +25,8 @@ pub(super) struct Carried {
     pub packs: HashSet<PackId>,
     /// The patterns that it was persisted with.
     pub covers: Vec<String>,
+    /// What was lost and is stored again.
+    pub rescued: Rescued,
 }
 
 impl Carried {
@@ -59,17 +62,39 @@ impl Carried {
             numbers,
             packs: used,
             covers: Entries::open(store, &record.tree)?.covers().to_vec(),
+            rescued: Rescued::new(),
         })
     }
 
-    fn assembled(&self, Located { mut entry, table }: Located) -> Result<Assembled> {
+    /// Whether a pack that the tree uses cannot be relied on.
+    pub(super) fn has_lost(&self, store: &impl Store, base: &Chunks, packs: &mut PackCheck) -> Result<bool> {
+        for ((id, _), chunk) in &self.numbers {
+            let at = At::Base {
+                chunk: *chunk,
+                offset: 0,
+            };
+            if self.packs.contains(id) && lost_pack(store, base, packs, &at)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns where a chunk of the tree is in the base.
+    pub(super) fn there(&self, table: &Table, number: u32, offset: u32) -> Result<At> {
+        let chunk = table.chunks.get(number as usize).ok_or_else(no_chunk)?;
+        let known = self.numbers.get(&(*table.pack(chunk)?, chunk.offset));
+        Ok(At::Base {
+            chunk: *known.ok_or_else(no_chunk)?,
+            offset,
+        })
+    }
+
+    /// Returns an entry of the tree, and where its bytes are.
+    pub(super) fn assembled(&self, Located { mut entry, table }: Located) -> Result<Assembled> {
         let there = |number: u32, offset: u32| {
             let chunk = table.chunks.get(number as usize).ok_or_else(no_chunk)?;
-            let known = self.numbers.get(&(*table.pack(chunk)?, chunk.offset));
-            let at = At::Base {
-                chunk: *known.ok_or_else(no_chunk)?,
-                offset,
-            };
+            let at = self.there(&table, number, offset)?;
             Ok::<_, Error>((at, u64::from(chunk.raw_length)))
         };
         let mut at = Vec::new();
@@ -83,6 +108,15 @@ impl Carried {
                     }
                     runs.clear();
                 }
+            }
+        }
+        if let Some(rescued) = self.rescued.get(&entry.path) {
+            at.clone_from(rescued);
+            if let (Content::File { place, .. }, Some((At::New { offset: start, .. }, _))) =
+                (&mut entry.content, rescued.first())
+                && let Place::Bundle { offset, .. } = place
+            {
+                *offset = *start;
             }
         }
         Ok(Assembled {
@@ -105,6 +139,8 @@ pub(super) struct Overlaid<'a, S, I: Iterator> {
     head: Option<Located>,
     /// The last new entry that is no directory.
     hiding: Option<String>,
+    /// Entries that stay and have lost bytes, where they are collected.
+    lost: Option<Vec<Located>>,
 }
 
 impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
@@ -124,9 +160,21 @@ impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
             new: new.peekable(),
             head: None,
             hiding: None,
+            lost: None,
         };
         overlaid.advance()?;
         Ok(overlaid)
+    }
+
+    /// Collects entries that have lost bytes, instead of failing at the first.
+    pub(super) fn collecting(mut self) -> Self {
+        self.lost = Some(Vec::new());
+        self
+    }
+
+    /// Returns what was collected.
+    pub(super) fn into_lost(self) -> Vec<Located> {
+        self.lost.unwrap_or_default()
     }
 
     fn advance(&mut self) -> Result<()> {
@@ -140,18 +188,20 @@ impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
     /// Returns the next carried entry, which stays.
     fn stays(&mut self, located: Located) -> Result<Assembled> {
         let (carried, _) = self.carried.as_ref().ok_or_else(no_chunk)?;
-        let assembled = carried.assembled(located)?;
+        let assembled = carried.assembled(located.clone())?;
         for (at, _) in &assembled.at {
-            let At::Base { chunk, .. } = at else { continue };
-            let chunk = base_chunk(self.base, *chunk)?;
-            let id = self.base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
-            if self.packs.length(self.store, id)? < chunk.offset + u64::from(chunk.length) {
+            let Some(id) = lost_pack(self.store, self.base, self.packs, at)? else {
+                continue;
+            };
+            let Some(lost) = &mut self.lost else {
                 let message = format!(
-                    "the pack is missing or damaged that has {}, which this build had before: persist that in the same run",
+                    "the pack is missing or damaged that has {}, which this build had before",
                     assembled.entry.path
                 );
-                return Err(Error::damaged(&keys::pack(id), message));
-            }
+                return Err(Error::damaged(&keys::pack(&id), message));
+            };
+            lost.push(located);
+            break;
         }
         Ok(assembled)
     }
@@ -195,12 +245,24 @@ impl<S: Store, I: Iterator<Item = Result<Assembled>>> Iterator for Overlaid<'_, 
     }
 }
 
-/// Whether a tree has all of these entries as they are.
-pub(super) fn has_all(
+/// What a tree has in common with what is persisted now.
+pub(super) struct Common {
+    /// It has all of these entries as they are.
+    pub all: bool,
+    /// It has the content of one of the files under its path.
+    pub any: bool,
+}
+
+/// Compares a tree with what is persisted now.
+pub(super) fn compare(
     store: &impl Store,
     tree: &TreeId,
     entries: impl Iterator<Item = Result<Assembled>>,
-) -> Result<bool> {
+) -> Result<Common> {
+    let mut common = Common {
+        all: true,
+        any: false,
+    };
     let mut there = Entries::open(store, tree)?;
     let mut head = there.next_entry()?;
     for wanted in entries {
@@ -210,13 +272,15 @@ pub(super) fn has_all(
         {
             head = there.next_entry()?;
         }
-        let same = head.as_ref().is_some_and(|Located { entry, .. }| {
-            (&entry.path, entry.bits, entry.modified) == (&wanted.path, wanted.bits, wanted.modified)
-                && same_content(&entry.content, &wanted.content)
-        });
-        if !same {
-            return Ok(false);
+        let same = head.as_ref().map(|located| &located.entry);
+        let same =
+            same.filter(|entry| entry.path == wanted.path && same_content(&entry.content, &wanted.content));
+        common.any |= same.is_some() && matches!(wanted.content, Content::File { .. });
+        common.all &=
+            same.is_some_and(|entry| (entry.bits, entry.modified) == (wanted.bits, wanted.modified));
+        if common.any && !common.all {
+            break;
         }
     }
-    Ok(true)
+    Ok(common)
 }

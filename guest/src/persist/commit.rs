@@ -267,10 +267,25 @@ pub(super) fn check_same_build(stands: &Record, record: &Record) -> Result<()> {
     if own == *stands {
         return Ok(());
     }
-    let message = format!(
-        "{} exists already, of another branch, commit or workflow",
-        record.job_name()
-    );
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let all = [
+        ("number", stands.number.to_string(), record.number.to_string()),
+        ("branch", text(&stands.branch), text(&record.branch)),
+        ("tag", text(&stands.tag), text(&record.tag)),
+        ("commit", text(&stands.commit), text(&record.commit)),
+        ("workflow", text(&stands.workflow), text(&record.workflow)),
+        ("workspace", text(&stands.workspace), text(&record.workspace)),
+        (
+            "pull request",
+            text(&stands.pull_request),
+            text(&record.pull_request),
+        ),
+    ];
+    let other = all.into_iter().find(|(_, there, here)| there != here);
+    let what = other.map_or_else(String::new, |(what, there, here)| {
+        format!(", with another {what}: {there}, not {here}")
+    });
+    let message = format!("{} exists already{what}", record.job_name());
     Err(build_exists(message, record))
 }
 

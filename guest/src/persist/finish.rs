@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::assemble::{Assembling, Counted, assemble};
 use super::base::Chunks;
-use super::carried::{Carried, Overlaid, has_all};
+use super::carried::{Carried, Overlaid, compare};
 use super::commit::{Committed, Standing, check_same_build, commit, standing};
 use super::repair::{PackCheck, Unfit, chunks_in, repair, unfit_in_base};
+use super::rescue::rescue;
 use super::worker::Worker;
 use super::{Done, Item, Outcome, Rest, Stored};
 use crate::condemned::{Condemned, Removed};
@@ -141,8 +142,8 @@ impl<'a> Gathered<'a> {
 /// again. So between this look and the record there is nothing but the writing of the record, and a prune waits longer
 /// than that (docs/format.md, "Deleting").
 ///
-/// Where the build was persisted before, all that it will point to is read back first: a repeated persist ends well only
-/// if the build attaches.
+/// Where the build had a file of these before, all that it will point to is read back first: a persist that is repeated ends
+/// well only if the build attaches.
 pub fn finish(
     store: &impl Store,
     files: &impl Files,
@@ -163,14 +164,15 @@ pub fn finish(
     let mut gathered = Gathered::read(scratch, outcomes)?;
     let mut base = found.chunks(scratch)?;
     let mut before = Before::find(store, &mut record, &gathered, &mut base)?;
-    let read_back = read_back || before.repeats;
+    let read_back = read_back || before.repeats || before.again;
     let care = if read_back { Care::Bytes } else { Care::Size };
     let sound = found.trees(scratch)?;
     if check_conflicts {
         check_other_jobs(store, &record, &gathered)?;
     }
     let mut checked = PackCheck::new(read_back);
-    let Unfit { mut lost, sparse } = unfit_in_base(store, scratch, &base, &gathered.tasks, &mut checked)?;
+    let Unfit { mut lost, sparse } =
+        unfit_in_base(store, scratch, &base, &gathered.tasks, &mut checked, now_ms)?;
     let written = checked.unfit_written(store, &gathered.packs)?;
     lost.extend(chunks_in(
         &written,
@@ -185,7 +187,8 @@ pub fn finish(
         sparse_bytes: gathered.store_again(store, files, &sparse, writer()?, None)?,
         condemned_bytes: 0,
     };
-    checked.forget(&gathered.packs);
+    checked.forget(gathered.packs.values());
+    again.lost_bytes += before.rescue(store, files, &base, &mut checked, &mut gathered, writer()?)?;
     let mut salt_now = None;
     let nothing = HashSet::new();
     for _ in 0..ROUNDS_MAX {
@@ -248,6 +251,7 @@ pub fn finish(
         }) = commit(store, record.clone(), stands, before.repeats, &mut checked)?
         else {
             before = Before::find(store, &mut record, &gathered, &mut base)?;
+            again.lost_bytes += before.rescue(store, files, &base, &mut checked, &mut gathered, writer()?)?;
             continue;
         };
         let Counted {
@@ -279,6 +283,8 @@ struct Before {
     stands: Option<Record>,
     /// Whether it has all that is persisted now.
     repeats: bool,
+    /// Whether it has a file of those with the same content: the step is run again.
+    again: bool,
     carried: Option<Carried>,
 }
 
@@ -295,6 +301,30 @@ impl Before {
         all
     }
 
+    /// Stores again, as the writer of this number, what the build had before and lost since. Returns the bytes stored.
+    fn rescue(
+        &mut self,
+        store: &impl Store,
+        files: &impl Files,
+        base: &Chunks,
+        packs: &mut PackCheck,
+        gathered: &mut Gathered<'_>,
+        writer: u32,
+    ) -> Result<u64> {
+        let Some(carried) = &mut self.carried else {
+            return Ok(0);
+        };
+        let mut worker = Worker::without_base(writer, None);
+        let mut slices = HashMap::new();
+        let new = Assembling::new(gathered.items(), &mut slices);
+        carried.rescued = rescue(store, files, carried, base, packs, new, &mut worker)?;
+        let (written, bytes) = worker.into_packs(store)?;
+        packs.forget([&written]);
+        gathered.packs.insert(writer, written);
+        gathered.stored_bytes += bytes;
+        Ok(bytes)
+    }
+
     /// Looks at the newest revision, and decides which one this persist makes.
     fn find(
         store: &impl Store,
@@ -307,14 +337,16 @@ impl Before {
             stands: None,
             // A damaged record is replaced.
             repeats: standing.is_found(),
+            again: false,
             carried: None,
         };
         if let Some(stands) = &standing.record {
             check_same_build(stands, record)?;
             let mut slices = HashMap::new();
             let own = Assembling::new(gathered.items(), &mut slices);
-            match has_all(store, &stands.tree, own).and_then(|has_all| {
-                before.repeats &= has_all || !standing.is_whole();
+            match compare(store, &stands.tree, own).and_then(|common| {
+                before.repeats &= common.all || !standing.is_whole();
+                before.again = common.any;
                 Carried::of(store, stands, base)
             }) {
                 Ok(carried) => before.carried = Some(carried),

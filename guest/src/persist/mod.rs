@@ -11,6 +11,7 @@ mod finish;
 mod met;
 mod plan;
 mod repair;
+mod rescue;
 mod worker;
 
 use serde::{Deserialize, Serialize};

@@ -120,19 +120,41 @@ fn store_slice_again(
     worker.store_slice(store, &content, slice.digest)
 }
 
+/// So many bytes of packs that other builds stored are read back by each persist, with one request a pack, as their sizes
+/// alone would take. A small build is read back as a whole.
+const SAMPLE_BYTES: u64 = 16 << 20;
+
 /// What is known of the packs that a build may point to. Each is looked at once.
 pub(super) struct PackCheck {
     read_back: bool,
+    /// Packs that are read where the others are not.
+    sampled: HashSet<PackId>,
     lengths: HashMap<PackId, u64>,
 }
 
 impl PackCheck {
-    /// Begins to know nothing. `read_back` says whether a pack is read and compared with its name; otherwise only its size
-    /// is asked for.
+    /// Begins to know nothing. `read_back` says whether each pack is read and compared with its name; otherwise only the
+    /// size of most is asked for.
     pub(super) fn new(read_back: bool) -> PackCheck {
         PackCheck {
             read_back,
+            sampled: HashSet::new(),
             lengths: HashMap::new(),
+        }
+    }
+
+    /// Chooses which of some packs, each with its size as far as it is known, are read where not all are. Another `turn`
+    /// begins elsewhere, so that one persist after the other reads all.
+    fn sample(&mut self, packs: &[(PackId, u64)], turn: u64) {
+        let Some(start) = turn.checked_rem(packs.len() as u64) else {
+            return;
+        };
+        let mut left = SAMPLE_BYTES;
+        for (id, size) in packs.iter().cycle().skip(start as usize).take(packs.len()) {
+            if let Some(rest) = left.checked_sub(*size) {
+                left = rest;
+                self.sampled.insert(*id);
+            }
         }
     }
 
@@ -142,7 +164,7 @@ impl PackCheck {
             return Ok(*length);
         }
         let key = keys::pack(id);
-        let length = match self.read_back {
+        let length = match self.read_back || self.sampled.contains(id) {
             false => store.head(&key)?,
             true => {
                 let read = get_intact(store, &key, None, |bytes| match PackId::of(&bytes) == *id {
@@ -164,8 +186,8 @@ impl PackCheck {
     }
 
     /// Forgets what is known of packs that were written since.
-    pub(super) fn forget(&mut self, written: &HashMap<u32, Packs>) {
-        for (id, _) in written.values().flatten() {
+    pub(super) fn forget<'a>(&mut self, written: impl IntoIterator<Item = &'a Packs>) {
+        for (id, _) in written.into_iter().flatten() {
             self.lengths.remove(id);
         }
     }
@@ -216,6 +238,7 @@ pub(super) fn unfit_in_base(
     base: &Chunks,
     tasks: &[Stored],
     packs: &mut PackCheck,
+    turn: u64,
 ) -> Result<Unfit> {
     // Used bytes of each chunk. Two files with the same bytes use them once.
     let mut used = vec![0; base.chunks.len()];
@@ -245,6 +268,16 @@ pub(super) fn unfit_in_base(
     for (chunk, _, bytes) in places {
         *used.get_mut(chunk as usize).ok_or_else(no_chunk)? += u64::from(bytes);
     }
+    let mut sizes = vec![0; base.packs.len()];
+    for (chunk, used) in base.chunks.iter().zip(&used) {
+        let size: &mut u64 = sizes.get_mut(chunk.pack as usize).ok_or_else(no_chunk)?;
+        if *used > 0 {
+            *size = (chunk.offset + u64::from(chunk.length)).max(*size);
+        }
+    }
+    let sizes = base.packs.iter().copied().zip(sizes);
+    let used_packs: Vec<(PackId, u64)> = sizes.filter(|(_, size)| *size > 0).collect();
+    packs.sample(&used_packs, turn);
     let mut unfit = Unfit::default();
     for ((number, chunk), used) in (0..).zip(&base.chunks).zip(used) {
         if used == 0 {

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use baton_guest::context::Context;
 use baton_guest::frame::CHUNK_BYTES_MAX;
 use baton_guest::id::Digest;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::record::Record;
+use baton_guest::verify::{self, Verify};
 use serde_json::{Value, json};
 
-use crate::support::code;
-use crate::support::driver::{all_of, attach};
+use crate::support::driver::{all_of, attach, put_record};
 use crate::support::hostile::{bundled, damaged, empty, pack, refused, sliced, tree};
+use crate::support::{build, code};
 
 const CONTENT: &[u8] = b"some content of a chunk";
 
@@ -247,4 +249,42 @@ fn chunks_that_overlap_are_read_each_for_itself() {
     ];
     let selector = tree(files).with_pack(id, json!([cells[0], inside])).store(&store);
     damaged(&store, &selector);
+}
+
+#[test]
+fn of_two_trees_of_one_pack_the_one_that_is_wrong_is_blamed() {
+    let store = MemoryStore::default();
+    let length = CONTENT.len() as u64;
+    for (number, size) in [(1, length), (2, length - 1)] {
+        let selector = one_file(&store, bundled("file", size, digest(), 0, 0), |cell| json!(cell));
+        let record = Record {
+            tree: selector.strip_prefix("tree:").unwrap().parse().unwrap(),
+            files: 1,
+            bytes: size,
+            ..build(number).record("dist").unwrap()
+        };
+        put_record(&store, &record);
+    }
+    let all = Verify {
+        scope: None,
+        data: true,
+        names_builds: false,
+    };
+    let planned = verify::plan(&store, &MemoryScratch, &all).unwrap();
+    let outcomes: Vec<_> = planned
+        .tasks
+        .iter()
+        .map(|task| verify::run(&store, &MemoryScratch, &task.payload).unwrap())
+        .collect();
+    let verified = verify::finish(&store, &MemoryScratch, &planned.rest, &outcomes).unwrap();
+    let findings = verified.findings;
+    let blamed: Vec<Vec<u64>> = findings
+        .iter()
+        .map(|found| found.builds.iter().map(|build| build.number).collect())
+        .collect();
+    assert_eq!(blamed, [[2]], "{findings:?}");
+    assert!(
+        findings[0].damage.message.contains("though the pack is whole"),
+        "{findings:?}"
+    );
 }

@@ -31,6 +31,7 @@ mod regressions;
 mod repairs;
 mod requests;
 mod reruns;
+mod reused;
 mod revisions;
 mod round_trip;
 mod selectors;

@@ -359,6 +359,7 @@ fn a_lost_file_of_before_is_an_error_unless_it_is_persisted_too() {
     persist(&store, &from, &only("b", build(1)), 1).unwrap();
     store.objects.borrow_mut().remove(&pack);
     from.file("c", noise(3, 5000), 0o644);
+    from.file("a", noise(4, 5000), 0o644);
     let error = persist(&store, &from, &only("c", build(1)), 1).unwrap_err();
     assert_eq!(code(&error), "damaged");
     persist(&store, &from, &everything(build(1)), 1).unwrap();

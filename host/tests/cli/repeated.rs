@@ -127,7 +127,7 @@ fn another_commit_under_the_same_number_is_refused() {
     let before = place.store().records("");
     job.baton("persist tree --number 1 --branch other")
         .ends(1)
-        .tells("of another branch, commit or workflow")
+        .tells("with another branch: main, not other")
         .tells("--name");
     assert_eq!(place.store().records(""), before);
     // Under another name it is another artifact.
@@ -162,4 +162,52 @@ fn of_two_that_persist_one_build_at_once_both_succeed() {
         };
         assert_eq!(ended([start("one"), start("three")]), [0, 0]);
     }
+}
+
+#[test]
+fn a_step_that_is_run_again_repairs_what_was_altered() {
+    let place = Place::new();
+    let job = place.job("work");
+    let make = || write_all(&job.path("tree"), &[("a", "first"), ("b", "second")]);
+    make();
+    job.baton("persist tree --number 1").succeeds();
+    for pack in place.store().packs() {
+        let mut bytes = place.store().get(&pack);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        place.store().put(&pack, bytes);
+    }
+    job.baton("attach build:1 --at lost").ends(1);
+    // As a job does it: the files are made anew, and have another time.
+    make();
+    job.baton("persist tree --number 1")
+        .succeeds()
+        .tells("of it again because it was missing or damaged");
+    job.baton("attach build:1 --at out")
+        .succeeds()
+        .tells("revision 2");
+    assert_eq!(std::fs::read_to_string(job.path("out/tree/b")).unwrap(), "second");
+    job.baton("verify --all --data").succeeds();
+}
+
+#[test]
+fn a_file_of_an_earlier_persist_is_stored_again_or_named() {
+    let place = Place::new();
+    let job = place.job("work").number(1);
+    write_all(
+        &job.path("tree"),
+        &[("a", "first"), ("b", "second"), ("c", "third")],
+    );
+    job.baton("persist tree/a").succeeds();
+    place.store().clear("v1/packs/");
+    job.baton("persist tree/b").succeeds();
+    job.baton("attach build:1 --at out").succeeds();
+    assert_eq!(std::fs::read_to_string(job.path("out/tree/a")).unwrap(), "first");
+    place.store().clear("v1/packs/");
+    std::fs::remove_file(job.path("tree/a")).unwrap();
+    job.baton("persist tree/c")
+        .ends(1)
+        .tells("tree/a")
+        .tells("in the same run")
+        .omits("tree/b");
 }

@@ -269,3 +269,37 @@ fn a_listing_that_fails_is_no_empty_one() {
     fails(scene.job.baton("prune --keep-last 1 --format json"), "store-busy");
     scene.is_sound();
 }
+
+/// A page of a captive portal, or a layer of gzip that a proxy adds, in the place of one pack.
+#[test]
+fn an_answer_that_cannot_be_the_object_is_no_damage_of_the_store() {
+    let scene = Scene::new().within(16);
+    let page = |_: &Message, answer: &mut Message| {
+        *answer = Message::answer(200, "<!DOCTYPE html><title>Please log in</title>");
+    };
+    let gzip = |_: &Message, answer: &mut Message| {
+        let body = [&[0x1f, 0x8b, 8, 0][..], &answer.body].concat();
+        *answer = Message::answer(200, body);
+    };
+    for (what, fault) in [("page", Fault::rewrite(page)), ("gzip", Fault::rewrite(gzip))] {
+        scene.proxy.reset();
+        scene.proxy.rule(Rule::new(fault).method("GET").when(is_pack));
+        for words in ["attach build:1 --at out", "attach latest --at out"] {
+            let error = fails(
+                scene.job.baton(&format!("{words} --format json")),
+                "not-the-object",
+            );
+            let hint = error["hint"].as_str().unwrap();
+            assert!(
+                hint.contains("proxy") && !hint.contains("persist"),
+                "{what}: {hint}"
+            );
+        }
+        // verify goes on, and says of each object what it saw.
+        let verified = scene.job.baton("verify --all --data").ends(1);
+        assert!(verified.out.contains("v1/packs/"), "{what}: {}", verified.out);
+        // Nothing of it stays: straight to the server all is well.
+        scene.is_sound();
+        scene.arrives(1);
+    }
+}
