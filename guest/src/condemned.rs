@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, date};
 use crate::id::{Digest, PackId, TreeId};
 use crate::keys;
 use crate::lines::{Reader, Writer};
@@ -155,10 +155,14 @@ impl Condemned {
 
     /// Checks that no prune is removing a build.
     pub fn check_build(&self, build: &Removed, now_ms: u64) -> Result<()> {
-        if self.builds.get(build).is_none_or(|until_ms| *until_ms <= now_ms) {
+        let Some(until_ms) = self.builds.get(build).filter(|until_ms| **until_ms > now_ms) else {
             return Ok(());
-        }
-        let message = format!("a prune is removing {}", build.build);
+        };
+        let message = format!(
+            "a prune or `baton remove` removed {}, and nothing may lead to it again before {}",
+            build.build,
+            date(*until_ms)
+        );
         Err(Error::stale("build-gone", message, &build.artifact))
     }
 

@@ -211,6 +211,15 @@ pub fn warning(code: &'static str, message: impl Into<String>, subject: &str) ->
     problem(code, message, subject)
 }
 
+/// RFC 3339 has four digits for a year.
+const YEAR_10000_MS: u64 = 253_402_300_800_000;
+
+/// Returns milliseconds since 1970 as a date that people read.
+pub(crate) fn date(ms: u64) -> String {
+    let since = std::time::Duration::from_millis(ms.min(YEAR_10000_MS - 1));
+    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since).to_string()
+}
+
 /// Returns the text of a name that need not be UTF-8: a wrong byte becomes `\xNN`. Like all text of an error it is not fit
 /// for a terminal: the host escapes what it shows.
 pub fn text_of(name: &[u8]) -> String {

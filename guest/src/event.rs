@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::context::ARTIFACT;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result, warning};
 use crate::keys;
 use crate::name;
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
@@ -105,7 +105,10 @@ impl Event {
     /// Returns the event that a step back from this one leads to.
     pub fn before(&self, store: &impl Store) -> Result<Option<Event>> {
         let history = history(&self.project, &self.artifact, &self.pointer);
-        self.back.map(|sequence| history.get(store, sequence)).transpose()
+        match self.back {
+            Some(sequence) => history.get(store, sequence),
+            None => Ok(None),
+        }
     }
 
     /// Adds it to the history, unless another one has its number.
@@ -212,22 +215,50 @@ impl History {
         Ok(names.and_then(crate::order::number).unwrap_or_default())
     }
 
-    /// Returns the event of a number.
-    pub fn get(&self, store: &impl Store, sequence: u64) -> Result<Event> {
-        Event::read(store, &self.event(sequence))
+    /// Returns the event of a number, or nothing where the history begins later: what was before was given up.
+    pub fn get(&self, store: &impl Store, sequence: u64) -> Result<Option<Event>> {
+        let key = self.event(sequence);
+        match Event::read(store, &key) {
+            Err(Error::Damaged(_))
+                if store.head(&key)?.is_none() && store.list(&self.prefix, Some(&key), 1)?.is_empty() =>
+            {
+                Ok(None)
+            }
+            found => found.map(Some),
+        }
     }
 
-    /// Returns the last events, the newest first, at most `limit`.
-    pub fn events(&self, store: &impl Store, limit: usize) -> Result<Vec<Event>> {
-        let mut events = Vec::new();
-        let mut next = self.last(store)?;
-        while let Some(event) = next.take() {
-            let sequence = event.sequence;
-            events.push(event);
-            if events.len() < limit && sequence > 1 {
-                next = Some(self.get(store, sequence - 1)?);
+    /// Returns the last events, the newest first, at most `limit` (1 to 1,000), and a warning for each that is missing
+    /// between them or cannot be read. Fails where none can be read.
+    pub fn events(&self, store: &impl Store, limit: u32) -> Result<(Vec<Event>, Vec<Problem>)> {
+        let (mut events, mut lost, mut first) = (Vec::new(), Vec::new(), None);
+        let mut expected = None;
+        for key in store.list(&self.prefix, None, limit)? {
+            let name = key.strip_prefix(&self.prefix);
+            let Some(sequence) = name.and_then(crate::order::number) else {
+                continue;
+            };
+            if let Some(expected) = expected.filter(|expected| sequence < *expected) {
+                let message = match expected - sequence {
+                    1 => format!("event {expected} is missing"),
+                    _ => format!("events {} to {expected} are missing", sequence + 1),
+                };
+                lost.push(warning("event-lost", message, &key));
+            }
+            expected = sequence.checked_sub(1);
+            match Event::read(store, &key) {
+                Ok(event) => events.push(event),
+                Err(error @ Error::Damaged(_)) => {
+                    let message = format!("event {sequence} cannot be read: {error}");
+                    lost.push(warning("event-lost", message, &key));
+                    first.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(events)
+        match first {
+            Some(error) if events.is_empty() => Err(error),
+            _ => Ok((events, lost)),
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! where a name is given and where it is looked up, so that whatever can be stored can be found.
 
 use crate::error::{Error, Result};
+use crate::selector;
 
 /// The most bytes of the name of an artifact or a channel.
 pub const SHORT_BYTES_MAX: usize = 100;
@@ -14,9 +15,23 @@ pub fn check_artifact(name: &str) -> Result<()> {
     check("an artifact", name, SHORT_BYTES_MAX)
 }
 
-/// Checks the name of a channel.
+/// Checks the name of a channel. What reads as a selector is none: it was probably meant to be one, or stands in the place
+/// of the build.
 pub fn check_channel(name: &str) -> Result<()> {
-    check("a channel", name, SHORT_BYTES_MAX)
+    check("a channel", name, SHORT_BYTES_MAX)?;
+    if !selector::is_begun(name) {
+        return Ok(());
+    }
+    let message = match name.split_once([':', '@']) {
+        Some(("channel", channel)) => format!("a channel is named without its kind: {channel}"),
+        Some(("latest", branch)) => {
+            format!(
+                "{branch} is a branch, and no channel: name it with --branch {branch}, or as latest@{branch}"
+            )
+        }
+        _ => "a channel cannot have the name of a selector; the build comes before the channel".to_owned(),
+    };
+    Err(Error::invalid("wrong-name", message, name))
 }
 
 /// Checks a name that another system chose. `what` has its article: "a branch".
@@ -96,6 +111,24 @@ mod tests {
         ] {
             check_artifact(name).unwrap();
             check_foreign("a tag", name).unwrap();
+        }
+        for selector in [
+            "latest",
+            "latest@main",
+            "latest:main",
+            "build:5",
+            "build:x",
+            "sha:abc123",
+            "tag:v1",
+            "channel:production",
+            "workspace",
+            "workflow:w",
+            "tree:1",
+        ] {
+            assert!(check_channel(selector).is_err(), "{selector}");
+        }
+        for name in ["production", "build", "prod:eu", "a@b", "latest-stable", "Tag"] {
+            check_channel(name).unwrap();
         }
         check_channel(&"x".repeat(100)).unwrap();
         check_channel(&"x".repeat(101)).unwrap_err();

@@ -178,6 +178,14 @@ impl FromStr for Selector {
     }
 }
 
+/// Whether a text is a selector, or would be one with another value.
+pub(crate) fn is_begun(text: &str) -> bool {
+    match text.split_once([':', '@']) {
+        Some((kind, _)) => KINDS.iter().any(|(known, _)| *known == kind),
+        None => parse(text).is_ok(),
+    }
+}
+
 /// Why a text is not parsed; none when its kind is unknown.
 type Reason = Option<&'static str>;
 

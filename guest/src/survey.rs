@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::id::Digest;
 use crate::keys;
 use crate::lookup;
+use crate::order::newest_first;
 use crate::ports::{Scratch, Store, get_intact};
 use crate::record::{BuildId, Record};
 use crate::spool::{Items, Sorter, Spool, Spooled};
@@ -78,6 +79,8 @@ struct Reading<'s> {
     keys: Sorter<'s, (u64, u64, String)>,
     key_count: u64,
     last_events: BTreeMap<(String, String, String), Event>,
+    /// The last key of an event that was listed: of which history, and its number.
+    listed_event: Option<(String, u64)>,
     damages: Vec<Damage>,
     objects: u64,
 }
@@ -92,6 +95,7 @@ impl<'s> Reading<'s> {
             keys: Sorter::new(scratch),
             key_count: 0,
             last_events: BTreeMap::new(),
+            listed_event: None,
             damages: Vec::new(),
             objects: 0,
         }
@@ -102,6 +106,7 @@ impl<'s> Reading<'s> {
             kind if RECORDS.contains(&kind) => self.record(store, key)?,
             _ if is_event(&key) && self.depth == Depth::Objects => {
                 self.objects += 1;
+                self.gap(&key);
                 let event = Event::read(store, &key);
                 if let Some(event) = self.damages.keep(event)? {
                     self.event(event);
@@ -116,6 +121,24 @@ impl<'s> Reading<'s> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Notices events that are missing between two of one history. The newest comes first.
+    fn gap(&mut self, key: &str) {
+        let Some((history, sequence)) = event_of(key) else {
+            return;
+        };
+        if let Some((_, before)) = self.listed_event.as_ref().filter(|(before, _)| before == history)
+            && let Some(missing) = before.checked_sub(1).filter(|missing| *missing > sequence)
+        {
+            let key = format!("{history}{}", newest_first(missing));
+            let message = match missing - sequence {
+                1 => "the event is missing".to_owned(),
+                count => format!("the event and {} before it are missing", count - 1),
+            };
+            self.damages.extend(damage(Error::damaged(&key, message)));
+        }
+        self.listed_event = Some((history.to_owned(), sequence));
     }
 
     fn event(&mut self, event: Event) {
@@ -321,8 +344,9 @@ pub struct Present {
     pub before: Vec<Event>,
 }
 
-/// Returns what every history of every project says now, and so many steps before.
-pub fn present(store: &impl Store, steps: u32) -> Result<Vec<Present>> {
+/// Returns what every history of every project says now, and so many steps before. With `over_damage` an event that cannot
+/// be read, and is not the last, ends the steps.
+pub fn present(store: &impl Store, steps: u32, over_damage: bool) -> Result<Vec<Present>> {
     let mut all = Vec::new();
     for project in firsts(store, keys::PROJECTS, 1)? {
         for kind in ["channels", "moves"] {
@@ -335,9 +359,11 @@ pub fn present(store: &impl Store, steps: u32) -> Result<Vec<Present>> {
                 let last = Event::read(store, &key)?;
                 let mut before: Vec<Event> = Vec::new();
                 for _ in 0..steps {
-                    match before.last().unwrap_or(&last).before(store)? {
-                        Some(event) => before.push(event),
-                        None => break,
+                    match before.last().unwrap_or(&last).before(store) {
+                        Ok(Some(event)) => before.push(event),
+                        Ok(None) => break,
+                        Err(Error::Damaged(_)) if over_damage => break,
+                        Err(error) => return Err(error),
                     }
                 }
                 all.push(Present { last, before });
@@ -367,6 +393,13 @@ fn firsts(store: &impl Store, prefix: &str, names: usize) -> Result<Vec<String>>
 }
 
 impl Found {
+    /// Returns the keys under which the record does not lie, though it lies under the one that is written last.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let own = self.record.keys().into_iter().chain(self.record.layer_key());
+        let missing = own.filter(|own| !self.keys.contains(own) && self.is_complete());
+        missing.collect()
+    }
+
     /// Whether it lies under the key that is written last.
     fn is_complete(&self) -> bool {
         self.record
@@ -415,6 +448,14 @@ pub(crate) fn is_event(key: &str) -> bool {
     matches!(kind(key), "channels" | "moves")
 }
 
+/// Returns what the keys of a history begin with, and the number of an event in it.
+pub(crate) fn event_of(key: &str) -> Option<(&str, u64)> {
+    // v1/projects/PROJECT/KIND/ARTIFACT/NAME/
+    let (end, _) = key.match_indices('/').nth(5)?;
+    let (history, names) = key.split_at_checked(end + 1)?;
+    Some((history, crate::order::number(names)?))
+}
+
 /// Returns the name behind the project: what a key is of.
 fn kind(key: &str) -> &str {
     key.strip_prefix(keys::PROJECTS)
@@ -430,5 +471,11 @@ mod tests {
     fn keys_are_told_apart() {
         assert_eq!(kind("v1/projects/p/numbers/dist/7/fe/x"), "numbers");
         assert_eq!(kind("v1/projects/p"), "");
+        let event = format!("v1/projects/p/channels/dist/production/{}", newest_first(300));
+        assert_eq!(
+            event_of(&event),
+            Some(("v1/projects/p/channels/dist/production/", 300))
+        );
+        assert_eq!(event_of("v1/projects/p/channels/dist/production/x"), None);
     }
 }

@@ -162,6 +162,7 @@ pub fn plan(store: &impl Store, scratch: &dyn Scratch, request: &Verify) -> Resu
             let mut survey = survey(store, scratch, Depth::Objects)?;
             damages = std::mem::take(&mut survey.damages);
             check_events(&survey, scratch, &mut damages)?;
+            check_keys(store, &survey, scratch, &mut damages)?;
             rest.records = survey.records;
             damages.keep(Condemned::last(store))?;
         }
@@ -229,6 +230,43 @@ fn check_events(survey: &Survey, scratch: &dyn Scratch, damages: &mut Vec<Damage
         found: String::new(),
     };
     damages.extend(missing.into_values().flatten().map(damage));
+    Ok(())
+}
+
+/// Checks that each record lies under all of its keys, if it does under the last: the others are written before. One that
+/// does not was never finished, which is no damage.
+fn check_keys(
+    store: &impl Store,
+    survey: &Survey,
+    scratch: &dyn Scratch,
+    damages: &mut Vec<Damage>,
+) -> Result<()> {
+    let mut workflows: HashSet<Digest> = HashSet::new();
+    for found in survey.records.items(scratch) {
+        let found = found?;
+        let record = &found.record;
+        let Some(last) = record.keys().pop().filter(|last| found.keys.contains(last)) else {
+            continue;
+        };
+        let mut missing = found.missing();
+        let workflow = lookup::workflow_key(record);
+        missing.extend(workflow.filter(|key| workflows.insert(Digest::of(key.as_bytes()))));
+        for key in missing {
+            // Not where it was removed since it was listed, or the other keys were.
+            if store.head(&key)?.is_none() && store.head(&last)?.is_some() {
+                damages.push(Damage {
+                    key,
+                    message: format!(
+                        "a key of {} of {} is missing, which lies under its other keys",
+                        record.build_id(),
+                        record.artifact
+                    ),
+                    expected: String::new(),
+                    found: String::new(),
+                });
+            }
+        }
+    }
     Ok(())
 }
 

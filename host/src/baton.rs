@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::bindings::{
     Amount, AttachRequest, Attached, Build, BuildContext, Change as FileChange, ChannelPage, CircleciSource,
-    Damage, Decision, Event, FoundSignature, LatestSet, Moved, Names, PersistRequest, Persisted, Planned,
+    Damage, Decision, FoundSignature, LatestSet, Moved, Names, Past, PersistRequest, Persisted, Planned,
     PluginError, Pointer, Problem, PromoteRequest, PruneRequest, Pruned, Query, RemoveRequest, Report,
     Request, Resolution, RollbackRequest, Scope, SetLatestRequest, Task, TreeEntry, Unfit, Verified,
     VerifyRequest,
@@ -608,8 +608,8 @@ impl Baton {
         })
     }
 
-    /// Returns the last moves, newest first, at most `limit`.
-    pub fn history(&self, pointer: &Pointer, scope: &Scope, limit: u32) -> Result<Vec<Event>, Error> {
+    /// Returns the last moves, newest first, at most `limit`, and warnings of moves between them that are lost.
+    pub fn history(&self, pointer: &Pointer, scope: &Scope, limit: u32) -> Result<Past, Error> {
         self.ask(StoreAccess::Read)?.call("history", |store, plugin| {
             plugin
                 .baton_plugin_channels()

@@ -24,8 +24,8 @@ pub use generated::baton::plugin::types::{
 };
 pub use generated::exports::baton::plugin::builds::{Change, Names, Query, Resolution, TreeEntry};
 pub use generated::exports::baton::plugin::channels::{
-    Action as Move, BuildId, Event, Moved, Page as ChannelPage, Pointer, PromoteRequest, RollbackRequest,
-    Target,
+    Action as Move, BuildId, Event, Moved, Page as ChannelPage, Past, Pointer, PromoteRequest,
+    RollbackRequest, Target,
 };
 pub use generated::exports::baton::plugin::circleci::{LatestSet, SetLatestRequest};
 pub use generated::exports::baton::plugin::retention::{

@@ -31,7 +31,7 @@ pub use baton::{Baton, Details, Difference, Options, Progress, PrunePlan, Remova
 pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, ChannelPage,
     CircleciSource, Counter, Damage, Decision, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved,
-    Names, Node, OnConflict, Order, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem,
+    Names, Node, OnConflict, Order, Past, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem,
     PromoteRequest, PruneRequest, Pruned, Query, Rank, Remedy, RemoveRequest, Resolution, Retention,
     RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task, Timestamp,
     ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,

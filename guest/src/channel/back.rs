@@ -61,10 +61,14 @@ fn steps_back(
     let mut event = current.clone();
     let mut path = Vec::new();
     for step in 0..steps {
-        let Some(before) = event.back else {
+        let before = match event.back {
+            Some(before) => history.get(store, before)?,
+            None => None,
+        };
+        let Some(before) = before else {
             return Err(lookup::no_earlier(step, &current.build.id, &request.pointer));
         };
-        event = history.get(store, before)?;
+        event = before;
         path.push(event.build.id.clone());
     }
     match lookup::by_id(store, &keys, artifact, &event.build.id) {
@@ -105,10 +109,15 @@ fn behind(
         if older.is_none() && target.standing().is_newer_than(&event.build.standing(), now_ms) {
             older = Some(event.sequence);
         }
-        let Some(before) = event.back else {
+        // What is further back than an event that cannot be read is lost.
+        let before = match event.back {
+            Some(before) => lookup::sound(history.get(store, before))?,
+            None => None,
+        };
+        let Some(before) = before else {
             break;
         };
-        event = history.get(store, before)?;
+        event = before;
     }
     Ok((older, false))
 }

@@ -68,9 +68,12 @@ impl wit::Guest for super::Component {
         .map_err(to_wit_error)
     }
 
-    fn history(wanted: wit::Pointer, who: wit::Scope, limit: u32) -> Result<Vec<wit::Event>, wit::Error> {
-        channel::events(&Granted, &scope(who), &pointer(wanted), limit as usize)
-            .map(|events| events.into_iter().map(event).collect())
+    fn history(wanted: wit::Pointer, who: wit::Scope, limit: u32) -> Result<wit::Past, wit::Error> {
+        channel::events(&Granted, &scope(who), &pointer(wanted), limit)
+            .map(|(events, warnings)| wit::Past {
+                events: events.into_iter().map(event).collect(),
+                warnings: wit_problems(warnings),
+            })
             .map_err(to_wit_error)
     }
 }

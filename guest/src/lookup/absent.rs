@@ -4,7 +4,7 @@ use super::list::{Query, list};
 use super::names::{Page, artifacts, names};
 use super::{Scope, read, sound};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, date};
 use crate::event::Pointer;
 use crate::keys::{self, Project};
 use crate::ports::{Store, get_intact};
@@ -12,9 +12,6 @@ use crate::prune::Note;
 use crate::record::{BuildId, Record, open};
 use crate::selector::{Selector, nearest};
 use crate::store_format;
-
-/// RFC 3339 has four digits for a year.
-const YEAR_10000_MS: u64 = 253_402_300_800_000;
 
 /// How many names an error suggests.
 pub(super) const SUGGESTED: usize = 5;
@@ -337,7 +334,12 @@ pub(crate) fn no_history(store: &impl Store, scope: &Scope, pointer: &Pointer) -
 }
 
 /// Says that a build was removed, by whom and why, if somebody did.
-fn removal(store: &impl Store, keys: &Project, artifact: &str, number: u64) -> Result<Option<String>> {
+pub(super) fn removal(
+    store: &impl Store,
+    keys: &Project,
+    artifact: &str,
+    number: u64,
+) -> Result<Option<String>> {
     let Some(key) = store.list(&keys.removals(artifact, number), None, 1)?.pop() else {
         return Ok(None);
     };
@@ -350,8 +352,7 @@ fn removal(store: &impl Store, keys: &Project, artifact: &str, number: u64) -> R
         .reason
         .map(|reason| format!(" ({reason})"))
         .unwrap_or_default();
-    let since = std::time::Duration::from_millis(note.created_ms.min(YEAR_10000_MS - 1));
-    let when = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since);
+    let when = date(note.created_ms);
     Ok(Some(format!(
         "build:{number} of {artifact} was removed at {when}{by}{why}"
     )))

@@ -21,6 +21,10 @@ pub(super) fn newest_having(
     branch: &str,
     warnings: &mut Vec<Problem>,
 ) -> Result<Vec<Record>> {
+    if let Some(excludes) = scope.having.iter().find(|pattern| pattern.starts_with('!')) {
+        let message = format!("pattern `{excludes}` only excludes, and --having names what a build has");
+        return Err(Error::invalid("wrong-glob", message, ""));
+    }
     let wanted = scope
         .having
         .iter()

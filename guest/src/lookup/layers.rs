@@ -102,14 +102,7 @@ struct WorkflowName {
 
 /// Lets `workflow:ID` find the workspace of a rerun, whose own ID is not the workspace's. Returns the bytes written.
 pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<u64> {
-    if let (Some(workflow), Some(workspace)) = (&record.workflow, &record.workspace)
-        && workflow != workspace
-    {
-        let key = format!(
-            "{}{}",
-            Project::new(&record.project).workflow(workflow, record.trusted()),
-            keys::name(workspace)
-        );
+    if let (Some(key), Some(workspace)) = (workflow_key(record), &record.workspace) {
         let bytes = seal(
             "workflow",
             &WorkflowName {
@@ -126,6 +119,15 @@ pub fn remember_workflow(store: &impl Store, record: &Record) -> Result<u64> {
         }
     }
     Ok(0)
+}
+
+/// Returns the key that says in which workspace the layers of the record's workflow are, where they are not in its own.
+pub(crate) fn workflow_key(record: &Record) -> Option<String> {
+    let (workflow, workspace) = (record.workflow.as_ref()?, record.workspace.as_ref()?);
+    (workflow != workspace).then(|| {
+        let workflow = Project::new(&record.project).workflow(workflow, record.trusted());
+        format!("{workflow}{}", keys::name(workspace))
+    })
 }
 
 /// Reads where a rerun's layers are.

@@ -25,7 +25,7 @@ pub(crate) use absent::{no_earlier, no_history};
 use counters::Form;
 use having::newest_having;
 use layers::{layers, workflow_layers};
-pub(crate) use layers::{revisions, workspace_of};
+pub(crate) use layers::{revisions, workflow_key, workspace_of};
 use newest::{Search, newest};
 use pointed::{latest, on_channel};
 

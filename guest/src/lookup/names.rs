@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::event::Event;
 use crate::keys;
+use crate::name;
 use crate::ports::Store;
 
 /// A page of a list.
@@ -45,6 +46,7 @@ pub fn channels(
     after: Option<&str>,
     most: usize,
 ) -> Result<Page<Event>> {
+    name::check_artifact(artifact)?;
     let prefix = context.keys()?.channels(artifact);
     let Page { items, more } = below(store, &prefix, "", after, most)?;
     let last = items.iter().map(|found| Event::read(store, &found.key));

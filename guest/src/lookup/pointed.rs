@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::absent::{no_earlier, nothing_on_branch};
+use super::absent::{no_earlier, nothing_on_branch, removal};
 use super::newest::{Begin, Search, Until, newest, steps_before};
 use super::{Scope, all_keys, read, warn_of_trust};
 use crate::error::{Error, Problem, Result, warning};
@@ -156,7 +156,10 @@ pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -
         }
     }
     if records.len() < id.nodes as usize {
-        let message = format!("{id} of {artifact} is not in the store any more");
+        let message = match removal(store, keys, artifact, id.number)? {
+            Some(removed) => removed,
+            None => format!("{id} of {artifact} is not in the store any more"),
+        };
         return Err(Error::nothing_matched("build-gone", message, &id.to_string()));
     }
     records.sort_by_key(|record| record.node);

@@ -21,11 +21,12 @@ use crate::error::{Damage, Error, Result};
 use crate::id::{Digest, PackId, TreeId};
 use crate::keys::{self, Project};
 use crate::name;
+use crate::order::newest_first;
 use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
 use crate::record::Record;
 use crate::spool::{Spool, Spooled};
 use crate::store_format;
-use crate::survey::{Depth, Found, is_record, present, survey};
+use crate::survey::{Depth, Found, event_of, is_event, is_record, present, survey};
 use crate::tree::{References, references, tables};
 
 /// How many keys are deleted at a time.
@@ -101,11 +102,15 @@ struct Rest {
     removed: Spooled<(Removed, Vec<String>)>,
     /// Keys of what is damaged, and is dropped.
     broken: Spooled<String>,
+    /// Records of builds that are kept, for those of their keys that are missing or dropped.
+    restored: Spooled<(String, Vec<u8>)>,
     /// What is put beside the list: its key, and the object.
     note: Option<(String, Vec<u8>)>,
     /// Whether a build goes that something points to.
     even_if_pointed_to: bool,
     keep_channel_steps: u32,
+    /// Whether what is before an event that cannot be read is given up.
+    over_damage: bool,
     /// What the list will say.
     next: Next,
     deleted: Amount,
@@ -150,12 +155,14 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
     };
     let survey = survey(store, scratch, depth)?;
     let project = request.context.project()?;
-    let broken = broken_records(survey.damages, &request.policy, project)?;
+    let mut broken = broken_events(store, &survey.damages, &request.policy, project)?;
+    broken.extend(broken_records(survey.damages, &request.policy, project)?);
     let damaged = match request.policy.drop_damaged {
         true => damaged_trees(store, survey.records.items(scratch), project)?,
         false => HashSet::new(),
     };
-    let present = match present(store, request.policy.keep_channel_steps) {
+    let over_damage = request.policy.drop_damaged;
+    let present = match present(store, request.policy.keep_channel_steps, over_damage) {
         Ok(present) => present,
         Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
     };
@@ -175,12 +182,19 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
     let mut dropped = References::default();
     let (mut removed, mut removed_count) = (Spool::new(scratch), 0);
     let mut decided = Spool::new(scratch);
+    let mut restored = Spool::new(scratch);
     for decision in decisions {
         let decision = decision?;
         let is_kept = !decision.reasons.is_empty();
-        for Found { record, .. } in &decision.found {
+        for found in &decision.found {
+            let record = &found.record;
             if is_kept {
                 add(store, &record.tree, &mut live)?;
+                if over_damage && record.project == project {
+                    for key in found.missing() {
+                        restored.push(&(key, record.seal()?))?;
+                    }
+                }
             } else {
                 // What a tree that is given up leads to matters only if it can be known.
                 crate::lookup::sound(references(store, &record.tree, &mut dropped))?;
@@ -236,7 +250,9 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
     let rest = Rest {
         removed: removed.close()?,
         broken: Spooled::of(scratch, broken)?,
+        restored: restored.close()?,
         keep_channel_steps: request.policy.keep_channel_steps,
+        over_damage,
         next,
         deleted,
         condemned: doomed,
@@ -270,6 +286,37 @@ fn broken_records(damages: Vec<Damage>, policy: &Policy, project: &str) -> Resul
         broken.push(damage.key);
     }
     Ok(broken)
+}
+
+/// Returns the keys of events of the project that are given up, if those are to be dropped that cannot be read: all from the
+/// newest of them on. The last event of a history is none of them: where it points is decided by a move.
+fn broken_events(
+    store: &impl Store,
+    damages: &[Damage],
+    policy: &Policy,
+    project: &str,
+) -> Result<Vec<String>> {
+    let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
+    let own = |damage: &&Damage| is_event(&damage.key) && Project::new(project).owns(&damage.key);
+    for damage in damages.iter().filter(own).filter(|_| policy.drop_damaged) {
+        if let Some((history, sequence)) = event_of(&damage.key) {
+            let newest = newest.entry(history).or_default();
+            *newest = sequence.max(*newest);
+        }
+    }
+    let mut given_up = Vec::new();
+    for (history, sequence) in newest {
+        let last = store.list(history, None, 1)?.pop();
+        let last = last.and_then(|key| Some(event_of(&key)?.1)).unwrap_or_default();
+        let mut after = format!("{history}{}", newest_first(sequence.saturating_add(1)));
+        while sequence < last {
+            let page = store.list(history, Some(&after), 1000)?;
+            let Some(end) = page.last().cloned() else { break };
+            given_up.extend(page);
+            after = end;
+        }
+    }
+    Ok(given_up)
 }
 
 /// Returns the trees of the project's builds that are missing or damaged, or of which a pack is missing or too short.
@@ -326,8 +373,12 @@ fn check_grace(request: &Prune) -> Result<()> {
 }
 
 fn unsafe_to_prune(damage: Damage) -> Error {
+    let remedy = match is_event(&damage.key) {
+        true => "; if it is the last of its channel, `baton rollback CHANNEL --to SELECTOR` takes its place",
+        false => "",
+    };
     let message = format!(
-        "what a damaged object leads to is unknown, so nothing may be deleted: {}",
+        "what a damaged object leads to is unknown, so nothing may be deleted: {}{remedy}",
         damage.message
     );
     Error::conflict("unsafe-to-prune", message, &damage.key)
@@ -484,16 +535,18 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
     let Rest {
         removed,
         broken,
+        restored,
         note,
         even_if_pointed_to,
         keep_channel_steps,
+        over_damage,
         next,
         deleted,
         condemned,
     } = crate::wire::read(rest)?;
     let was_empty = next.last == 0;
-    if removed.is_empty() && broken.is_empty() && next.packs.is_empty() && next.trees.is_empty() && was_empty
-    {
+    let is_whole = broken.is_empty() && restored.is_empty();
+    if removed.is_empty() && is_whole && next.packs.is_empty() && next.trees.is_empty() && was_empty {
         return Ok(Pruned::default());
     }
     let now_ms = clock.now_ms();
@@ -529,7 +582,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         store.put(&key, &bytes, PutMode::Create)?;
     }
     // From here on nobody points to what is removed without noticing, so what is pointed to now is all there is.
-    let pointed = policy::pointed_to(&present(store, keep_channel_steps)?);
+    let pointed = policy::pointed_to(&present(store, keep_channel_steps, over_damage)?);
     let mut pruned = Pruned {
         deleted,
         condemned,
@@ -567,5 +620,10 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         }
     }
     pruned.overtaken = deletion.finish()?;
+    // What lay there is gone: the build is found again by all of its names.
+    for restored in restored.items(scratch).filter(|_| !pruned.overtaken) {
+        let (key, bytes) = restored?;
+        store.put(&key, &bytes, PutMode::Create)?;
+    }
     Ok(pruned)
 }

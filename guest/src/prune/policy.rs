@@ -49,7 +49,7 @@ impl Default for Policy {
 }
 
 /// How many steps back on a channel are kept where nobody says: who rolls back seldom stops at the first.
-const CHANNEL_STEPS: u32 = 3;
+pub(super) const CHANNEL_STEPS: u32 = 3;
 
 /// Records of one build, and what becomes of them.
 #[derive(Debug)]

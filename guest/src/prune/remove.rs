@@ -1,5 +1,6 @@
 //! Removing one build that must go: what is planned here, `run` of prune does.
 
+use super::policy::CHANNEL_STEPS;
 use super::{Fate, Next, Rest, removable};
 use crate::condemned::{Condemned, Phase, Removed};
 use crate::error::{Error, Result};
@@ -15,9 +16,6 @@ use crate::{channel, store_format};
 
 /// For so long nothing may begin to point to a build that was removed, in milliseconds: a mover may have looked before.
 const REMOVED_MS: u64 = 24 * 3_600_000;
-
-/// A build that so many steps back on a channel lead to is in use.
-const STEPS: u32 = 1;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -77,7 +75,7 @@ pub fn plan(
         .ok_or_else(|| Error::internal("a build of no record"))?;
     let build = Removed::new(&first.project, &first.artifact, first.build_id());
     let records = lookup::nodes_of(store, first)?;
-    let mut pointed = super::policy::pointed_to(&present(store, STEPS)?);
+    let mut pointed = super::policy::pointed_to(&present(store, CHANNEL_STEPS, false)?);
     let key = (build.project.clone(), build.artifact.clone(), build.build.clone());
     let pointed = pointed.remove(&key).unwrap_or_default();
     if !pointed.is_empty() && !request.even_if_pointed_to {
@@ -115,7 +113,7 @@ pub fn plan(
         removed: Spooled::of(scratch, [(build, removed)])?,
         note: Some(note(first, request, now_ms)?),
         even_if_pointed_to: request.even_if_pointed_to,
-        keep_channel_steps: STEPS,
+        keep_channel_steps: CHANNEL_STEPS,
         next: Next {
             last: condemned.sequence,
             packs: Spooled::of(scratch, packs)?,

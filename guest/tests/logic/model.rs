@@ -130,7 +130,7 @@ fn check(store: &MemoryStore, model: &Model) {
         assert_eq!(resolved(&format!("build:{number}")), there);
     }
     let history = |pointer: &Pointer| {
-        channel::events(store, &scope("latest", who()), pointer, 1000).map_or(0, |events| events.len())
+        channel::events(store, &scope("latest", who()), pointer, 1000).map_or(0, |(events, _)| events.len())
     };
     assert_eq!(history(&production()), model.moves.len());
     assert_eq!(history(&main_branch()), model.branch_moves);

@@ -604,6 +604,8 @@ fn builds_that_are_damaged_are_dropped_if_asked() {
     }
     assert_eq!(damages(&store), [""; 0]);
     assert_eq!(resolve(&store, "latest", build(9)).unwrap()[0].number, 2);
+    // Only one of its keys was damaged: it has that again.
+    assert_eq!(resolve(&store, "build:2", build(9)).unwrap()[0].number, 2);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use baton::context::Overrides;
 use baton::{
-    BuildId, ChannelPage, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Scope, Target,
+    BuildId, ChannelPage, Event, Move, Moved, Past, Pointer, PromoteRequest, RollbackRequest, Scope, Target,
 };
 use serde_json::{Value, json};
 
@@ -68,11 +68,15 @@ pub(crate) fn release(settings: &Settings, args: Release) -> Result<(), Failure>
 pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure> {
     let History { pointer, limit, who } = args;
     let scope = scope(settings, "latest".to_owned(), who)?;
-    let events = settings.reader()?.history(&pointer_of(pointer), &scope, limit)?;
+    let Past { events, warnings } = settings.reader()?.history(&pointer_of(pointer), &scope, limit)?;
     if settings.format == Format::Json {
-        print_json(&json!({ "events": events.iter().map(event_json).collect::<Value>() }));
+        print_json(&json!({
+            "events": events.iter().map(event_json).collect::<Value>(),
+            "warnings": warnings_json(&warnings),
+        }));
         return Ok(());
     }
+    warn(&warnings);
     let mut rows = vec![
         ["EVENT", "MOVE", "BUILD", "BEFORE", "HELD", "WHEN", "BY", "REASON"]
             .map(str::to_owned)
@@ -138,7 +142,9 @@ pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
     if !named.is_empty() {
         print_table(&rows);
     }
-    report_end("channel", named.last().map(|(name, _)| *name), more);
+    let project = context.project.as_deref().unwrap_or("the project");
+    let last = named.last().map(|(name, _)| *name);
+    report_end("channel", &format!("{artifact} in {project}"), last, more);
     Ok(())
 }
 

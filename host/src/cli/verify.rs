@@ -123,7 +123,8 @@ const REMEDIES: [(Remedy, &str, &str); 3] = [
     (
         Remedy::MoveAgain,
         "move-again",
-        "`baton rollback CHANNEL --to SELECTOR` points a channel to a build again",
+        "`baton rollback CHANNEL --to SELECTOR` points a channel to a build again, if its last move is damaged; an older one \
+         is lost, and `baton prune --drop-damaged` gives up the moves before it",
     ),
 ];
 

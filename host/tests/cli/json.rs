@@ -373,7 +373,7 @@ fn moves_report_the_event() {
         is_build(&answer["builds"][0]);
     }
     let history = job.json("history production");
-    has(&history, "events");
+    has(&history, "events warnings");
     history["events"].as_array().unwrap().iter().for_each(event);
     assert_eq!(history["events"][1]["reason"], "broken");
     assert_eq!(history["events"][0]["pointer"]["channel"], "production");
