@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::bindings::{Build, Node, PersistRequest};
+use crate::bindings::{Build, BuildContext, Counter, Node, PersistRequest, Rank};
 
 /// What a DSSE envelope says of the bytes that it holds (in-toto attestation, "Envelope").
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -34,6 +34,17 @@ pub(crate) fn of(build: &Build) -> Vec<u8> {
         .map(|digest| json!({ "name": "baton component", "digest": { "blake3": digest } }))
         .collect();
     let node = node_of(build.node);
+    let rank = match build.counter.rank {
+        Rank::Run => "run",
+        Rank::Number => "number",
+        Rank::Time => "time",
+    };
+    let counter = json!({
+        "rank": rank,
+        "runner": build.counter.runner,
+        "by": build.counter.by,
+        "part": build.counter.part,
+    });
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{ "name": build.artifact, "digest": { "blake3": build.tree } }],
@@ -51,6 +62,7 @@ pub(crate) fn of(build: &Build) -> Vec<u8> {
                     "artifact": build.artifact,
                 },
                 "internalParameters": {
+                    "counter": counter,
                     "number": build.number,
                     "run": build.run,
                     "attempt": build.attempt,
@@ -109,6 +121,7 @@ pub(crate) fn check(build: &Build, request: &PersistRequest, is_repeated: bool) 
         ("branch", context.branch == build.branch),
         ("tag", context.tag == build.tag),
         ("commit", commit == build.commit),
+        ("counter", counter_is_of(context, &build.counter)),
         ("number", number.is_none_or(|number| number == build.number)),
         ("run", context.run.is_none_or(|run| run == build.run)),
         (
@@ -142,6 +155,19 @@ pub(crate) fn check(build: &Build, request: &PersistRequest, is_repeated: bool) 
         )),
         Some((what, _)) => Err(format!("the component names another {what} than this job has")),
     }
+}
+
+/// Whether a build counts by what the job counts by.
+fn counter_is_of(context: &BuildContext, counter: &Counter) -> bool {
+    let rank = match (context.run, context.number) {
+        (Some(_), _) => Rank::Run,
+        (None, Some(_)) => Rank::Number,
+        (None, None) => return counter.rank == Rank::Time,
+    };
+    counter.rank == rank
+        && counter.runner == context.runner
+        && counter.by == context.counter.as_deref().unwrap_or_default()
+        && counter.part == context.counter_part
 }
 
 /// A job that does not run as parallel nodes has one.

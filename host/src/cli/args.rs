@@ -211,7 +211,7 @@ pub(crate) struct Persist {
     #[arg(long, env = "BATON_SIGN", value_name = "KEY")]
     pub(crate) sign: Option<KeySource>,
     /// Read back all that the build will point to, and store again what is missing or damaged. Without it that is done where
-    /// the same build was persisted before; of what other builds stored, only the sizes are checked
+    /// the build had one of the files before, and for 16 MiB of what other builds stored
     #[arg(long)]
     pub(crate) repair: bool,
     /// Print what would be stored, and store nothing
@@ -514,7 +514,7 @@ pub(crate) struct Verify {
     #[arg(conflicts_with = "all")]
     pub(crate) selector: Option<String>,
     /// All builds of all projects in the store, and all channels
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["name", "job", "project", "branch", "workspace"])]
     pub(crate) all: bool,
     /// Read every byte, and check every digest
     #[arg(long)]
@@ -546,7 +546,7 @@ pub(crate) struct Prune {
     #[arg(long, value_name = "BRANCH", value_delimiter = ',')]
     pub(crate) branches_gone: Vec<String>,
     /// Remove builds whose record or tree is missing or damaged, or of which a pack is missing or too short, whatever else
-    /// would keep them
+    /// would keep them, and moves of channels up to one that is missing or damaged
     #[arg(long)]
     pub(crate) drop_damaged: bool,
     /// Keep what a rollback of up to N steps leads to, on each channel

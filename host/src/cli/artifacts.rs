@@ -23,14 +23,15 @@ pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
         return Ok(());
     }
     names.iter().for_each(|name| print(name));
-    report_end("artifact", names.last(), more);
+    let project = context.project.as_deref().unwrap_or("the project");
+    report_end("artifact", project, names.last(), more);
     Ok(())
 }
 
 /// Says that a list is empty, or how to read on.
-pub(super) fn report_end(thing: &str, last: Option<&String>, more: bool) {
+pub(super) fn report_end(thing: &str, of: &str, last: Option<&String>, more: bool) {
     match last {
-        None => say(&format!("there is no {thing}")),
+        None => say(&format!("there is no {thing} of {of}")),
         Some(last) if more => say(&format!("there are more: read on with --after {last:?}")),
         Some(_) => {}
     }

@@ -188,6 +188,10 @@ fn fields(build: &Build) -> Vec<(&'static str, String)> {
         ("workspace", build.workspace.clone()),
         ("job", build.job.clone()),
         ("node", node),
+        (
+            "revision",
+            (build.revision > 1).then(|| build.revision.to_string()),
+        ),
         ("pull request", build.pull_request.clone()),
         (
             "fork",

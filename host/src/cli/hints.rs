@@ -120,6 +120,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "engine",
         "this is a defect: please report it with the lines above",
     ),
+    ("event-lost", ""),
     (
         "exists",
         "another program writes to the same place: run the command again when it has finished",
@@ -531,6 +532,31 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
 /// of the store, else the command.
 const IN_PLACE: &[(&str, &str, &str)] = &[
     (
+        "build-gone",
+        "persist",
+        "give this build another number with --number, or persist it again after that time",
+    ),
+    (
+        "damaged",
+        "history",
+        "point the channel anew with `baton rollback CHANNEL --to SELECTOR`; of a history that cannot be read nothing comes back",
+    ),
+    (
+        "damaged",
+        "persist",
+        "persist the files that are named in the same run, or give up the build with `baton remove`",
+    ),
+    (
+        "damaged",
+        "promote",
+        "if it is a build, persist its files again under its number; if it is an event of the channel, `baton rollback CHANNEL --to SELECTOR` points the channel anew",
+    ),
+    (
+        "damaged",
+        "rollback",
+        "name the build to go back to with --to SELECTOR: the history cannot be read as far as the steps lead",
+    ),
+    (
         "exists",
         "attach",
         "another program writes to the same directory: run the command again when it has finished",
@@ -584,6 +610,11 @@ const IN_PLACE: &[(&str, &str, &str)] = &[
         "read-only",
         "store",
         "name another store with --store: this one is on a file system that cannot be written to",
+    ),
+    (
+        "wrong-name",
+        "promote",
+        "the build comes first, then the channel: `baton promote latest production`",
     ),
     (
         "wrong-selector",

@@ -160,14 +160,15 @@ pub(crate) fn attached_json(report: &Attached, warnings: &[Problem], took: Durat
     })
 }
 
-/// Returns how people name a build: number, branch or tag, commit.
+/// Returns how people name a build: number, branch or tag, commit, and the revision where there are several.
 pub(crate) fn named(build: &Build) -> String {
     let place = build.branch.as_ref().or(build.tag.as_ref());
     let commit = build
         .commit
         .as_ref()
         .map(|commit| commit.get(..7).unwrap_or(commit).to_owned());
-    let details: Vec<String> = place.cloned().into_iter().chain(commit).collect();
+    let revision = (build.revision > 1).then(|| format!("revision {}", build.revision));
+    let details: Vec<String> = place.cloned().into_iter().chain(commit).chain(revision).collect();
     match details.is_empty() {
         true => build.selector.clone(),
         false => format!("{} ({})", build.selector, details.join(", ")),

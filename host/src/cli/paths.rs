@@ -1,5 +1,6 @@
 //! Paths as people give them. A shell expands `~` and `$NAME` only where it sees them: not within quotes, not in a variable,
-//! not in a file. So a leading `~/` is expanded here, and what would else become the name of a directory is refused.
+//! not in a file. So a leading `~/` is expanded here, and what would else become the name of a directory is refused: what a
+//! shell or a CI system should have expanded, and white space that nobody sees.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -37,7 +38,14 @@ pub(crate) fn expanded(given: &Path) -> Result<PathBuf, String> {
     if path.components().any(|part| part.as_os_str() == OsStr::new("~")) {
         return Err("~ is expanded only at the beginning: name the directory in full".to_owned());
     }
-    match variable(&path) {
+    let text = given.to_string_lossy();
+    if text.trim() != text && !path.exists() {
+        return Err(match text.trim() {
+            "" => "it has nothing but white space".to_owned(),
+            _ => "it has white space at an end".to_owned(),
+        });
+    }
+    match variable(&path).or_else(|| template(&path.to_string_lossy())) {
         Some(name) if !path.exists() => Err(format!(
             "{name} is not expanded: name the directory in full, or let the shell expand it before"
         )),
@@ -102,6 +110,31 @@ fn literal(path: &Path) -> String {
         .collect()
 }
 
+/// Returns what a shell, a command prompt or a CI system should have expanded: `$(…)`, backticks, `${{ … }}`, `<< … >>`,
+/// `{{ … }}`, `%NAME%`.
+fn template(text: &str) -> Option<String> {
+    let enclosed = [
+        ("$(", ")"),
+        ("`", "`"),
+        ("${{", "}}"),
+        ("<<", ">>"),
+        ("{{", "}}"),
+        ("%", "%"),
+    ];
+    enclosed.into_iter().find_map(|(begin, end)| {
+        let (_, rest) = text.split_once(begin)?;
+        let (name, _) = rest.split_once(end)?;
+        let is_name = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_()".contains(c))
+        };
+        // `50% of 100%` is a name like any other.
+        (begin != "%" || is_name(name)).then(|| format!("{begin}{name}{end}"))
+    })
+}
+
 /// Returns what looks like a variable of a shell: `$NAME` or `${NAME}`.
 fn variable(path: &Path) -> Option<String> {
     let text = path.to_string_lossy();
@@ -141,6 +174,9 @@ mod tests {
             ("-rf", PathBuf::from("-rf")),
             ("a$", PathBuf::from("a$")),
             ("a$1", PathBuf::from("a$1")),
+            ("50% of 100%", PathBuf::from("50% of 100%")),
+            ("a b", PathBuf::from("a b")),
+            ("{a,b}", PathBuf::from("{a,b}")),
             ("${}", PathBuf::from("${}")),
         ] {
             assert_eq!(expanded(Path::new(given)).unwrap(), expected, "{given}");
@@ -161,6 +197,19 @@ mod tests {
             ("${HOME}/a", "${HOME} is not expanded"),
             ("a/$VERSION", "$VERSION is not expanded"),
             ("~/a-${N}", "${N} is not expanded"),
+            ("%USERPROFILE%/a", "%USERPROFILE% is not expanded"),
+            ("a\\%ProgramFiles(x86)%", "%ProgramFiles(x86)% is not expanded"),
+            ("$(pwd)/a", "$(pwd) is not expanded"),
+            ("$(Build.ArtifactStagingDirectory)", "is not expanded"),
+            ("`pwd`", "`pwd` is not expanded"),
+            ("${{ runner.temp }}/a", "${{ runner.temp }} is not expanded"),
+            ("<< parameters.store >>", "<< parameters.store >> is not expanded"),
+            ("a/{{ .Branch }}", "{{ .Branch }} is not expanded"),
+            ("$env:HOME", "$env is not expanded"),
+            (" ", "nothing but white space"),
+            ("\u{a0}", "nothing but white space"),
+            ("a\n", "white space at an end"),
+            (" ~/a", "white space at an end"),
         ] {
             let error = expanded(Path::new(given)).unwrap_err();
             assert!(error.contains(said), "{given}: {error}");

@@ -5,9 +5,11 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use baton::{escaped, escaped_json, shortened};
+use nix::errno::Errno;
 use serde_json::Value;
 
 /// The longest line of data, in bytes: a path has at most 4,096, and so has where a symlink points.
@@ -17,20 +19,42 @@ const CELL_BYTES_MAX: usize = 1_024;
 /// The longest line of messages, in bytes.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 8_192;
 
+/// Whether standard output was closed when the process began, as with `baton latest >&-`.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+ctor::declarative::ctor! {
+    /// Looks before the standard library opens `/dev/null` in the place of a closed descriptor, which is before `main`. From
+    /// then on it cannot be told from `>/dev/null`: both Python and Node open that for reading and writing, too.
+    #[ctor(unsafe)]
+    fn look() {
+        let is_closed = rustix::io::fcntl_getfd(io::stdout()).is_err();
+        CLOSED.store(is_closed, Ordering::Relaxed);
+    }
+}
+
 /// Standard output, and what went wrong with it.
 struct Data {
     out: Option<BufWriter<File>>,
+    /// Why there is none: it fails whoever prints data.
+    missing: Option<io::Error>,
     failed: Option<io::Error>,
 }
 
 static DATA: LazyLock<Mutex<Data>> = LazyLock::new(|| {
     // Not `io::stdout`, which takes a descriptor that cannot be written to for one that takes everything.
     let opened = io::stdout().as_fd().try_clone_to_owned();
-    let (out, failed) = match opened {
+    let (out, missing) = match opened {
+        _ if CLOSED.load(Ordering::Relaxed) => {
+            (None, Some(io::Error::from_raw_os_error(Errno::EBADF as i32)))
+        }
         Ok(descriptor) => (Some(BufWriter::new(File::from(descriptor))), None),
         Err(error) => (None, Some(error)),
     };
-    Mutex::new(Data { out, failed })
+    Mutex::new(Data {
+        out,
+        missing,
+        failed: None,
+    })
 });
 
 impl Data {
@@ -47,6 +71,9 @@ impl Data {
     }
 
     fn put(&mut self, text: &str) {
+        if let Some(error) = self.missing.take() {
+            self.failed = Some(error);
+        }
         self.does(|out| out.write_all(text.as_bytes()));
     }
 }

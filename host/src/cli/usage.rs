@@ -185,7 +185,13 @@ fn instead_of_argument(command: &str, rest: &[&str], word: &str) -> Option<Strin
             "promote takes a build and a channel, for example `baton promote latest production`".to_owned()
         }
         ("diff", _) => "diff takes two builds; --name and --job say of which artifact and job".to_owned(),
-        ("prune" | "doctor" | "component", _) => {
+        ("channels", Some(("channel", channel))) => format!("run `baton history {channel}`"),
+        ("channels", None) => {
+            format!(
+                "for the moves of the channel {word}, run `baton history {word}`; --name names the artifact"
+            )
+        }
+        ("prune" | "doctor" | "component" | "artifacts" | "channels", _) => {
             format!("{command} takes options only: see `baton {command} --help`")
         }
         _ => return None,
@@ -270,6 +276,10 @@ mod tests {
             "show build:1 build:2",
             "verify build:1 build:2",
             "prune main",
+            "artifacts main",
+            "channels production",
+            "channels channel:production",
+            "channels build:5",
             "persist",
         ];
         let hints: Vec<String> = lines
@@ -309,6 +319,10 @@ mod tests {
         show build:1 build:2: show takes one selector; `baton diff A B` compares two builds
         verify build:1 build:2: verify takes one selector; `baton diff A B` compares two builds
         prune main: prune takes options only: see `baton prune --help`
+        artifacts main: artifacts takes options only: see `baton artifacts --help`
+        channels production: for the moves of the channel production, run `baton history production`; --name names the artifact
+        channels channel:production: run `baton history production`
+        channels build:5: channels takes options only: see `baton channels --help`
         persist: name the files or directories to store: `baton persist dist`
         ");
     }

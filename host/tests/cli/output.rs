@@ -153,6 +153,34 @@ fn what_cannot_be_written_fails_the_command() {
 }
 
 #[test]
+fn a_closed_standard_output_fails_what_prints() {
+    let place = Place::new();
+    let job = scene(&place);
+    for words in commands() {
+        let ran = job.bash(&format!("exec baton {words} >&-"));
+        match SILENT.contains(&words.as_str()) {
+            true => drop(ran.succeeds()),
+            false => drop(
+                ran.ends(1)
+                    .tells("cannot write to standard output")
+                    .tells("Bad file descriptor"),
+            ),
+        }
+    }
+    // Without standard input, or errors, nothing is missed.
+    job.bash("baton latest <&-").succeeds();
+    job.bash("baton latest 2>&-").succeeds();
+    // Python and Node open what swallows everything for reading, too.
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .unwrap();
+    let (code, err) = run_into(&job, "latest", null);
+    assert_eq!(code, Some(0), "{err}");
+}
+
+#[test]
 fn a_reader_that_has_enough_fails_nothing() {
     let place = Place::new();
     let job = scene(&place);

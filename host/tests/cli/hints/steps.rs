@@ -274,3 +274,114 @@ pub(super) fn through_symlink(_: &Place, job: &Job) -> Option<Ran> {
     job.bash("ln -s dist linked").succeeds();
     ends(job, "persist linked/app --number 3")
 }
+
+pub(super) fn clean_kept(_: &Place, job: &Job) -> Option<Ran> {
+    let job = job.clone().store(&job.path("ws/store"));
+    job.baton("persist . --root dist --number 3").succeeds();
+    write(&job.path("ws/old"), "x");
+    ends(&job, "attach build:3 --at ws --clean")
+}
+
+pub(super) fn clean_refused(_: &Place, job: &Job) -> Option<Ran> {
+    job.baton("persist . --root dist --number 3").succeeds();
+    let home = job.path("home");
+    write(&home.join("mine"), "x");
+    ends(&job.clone().set("HOME", home), "attach build:3 --at home --clean")
+}
+
+pub(super) fn in_the_way(_: &Place, job: &Job) -> Option<Ran> {
+    let job = job.clone().store(&job.path("ws/store"));
+    write(&job.path("other/store"), "a file where the store is");
+    job.baton("persist . --root other --number 3").succeeds();
+    ends(&job, "attach build:3 --at ws --clean")
+}
+
+pub(super) fn no_run_number(place: &Place, _: &Job) -> Option<Ran> {
+    let job = place.circle("ci", 7).without("BATON_RUN");
+    write(&job.path("dist/app"), "1");
+    ends(&job, "persist dist")
+}
+
+fn two_directories(job: &Job) {
+    write(&job.path("a/f"), "1");
+    write(&job.path("b/f"), "2");
+    write(&job.path("top"), "3");
+    job.baton("persist a b top --number 3").succeeds();
+}
+
+pub(super) fn paths_collide(_: &Place, job: &Job) -> Option<Ran> {
+    two_directories(job);
+    ends(job, "attach build:3 --at out --flatten")
+}
+
+pub(super) fn paths_left_out(_: &Place, job: &Job) -> Option<Ran> {
+    two_directories(job);
+    ends(job, "attach build:3 --at out --strip 1 --only a --only top")
+}
+
+pub(super) fn tag_build(place: &Place, _: &Job) -> Option<Ran> {
+    let job = place
+        .bare("nowhere")
+        .set("BATON_PROJECT", "gh/acme/shop")
+        .set("BATON_TAG", "v1");
+    ends(&job, "latest")
+}
+
+pub(super) fn untrusted_build(_: &Place, job: &Job) -> Option<Ran> {
+    job.baton("persist dist --number 7 --fork").succeeds();
+    ends(job, "promote build:7 production")
+}
+
+pub(super) fn untrusted_left_out(_: &Place, job: &Job) -> Option<Ran> {
+    let job = job.clone().set("BATON_WORKSPACE", "w");
+    job.baton("persist dist --number 7 --job one").succeeds();
+    job.baton("persist file --number 8 --job two --fork").succeeds();
+    ends(&job, "attach workspace --at out")
+}
+
+pub(super) fn wrong_counter(_: &Place, job: &Job) -> Option<Ran> {
+    let counter = "x".repeat(1001);
+    ends(job, &format!("persist dist --number 3 --counter {counter}"))
+}
+
+/// The channel is moved to and fro, and of its moves the second is harmed.
+fn moves(place: &Place, job: &Job) {
+    for build in ["build:1", "build:2", "build:1"] {
+        job.baton(&format!("rollback production --to {build}")).succeeds();
+    }
+    let events = place.store().keys("v1/projects/gh~2Facme~2Fshop/channels/");
+    place.store().put(&events[2], "gone");
+}
+
+pub(super) fn event_lost(place: &Place, job: &Job) -> Option<Ran> {
+    moves(place, job);
+    ends(job, "history production")
+}
+
+pub(super) fn damaged_way_back(place: &Place, job: &Job) -> Option<Ran> {
+    for build in ["build:1", "build:2"] {
+        job.baton(&format!("promote {build} staging")).succeeds();
+    }
+    let events = place
+        .store()
+        .keys("v1/projects/gh~2Facme~2Fshop/channels/default/staging/");
+    place.store().put(&events[1], "gone");
+    ends(job, "rollback staging")
+}
+
+pub(super) fn damaged_history(place: &Place, job: &Job) -> Option<Ran> {
+    for event in place.store().keys("v1/projects/gh~2Facme~2Fshop/channels/") {
+        place.store().put(&event, "gone");
+    }
+    ends(job, "history production")
+}
+
+pub(super) fn damaged_and_gone(place: &Place, job: &Job) -> Option<Ran> {
+    let job = job.clone().number(9);
+    write(&job.path("first"), "first");
+    write(&job.path("second"), "second");
+    job.baton("persist first").succeeds();
+    place.store().clear("v1/packs/");
+    std::fs::remove_file(job.path("first")).unwrap();
+    ends(&job, "persist second")
+}
