@@ -436,7 +436,7 @@ fn branch_of(found: &[Found], policy: &Policy) -> Option<(String, bool)> {
         .filter(on_branch)
         .map(|found| found.record.node.index)
         .collect();
-    (!nodes.is_empty()).then(|| (branch, nodes.len() >= record.node.total as usize))
+    (!nodes.is_empty()).then_some((branch, nodes.len() >= record.node.total as usize))
 }
 
 /// Keeps each value once: builds have few counters, branches and jobs.

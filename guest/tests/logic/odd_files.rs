@@ -346,7 +346,8 @@ fn what_is_immutable_is_left_alone_or_found_before_the_first_change() {
     attach(&store, &to, &clean, 1).unwrap();
     assert_eq!(to.content("kept/inner/file").unwrap(), b"changed");
 
-    let changes: [(&str, &dyn Fn(&MemoryFiles)); 6] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&MemoryFiles));
+    let changes: [Change<'_>; 6] = [
         ("kept", &|files| files.file("kept/file", "other", 0o644)),
         ("kept", &|files| files.file("kept/more", "more", 0o644)),
         ("kept", &|files| files.directory("kept", 0o700)),
