@@ -309,7 +309,10 @@ fn broken_events(
         let last = store.list(history, None, 1)?.pop();
         let last = last.and_then(|key| Some(event_of(&key)?.1)).unwrap_or_default();
         let mut after = format!("{history}{}", newest_first(sequence.saturating_add(1)));
-        while sequence < last {
+        if sequence >= last {
+            continue;
+        }
+        loop {
             let page = store.list(history, Some(&after), 1000)?;
             let Some(end) = page.last().cloned() else { break };
             given_up.extend(page);
