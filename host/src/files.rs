@@ -1,6 +1,6 @@
-//! Files that a person names: keys, certificates, configs, components.
+//! Files and directories that a person names: keys, certificates, configs, components, stores.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -38,6 +38,14 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Opens a directory. Anything else is `NotADirectory`, and none of it is waited for: not a FIFO either.
+pub(crate) fn open_directory(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::DIRECTORY | OFlags::NONBLOCK).bits() as i32)
+        .open(path)
+}
+
 /// Reads a text in UTF-8, as [`read`] does.
 ///
 /// # Errors
@@ -72,6 +80,16 @@ mod tests {
         ] {
             assert!(read(other, 1 << 20).is_err(), "{}", other.display());
         }
+        for no_directory in [fifo.as_path(), file.as_path(), Path::new("/dev/zero")] {
+            let error = open_directory(no_directory).unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::NotADirectory,
+                "{}",
+                no_directory.display()
+            );
+        }
+        assert!(open_directory(dir.path()).is_ok());
         std::fs::write(&file, b"\xff").unwrap();
         assert_eq!(read_text(&file, 4).unwrap_err().kind(), ErrorKind::InvalidData);
     }

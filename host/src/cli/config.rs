@@ -138,8 +138,7 @@ fn unreadable(file: &Path) -> String {
 }
 
 fn named_text(file: &Path) -> Result<String, Failure> {
-    let open = File::open(file).with_context(|| unreadable(file))?;
-    text_of(file, &open)
+    Ok(baton::files::read_text(file, BYTES_MAX).with_context(|| unreadable(file))?)
 }
 
 fn text_of(file: &Path, open: &File) -> Result<String, Failure> {

@@ -23,7 +23,7 @@ use rustix::io::Errno;
 use self::root::Root;
 use super::settling::Settling;
 use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size, probe};
-use crate::beneath;
+use crate::{beneath, files};
 
 /// From this size on an object that is named by its content is made durable in the background.
 const LARGE_BYTES: usize = 1 << 20;
@@ -48,7 +48,7 @@ pub struct DirectoryStore {
 impl DirectoryStore {
     /// Opens the store in `root` to read from it. It must exist.
     pub fn open(root: &Path) -> Result<DirectoryStore, StoreError> {
-        match File::open(root) {
+        match files::open_directory(root) {
             Ok(dir) => DirectoryStore::at(root, dir),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::Missing(root.to_owned())),
             Err(error) if error.kind() == ErrorKind::NotADirectory => {
@@ -83,7 +83,7 @@ impl DirectoryStore {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(blocked(root, "created", error)),
         }
-        let dir = File::open(root).map_err(|error| blocked(root, "opened", error))?;
+        let dir = files::open_directory(root).map_err(|error| blocked(root, "opened", error))?;
         let store = DirectoryStore::at(root, dir)?.with_mode(mode);
         store
             .root()

@@ -8,6 +8,7 @@ mod calls;
 mod connector;
 mod failure;
 mod heard;
+mod key_files;
 mod listing;
 mod oidc;
 mod options;

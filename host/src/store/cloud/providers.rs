@@ -10,6 +10,7 @@ use object_store::{ClientOptions, RetryConfig, StaticCredentialProvider};
 
 use super::connector::{Connector, address_of};
 use super::failure::{RemoteFailure, RemoteKind};
+use super::key_files::check_files;
 use super::oidc::TokenSource;
 use super::options::{Addressing, CloudOptions, Role};
 use super::profile::Profile;
@@ -33,6 +34,7 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(location: &CloudLocation, options: &CloudOptions) -> Result<Opened, RemoteFailure> {
+    check_files(location.provider, &options.variables)?;
     let store = HttpClient::new(&options.http, all_addresses()).map_err(of_client)?;
     match location.provider {
         Provider::S3 => s3(location, options, store),
