@@ -379,6 +379,12 @@ pub trait Files {
         edits.iter().try_for_each(|edit| self.edit(*edit))
     }
 
+    /// Says that changes begin which are to be seen together: an interrupt then ends the run after them. Once, at the end of
+    /// an attach.
+    fn begin_changes(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Sets bits and times, in order. Stops at the first failure.
     fn apply(&self, changes: &[Change]) -> Result<()>;
 

@@ -14,18 +14,22 @@ use crate::bindings::{
 };
 use crate::circleci::{CircleCi, slug_path};
 use crate::component::Component;
-use crate::engine::{Engine, Instance, Interrupt, Paged, Steps};
+use crate::engine::{Engine, Steps};
 use crate::error::Error;
 use crate::grants::{
     Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, Repairs, ReservedPlaces, Scratch,
     StoreAccess,
 };
+use crate::instance::{Instance, Paged};
+use crate::interrupt::Interrupt;
 use crate::signing::{SigningKey, VerifyingKey};
 use crate::statement;
 use crate::store::ObjectStore;
 
 /// An attach that met this many damaged builds in a row looks no further.
 const FALLBACKS_MAX: usize = 32;
+/// Nor one that met this many damaged trees: a workspace has one for each job.
+const UNFIT_MAX: usize = 10_000;
 /// More workers than this gain nothing on one disk, and each costs some 25 MiB.
 const WORKERS_MAX: usize = 8;
 
@@ -293,10 +297,11 @@ impl Baton {
         let is_new = !target.exists();
         let directory = match request.dry_run {
             true => Directory::read("target", target)?,
-            false => Directory::write(target, &mut || progress.waiting())?,
+            false => Directory::write(target, &self.options.interrupt, &mut || progress.waiting())?,
         };
-        let directory = directory.reserving(self.reserved());
-        let attached = self.attach_intact(&Arc::new(directory), request, progress);
+        let directory = Arc::new(directory.reserving(self.reserved()));
+        let attached = self.attach_intact(&directory, request, progress);
+        directory.release();
         if attached.is_err() && is_new {
             // Only goes if it is empty, and then nobody misses it.
             let _ = std::fs::remove_dir(target);
@@ -333,7 +338,9 @@ impl Baton {
             );
             match attached {
                 Err(Error::Plugin(PluginError::Damaged(damage)))
-                    if !fallback.is_empty() && fallbacks < FALLBACKS_MAX =>
+                    if !fallback.is_empty()
+                        && fallbacks < FALLBACKS_MAX
+                        && request.scope.without.len() < UNFIT_MAX =>
                 {
                     fallbacks += 1;
                     progress.fell_back(&damage);
@@ -432,6 +439,10 @@ impl Baton {
         let mut done = |task: &Task| progress.borrow_mut().done(task);
         self.engine
             .transfer(request, self.options.workers, &grants, &mut proceed, &mut done)
+            .map_err(|error| match directory {
+                Some(directory) => directory.failed(error),
+                None => error,
+            })
     }
 
     /// Checks that builds are signed, if they must be. A tree that no build led to cannot be.
@@ -509,27 +520,31 @@ impl Baton {
 
     /// Returns the builds that a selector means: several for a workspace and for parallel nodes.
     pub fn resolve(&self, scope: &Scope) -> Result<Resolution, Error> {
+        let asked = scope.clone();
         self.ask_about(scope.circleci.as_ref())?
-            .call("resolve", |store, plugin| {
-                plugin.baton_plugin_builds().call_resolve(store, scope)
+            .call("resolve", move |store, plugin| {
+                plugin.baton_plugin_builds().call_resolve(store, &asked)
             })
     }
 
     /// Returns builds, newest first.
     pub fn list(&self, query: &Query) -> Result<Vec<Build>, Error> {
+        let asked = query.clone();
         self.ask_about(query.scope.circleci.as_ref())?
-            .call("list", |store, plugin| {
-                plugin.baton_plugin_builds().call_list(store, query)
+            .call("list", move |store, plugin| {
+                plugin.baton_plugin_builds().call_list(store, &asked)
             })
     }
 
     /// Returns the names of a project's artifacts that follow `after`, at most `limit` of them: 1 to 1,000.
     pub fn artifacts(&self, context: &BuildContext, after: Option<&str>, limit: u32) -> Result<Names, Error> {
-        self.ask(StoreAccess::Read)?.call("artifacts", |store, plugin| {
-            plugin
-                .baton_plugin_builds()
-                .call_artifacts(store, context, after, limit)
-        })
+        let (context, after) = (context.clone(), after.map(str::to_owned));
+        self.ask(StoreAccess::Read)?
+            .call("artifacts", move |store, plugin| {
+                plugin
+                    .baton_plugin_builds()
+                    .call_artifacts(store, &context, after.as_deref(), limit)
+            })
     }
 
     /// Returns the channels of an artifact that follow `after`, each by its last move, at most `limit` of them: 1 to 1,000.
@@ -540,24 +555,28 @@ impl Baton {
         after: Option<&str>,
         limit: u32,
     ) -> Result<ChannelPage, Error> {
-        self.ask(StoreAccess::Read)?.call("channels", |store, plugin| {
-            plugin
-                .baton_plugin_channels()
-                .call_list(store, context, artifact, after, limit)
-        })
+        let (context, artifact) = (context.clone(), artifact.to_owned());
+        let after = after.map(str::to_owned);
+        self.ask(StoreAccess::Read)?
+            .call("channels", move |store, plugin| {
+                plugin
+                    .baton_plugin_channels()
+                    .call_list(store, &context, &artifact, after.as_deref(), limit)
+            })
     }
 
     /// Returns the builds that a selector means, and their files.
     pub fn show(&self, scope: &Scope) -> Result<Details, Error> {
         let mut instance = self.ask_about(scope.circleci.as_ref())?;
-        let details = instance.call("show", |store, plugin| {
-            plugin.baton_plugin_builds().call_show(store, scope)
+        let scope = scope.clone();
+        let details = instance.call("show", move |store, plugin| {
+            plugin.baton_plugin_builds().call_show(store, &scope)
         })?;
         Ok(Details {
             builds: details.builds,
             entries: Paged::new(instance, details.entries, |instance, page| {
-                instance.call("entries", |store, plugin| {
-                    plugin.baton_plugin_builds().call_entries(store, page)
+                instance.call("entries", move |store, plugin| {
+                    plugin.baton_plugin_builds().call_entries(store, &page)
                 })
             }),
             warnings: details.warnings,
@@ -570,15 +589,16 @@ impl Baton {
             .into_iter()
             .filter_map(|scope| scope.circleci.as_ref());
         let mut instance = self.ask_about(sources)?;
-        let difference = instance.call("diff", |store, plugin| {
-            plugin.baton_plugin_builds().call_diff(store, before, after)
+        let (before, after) = (before.clone(), after.clone());
+        let difference = instance.call("diff", move |store, plugin| {
+            plugin.baton_plugin_builds().call_diff(store, &before, &after)
         })?;
         Ok(Difference {
             before: difference.before,
             after: difference.after,
             changes: Paged::new(instance, difference.changes, |instance, page| {
-                instance.call("changes", |store, plugin| {
-                    plugin.baton_plugin_builds().call_changes(store, page)
+                instance.call("changes", move |store, plugin| {
+                    plugin.baton_plugin_builds().call_changes(store, &page)
                 })
             }),
             warnings: difference.warnings,
@@ -587,34 +607,42 @@ impl Baton {
 
     /// Points a channel at a build.
     pub fn promote(&self, request: &PromoteRequest) -> Result<Moved, Error> {
-        self.ask(StoreAccess::Create)?.call("promote", |store, plugin| {
-            plugin.baton_plugin_channels().call_promote(store, request)
-        })
+        let request = request.clone();
+        self.ask(StoreAccess::Create)?
+            .call("promote", move |store, plugin| {
+                plugin.baton_plugin_channels().call_promote(store, &request)
+            })
     }
 
     /// Goes back to an earlier build, on a channel or as the latest of a branch.
     pub fn rollback(&self, request: &RollbackRequest) -> Result<Moved, Error> {
-        self.ask(StoreAccess::Create)?.call("rollback", |store, plugin| {
-            plugin.baton_plugin_channels().call_rollback(store, request)
-        })
+        let request = request.clone();
+        self.ask(StoreAccess::Create)?
+            .call("rollback", move |store, plugin| {
+                plugin.baton_plugin_channels().call_rollback(store, &request)
+            })
     }
 
     /// Ends a hold.
     pub fn release(&self, pointer: &Pointer, scope: &Scope, reason: Option<&str>) -> Result<Moved, Error> {
-        self.ask(StoreAccess::Create)?.call("release", |store, plugin| {
-            plugin
-                .baton_plugin_channels()
-                .call_release(store, pointer, scope, reason)
-        })
+        let (pointer, scope, reason) = (pointer.clone(), scope.clone(), reason.map(str::to_owned));
+        self.ask(StoreAccess::Create)?
+            .call("release", move |store, plugin| {
+                plugin
+                    .baton_plugin_channels()
+                    .call_release(store, &pointer, &scope, reason.as_deref())
+            })
     }
 
     /// Returns the last moves, newest first, at most `limit`, and warnings of moves between them that are lost.
     pub fn history(&self, pointer: &Pointer, scope: &Scope, limit: u32) -> Result<Past, Error> {
-        self.ask(StoreAccess::Read)?.call("history", |store, plugin| {
-            plugin
-                .baton_plugin_channels()
-                .call_history(store, pointer, scope, limit)
-        })
+        let (pointer, scope) = (pointer.clone(), scope.clone());
+        self.ask(StoreAccess::Read)?
+            .call("history", move |store, plugin| {
+                plugin
+                    .baton_plugin_channels()
+                    .call_history(store, &pointer, &scope, limit)
+            })
     }
 
     /// Decides what a prune would remove. Changes nothing.
@@ -627,8 +655,9 @@ impl Baton {
             None,
         )?;
         let mut instance = self.engine.instance(grants)?;
-        let plan = instance.call("decide", |store, plugin| {
-            plugin.baton_plugin_retention().call_decide(store, request)
+        let request = request.clone();
+        let plan = instance.call("decide", move |store, plugin| {
+            plugin.baton_plugin_retention().call_decide(store, &request)
         })?;
         Ok(PrunePlan {
             builds: plan.builds,
@@ -636,8 +665,8 @@ impl Baton {
             deleted: plan.deleted,
             condemned: plan.condemned,
             decisions: Paged::new(instance, plan.decisions, |instance, page| {
-                instance.call("decisions", |store, plugin| {
-                    plugin.baton_plugin_retention().call_decisions(store, page)
+                instance.call("decisions", move |store, plugin| {
+                    plugin.baton_plugin_retention().call_decisions(store, &page)
                 })
             }),
             rest: plan.rest,
@@ -653,8 +682,9 @@ impl Baton {
             Arc::clone(&plan.scratch),
             None,
         )?;
-        self.engine.instance(grants)?.call("prune", |store, plugin| {
-            plugin.baton_plugin_retention().call_run(store, &plan.rest)
+        let rest = plan.rest.clone();
+        self.engine.instance(grants)?.call("prune", move |store, plugin| {
+            plugin.baton_plugin_retention().call_run(store, &rest)
         })
     }
 
@@ -668,10 +698,11 @@ impl Baton {
             None,
         )?;
         let mut instance = self.engine.instance(grants)?;
-        let removal = instance.call("decide-removal", |store, plugin| {
+        let request = request.clone();
+        let removal = instance.call("decide-removal", move |store, plugin| {
             plugin
                 .baton_plugin_retention()
-                .call_decide_removal(store, request)
+                .call_decide_removal(store, &request)
         })?;
         Ok(Removal {
             builds: removal.builds,
@@ -689,9 +720,12 @@ impl Baton {
             Arc::clone(&plan.scratch),
             None,
         )?;
-        self.engine.instance(grants)?.call("remove", |store, plugin| {
-            plugin.baton_plugin_retention().call_run(store, &plan.rest)
-        })
+        let rest = plan.rest.clone();
+        self.engine
+            .instance(grants)?
+            .call("remove", move |store, plugin| {
+                plugin.baton_plugin_retention().call_run(store, &rest)
+            })
     }
 
     /// Returns what can be signed of a build: an in-toto statement that says what its record says, and is always the same.
@@ -718,10 +752,11 @@ impl Baton {
         key_id: &str,
         from: Option<&CircleciSource>,
     ) -> Result<FoundSignature, Error> {
-        self.ask_about(from)?.call("get", |store, plugin| {
+        let (build, key_id, source) = (build.clone(), key_id.to_owned(), from.cloned());
+        self.ask_about(from)?.call("get", move |store, plugin| {
             plugin
                 .baton_plugin_signatures()
-                .call_get(store, build, key_id, from)
+                .call_get(store, &build, &key_id, source.as_ref())
         })
     }
 
@@ -737,17 +772,22 @@ impl Baton {
         });
         let access = (StoreAccess::Read, Repairs::default());
         let grants = self.grants(access, None, self.scratch(), egress)?;
-        self.engine.instance(grants)?.call("set-latest", |store, plugin| {
-            plugin.baton_plugin_circleci().call_set_latest(store, request)
-        })
+        let request = request.clone();
+        self.engine
+            .instance(grants)?
+            .call("set-latest", move |store, plugin| {
+                plugin.baton_plugin_circleci().call_set_latest(store, &request)
+            })
     }
 
     /// Stores a signed statement of a build.
     fn add_signature(&self, build: &Build, key_id: &str, envelope: &[u8]) -> Result<(), Error> {
-        self.ask_to_sign(build)?.call("add", |store, plugin| {
+        let asked = self.ask_to_sign(build);
+        let (build, key_id, envelope) = (build.clone(), key_id.to_owned(), envelope.to_vec());
+        asked?.call("add", move |store, plugin| {
             plugin
                 .baton_plugin_signatures()
-                .call_add(store, build, key_id, envelope)
+                .call_add(store, &build, &key_id, &envelope)
         })
     }
 

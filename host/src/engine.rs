@@ -6,43 +6,40 @@ use std::thread;
 use std::time::Duration;
 
 use wasmtime::component::{Linker, ResourceAny};
-use wasmtime::{Store, UpdateDeadline};
 
-use crate::bindings::{Planned, Plugin, PluginError, PluginPre, Report, Request, Task};
+use crate::bindings::{Planned, Plugin, PluginPre, Report, Request, Task};
 use crate::component::Component;
 use crate::error::Error;
-use crate::grants::{Ended, Grants, HasGrants};
+use crate::grants::{Grants, HasGrants};
+use crate::instance::{Instance, Paged, TICK, in_time, too_many};
+use crate::interrupt::Interrupt;
 
-/// How often a running component is looked at: how long an interruption takes at most.
-const TICK: Duration = Duration::from_millis(20);
+/// How long the compilation of a component from a file may take.
+const COMPILE_TIME_MAX: Duration = Duration::from_secs(300);
+/// How long it may take to take back what a failed run left.
+const ABANDON_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What one call may carry from the component: the largest is an object for the store. Lists that have no end come in pages.
-const HOSTCALL_BYTES_MAX: usize = 256 << 20;
-
-/// Asks a run to end. Cloned freely; all clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
-
-impl Interrupt {
-    /// Ends the run that was given this, soon and with [`Error::Interrupted`].
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+/// What the outcomes of all tasks may have together. Those of a million files are some MiB.
+const OUTCOMES_BYTES_MAX: usize = 64 << 20;
+/// A plan has no more tasks: one is some 16 MiB.
+const TASKS_MAX: usize = 1_000_000;
+/// What each worker may be given of a plan. Where the packs of a store among artifacts lie is some MiB.
+const SHARED_BYTES_MAX: usize = 64 << 20;
 
 /// The component, ready to be instantiated any number of times.
 pub(crate) struct Engine {
-    engine: wasmtime::Engine,
-    /// What errors call the component.
-    name: String,
-    plugin: PluginPre<Grants>,
-    /// Whether compiled loops look up. Otherwise the grants do, at every call.
-    interruptible: bool,
+    loaded: Arc<Loaded>,
     interrupt: Interrupt,
+}
+
+/// What the threads of instances share.
+pub(crate) struct Loaded {
+    pub(crate) engine: wasmtime::Engine,
+    /// What errors call the component.
+    pub(crate) name: String,
+    pub(crate) plugin: PluginPre<Grants>,
+    /// Whether compiled loops look whether they must end. Otherwise the grants do, at every call.
+    pub(crate) interruptible: bool,
 }
 
 impl Engine {
@@ -50,12 +47,12 @@ impl Engine {
         let wrong = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
         let engine =
             wasmtime::Engine::new(&crate::tunables::config(!component.is_built_in())).map_err(wrong)?;
-        let loaded = component.load(&engine)?;
+        let loaded = load(component, &engine, &interrupt)?;
         let mut linker: Linker<Grants> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(wrong)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker).map_err(wrong)?;
         Plugin::add_to_linker::<Grants, HasGrants>(&mut linker, |grants| grants).map_err(wrong)?;
-        // What is missing here is what the component wants and nobody offers.
+        // An error here is an import of the component that this host does not provide.
         let name = component.name();
         let invalid = |error: wasmtime::Error| Error::ComponentInvalid {
             name: name.clone(),
@@ -69,41 +66,18 @@ impl Engine {
         if interruptible {
             start_ticking(&engine);
         }
-        Ok(Engine {
+        let loaded = Arc::new(Loaded {
             engine,
             name,
             plugin,
             interruptible,
-            interrupt,
-        })
+        });
+        Ok(Engine { loaded, interrupt })
     }
 
     /// Makes an instance with its grants.
     pub(crate) fn instance(&self, grants: Grants) -> Result<Instance, Error> {
-        let mut store = Store::new(&self.engine, grants);
-        store.limiter(|grants| &mut grants.limits);
-        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
-        store.data_mut().start(&self.interrupt);
-        if self.interruptible {
-            store.set_epoch_deadline(1);
-            store.epoch_deadline_callback(|store| {
-                store.data().watch.check()?;
-                Ok(UpdateDeadline::Continue(1))
-            });
-        }
-        let plugin = self.plugin.instantiate(&mut store).map_err(|error| {
-            match error.is::<wasmtime::Trap>() || store.data().limits.memory_refused() {
-                true => ended("instantiate", &store, &error),
-                // The built-in one has what it takes, so it is the system that does not give what an instance needs.
-                false if !self.interruptible => Error::NoMemory(format!("{error:#}")),
-                // Its exports have these names, but other types.
-                false => Error::ComponentInvalid {
-                    name: self.name.clone(),
-                    reason: format!("{error:#}"),
-                },
-            }
-        })?;
-        Ok(Instance { store, plugin })
+        Instance::start(Arc::clone(&self.loaded), grants, self.interrupt.clone())
     }
 
     /// Plans a transfer and runs it: `grants` gives each instance its own. `progress` hears of every task that is done;
@@ -117,12 +91,24 @@ impl Engine {
         progress: &mut dyn FnMut(&Task),
     ) -> Result<Option<Report>, Error> {
         let mut planner = self.instance(grants()?)?;
-        let planned = planner.call("plan", |store, plugin| {
-            plugin.baton_plugin_transfer().call_plan(store, request)
-        })?;
+        let request = request.clone();
+        let planned = planner.call("plan", move |store, plugin| {
+            plugin.baton_plugin_transfer().call_plan(store, &request)
+        });
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                drop(planner);
+                // A component that answers has taken back what it left.
+                if !matches!(error, Error::Plugin(_)) {
+                    self.abandon(None, grants);
+                }
+                return Err(error);
+            }
+        };
         let mut steps = Paged::new(planner, planned.steps.clone(), |instance, page| {
-            instance.call("steps", |store, plugin| {
-                plugin.baton_plugin_transfer().call_steps(store, page)
+            instance.call("steps", move |store, plugin| {
+                plugin.baton_plugin_transfer().call_steps(store, &page)
             })
         });
         let proceeds = proceed(&planned, &mut steps);
@@ -132,45 +118,54 @@ impl Engine {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(error) => {
-                self.abandon(&planned.rest, grants);
+                self.abandon(Some(&planned.rest), grants);
                 return Err(error);
             }
         }
         let Planned {
             tasks, shared, rest, ..
         } = planned;
-        let run = self.run_tasks(tasks, &shared, workers, grants, progress);
+        let run = check(shared.len(), SHARED_BYTES_MAX, "bytes for each worker")
+            .and_then(|()| check(tasks.len(), TASKS_MAX, "tasks"))
+            .and_then(|()| self.run_tasks(tasks, &shared, workers, grants, progress));
         drop(shared);
         let finished = run.and_then(|outcomes| {
             let mut finisher = self.instance(grants()?)?;
-            finisher.call("finish", |store, plugin| {
+            let rest = rest.clone();
+            finisher.call("finish", move |store, plugin| {
                 plugin
                     .baton_plugin_transfer()
                     .call_finish(store, &rest, &outcomes)
             })
         });
         if finished.is_err() {
-            self.abandon(&rest, grants);
+            self.abandon(Some(&rest), grants);
         }
         finished.map(Some)
     }
 
-    /// Takes back what a failed run left. Its own failure would only hide the one that led here, and the next run takes
-    /// back what this could not.
-    fn abandon(&self, rest: &[u8], grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
-        // Whoever interrupted the run wants this, too.
-        self.interrupt.0.store(false, Ordering::Relaxed);
-        let abandoned = grants()
-            .and_then(|grants| self.instance(grants))
-            .and_then(|mut instance| {
-                instance.call("abandon", |store, plugin| {
-                    plugin.baton_plugin_transfer().call_abandon(store, rest)
-                })
-            });
+    /// Takes back what a failed run left: with the rest of its plan, or without one where the plan failed. Its own failure
+    /// would only hide the one that led here, and the next run takes back what this could not.
+    fn abandon(&self, rest: Option<&[u8]>, grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
+        let abandoned = grants().and_then(|mut grants| {
+            // What has changed nothing has left nothing.
+            if !grants.has_changed_files() {
+                return Ok(());
+            }
+            grants.limits.call_time_max = grants.limits.call_time_max.min(ABANDON_TIME_MAX);
+            // Who interrupted the run wants this, too.
+            let mut instance = Instance::start(Arc::clone(&self.loaded), grants, Interrupt::default())?;
+            let rest = rest.map(<[u8]>::to_vec);
+            instance.call("abandon", move |store, plugin| {
+                plugin
+                    .baton_plugin_transfer()
+                    .call_abandon(store, rest.as_deref())
+            })
+        });
         drop(abandoned);
     }
 
-    /// Runs all tasks. Returns their outcomes in order, and behind them those of the workers.
+    /// Runs all tasks. Returns their outcomes in order, and after them those of the workers.
     fn run_tasks(
         &self,
         tasks: Vec<Task>,
@@ -185,6 +180,7 @@ impl Engine {
         let (sender, done) = mpsc::channel();
         let mut outcomes: Vec<Option<Vec<u8>>> = vec![None; tasks.len() + workers];
         let mut first_error = None;
+        let mut outcomes_bytes = 0;
         thread::scope(|scope| {
             for index in 0..workers {
                 let (sender, tasks, next, failed) = (sender.clone(), &tasks, &next, &failed);
@@ -218,7 +214,12 @@ impl Engine {
             }
             drop(sender);
             for message in done {
-                match message {
+                let sized = message.and_then(|(number, outcome)| {
+                    outcomes_bytes += outcome.len();
+                    check(outcomes_bytes, OUTCOMES_BYTES_MAX, "bytes as outcomes")?;
+                    Ok((number, outcome))
+                });
+                match sized {
                     Ok((number, outcome)) => {
                         if let Some(task) = tasks.get(number) {
                             progress(task);
@@ -228,6 +229,7 @@ impl Engine {
                         }
                     }
                     Err(error) => {
+                        failed.store(true, Ordering::Relaxed);
                         first_error.get_or_insert(error);
                     }
                 }
@@ -243,81 +245,6 @@ impl Engine {
     }
 }
 
-/// One instance of the component, with its grants.
-pub(crate) struct Instance {
-    store: Store<Grants>,
-    plugin: Plugin,
-}
-
-impl Instance {
-    /// Calls an export, under the limits.
-    pub(crate) fn call<T>(
-        &mut self,
-        name: &'static str,
-        call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, PluginError>>,
-    ) -> Result<T, Error> {
-        self.store.data_mut().watch.restart()?;
-        match call(&mut self.store, &self.plugin) {
-            // A call to a store ends early where the run is to end: what the component made of that is of no interest.
-            Ok(Err(_)) if self.store.data().watch.is_interrupted() => Err(Error::Interrupted),
-            Ok(outcome) => outcome.map_err(Error::Plugin),
-            Err(error) => Err(ended(name, &self.store, &error)),
-        }
-    }
-}
-
-/// A long list that the component gives in pages. One is in memory at a time. After an error there are no more items.
-pub struct Paged<T> {
-    instance: Instance,
-    pages: std::vec::IntoIter<Vec<u8>>,
-    read: fn(&mut Instance, &Vec<u8>) -> Result<Vec<T>, Error>,
-    page: std::vec::IntoIter<T>,
-}
-
-impl<T> Paged<T> {
-    pub(crate) fn new(
-        instance: Instance,
-        pages: Vec<Vec<u8>>,
-        read: fn(&mut Instance, &Vec<u8>) -> Result<Vec<T>, Error>,
-    ) -> Paged<T> {
-        Paged {
-            instance,
-            pages: pages.into_iter(),
-            read,
-            page: Vec::new().into_iter(),
-        }
-    }
-}
-
-impl<T> Iterator for Paged<T> {
-    type Item = Result<T, Error>;
-
-    fn next(&mut self) -> Option<Result<T, Error>> {
-        loop {
-            if let Some(item) = self.page.next() {
-                return Some(Ok(item));
-            }
-            let page = self.pages.next()?;
-            match (self.read)(&mut self.instance, &page) {
-                Ok(items) => self.page = items.into_iter(),
-                Err(error) => {
-                    self.pages = Vec::new().into_iter();
-                    return Some(Err(error));
-                }
-            }
-        }
-    }
-}
-
-impl<T> std::fmt::Debug for Paged<T> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Paged")
-            .field("pages", &self.pages.len())
-            .finish_non_exhaustive()
-    }
-}
-
 /// The steps of a dry run, in path order.
 pub type Steps = Paged<crate::bindings::Step>;
 
@@ -328,61 +255,61 @@ struct Worker {
 
 impl Worker {
     fn new(instance: &mut Instance, index: u32, shared: &[u8]) -> Result<Worker, Error> {
-        let handle = instance.call("worker", |store, plugin| {
+        let shared = shared.to_vec();
+        let handle = instance.call("worker", move |store, plugin| {
             plugin
                 .baton_plugin_transfer()
                 .worker()
-                .call_constructor(store, index, shared)
+                .call_constructor(store, index, &shared)
                 .map(Ok)
         })?;
         Ok(Worker { handle })
     }
 
     fn run(&self, instance: &mut Instance, task: &[u8]) -> Result<Vec<u8>, Error> {
-        instance.call("worker.run", |store, plugin| {
+        let (handle, task) = (self.handle, task.to_vec());
+        instance.call("worker.run", move |store, plugin| {
             plugin
                 .baton_plugin_transfer()
                 .worker()
-                .call_run(store, self.handle, task)
+                .call_run(store, handle, &task)
         })
     }
 
     fn close(&self, instance: &mut Instance) -> Result<Vec<u8>, Error> {
-        instance.call("worker.close", |store, plugin| {
-            plugin
-                .baton_plugin_transfer()
-                .worker()
-                .call_close(store, self.handle)
+        let handle = self.handle;
+        instance.call("worker.close", move |store, plugin| {
+            plugin.baton_plugin_transfer().worker().call_close(store, handle)
         })
     }
 }
 
-/// Says why a call did not return.
-fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> Error {
-    let grants = store.data();
-    match error.downcast_ref::<Ended>() {
-        Some(Ended::Interrupted) => Error::Interrupted,
-        Some(Ended::TimedOut) => Error::Timeout {
-            call,
-            limit: grants.limits.call_time_max,
-        },
-        None if grants.limits.memory_refused() => Error::Memory {
-            call,
-            limit_mib: (grants.limits.memory_bytes_max >> 20) as u64,
-        },
-        None => {
-            let (stderr, trace) = (grants.stderr(), format!("{error:#}"));
-            let report = if stderr.is_empty() {
-                trace
-            } else {
-                format!("{stderr}\n{trace}")
-            };
-            Error::Trap { call, report }
-        }
+fn check(count: usize, most: usize, what: &str) -> Result<(), Error> {
+    match count <= most {
+        true => Ok(()),
+        false => Err(too_many(most, what)),
     }
 }
 
-/// Makes running components look up, until the engine is gone.
+/// Makes a component ready to run. The compilation of one from a file may take any time.
+fn load(
+    component: &Component,
+    engine: &wasmtime::Engine,
+    interrupt: &Interrupt,
+) -> Result<wasmtime::component::Component, Error> {
+    if component.is_built_in() {
+        return component.load(engine);
+    }
+    let (engine, compiled) = (engine.clone(), component.clone());
+    in_time(COMPILE_TIME_MAX, interrupt, move || compiled.load(&engine))?.ok_or_else(|| {
+        Error::ComponentInvalid {
+            name: component.name(),
+            reason: format!("compiling it takes longer than {} s", COMPILE_TIME_MAX.as_secs()),
+        }
+    })
+}
+
+/// Makes running components look whether they must end, until the engine is gone.
 fn start_ticking(engine: &wasmtime::Engine) {
     let engine = engine.weak();
     thread::spawn(move || {

@@ -67,6 +67,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The directory that a run worked in does not exist any more.
+    #[error("the {what} {} was removed while it was used", .path.display())]
+    DirectoryRemoved {
+        /// `root` or `target`.
+        what: &'static str,
+        /// Its path.
+        path: PathBuf,
+    },
     /// A build is not signed by the key that is required.
     #[error("{build} is refused: {reason}")]
     Unsigned {

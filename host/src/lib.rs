@@ -18,6 +18,8 @@ pub mod files;
 mod forms;
 mod grants;
 mod http;
+mod instance;
+mod interrupt;
 pub mod local;
 mod problem;
 pub mod request;
@@ -38,10 +40,12 @@ pub use bindings::{
 };
 pub use circleci::{CLOUD, CircleCi};
 pub use component::Component;
-pub use engine::{Interrupt, Paged, Steps};
+pub use engine::Steps;
 pub use error::Error;
 pub use escape::{escaped, escaped_json, shortened};
 pub use grants::{Access, OnWait, StoreAccess};
+pub use instance::Paged;
+pub use interrupt::Interrupt;
 pub use signing::{KeyError, SigningKey, VerifyingKey};
 pub use store::{
     Addressing, ByteRange, CloudLocation, CloudOptions, CloudStore, DirectoryStore, Key, MemoryStore,

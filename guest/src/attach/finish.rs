@@ -86,6 +86,7 @@ pub fn finish(
     let stays = |number, commit: &Commit| commit.compared && !finishing.changed.has(number);
     let changed = changed_dirs(scratch, &rest, &|number, commit| !stays(number, commit))?;
     check_sealed(&rest, &changed)?;
+    files.begin_changes()?;
     open_closed(files, &rest, &changed)?;
     for removal in &rest.in_the_way {
         report.removed += staging::remove(files, removal)?;

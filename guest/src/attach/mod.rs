@@ -23,7 +23,7 @@ pub use finish::{Attached, finish};
 pub use layout::Layout;
 pub(crate) use plan::plan_downloads;
 pub use plan::{Attach, plan};
-pub use staging::abandon;
+pub use staging::{abandon, abandon_plan};
 pub use worker::Worker;
 
 use crate::id::{Digest, PackId};

@@ -47,6 +47,50 @@ pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
     clear(files, &rest.places)
 }
 
+/// Takes back what a run has staged of which there is no plan: looks into every directory for what an attach into this one
+/// may have made there. Goes on where something cannot be read or removed, and returns the first failure.
+pub fn abandon_plan(files: &impl Files) -> Result<()> {
+    let mut outcome = Ok(());
+    let mut dirs = vec![String::new()];
+    while let Some(dir) = dirs.pop() {
+        let found = abandon_in(files, &dir, &mut dirs);
+        outcome = outcome.and(found);
+    }
+    outcome
+}
+
+/// Removes the staging directory of a directory, and adds the directories in it to `dirs`.
+fn abandon_in(files: &impl Files, dir: &str, dirs: &mut Vec<String>) -> Result<()> {
+    let own = place_in(dir);
+    let mut after: Option<Vec<u8>> = None;
+    let mut is_staged = false;
+    loop {
+        let (page, more) = files.page(dir, after.as_deref())?;
+        after = page.last().map(|entry| entry.name.clone());
+        for entry in page {
+            // What has another name, or is kept for others, was not made by an attach.
+            let Ok(name) = String::from_utf8(entry.name) else {
+                continue;
+            };
+            let path = path::join(dir, &name);
+            match path == own {
+                true => is_staged = true,
+                false if entry.kind == Kind::Directory && entry.standing.reserved.is_none() => {
+                    dirs.push(path);
+                }
+                false => {}
+            }
+        }
+        if !more || after.is_none() {
+            break;
+        }
+    }
+    match is_staged {
+        true => clear(files, &[own]),
+        false => Ok(()),
+    }
+}
+
 /// Removes staging directories, as far as they exist, or whatever has their names.
 pub(super) fn clear(files: &impl Files, places: &[String]) -> Result<()> {
     for place in places {

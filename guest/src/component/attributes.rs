@@ -163,6 +163,10 @@ impl Files for Granted {
         Ok(())
     }
 
+    fn begin_changes(&self) -> Result<()> {
+        attributes::begin_changes().map_err(from_wit_error)
+    }
+
     fn apply(&self, changes: &[Change]) -> Result<()> {
         let change = |change: &Change| attributes::Change {
             path: change.path.clone(),

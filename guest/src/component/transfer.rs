@@ -44,7 +44,11 @@ impl wit::Guest for super::Component {
         finish(&rest, &outcomes).map_err(to_wit_error)
     }
 
-    fn abandon(rest: Vec<u8>) -> Result<(), wit::Error> {
+    fn abandon(rest: Option<Vec<u8>>) -> Result<(), wit::Error> {
+        let Some(rest) = rest else {
+            let abandoned = GrantedFiles::new().and_then(|files| attach::abandon_plan(&files));
+            return abandoned.map_err(to_wit_error);
+        };
         // Only an attach leaves anything in the directory: the others cannot even write there.
         let abandoned = match rest.split_first() {
             Some((&ATTACH, rest)) => GrantedFiles::new().and_then(|files| attach::abandon(&files, rest)),

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use baton_guest::attach::{self, Attach};
 use baton_guest::error::{Error, Problem, Result};
 use baton_guest::memory::{MemoryFile, MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::plan::Planned;
 use baton_guest::ports::{Change, DirEntry, Edit, File, Files, Link, Open, Time};
 
 use crate::support::driver::{all_of, attach, persisted};
@@ -14,6 +15,7 @@ use crate::support::{build, noise};
 struct Dying<'a> {
     inner: &'a MemoryFiles,
     left: Cell<u32>,
+    has_begun: Cell<bool>,
 }
 
 struct DyingFile<'a> {
@@ -75,6 +77,11 @@ impl<'a> Files for &'a Dying<'a> {
         })
     }
 
+    fn begin_changes(&self) -> Result<()> {
+        self.has_begun.set(true);
+        Ok(())
+    }
+
     fn edit(&self, edit: Edit<'_>) -> Result<()> {
         change(&self.left)?;
         self.inner.edit(edit)
@@ -127,14 +134,10 @@ fn killed_anywhere(store: &MemoryStore, old: &MemoryFiles, new: &MemoryFiles, re
         let dying = Dying {
             inner: &there,
             left: Cell::new(changes),
+            has_begun: Cell::new(false),
         };
-        let ended = attach::plan(store, &&dying, &MemoryScratch, request).and_then(|planned| {
-            let mut worker = attach::Worker::default();
-            let run =
-                |task: &baton_guest::plan::Task| worker.run(store, &&dying, &MemoryScratch, &task.payload);
-            let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>()?;
-            attach::finish(&&dying, &MemoryScratch, &planned.rest, &outcomes)
-        });
+        let planned = attach::plan(store, &&dying, &MemoryScratch, request);
+        let ended = planned.and_then(|planned| work(store, &dying, &planned));
         for line in there
             .listing()
             .iter()
@@ -155,6 +158,98 @@ fn killed_anywhere(store: &MemoryStore, old: &MemoryFiles, new: &MemoryFiles, re
         }
     }
     unreachable!("a run ends")
+}
+
+fn work(store: &MemoryStore, dying: &Dying<'_>, planned: &Planned) -> Result<attach::Attached> {
+    let mut worker = attach::Worker::default();
+    let run = |task: &baton_guest::plan::Task| worker.run(store, &dying, &MemoryScratch, &task.payload);
+    let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>()?;
+    attach::finish(&dying, &MemoryScratch, &planned.rest, &outcomes)
+}
+
+/// As a host does it that ends the component where it is, and then lets another instance take back what that one left.
+#[test]
+fn an_attach_that_is_ended_before_it_begins_to_change_leaves_nothing() {
+    let store = MemoryStore::default();
+    for number in [1, 2] {
+        persisted(&store, &version(number), build(number));
+    }
+    let request = Attach {
+        clean: true,
+        ..all_of("build:2", build(9))
+    };
+    let (mut in_plan, mut after_plan) = (0, 0);
+    for changes in 0.. {
+        let there = MemoryFiles::default();
+        attach(&store, &there, &all_of("build:1", build(9)), 1).unwrap();
+        // A file system of its own has a staging directory of its own.
+        let mounted = baton_guest::ports::Standing {
+            mounted: true,
+            ..Default::default()
+        };
+        there.standings.borrow_mut().insert("d".to_owned(), mounted);
+        let before = there.listing();
+        let dying = Dying {
+            inner: &there,
+            left: Cell::new(changes),
+            has_begun: Cell::new(false),
+        };
+        match attach::plan(&store, &&dying, &MemoryScratch, &request) {
+            Err(_) => {
+                attach::abandon_plan(&there).unwrap();
+                in_plan += 1;
+            }
+            Ok(planned) => {
+                let ended = work(&store, &dying, &planned);
+                if dying.has_begun.get() {
+                    break;
+                }
+                assert!(ended.is_err());
+                attach::abandon(&there, &planned.rest).unwrap();
+                after_plan += 1;
+            }
+        }
+        assert_eq!(there.listing(), before, "after {changes} changes");
+    }
+    assert!(in_plan > 8 && after_plan > 8, "{in_plan} and {after_plan}");
+}
+
+#[test]
+fn what_a_plan_left_is_found_without_it_and_nothing_else_is_removed() {
+    let files = MemoryFiles::default();
+    for path in [
+        ".baton-attach/t/1",
+        "a/.baton-attach~1/f/1",
+        "a/b/.baton-attach~2/f/1",
+        // Of an attach into another directory.
+        "a/.baton-attach/f/1",
+        "a/b/.baton-attach~1/f/1",
+        "store/.baton-attach~1/f/1",
+        "a/b/mine",
+    ] {
+        files.file(path, "", 0o644);
+    }
+    let reserved = baton_guest::ports::Standing {
+        reserved: Some(baton_guest::ports::Reserved::Store),
+        ..Default::default()
+    };
+    files.standings.borrow_mut().insert("store".to_owned(), reserved);
+    attach::abandon_plan(&files).unwrap();
+    let kept: Vec<String> = files
+        .listing()
+        .iter()
+        .filter(|line| line.contains("/1 ") || line.contains("mine"))
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            "a/.baton-attach/f/1",
+            "a/b/.baton-attach~1/f/1",
+            "a/b/mine",
+            "store/.baton-attach~1/f/1"
+        ]
+    );
 }
 
 #[test]

@@ -299,6 +299,7 @@ fn shown_host(error: &Error) -> Shown {
         } if source.kind() == std::io::ErrorKind::NotFound => ("invalid", "root-missing"),
         Error::Directory { what: "root", .. } => ("invalid", "root-unusable"),
         Error::Directory { .. } => ("files", "target-unusable"),
+        Error::DirectoryRemoved { .. } => ("files", "directory-removed"),
         Error::Store(error) => ("store", error.code()),
         Error::Plugin(_) => ("internal", "internal"),
     };

@@ -434,6 +434,10 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "to store the directory, name the link's target, or give the link as --root",
     ),
     (
+        "directory-removed",
+        "find what removes the directory while baton works in it, and run the command again after that",
+    ),
+    (
         "target-unusable",
         "--at must name a directory that this user can write to or create",
     ),

@@ -1,33 +1,22 @@
 //! The import `attributes`: whole directories at a time, permission bits, times, symlinks with any target, and changes.
 
-use std::collections::BinaryHeap;
-use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, SeekFrom, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat,
-    futimens, mkdirat, openat, readlinkat, renameat, seek, symlinkat, unlinkat, utimensat,
+    AtFlags, FileType, Mode, OFlags, RawMode, SeekFrom, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat,
+    futimens, mkdirat, openat, renameat, seek, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
 use super::directory::check_name;
-use super::standing::{Judge, Seen};
+use super::entries::entry_of;
 use super::{Access, Directory, Grants};
-use crate::bindings::attributes::{Change, Edit, Entry, Host, Page, Range, Standing, Symlink};
-use crate::bindings::{Kind, PluginError, Timestamp};
+use crate::bindings::attributes::{Change, Edit, Entry, Host, Page, Range, Symlink};
+use crate::bindings::{PluginError, Timestamp};
 use crate::problem;
-
-/// A page ends with the entry that makes it this large.
-const PAGE_BYTES: usize = 4 << 20;
-/// What an entry takes besides its name, about.
-const ENTRY_BYTES: usize = 96;
-/// How many names of one directory are in memory.
-const NAMES_BYTES_MAX: usize = 16 << 20;
-/// What a name takes besides its bytes, about.
-const NAME_BYTES: usize = 40;
 
 /// The most holes that one call tells of: a file has rarely so many of a size that matters.
 const HOLES_MAX: usize = 4096;
@@ -53,6 +42,19 @@ impl Host for Grants {
         })
     }
 
+    fn begin_changes(&mut self) -> wasmtime::Result<Result<(), PluginError>> {
+        self.watched(|grants| {
+            grants.granted(Access::Write)?;
+            match grants.watch.begin_changes() {
+                true => Ok(()),
+                false => {
+                    let message = "changes begin once, and at the end of a run".to_owned();
+                    Err(problem::internal(message, ""))
+                }
+            }
+        })
+    }
+
     fn edits(&mut self, edits: Vec<Edit>) -> wasmtime::Result<Result<(), PluginError>> {
         self.watched(|grants| {
             // A name may lead to another file from now on.
@@ -60,6 +62,7 @@ impl Host for Grants {
             let mut written = None;
             let mut parents = Parents::new(grants.granted(Access::Write)?);
             for change in &edits {
+                grants.check_time()?;
                 written = edit(&mut parents, change)?;
             }
             grants.written = written;
@@ -108,6 +111,7 @@ impl Host for Grants {
         self.watched(|grants| {
             let mut parents = Parents::new(grants.granted(Access::Write)?);
             for change in &changes {
+                grants.check_time()?;
                 let (parent, name) = parents.of(&change.path)?;
                 apply(parent, name, change)
                     .map_err(|error| failed("bits and times could not be set", &change.path, error))?;
@@ -120,6 +124,7 @@ impl Host for Grants {
         self.watched(|grants| {
             let mut parents = Parents::new(grants.granted(Access::Write)?);
             for link in &links {
+                grants.check_time()?;
                 let (parent, name) = parents.of(&link.path)?;
                 symlink(parent, name, link)
                     .map_err(|error| failed("a symlink could not be made", &link.path, error))?;
@@ -130,16 +135,41 @@ impl Host for Grants {
 }
 
 impl Grants {
-    fn granted(&self, access: Access) -> Result<&Directory, PluginError> {
+    /// Fails where the call must end. That this is why is seen where the call ends.
+    fn check_time(&self) -> Result<(), PluginError> {
+        let ended = self.watch.check();
+        ended.map_err(|ended| problem::internal(ended.to_string(), ""))
+    }
+
+    pub(super) fn granted(&self, access: Access) -> Result<&Directory, PluginError> {
         let directory = self.directory.as_deref();
-        directory
+        let granted = directory
             .filter(|directory| access == Access::Read || directory.access() == Access::Write)
-            .ok_or_else(|| problem::internal("this run was not granted a directory for that".to_owned(), ""))
+            .ok_or_else(|| {
+                problem::internal("this run was not granted a directory for that".to_owned(), "")
+            })?;
+        if access == Access::Write {
+            granted.change();
+        }
+        Ok(granted)
     }
 }
 
-fn failed(message: &str, path: &str, error: impl Into<io::Error>) -> PluginError {
+pub(super) fn failed(message: &str, path: &str, error: impl Into<io::Error>) -> PluginError {
     problem::files(message, path, &error.into())
+}
+
+/// Splits a path into the directory and the last name. One that begins with `/` has an empty name.
+pub(super) fn split(path: &str) -> io::Result<(&str, &str)> {
+    let (dir, name) = match path.rsplit_once('/') {
+        Some((dir, name)) => {
+            dir.split('/').try_for_each(check_name)?;
+            (dir, name)
+        }
+        None => ("", path),
+    };
+    check_name(name)?;
+    Ok((dir, name))
 }
 
 /// Keeps the last directory open: changes come a directory at a time.
@@ -156,8 +186,7 @@ impl<'a> Parents<'a> {
     /// Returns the directory that holds `path`, open, and the last name.
     fn of<'p>(&mut self, path: &'p str) -> Result<(&OwnedFd, &'p str), PluginError> {
         let failed = |error| failed("a directory could not be opened", path, error);
-        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
-        check_name(name).map_err(failed)?;
+        let (dir, name) = split(path).map_err(failed)?;
         let last = match self.last.take() {
             Some((last, opened)) if last == dir => (last, opened),
             _ => (dir.to_owned(), self.granted.open_below(dir).map_err(failed)?),
@@ -216,153 +245,6 @@ fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Ve
     Ok(holes)
 }
 
-/// The names of a directory that are still to be given, in descending order, for the page after the one that was given last.
-#[derive(Debug)]
-pub(super) struct Names {
-    dir: String,
-    after: Vec<u8>,
-    left: Vec<CString>,
-    /// Whether the directory has more names after these.
-    more: bool,
-}
-
-impl Grants {
-    /// Returns the entries of a directory after the name `after`: as many as fit into a page.
-    fn page(&mut self, dir: &str, after: Option<&[u8]>) -> Result<Page, PluginError> {
-        let cannot_read = |error| failed("a directory could not be read", dir, error);
-        self.granted(Access::Read)?;
-        let kept = self.names.take();
-        let granted = self.granted(Access::Read)?;
-        let opened = granted
-            .open_below(dir)
-            .map_err(|error| failed("a directory could not be opened", dir, error))?;
-        let judge = Judge::of(&opened, granted.reserved()).map_err(cannot_read)?;
-        let continues = |names: &Names| names.dir == dir && Some(names.after.as_slice()) == after;
-        let (mut left, mut more) = match kept.filter(continues) {
-            Some(names) if !names.left.is_empty() => (names.left, names.more),
-            _ => names(&opened, after).map_err(cannot_read)?,
-        };
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        let mut last = None;
-        while bytes < PAGE_BYTES {
-            let Some(name) = left.pop() else {
-                if !entries.is_empty() || !more {
-                    break;
-                }
-                // All names that were read are gone.
-                (left, more) = names(&opened, last.as_deref()).map_err(cannot_read)?;
-                continue;
-            };
-            last = Some(name.to_bytes().to_vec());
-            match seen_entry(&opened, &name, &judge) {
-                // Gone since the directory was read: it is not an entry any more.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                other => {
-                    let entry = other.map_err(cannot_read)?;
-                    bytes += ENTRY_BYTES + entry.name.len() + entry.target.len();
-                    entries.push(entry);
-                }
-            }
-        }
-        if let (false, Some(last)) = (left.is_empty(), entries.last()) {
-            self.names = Some(Names {
-                dir: dir.to_owned(),
-                after: last.name.clone(),
-                left,
-                more,
-            });
-            more = true;
-        }
-        Ok(Page { entries, more })
-    }
-}
-
-/// Returns the first names of a directory after `after`, in descending order, and whether there are more. A directory of very
-/// many is read several times, so that never all of its names are in memory.
-fn names(dir: &OwnedFd, after: Option<&[u8]>) -> io::Result<(Vec<CString>, bool)> {
-    let mut names: BinaryHeap<CString> = BinaryHeap::new();
-    let (mut bytes, mut more) = (0, false);
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_before = after.is_some_and(|after| name.to_bytes() <= after);
-        if is_before || matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        // Of more names than fit, the last ones go.
-        if more && names.peek().is_some_and(|last| name >= last.as_c_str()) {
-            continue;
-        }
-        bytes += NAME_BYTES + name.to_bytes().len();
-        names.push(name.to_owned());
-        while bytes > NAMES_BYTES_MAX
-            && let Some(last) = names.pop()
-        {
-            bytes -= NAME_BYTES + last.as_bytes().len();
-            more = true;
-        }
-    }
-    let mut names = names.into_sorted_vec();
-    names.reverse();
-    Ok((names, more))
-}
-
-fn entry_of(granted: &Directory, path: &str) -> io::Result<Entry> {
-    let Some((dir, name)) = path.rsplit_once('/').or((!path.is_empty()).then_some(("", path))) else {
-        let root = granted.open_below("")?;
-        let (seen, mut standing) = Judge::of(&root, granted.reserved())?.of_root(&root);
-        if granted.leads_into_repository() {
-            standing |= Standing::REPOSITORY;
-        }
-        return entry(Vec::new(), &seen, standing, Vec::new());
-    };
-    check_name(name)?;
-    let name = std::ffi::CString::new(name)?;
-    let dir = granted.open_below(dir)?;
-    let judge = Judge::of(&dir, granted.reserved())?;
-    seen_entry(&dir, &name, &judge)
-}
-
-fn seen_entry(dir: &OwnedFd, name: &CStr, judge: &Judge<'_>) -> io::Result<Entry> {
-    let seen = Seen::at(dir, name)?;
-    let target = if seen.file_type() == FileType::Symlink {
-        readlinkat(dir, name, Vec::new())?.into_bytes()
-    } else {
-        Vec::new()
-    };
-    let standing = judge.standing(dir, name, &seen);
-    entry(name.to_bytes().to_vec(), &seen, standing, target)
-}
-
-fn entry(name: Vec<u8>, seen: &Seen, standing: Standing, target: Vec<u8>) -> io::Result<Entry> {
-    let kind = kind(seen.file_type())?;
-    Ok(Entry {
-        name,
-        kind,
-        bits: (seen.mode & 0o7777) as u16,
-        size: if kind == Kind::File { seen.size } else { 0 },
-        modified: Timestamp {
-            seconds: seen.seconds,
-            nanoseconds: seen.nanoseconds,
-        },
-        target,
-        standing,
-    })
-}
-
-fn kind(file_type: FileType) -> io::Result<Kind> {
-    Ok(match file_type {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Symlink,
-        FileType::Fifo => Kind::Fifo,
-        FileType::Socket => Kind::Socket,
-        FileType::CharacterDevice => Kind::CharacterDevice,
-        FileType::BlockDevice => Kind::BlockDevice,
-        _ => return Err(io::Error::other("an entry of an unknown kind")),
-    })
-}
-
 /// Makes one change. Returns a file that it made, open.
 fn edit(parents: &mut Parents<'_>, change: &Edit) -> Result<Option<(String, File)>, PluginError> {
     match change {
@@ -414,8 +296,15 @@ fn open_to_write(parent: &OwnedFd, name: &str, more: OFlags) -> io::Result<File>
     Ok(openat(parent, name, flags, Mode::from_raw_mode(0o666))?.into())
 }
 
-fn times(modified: Timestamp) -> Timestamps {
-    Timestamps {
+fn times(modified: Timestamp) -> io::Result<Timestamps> {
+    // Some numbers above mean "now" or "as it is" to the system.
+    if modified.nanoseconds >= 1_000_000_000 {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a second has 1,000,000,000 nanoseconds",
+        ));
+    }
+    Ok(Timestamps {
         last_access: Timespec {
             tv_sec: 0,
             tv_nsec: UTIME_OMIT,
@@ -424,7 +313,7 @@ fn times(modified: Timestamp) -> Timestamps {
             tv_sec: modified.seconds,
             tv_nsec: modified.nanoseconds.into(),
         },
-    }
+    })
 }
 
 fn apply(parent: &OwnedFd, name: &str, change: &Change) -> io::Result<()> {
@@ -432,22 +321,23 @@ fn apply(parent: &OwnedFd, name: &str, change: &Change) -> io::Result<()> {
     // not make this wait.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mode = change.bits.map(bits).transpose()?;
+    let times = times(change.modified)?;
     match openat(parent, name, flags, Mode::empty()) {
         Ok(file) => {
             if let Some(mode) = mode {
                 fchmod(&file, mode)?;
             }
-            futimens(&file, &times(change.modified))?;
+            futimens(&file, &times)?;
             Ok(())
         }
         // The owner may change what the owner may not read.
-        Err(Errno::ACCESS) => apply_unreadable(parent, name, mode, change.modified),
+        Err(Errno::ACCESS) => apply_unreadable(parent, name, mode, &times),
         Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn apply_unreadable(parent: &OwnedFd, name: &str, mode: Option<Mode>, modified: Timestamp) -> io::Result<()> {
+fn apply_unreadable(parent: &OwnedFd, name: &str, mode: Option<Mode>, times: &Timestamps) -> io::Result<()> {
     use std::os::fd::AsRawFd;
 
     let file = openat(
@@ -464,12 +354,12 @@ fn apply_unreadable(parent: &OwnedFd, name: &str, mode: Option<Mode>, modified: 
     if let Some(mode) = mode {
         rustix::fs::chmod(&path, mode)?;
     }
-    utimensat(rustix::fs::CWD, &path, &times(modified), AtFlags::empty())?;
+    utimensat(rustix::fs::CWD, &path, times, AtFlags::empty())?;
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn apply_unreadable(_: &OwnedFd, _: &str, _: Option<Mode>, _: Timestamp) -> io::Result<()> {
+fn apply_unreadable(_: &OwnedFd, _: &str, _: Option<Mode>, _: &Timestamps) -> io::Result<()> {
     Err(Errno::ACCESS.into())
 }
 
@@ -484,7 +374,8 @@ fn bits(bits: u16) -> io::Result<Mode> {
 }
 
 fn symlink(parent: &OwnedFd, name: &str, link: &Symlink) -> io::Result<()> {
+    let times = times(link.modified)?;
     symlinkat(&link.target, parent, name)?;
-    utimensat(parent, name, &times(link.modified), AtFlags::SYMLINK_NOFOLLOW)?;
+    utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
 }

@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::Access;
 use super::standing::{ReservedPlaces, lead_into_repository};
-use crate::beneath;
 use crate::error::Error;
+use crate::instance::TICK;
+use crate::interrupt::Interrupt;
+use crate::{beneath, files};
 
 /// The granted directory, open. What happens to its path later is of no concern.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Directory {
     file: File,
     access: Access,
     reserved: ReservedPlaces,
+    /// Whether a run may have changed something in it.
+    is_changed: AtomicBool,
 }
 
 impl Directory {
@@ -29,8 +34,13 @@ impl Directory {
     }
 
     /// Opens a directory to change it, makes it if it is not there, and waits until no other run holds it: two that
-    /// attach to one directory at once would undo each other's work. `waiting` is called if that takes time.
-    pub(crate) fn write(path: &Path, waiting: &mut dyn FnMut()) -> Result<Directory, Error> {
+    /// attach to one directory at once would undo each other's work. `waiting` is called if that takes time, and an
+    /// interrupt ends it.
+    pub(crate) fn write(
+        path: &Path,
+        interrupt: &Interrupt,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Directory, Error> {
         let failed = |source: io::Error| Error::Directory {
             what: "target",
             path: path.to_owned(),
@@ -38,19 +48,23 @@ impl Directory {
         };
         std::fs::create_dir_all(path).map_err(|error| failed(explained(path, error)))?;
         let directory = Directory::open("target", path, Access::Write)?;
+        let mut is_told = false;
         // The lock ends with the process, however it ends.
-        match flock(&directory.file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                waiting();
-                flock(&directory.file, FlockOperation::LockExclusive)
-                    .map_err(|error| failed(error.into()))?;
+        loop {
+            match flock(&directory.file, FlockOperation::NonBlockingLockExclusive) {
+                // Some network file systems have no locks; one attach at a time is then the user's concern.
+                Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => return Ok(directory),
+                // A lock that blocks could not be interrupted.
+                Err(Errno::WOULDBLOCK) if interrupt.is_set() => return Err(Error::Interrupted),
+                Err(Errno::WOULDBLOCK) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        waiting();
+                    }
+                    std::thread::sleep(TICK);
+                }
+                Err(error) => return Err(failed(error.into())),
             }
-            // Some network file systems have no locks; one attach at a time is then the user's concern.
-            Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => {}
-            Err(error) => return Err(failed(error.into())),
         }
-        Ok(directory)
     }
 
     fn open(what: &'static str, path: &Path, access: Access) -> Result<Directory, Error> {
@@ -59,17 +73,20 @@ impl Directory {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(|error| failed(explained(path, error)))?;
-        if !file.metadata().map_err(failed)?.is_dir() {
-            let error = explained(path, io::ErrorKind::NotADirectory.into());
-            return Err(failed(error));
-        }
+        let file = files::open_directory(path).map_err(|error| failed(explained(path, error)))?;
         Ok(Directory {
             path: path.to_owned(),
             file,
             access,
             reserved: ReservedPlaces::default(),
+            is_changed: AtomicBool::new(false),
         })
+    }
+
+    /// Lets the next run have the directory. A call that is stuck may hold this one open for ever.
+    pub(crate) fn release(&self) {
+        // One that cannot be unlocked is unlocked when it is closed.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 
     /// Says what below it must be kept whatever happens.
@@ -105,6 +122,31 @@ impl Directory {
             }
         }
         self.path.clone()
+    }
+
+    /// Notes that something in it is about to be changed.
+    pub(super) fn change(&self) {
+        self.is_changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something in it may have been changed.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.is_changed.load(Ordering::Relaxed)
+    }
+
+    /// Returns the error of a run that failed with `error`: where the directory was removed meanwhile, that is why.
+    pub(crate) fn failed(&self, error: Error) -> Error {
+        let is_removed = rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_nlink == 0);
+        if !is_removed || matches!(error, Error::Interrupted) {
+            return error;
+        }
+        Error::DirectoryRemoved {
+            what: match self.access {
+                Access::Read => "root",
+                Access::Write => "target",
+            },
+            path: self.path.clone(),
+        }
     }
 
     pub(crate) fn access(&self) -> Access {

@@ -59,8 +59,8 @@ impl fmt::Debug for Egress {
 pub(crate) struct Gate {
     egress: Option<Arc<Egress>>,
     tickets: Arc<Mutex<Tickets>>,
-    /// How many requests were made.
-    requests: usize,
+    /// How many requests left something in the table.
+    leftovers: usize,
     /// Of the call that is under way.
     watch: Watch,
 }
@@ -70,7 +70,7 @@ impl Gate {
         Gate {
             egress,
             tickets: Arc::default(),
-            requests: 0,
+            leftovers: 0,
             watch: Watch::default(),
         }
     }
@@ -80,7 +80,7 @@ impl WasiHttpView for Grants {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         // The handler of wasmtime-wasi-http 48 owns the options of a request, and leaves them in the table: after some
         // hundred requests it would be full. So it gets as much more room as there are such leftovers.
-        let room = self.limits.handles_max.saturating_add(self.gate.requests);
+        let room = self.limits.handles_max.saturating_add(self.gate.leftovers);
         self.table.set_max_capacity(room);
         self.gate.watch = self.watch.clone();
         WasiHttpCtxView {
@@ -110,10 +110,10 @@ impl WasiHttpHooks for Gate {
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        options: Option<RequestOptions>,
         _processed: Io,
     ) -> Box<dyn Future<Output = Answered> + Send> {
-        self.requests = self.requests.saturating_add(1);
+        self.leftovers = self.leftovers.saturating_add(usize::from(options.is_some()));
         let egress = self.egress.clone();
         let (tickets, watch) = (Arc::clone(&self.tickets), self.watch.clone());
         Box::new(async move {

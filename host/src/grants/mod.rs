@@ -3,6 +3,7 @@
 mod attributes;
 mod directory;
 mod egress;
+mod entries;
 mod http;
 mod limits;
 mod repair;
@@ -31,7 +32,6 @@ pub(crate) use watch::{Ended, Watch};
 
 use self::http::Gate;
 use crate::bindings::PluginError;
-use crate::engine::Interrupt;
 use crate::error::Error;
 use crate::store::ObjectStore;
 
@@ -77,10 +77,11 @@ pub(crate) struct Grants {
     pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) scratch: Arc<Scratch>,
     pub(crate) limits: Limits,
+    /// Set by the instance.
     pub(crate) watch: Watch,
     /// The file that was written last, by its path: most writes go on in it.
     written: Option<(String, std::fs::File)>,
-    names: Option<attributes::Names>,
+    names: Option<entries::Names>,
     on_wait: Option<OnWait>,
     gate: Gate,
     http: WasiHttpCtx,
@@ -125,7 +126,6 @@ impl Grants {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
-        let watch = Watch::new(limits.call_time_max);
         Ok(Grants {
             store,
             store_access,
@@ -133,7 +133,7 @@ impl Grants {
             directory,
             scratch,
             limits,
-            watch,
+            watch: Watch::default(),
             written: None,
             names: None,
             on_wait: network.on_wait,
@@ -145,9 +145,9 @@ impl Grants {
         })
     }
 
-    /// Watches for an interrupt from now on, and starts the clock.
-    pub(crate) fn start(&mut self, interrupt: &Interrupt) {
-        self.watch.start(interrupt);
+    /// Whether the run may have changed something in its directory.
+    pub(crate) fn has_changed_files(&self) -> bool {
+        self.directory.as_deref().is_some_and(Directory::is_changed)
     }
 
     /// Serves a call, unless the call that led here must end.
@@ -156,7 +156,12 @@ impl Grants {
         serve: impl FnOnce(&mut Grants) -> Result<T, PluginError>,
     ) -> wasmtime::Result<Result<T, PluginError>> {
         self.watch.check()?;
-        Ok(serve(self))
+        let served = serve(self);
+        if served.is_err() {
+            // Calls that take long look, too, whether they must end.
+            self.watch.check()?;
+        }
+        Ok(served)
     }
 
     /// Returns what the component wrote to its standard error.

@@ -13,6 +13,8 @@ mod described;
 #[expect(dead_code, reason = "shared with the other end to end tests")]
 mod files;
 mod full;
+#[path = "../cli/hostile.rs"]
+mod hostile;
 mod latest_set;
 mod looking_up;
 mod many;
@@ -23,8 +25,6 @@ mod objects;
 mod place;
 mod plain;
 mod secrets;
-#[path = "../cli/snoop.rs"]
-mod snoop;
 #[path = "../cli/stored.rs"]
 #[expect(dead_code, reason = "shared with the other end to end tests")]
 mod stored;

@@ -119,7 +119,7 @@ fn a_hostile_component_finds_no_token_and_reaches_no_stranger() {
     let (stranger, strangers) = stranger();
     let world = World::new();
     world.build("main", "x");
-    let component = crate::snoop::build();
+    let component = crate::hostile::build();
     let deploy = world.job("deploy", 90);
     // It is told of the stranger by the one thing that a user says to a component: the selector.
     let ran = deploy.run([
@@ -150,4 +150,23 @@ fn a_hostile_component_finds_no_token_and_reaches_no_stranger() {
     assert!(seen.contains("post: denied"), "{seen}");
     assert!(strangers.lock().unwrap().is_empty());
     assert!(world.api.variables(crate::world::PROJECT).is_empty());
+}
+
+#[test]
+fn no_spelling_of_a_url_gets_a_component_past_the_gate() {
+    let world = World::new();
+    world.build("main", "x");
+    let component = crate::hostile::build();
+    let deploy = world.job("deploy", 90);
+    let words = [
+        "attach",
+        "latest",
+        "--name",
+        "network-paths",
+        "--at",
+        "out",
+        "--component",
+    ];
+    let words = words.into_iter().chain(component.to_str());
+    deploy.run(words).ends(1).tells("attempts were refused");
 }

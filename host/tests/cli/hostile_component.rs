@@ -73,7 +73,7 @@ fn persist(baton: &Baton, job: &Job, name: &str) -> Result<(), Error> {
 fn a_component_chooses_nothing_of_what_is_signed_but_the_tree() {
     let place = Place::new();
     let job = job(&place);
-    let file = crate::snoop::build();
+    let file = crate::hostile::build();
     let baton = hostile(&place, &file);
     for field in [
         "artifact",
@@ -133,7 +133,7 @@ fn a_component_replaces_and_removes_nothing_of_others() {
     let place = Place::new();
     let job = job(&place);
     let before = place.store().all();
-    let baton = hostile(&place, &crate::snoop::build());
+    let baton = hostile(&place, &crate::hostile::build());
     persist(&baton, &job, "forge").unwrap();
     let outcomes = String::from_utf8(place.store().get("v1/dump/outcomes")).unwrap();
     assert!(outcomes.lines().count() >= 10 * before.len(), "{outcomes}");

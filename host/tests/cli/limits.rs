@@ -1,7 +1,6 @@
 //! The sandbox from outside: a component that is none, that fails, or that wants too much.
 
 use std::fs;
-use std::path::Path;
 
 use crate::files::{assert_same_listing, listing, noise, write, write_all};
 use crate::place::{Job, Place};
@@ -69,7 +68,7 @@ fn another_component_runs_in_the_place_of_the_one_that_is_built_in() {
 }
 
 /// Reads a number of at most 32 bits (LEB128).
-fn number(bytes: &[u8], at: &mut usize) -> usize {
+pub(crate) fn number(bytes: &[u8], at: &mut usize) -> usize {
     let (mut value, mut shift) = (0, 0);
     loop {
         let byte = bytes[*at];
@@ -82,7 +81,7 @@ fn number(bytes: &[u8], at: &mut usize) -> usize {
     }
 }
 
-fn push_number(bytes: &mut Vec<u8>, mut value: usize) {
+pub(crate) fn push_number(bytes: &mut Vec<u8>, mut value: usize) {
     while value > 0x7f {
         bytes.push(value as u8 & 0x7f | 0x80);
         value >>= 7;
@@ -169,9 +168,8 @@ fn a_component_that_runs_away_is_ended_and_changes_nothing() {
         .set("BATON_COMPONENT", "loop.wasm")
         .set("BATON_TIMEOUT_SECONDS", "1");
     for words in ["latest", "attach latest --at out"] {
-        running
-            .baton(words)
-            .ends(1)
+        let (ran, _) = running.observed(words);
+        ran.ends(1)
             .tells("was ended after 1 s")
             .tells("--timeout-seconds");
     }
@@ -231,41 +229,4 @@ fn any_number_of_workers_does_the_same() {
         .succeeds();
         crate::files::assert_same(&job.path("tree"), &job.path("out/tree"));
     }
-}
-
-/// Whether some file below a directory, in which things come and go, has something in it.
-fn holds_bytes(dir: &Path) -> bool {
-    let holds = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => holds_bytes(&entry.path()),
-        // A file gets its size when it is planned, and its bytes from a worker.
-        Ok(metadata) => std::os::unix::fs::MetadataExt::blocks(&metadata) > 0,
-        Err(_) => false,
-    };
-    fs::read_dir(dir).into_iter().flatten().flatten().any(holds)
-}
-
-#[test]
-fn a_signal_ends_a_run_in_order() {
-    let place = Place::new();
-    let job = place.job("work");
-    for number in 0..30 {
-        write(&job.path(&format!("tree/{number}")), noise(number, 4 << 20));
-    }
-    job.baton("persist tree --number 1").succeeds();
-    write_all(&job.path("out"), &[("mine", "mine")]);
-    let before = listing(&job.path("out"));
-    let run = job.start("attach latest --at out");
-    while !holds_bytes(&job.path("out/.baton-attach")) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    let pid = rustix::process::Pid::from_child(&run);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let output = run.wait_with_output().unwrap();
-    let tells = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{tells}");
-    assert!(
-        tells.contains("error: interrupted") && tells.contains("hint: run the command again"),
-        "{tells}"
-    );
-    assert_same_listing(&listing(&job.path("out")), &before);
 }

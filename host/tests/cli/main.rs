@@ -8,10 +8,12 @@
 )]
 
 mod attaching;
+mod attempts;
 mod bad_input;
 mod channels;
 mod cleaning;
 mod crashes;
+mod crowded;
 mod damage;
 mod deduplication;
 mod directories;
@@ -22,10 +24,12 @@ mod given;
 mod help;
 mod hints;
 mod history;
+mod hostile;
 mod hostile_component;
 mod hostile_settings;
 mod hostile_stores;
 mod hostile_trees;
+mod interrupts;
 mod invariants;
 mod json;
 mod layouts;
@@ -46,8 +50,8 @@ mod repeated;
 mod round_trip;
 mod scale;
 mod selectors;
-mod snoop;
 mod stored;
 mod trust;
+mod unanswered;
 mod upkeep;
 mod workspaces;

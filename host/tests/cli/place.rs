@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -227,6 +230,44 @@ impl Job {
         serde_json::from_str(&ran.out).unwrap()
     }
 
+    /// Runs baton, which must end by itself within a minute. Returns the most memory that it had, in MiB, too.
+    #[track_caller]
+    pub(crate) fn observed(&self, words: &str) -> (Ran, u64) {
+        let mut command = self.command(words.split_whitespace());
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Read beside it, so that a full pipe does not stop it.
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (out, err) = (read_all(out), read_all(err));
+        let status = format!("/proc/{}/status", child.id());
+        let (started, mut peak_kib) = (Instant::now(), 0);
+        let ended = loop {
+            if let Some(ended) = child.try_wait().unwrap() {
+                break ended;
+            }
+            if started.elapsed() > Duration::from_secs(60) {
+                child.kill().unwrap();
+                panic!("`{words}` does not end");
+            }
+            let status = fs::read_to_string(&status).unwrap_or_default();
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib = peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok());
+            peak_kib = peak_kib.max(kib.unwrap_or_default());
+            sleep(Duration::from_millis(1));
+        };
+        let text = |bytes: JoinHandle<Vec<u8>>| String::from_utf8(bytes.join().unwrap()).unwrap();
+        let ran = Ran {
+            code: ended.code(),
+            out: text(out),
+            err: text(err),
+            what: words.to_owned(),
+        };
+        (ran, peak_kib >> 10)
+    }
+
     /// Starts baton, and lets it run.
     pub(crate) fn start(&self, words: &str) -> Child {
         let mut command = self.command(words.split_whitespace());
@@ -236,6 +277,14 @@ impl Job {
             .spawn()
             .unwrap()
     }
+}
+
+fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
 }
 
 /// Returns numbers of a report, by their keys.

@@ -7,9 +7,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Stdio;
-use std::thread::sleep;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -39,25 +36,9 @@ fn fill(root: &Path, entries: usize) {
 
 /// Runs baton to its end. Returns the most memory that it had, in MiB.
 fn peak_mib(job: &Job, words: &str) -> u64 {
-    let mut child = job
-        .command(words.split_whitespace().chain(["--memory-mib", INSTANCE_MIB]))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak_kib = 0;
-    while child.try_wait().unwrap().is_none() {
-        let status = fs::read_to_string(&status).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok());
-        peak_kib = peak_kib.max(kib.unwrap_or_default());
-        sleep(Duration::from_millis(1));
-    }
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words}: {said}");
-    peak_kib >> 10
+    let (ran, peak_mib) = job.observed(&format!("{words} --memory-mib {INSTANCE_MIB}"));
+    ran.succeeds();
+    peak_mib
 }
 
 /// The peak of each command, in MiB.

@@ -21,7 +21,7 @@ use super::options::CloudOptions;
 use super::providers;
 use super::role::Renewable;
 use super::tries::{Answer, Subject, random};
-use crate::engine::Interrupt;
+use crate::interrupt::Interrupt;
 use crate::store::location::CloudLocation;
 use crate::store::{ByteRange, OBJECT_BYTES_MAX, PutMode, PutOutcome, StoreError, check_size};
 

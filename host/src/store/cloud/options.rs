@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::engine::Interrupt;
 use crate::http::HttpOptions;
+use crate::interrupt::Interrupt;
 
 /// What a command is going to do with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

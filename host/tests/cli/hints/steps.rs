@@ -385,3 +385,10 @@ pub(super) fn damaged_and_gone(place: &Place, job: &Job) -> Option<Ran> {
     std::fs::remove_file(job.path("first")).unwrap();
     ends(&job, "persist second")
 }
+
+/// The directory is removed while attach waits for another one into it.
+pub(super) fn directory_removed(_: &Place, job: &Job) -> Option<Ran> {
+    let script = "mkdir gone; exec 9<gone; flock 9; baton attach latest --at gone --format json 9<&- & attach=$!; \
+                  sleep 1; rmdir gone; flock -u 9; wait $attach";
+    Some(job.bash(script))
+}

@@ -453,6 +453,11 @@ pub(crate) const TABLE: &[Row] = &[
         Words("latest --store ftp://x"),
         "s3://BUCKET/PREFIX",
     ),
+    row(
+        "directory-removed",
+        Steps(steps::directory_removed),
+        "removes the directory",
+    ),
     row("target-unusable", Words("attach build:1 --at file"), "--at"),
     row(
         "time-limit",

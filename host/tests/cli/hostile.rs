@@ -1,10 +1,16 @@
-//! The hostile component of `guest/examples/snoop.rs`, for the tests that run it.
+//! The hostile component of `guest/examples/hostile`, for the tests that run it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Builds the component that looks around, for wasm. It is part of the guest's package, and shares no code with baton.
 pub(crate) fn build() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(built).clone()
+}
+
+fn built() -> PathBuf {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     // Where the build script has built the component, and with its settings: what both need is there already.
     let profile = Path::new(env!("CARGO_BIN_EXE_baton")).parent().unwrap();
@@ -19,14 +25,15 @@ pub(crate) fn build() -> PathBuf {
             "-p",
             "baton-guest",
             "--example",
-            "snoop",
+            "hostile",
         ])
         .arg("--target-dir")
         .arg(&target)
         .current_dir(repository)
         .env("RUSTFLAGS", "-C target-feature=+simd128")
-        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_INCREMENTAL", "1")
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         .env("CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_OPT_LEVEL", "0")
         .env_remove("CARGO_BUILD_TARGET")
@@ -39,5 +46,5 @@ pub(crate) fn build() -> PathBuf {
         "{}",
         String::from_utf8_lossy(&built.stderr)
     );
-    target.join("wasm32-wasip2/release/examples/snoop.wasm")
+    target.join("wasm32-wasip2/release/examples/hostile.wasm")
 }
