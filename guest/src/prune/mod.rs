@@ -4,33 +4,34 @@
 //! What an earlier prune condemned, and nothing has led to since, it deletes once the grace period is over.
 //! docs/format.md, "Deleting", has why nothing is lost.
 
+mod marking;
 mod policy;
 mod remove;
+mod run;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use marking::Marking;
 use policy::Decision;
 pub use policy::Policy;
 pub use remove::{Note, Removal, Remove, plan as plan_removal};
+pub use run::run;
 
-use crate::condemned::{Condemned, Mark, Phase, Removed};
+use crate::condemned::{Condemned, Phase, Removed};
 use crate::context::Context;
 use crate::error::{Damage, Error, Result};
-use crate::id::{Digest, PackId, TreeId};
+use crate::id::{PackId, TreeId};
 use crate::keys::{self, Project};
 use crate::name;
 use crate::order::newest_first;
-use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
+use crate::ports::{Clock, Scratch, Store};
 use crate::record::Record;
 use crate::spool::{Spool, Spooled};
 use crate::store_format;
 use crate::survey::{Depth, Found, event_of, is_event, is_record, present, survey};
 use crate::tree::{References, references, tables};
-
-/// How many keys are deleted at a time.
-const DELETED_AT_ONCE: usize = 1000;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -387,85 +388,6 @@ fn unsafe_to_prune(damage: Damage) -> Error {
     Error::conflict("unsafe-to-prune", message, &damage.key)
 }
 
-/// Decides on objects of one kind.
-struct Marking<'a> {
-    live: &'a References,
-    dropped: &'a References,
-    now_ms: u64,
-    grace_ms: u64,
-}
-
-impl Marking<'_> {
-    /// Returns the marks of all objects below `prefix` that nothing leads to.
-    fn marks<Id: From<Digest> + Ord + std::hash::Hash + Copy>(
-        &self,
-        store: &impl Store,
-        prefix: &str,
-        before: &BTreeMap<Id, Mark>,
-        ids: impl Fn(&References) -> &HashSet<Id>,
-    ) -> Result<Vec<(Id, Fate)>> {
-        let mut marks = Vec::new();
-        let mut there = HashSet::new();
-        let mut after = None;
-        loop {
-            let page = store.list(prefix, after.as_deref(), 1000)?;
-            after = page.last().cloned();
-            for key in &page {
-                // What has another name was put there by somebody else.
-                let id = key
-                    .rsplit('/')
-                    .next()
-                    .and_then(|name| name.parse::<Digest>().ok());
-                let Some(id) = id.map(Id::from) else {
-                    continue;
-                };
-                if !ids(self.live).contains(&id) {
-                    there.insert(id);
-                    let was_used = ids(self.dropped).contains(&id);
-                    marks.push((id, self.fate(before.get(&id), was_used)));
-                }
-            }
-            if page.len() < 1000 {
-                break;
-            }
-        }
-        // A prune that is slow may still be deleting what is gone already, so its name stays unused for a while.
-        for (id, mark) in before {
-            let is_new = self.now_ms.saturating_sub(mark.since_ms) < self.grace_ms;
-            let is_kept = there.contains(id) || ids(self.live).contains(id);
-            if mark.phase == Phase::Deleting && is_new && !is_kept {
-                let fate = Fate {
-                    phase: Phase::Deleting,
-                    since_ms: Some(mark.since_ms),
-                    is_there: false,
-                };
-                marks.push((*id, fate));
-            }
-        }
-        Ok(marks)
-    }
-
-    fn fate(&self, before: Option<&Mark>, was_used: bool) -> Fate {
-        let new = |phase| Fate {
-            phase,
-            since_ms: None,
-            is_there: true,
-        };
-        let Some(Mark { phase, since_ms }) = before.copied() else {
-            return new(if was_used { Phase::Condemned } else { Phase::Seen });
-        };
-        let is_old = self.now_ms.saturating_sub(since_ms) >= self.grace_ms;
-        match phase {
-            Phase::Seen if was_used || is_old => new(Phase::Condemned),
-            Phase::Condemned if is_old => new(Phase::Deleting),
-            _ => Fate {
-                since_ms: Some(since_ms),
-                ..new(phase)
-            },
-        }
-    }
-}
-
 /// Returns the keys of a build in the order of removal: first what makes it the latest, last its number.
 fn removal(store: &impl Store, decision: &Decision) -> Result<Option<(Removed, Vec<String>)>> {
     let Some(record) = decision.record() else {
@@ -486,147 +408,4 @@ fn removable(store: &impl Store, record: &Record, found: &[String]) -> Result<Ve
     keys.extend(found.iter().filter(|key| !own.contains(*key)).cloned());
     keys.extend(store.list(&Project::new(&record.project).all_signatures(record), None, 1000)?);
     Ok(keys)
-}
-
-fn marks<Id: Ord>(
-    fates: impl Iterator<Item = Result<(Id, Fate)>>,
-    mark: impl Fn(Fate) -> Mark,
-) -> Result<BTreeMap<Id, Mark>> {
-    fates
-        .map(|fate| fate.map(|(id, fate)| (id, mark(fate))))
-        .collect()
-}
-
-/// Deletes what a list says, as long as it is the last one.
-struct Deletion<'a, S> {
-    store: &'a S,
-    sequence: u64,
-    batch: Vec<String>,
-    overtaken: bool,
-}
-
-impl<S: Store> Deletion<'_, S> {
-    fn push(&mut self, key: String) -> Result<()> {
-        self.batch.push(key);
-        if self.batch.len() >= DELETED_AT_ONCE {
-            self.delete()?;
-        }
-        Ok(())
-    }
-
-    fn delete(&mut self) -> Result<()> {
-        // What a later prune thinks is not known here.
-        self.overtaken = self.overtaken || Condemned::last_sequence(self.store)? != self.sequence;
-        if !self.overtaken {
-            self.store.delete(&self.batch)?;
-        }
-        self.batch.clear();
-        Ok(())
-    }
-
-    /// Returns whether another prune began meanwhile, so that not all was deleted.
-    fn finish(mut self) -> Result<bool> {
-        if !self.batch.is_empty() {
-            self.delete()?;
-        }
-        Ok(self.overtaken)
-    }
-}
-
-/// Does what was planned, unless another prune did something since.
-pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: &[u8]) -> Result<Pruned> {
-    let Rest {
-        removed,
-        broken,
-        restored,
-        note,
-        even_if_pointed_to,
-        keep_channel_steps,
-        over_damage,
-        next,
-        deleted,
-        condemned,
-    } = crate::wire::read(rest)?;
-    let was_empty = next.last == 0;
-    let is_whole = broken.is_empty() && restored.is_empty();
-    if removed.is_empty() && is_whole && next.packs.is_empty() && next.trees.is_empty() && was_empty {
-        return Ok(Pruned::default());
-    }
-    let now_ms = clock.now_ms();
-    let mark = |fate: Fate| Mark {
-        phase: fate.phase,
-        since_ms: fate.since_ms.unwrap_or(now_ms),
-    };
-    let until_ms = now_ms.saturating_add(next.grace_ms);
-    let mut builds: BTreeMap<Removed, u64> = next.builds.items(scratch).collect::<Result<_>>()?;
-    for removal in removed.items(scratch) {
-        builds.insert(removal?.0, until_ms);
-    }
-    let list = Condemned {
-        sequence: next
-            .last
-            .checked_add(1)
-            .ok_or_else(|| Error::limit("history-full", "the lists have no more numbers", keys::CONDEMNED))?,
-        packs: marks(next.packs.items(scratch), mark)?,
-        trees: marks(next.trees.items(scratch), mark)?,
-        builds,
-        unknown_until_ms: match next.unknown_until_ms {
-            Some(u64::MAX) => until_ms,
-            known => known.unwrap_or_default(),
-        },
-    };
-    if list.create(store)? == PutOutcome::AlreadyExists {
-        return Ok(Pruned {
-            overtaken: true,
-            ..Pruned::default()
-        });
-    }
-    if let Some((key, bytes)) = note {
-        store.put(&key, &bytes, PutMode::Create)?;
-    }
-    // From here on nobody points to what is removed without noticing, so what is pointed to now is all there is.
-    let pointed = policy::pointed_to(&present(store, keep_channel_steps, over_damage)?);
-    let mut pruned = Pruned {
-        deleted,
-        condemned,
-        ..Pruned::default()
-    };
-    let mut deletion = Deletion {
-        store,
-        sequence: list.sequence,
-        batch: Vec::new(),
-        overtaken: false,
-    };
-    // First what is useless: the sooner it is gone, the less can come between.
-    let is_deleted = |mark: &Mark| mark.phase == Phase::Deleting;
-    let trees = list.trees.iter().filter(|(_, mark)| is_deleted(mark));
-    let packs = list.packs.iter().filter(|(_, mark)| is_deleted(mark));
-    let useless = trees
-        .map(|(id, _)| keys::tree(id))
-        .chain(packs.map(|(id, _)| keys::pack(id)));
-    for key in useless.map(Ok).chain(broken.items(scratch)) {
-        deletion.push(key?)?;
-    }
-    for removal in removed.items(scratch) {
-        let (build, keys) = removal?;
-        if even_if_pointed_to || !pointed.contains_key(&(build.project, build.artifact, build.build)) {
-            pruned.removed += 1;
-            for key in keys {
-                deletion.push(key)?;
-            }
-        }
-    }
-    let own = Condemned::key(list.sequence);
-    for key in store.list(keys::CONDEMNED, None, 1000)? {
-        if key > own {
-            deletion.push(key)?;
-        }
-    }
-    pruned.overtaken = deletion.finish()?;
-    // What lay there is gone: the build is found again by all of its names.
-    for restored in restored.items(scratch).filter(|_| !pruned.overtaken) {
-        let (key, bytes) = restored?;
-        store.put(&key, &bytes, PutMode::Create)?;
-    }
-    Ok(pruned)
 }

@@ -89,11 +89,13 @@ fn an_attach_that_is_interrupted_at_any_time_leaves_what_was_there_or_is_complet
     let takes = began.elapsed();
     let words = "attach build:2 --at out/tree --strip 1 --clean";
     let (mut ended, mut completed) = (0, 0);
-    for time in 0..=TIMES {
+    let mut after = Duration::ZERO;
+    // Closer to each other where it is at work, and until it was complete a few times, on a busy machine too.
+    while completed < 3 {
         let _ = fs::remove_dir_all(job.path("out"));
         job.baton("attach build:1 --at out/tree --strip 1").succeeds();
         let began = Instant::now();
-        let output = terminated(&job, words, || began.elapsed() >= takes * time / TIMES);
+        let output = terminated(&job, words, || began.elapsed() >= after);
         let is = listing(&job.path("out/tree"));
         match output.status.code() {
             Some(0) => {
@@ -107,8 +109,9 @@ fn an_attach_that_is_interrupted_at_any_time_leaves_what_was_there_or_is_complet
                 assert_same_listing(&is, &versions[0]);
             }
         }
+        after += if after < takes { takes / TIMES } else { takes / 4 };
     }
-    assert!(ended > 3 && completed > 0, "{ended} ended, {completed} completed");
+    assert!(ended > 3, "{ended} ended");
 }
 
 #[test]

@@ -1,0 +1,244 @@
+//! Looking at packs: whether they are what trees say of them, and which trees say what is not so.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::claims::{ChunkIn, Chunks, Claim, TaskIn};
+use crate::error::{Damage, Error, Result};
+use crate::frame::Decompressor;
+use crate::id::{Digest, PackId, TreeId};
+use crate::keys;
+use crate::lookup;
+use crate::ports::{Scratch, Store, get_intact};
+use crate::spool::Items;
+use crate::tree::{Content, Entries, Entry, Located, Place, Table};
+
+/// What a damage of a pack is about, and so which trees it hurts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum About {
+    /// All of it.
+    Pack,
+    /// What lies beyond so many bytes.
+    Beyond(u64),
+    /// Chunks, or pieces of them, that are not what a tree says.
+    Claims(Vec<Claim>),
+}
+
+/// More wrong claims of one pack are not told apart: a hostile tree may have millions.
+const CLAIMS_MAX: usize = 1000;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) bytes: u64,
+    pub(super) damages: Vec<(PackId, About, Damage)>,
+}
+/// Looks at the packs of one task.
+pub fn run(store: &impl Store, scratch: &dyn Scratch, task: &[u8]) -> Result<Vec<u8>> {
+    let mut outcome = Outcome::default();
+    match crate::wire::read(task)? {
+        TaskIn::Lengths(packs) => {
+            for (id, needed) in packs {
+                let damages = check_length(store, &id, needed)?;
+                outcome
+                    .damages
+                    .extend(damages.into_iter().map(|(about, damage)| (id, about, damage)));
+            }
+        }
+        TaskIn::Data(id, claims) => {
+            let damages = check_data(store, &id, &chunks(claims.items(scratch))?, &mut outcome.bytes)?;
+            outcome
+                .damages
+                .extend(damages.into_iter().map(|(about, damage)| (id, about, damage)));
+        }
+    }
+    crate::wire::write(&outcome)
+}
+
+fn chunks(claims: Items<'_, Claim>) -> Result<Chunks> {
+    let mut chunks = Chunks::new();
+    for claim in claims {
+        let (chunk, piece) = claim?;
+        chunks.entry(chunk).or_default().extend(piece);
+    }
+    Ok(chunks)
+}
+
+/// What is wrong with a pack.
+type Wrong = Vec<(About, Damage)>;
+
+fn check_length(store: &impl Store, id: &PackId, needed: u64) -> Result<Wrong> {
+    let key = keys::pack(id);
+    Ok(match store.head(&key)? {
+        None => vec![(About::Pack, missing(id).into_damage()?)],
+        Some(there) if there < needed => {
+            let message = format!("the pack has {there} bytes, and trees point to {needed}");
+            vec![(About::Beyond(there), Error::damaged(&key, message).into_damage()?)]
+        }
+        Some(_) => Vec::new(),
+    })
+}
+
+fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) -> Result<Wrong> {
+    let key = keys::pack(id);
+    let mut altered = Vec::new();
+    let checked = get_intact(store, &key, None, |bytes| {
+        *read += bytes.len() as u64;
+        let found = PackId::of(&bytes);
+        if found == *id {
+            return Ok(bytes);
+        }
+        // Whom it hurts depends on where it was altered.
+        altered = bytes;
+        let message = "the pack was altered";
+        Err(Error::damaged_digest(
+            &key,
+            message,
+            id.to_string(),
+            found.to_string(),
+        ))
+    });
+    match checked {
+        Ok(None) => Ok(vec![(About::Pack, missing(id).into_damage()?)]),
+        // The pack is what it was. What is wrong with it, a tree says of it.
+        Ok(Some(bytes)) => {
+            let mut wrong = Wrong::new();
+            for (claim, damage) in wrong_claims(&key, &bytes, chunks)? {
+                let about = match wrong.len() < CLAIMS_MAX {
+                    true => About::Claims(vec![claim]),
+                    false => About::Pack,
+                };
+                wrong.push((about, damage));
+            }
+            Ok(wrong)
+        }
+        Err(error) => {
+            let damage = error.into_damage()?;
+            let claims: Vec<Claim> = wrong_claims(&key, &altered, chunks)?
+                .into_iter()
+                .map(|(claim, _)| claim)
+                .collect();
+            let about = match claims.len() <= CLAIMS_MAX {
+                true => About::Claims(claims),
+                false => About::Pack,
+            };
+            Ok(vec![(about, damage)])
+        }
+    }
+}
+
+/// Returns what trees say of a pack that is not so: at most a few more than can be told apart.
+fn wrong_claims(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Claim, Damage)>> {
+    let (mut decompressor, mut content) = (Decompressor::default(), Vec::new());
+    let mut wrong = Vec::new();
+    for (chunk, pieces) in chunks {
+        let (offset, length, raw_length, digest) = *chunk;
+        let end = offset.saturating_add(u64::from(length));
+        let opened = bytes
+            .get(offset as usize..end as usize)
+            .ok_or_else(|| "it is cut short".to_owned())
+            .and_then(|frame| decompressor.open(frame, raw_length as usize, &mut content));
+        if let Err(why) = opened {
+            let message = format!("the chunk at {offset} cannot be opened: {why}");
+            wrong.push(((*chunk, None), Error::damaged(key, message).into_damage()?));
+            continue;
+        }
+        let whole = digest.map(|digest| (None, (0, raw_length, digest)));
+        let pieces = pieces.iter().map(|piece| (Some(*piece), *piece));
+        for (claim, (start, length, digest)) in whole.into_iter().chain(pieces) {
+            if wrong.len() > CLAIMS_MAX {
+                return Ok(wrong);
+            }
+            let end = (start as usize).saturating_add(length as usize);
+            let found = Digest::of(content.get(start as usize..end).unwrap_or_default());
+            if found != digest {
+                let message = format!(
+                    "a tree points to bytes of another file in the chunk at {offset}, though the pack is whole"
+                );
+                let damage = Error::damaged_digest(key, message, digest.to_string(), found.to_string())
+                    .into_damage()?;
+                wrong.push(((*chunk, claim), damage));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// Returns which damages of a pack are about something that a tree says.
+pub(super) fn hurts(
+    store: &impl Store,
+    id: &TreeId,
+    pack: &PackId,
+    damages: &[(PackId, About, Damage)],
+) -> Result<Vec<bool>> {
+    let mut hurt: Vec<bool> = damages
+        .iter()
+        .map(|(_, about, _)| *about == About::Pack)
+        .collect();
+    if !hurt.contains(&false) {
+        return Ok(hurt);
+    }
+    let Some(mut entries) = lookup::sound(Entries::open(store, id).map(Some))? else {
+        return Ok(hurt);
+    };
+    let claims: Vec<HashSet<&Claim>> = damages
+        .iter()
+        .map(|(_, about, _)| match about {
+            About::Claims(claims) => claims.iter().collect(),
+            _ => HashSet::new(),
+        })
+        .collect();
+    let mut last: Option<Rc<Table>> = None;
+    while let Some(Located { entry, table }) = lookup::sound(entries.next_entry())? {
+        let is_new = !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &table));
+        let piece = piece_of(&entry, &table, pack);
+        let each = damages.iter().zip(&claims).zip(&mut hurt);
+        for (((_, about, _), claims), hurt) in each.filter(|(_, hurt)| !**hurt) {
+            *hurt = piece.is_some_and(|piece| claims.contains(&piece))
+                || (is_new && says_chunk(&table, pack, about, claims));
+        }
+        last = Some(table);
+    }
+    Ok(hurt)
+}
+
+/// Returns what a table says of a chunk, if that is in a pack.
+fn in_pack(table: &Table, number: usize, pack: &PackId) -> Option<ChunkIn> {
+    let chunk = table.chunks.get(number)?;
+    let is_in = table.packs.get(chunk.pack as usize) == Some(pack);
+    is_in.then_some((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
+}
+
+fn says_chunk(table: &Table, pack: &PackId, about: &About, claims: &HashSet<&Claim>) -> bool {
+    let mut chunks = (0..table.chunks.len()).filter_map(|number| in_pack(table, number, pack));
+    match about {
+        About::Pack => true,
+        About::Beyond(length) => chunks.any(|chunk| chunk.0 + u64::from(chunk.1) > *length),
+        About::Claims(_) => chunks.any(|chunk| claims.contains(&(chunk, None))),
+    }
+}
+
+/// Returns what an entry says of a piece of a chunk of a pack.
+fn piece_of(entry: &Entry, table: &Table, pack: &PackId) -> Option<Claim> {
+    match &entry.content {
+        Content::File {
+            size,
+            digest,
+            place: Place::Bundle { chunk, offset },
+        } => {
+            let chunk = in_pack(table, *chunk as usize, pack)?;
+            Some((chunk, Some((*offset, *size as u32, *digest))))
+        }
+        _ => None,
+    }
+}
+
+fn missing(id: &PackId) -> Error {
+    Error::damaged_digest(
+        &keys::pack(id),
+        "the pack is missing",
+        id.to_string(),
+        String::new(),
+    )
+}
