@@ -70,16 +70,12 @@ impl Model {
 
     /// What a prune that keeps so many leaves.
     fn prune(&mut self, keep: usize, now_ms: u64) {
-        let step_back = self
-            .moves
-            .last()
-            .and_then(|(_, back)| *back)
-            .map(|at| self.moves[at].0);
+        let steps_back =
+            (1..=Policy::default().keep_channel_steps).filter_map(|steps| self.channel_back(steps));
+        let steps_back: Vec<u64> = steps_back.map(|(build, _)| build).collect();
         let last: BTreeSet<u64> = self.builds.keys().rev().take(keep.max(1)).copied().collect();
-        let pointed: BTreeSet<u64> = [self.channel(), step_back, self.branch_held]
-            .into_iter()
-            .flatten()
-            .collect();
+        let pointed = [self.channel(), self.branch_held].into_iter().flatten();
+        let pointed: BTreeSet<u64> = pointed.chain(steps_back).collect();
         self.builds.retain(|build, created_ms| {
             last.contains(build) || pointed.contains(build) || now_ms - *created_ms < GRACE_MS
         });

@@ -286,10 +286,7 @@ fn an_answer_that_cannot_be_the_object_is_no_damage_of_the_store() {
         scene.proxy.rule(Rule::new(fault).method("GET").when(is_pack));
         for words in ["attach build:1 --at out", "attach latest --at out"] {
             // An attach asks for a part of a pack, and this is no answer to that, whatever is in it.
-            let error = fails(
-                scene.job.baton(&format!("{words} --format json")),
-                "store-answer",
-            );
+            let error = fails(scene.job.baton(&format!("{words} --format json")), "store-answer");
             let hint = error["hint"].as_str().unwrap();
             assert!(
                 hint.contains("proxy") && !hint.contains("persist"),
