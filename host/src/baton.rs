@@ -648,13 +648,7 @@ impl Baton {
     /// Decides what a prune would remove. Changes nothing.
     pub fn plan_prune(&self, request: &PruneRequest) -> Result<PrunePlan, Error> {
         let scratch = self.scratch();
-        let grants = self.grants(
-            (StoreAccess::Read, Repairs::default()),
-            None,
-            Arc::clone(&scratch),
-            None,
-        )?;
-        let mut instance = self.engine.instance(grants)?;
+        let mut instance = self.instance(StoreAccess::Read, &scratch)?;
         let request = request.clone();
         let plan = instance.call("decide", move |store, plugin| {
             plugin.baton_plugin_retention().call_decide(store, &request)
@@ -676,28 +670,17 @@ impl Baton {
 
     /// Does what was decided. The component may delete from the store.
     pub fn prune(&self, plan: &PrunePlan) -> Result<Pruned, Error> {
-        let grants = self.grants(
-            (StoreAccess::Delete, Repairs::default()),
-            None,
-            Arc::clone(&plan.scratch),
-            None,
-        )?;
         let rest = plan.rest.clone();
-        self.engine.instance(grants)?.call("prune", move |store, plugin| {
-            plugin.baton_plugin_retention().call_run(store, &rest)
-        })
+        self.instance(StoreAccess::Delete, &plan.scratch)?
+            .call("prune", move |store, plugin| {
+                plugin.baton_plugin_retention().call_run(store, &rest)
+            })
     }
 
     /// Decides what the removal of one build would remove. Changes nothing.
     pub fn plan_removal(&self, request: &RemoveRequest) -> Result<Removal, Error> {
         let scratch = self.scratch();
-        let grants = self.grants(
-            (StoreAccess::Read, Repairs::default()),
-            None,
-            Arc::clone(&scratch),
-            None,
-        )?;
-        let mut instance = self.engine.instance(grants)?;
+        let mut instance = self.instance(StoreAccess::Read, &scratch)?;
         let request = request.clone();
         let removal = instance.call("decide-removal", move |store, plugin| {
             plugin
@@ -714,15 +697,8 @@ impl Baton {
 
     /// Removes the build. The component may delete from the store.
     pub fn remove(&self, plan: &Removal) -> Result<Pruned, Error> {
-        let grants = self.grants(
-            (StoreAccess::Delete, Repairs::default()),
-            None,
-            Arc::clone(&plan.scratch),
-            None,
-        )?;
         let rest = plan.rest.clone();
-        self.engine
-            .instance(grants)?
+        self.instance(StoreAccess::Delete, &plan.scratch)?
             .call("remove", move |store, plugin| {
                 plugin.baton_plugin_retention().call_run(store, &rest)
             })
@@ -793,9 +769,7 @@ impl Baton {
 
     /// A question needs no directory, and one about a store no server.
     fn ask(&self, store_access: StoreAccess) -> Result<Instance, Error> {
-        let access = (store_access, Repairs::default());
-        self.engine
-            .instance(self.grants(access, None, self.scratch(), None)?)
+        self.instance(store_access, &self.scratch())
     }
 
     /// Asks to store the signature of a build, in place of one of what the build was before it was repaired.
@@ -846,6 +820,13 @@ impl Baton {
     fn scratch(&self) -> Arc<Scratch> {
         let dir = self.options.scratch_dir.clone();
         Arc::new(Scratch::new(self.options.scratch_bytes_max, dir))
+    }
+
+    /// Starts an instance that is granted the store and the temporary space of a run, and nothing else.
+    fn instance(&self, access: StoreAccess, scratch: &Arc<Scratch>) -> Result<Instance, Error> {
+        let access = (access, Repairs::default());
+        self.engine
+            .instance(self.grants(access, None, Arc::clone(scratch), None)?)
     }
 
     fn grants(

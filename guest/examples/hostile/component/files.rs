@@ -29,7 +29,7 @@ const OUTSIDE: [&str; 14] = [
     "sub/../../outside/secret",
     "loop/secret",
 ];
-/// What leads outside by its last name. Its own name may be removed.
+/// Links whose last name leads outside. The link itself may be removed.
 const LEADING: [&str; 8] = ["..", "/", "sub/../..", "out", "file-link", "abs", "self", "loop"];
 /// Names that are none.
 const ODD: [&str; 9] = [
