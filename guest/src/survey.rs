@@ -27,8 +27,6 @@ pub struct Survey {
     pub last_events: Vec<Event>,
     /// What cannot be read, or lies where it does not belong.
     pub damages: Vec<Damage>,
-    /// How many objects were read.
-    pub objects: u64,
 }
 
 /// A record and its keys.
@@ -82,7 +80,6 @@ struct Reading<'s> {
     /// The last key of an event that was listed: of which history, and its number.
     listed_event: Option<(String, u64)>,
     damages: Vec<Damage>,
-    objects: u64,
 }
 
 impl<'s> Reading<'s> {
@@ -97,7 +94,6 @@ impl<'s> Reading<'s> {
             last_events: BTreeMap::new(),
             listed_event: None,
             damages: Vec::new(),
-            objects: 0,
         }
     }
 
@@ -105,7 +101,6 @@ impl<'s> Reading<'s> {
         match kind(&key) {
             kind if RECORDS.contains(&kind) => self.record(store, key)?,
             _ if is_event(&key) && self.depth == Depth::Objects => {
-                self.objects += 1;
                 self.gap(&key);
                 let event = Event::read(store, &key);
                 if let Some(event) = self.damages.keep(event)? {
@@ -113,7 +108,6 @@ impl<'s> Reading<'s> {
                 }
             }
             "workflows" if self.depth == Depth::Objects => {
-                self.objects += 1;
                 let name = lookup::workspace_of(store, &key);
                 self.damages.keep(name)?;
             }
@@ -158,7 +152,6 @@ impl<'s> Reading<'s> {
         if let (Some(owner), Depth::Keys) = (owner, self.depth) {
             return self.found(owner, key);
         }
-        self.objects += 1;
         let record = get_intact(store, &key, None, |bytes| Record::open(&key, &bytes))
             .and_then(|found| found.ok_or_else(|| gone(&key)));
         // One that was deleted since it was listed is none.
@@ -222,7 +215,6 @@ impl<'s> Reading<'s> {
             records: kept.close()?,
             last_events: self.last_events.into_values().collect(),
             damages: self.damages,
-            objects: self.objects,
         })
     }
 }
