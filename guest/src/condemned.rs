@@ -2,7 +2,7 @@
 //!
 //! Nothing is deleted in the run that finds it useless. It is condemned first, and a persist does not use what is
 //! condemned: it stores it again, under another name. So a later prune may delete it, once no persist can be left that
-//! looked before it was condemned (docs/format.md, "Deleting").
+//! looked before it was condemned (docs/reference/format.md, "Deleting").
 //!
 //! The lists are numbered from 1 without a gap, and each is created under its number: of two prunes that run at once,
 //! one loses, and deletes nothing. Only the last list counts.

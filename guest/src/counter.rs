@@ -2,7 +2,7 @@
 //!
 //! A number orders builds within its own counter only: a runner, and what that runner counts by. Between counters, one
 //! that says more ranks above one of the same runner that says less, any counter ranks above none, and otherwise the build
-//! that was persisted last is the newer (docs/format.md, "Order").
+//! that was persisted last is the newer (docs/reference/format.md, "Order").
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong, for a person and for a script.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problem {
-    /// A stable kebab-case word, listed in docs/errors.md.
+    /// A stable kebab-case word, listed in docs/reference/errors.md.
     pub code: Cow<'static, str>,
     /// One sentence without a final period.
     pub message: String,
@@ -82,7 +82,7 @@ fn problem(code: &'static str, message: impl Into<String>, subject: &str) -> Pro
 }
 
 impl Error {
-    /// The user can mend it. `code` is listed in docs/errors.md, `subject` is the path or value concerned.
+    /// The user can mend it. `code` is listed in docs/reference/errors.md, `subject` is the path or value concerned.
     pub fn invalid(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::Invalid(problem(code, message, subject))
     }

@@ -19,7 +19,7 @@ const DESCRIPTOR: u8 = 0b1010_0000;
 const HEADER_BYTES: usize = 9;
 
 /// The level of bulk data. Level 1 compresses source code a sixth better and takes a third longer, and compression is
-/// what a persist waits for (docs/benchmarks.md).
+/// what a persist waits for (docs/reference/benchmarks.md).
 const LEVEL: i32 = -1;
 
 /// How much of a chunk is tried before all of it is compressed.

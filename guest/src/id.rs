@@ -37,7 +37,7 @@ impl Digest {
     }
 
     /// Returns the digest of a file that is kept in slices: the hash of each slice's digest and length (u64, little
-    /// endian), in order. So nothing is hashed twice (docs/format.md, "Files").
+    /// endian), in order. So nothing is hashed twice (docs/reference/format.md, "Files").
     pub fn of_slices<'a>(slices: impl IntoIterator<Item = (&'a Digest, u64)>) -> Digest {
         let mut hasher = blake3::Hasher::new();
         for (digest, length) in slices {

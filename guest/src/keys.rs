@@ -1,4 +1,4 @@
-//! The names of objects in a store. docs/format.md has the same table with the reasons.
+//! The names of objects in a store. docs/reference/format.md has the same table with the reasons.
 
 use crate::counter::Counter;
 use crate::id::{Digest, PackId, TreeId};

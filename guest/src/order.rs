@@ -3,7 +3,7 @@
 //! A listing of keys is ascending, so numbers are stored inverted. A run number is spread over several names of two
 //! hex digits each, so that no directory of a store has more than 256 entries however many builds there are; the first
 //! name says how many there are, and sorts longer numbers first. All names that are compared with each other are of
-//! equal length, since stores disagree on how `/` sorts (docs/format.md, "Order").
+//! equal length, since stores disagree on how `/` sorts (docs/reference/format.md, "Order").
 
 use serde::{Deserialize, Serialize};
 

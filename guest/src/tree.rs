@@ -2,8 +2,8 @@
 //!
 //! A part has a header, the chunk table, a line a pack, and the entries in path order. A tree of one part is that part. A
 //! larger one is a list of its parts, each an object of its own, so that a tree is read and written with one part in memory,
-//! and a new tree stores only the parts that changed. docs/format.md gives the grammar. Reading trusts nothing: an enemy may
-//! have written every byte.
+//! and a new tree stores only the parts that changed. docs/reference/format.md gives the grammar. The reader trusts nothing:
+//! an attacker may have written every byte.
 
 mod form;
 mod read;

@@ -1,4 +1,4 @@
-//! From the host's errors to the WIT `error`. The codes are listed in docs/errors.md.
+//! From the host's errors to the WIT `error`. The codes are listed in docs/reference/errors.md.
 
 use std::error::Error as _;
 use std::io::{self, ErrorKind};

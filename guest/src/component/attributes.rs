@@ -16,7 +16,7 @@ use crate::error::{Error, Result, warning};
 use crate::path;
 use crate::ports::{Change, DirEntry, Edit, File, Files, Kind, Link, Open, Reserved, Standing, Time};
 
-/// What `wasi:filesystem` gives in one call without splitting it (measured: docs/benchmarks.md).
+/// What `wasi:filesystem` gives in one call without splitting it (measured: docs/reference/benchmarks.md).
 const READ_BYTES_MAX: usize = 64 << 10;
 /// What is written with one call.
 const WRITE_BYTES_MAX: usize = 1 << 20;

@@ -140,7 +140,7 @@ impl<'a> Gathered<'a> {
 ///
 /// Right before the commit it looks whether a prune has condemned or deleted what the tree would use: then that is stored
 /// again. So between this look and the record there is nothing but the writing of the record, and a prune waits longer
-/// than that (docs/format.md, "Deleting").
+/// than that (docs/reference/format.md, "Deleting").
 ///
 /// Where the build had a file of these before, all that it will point to is read back first: a persist that is repeated ends
 /// well only if the build attaches.

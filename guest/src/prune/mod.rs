@@ -2,7 +2,7 @@
 //!
 //! `plan` decides, `run` does it: it removes the records of builds that are not kept, and condemns what only they led to.
 //! What an earlier prune condemned, and nothing has led to since, it deletes once the grace period is over.
-//! docs/format.md, "Deleting", has why nothing is lost.
+//! docs/reference/format.md, "Deleting", has why nothing is lost.
 
 mod marking;
 mod policy;

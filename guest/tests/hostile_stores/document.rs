@@ -1,4 +1,5 @@
-//! The examples of docs/format.md are true: they have the digests that they show, and the guest reads and writes them so.
+//! Compares the examples of docs/reference/format.md with the code: each has the digest that it shows, and the guest reads
+//! and writes it in that form.
 
 use baton_guest::condemned::Condemned;
 use baton_guest::keys;
@@ -10,7 +11,7 @@ use baton_guest::tree::{Entries, Writer};
 use crate::asked::memory;
 use crate::stores::written::{Written, digest, name, number};
 
-const DOCUMENT: &str = include_str!("../../../docs/format.md");
+const DOCUMENT: &str = include_str!("../../../docs/reference/format.md");
 
 /// Returns the block that begins with a text, lines that are wrapped in it joined again.
 fn block(start: &str) -> String {

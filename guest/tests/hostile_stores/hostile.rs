@@ -30,7 +30,7 @@ fn judge(
     before: &MemoryFiles,
     files: &MemoryFiles,
 ) -> Option<String> {
-    const CODES: &str = include_str!("../../../docs/errors.md");
+    const CODES: &str = include_str!("../../../docs/reference/errors.md");
     if let Err(error) = &ended {
         let code = code(error);
         if matches!(error, Error::Internal(_)) || !CODES.contains(&format!("\n| `{code}` |")) {

@@ -1,5 +1,5 @@
-//! Stores that no baton wrote: a generator that follows docs/format.md alone makes honest ones, which are read, and hostile
-//! ones, on which every command ends in a stated way.
+//! Stores that baton did not write. A generator that follows docs/reference/format.md alone writes valid stores, which the
+//! guest must read, and hostile stores, on which every command must end with a documented result.
 
 #![expect(
     clippy::unwrap_used,

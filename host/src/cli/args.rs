@@ -1,4 +1,4 @@
-//! The grammar of the command line. These comments are the manual: `--help` prints them, and docs/cli.md is made of them.
+//! The grammar of the command line. These doc comments are the help that `--help` prints.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "BATON_FORMAT", value_enum, default_value_t)]
     pub(crate) format: FormatArg,
     /// A file with defaults for these options. Default: baton.toml here or above, up to the top of the repository, which may
-    /// set less: see docs/cli.md
+    /// set less: see docs/reference/cli.md
     #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE", value_parser = paths::parser())]
     pub(crate) config: Option<PathBuf>,
     /// Another component to run instead of the built-in one
@@ -108,7 +108,7 @@ pub(crate) enum FormatArg {
     /// For people
     #[default]
     Text,
-    /// For scripts: one JSON value on standard output, described in docs/json.md
+    /// For scripts: one JSON value on standard output: see docs/reference/json.md
     Json,
     /// For show: an in-toto Statement with the build's provenance (SLSA provenance v1)
     Intoto,
@@ -749,7 +749,7 @@ impl std::str::FromStr for KeySource {
     }
 }
 
-/// Which build this is, where the runner does not say or is wrong. docs/runners.md has where each comes from.
+/// Which build this is, where the runner does not say or is wrong. docs/reference/runners.md has where each comes from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which build this is (default: as the runner or git says)")]
 pub(crate) struct BuildArgs {

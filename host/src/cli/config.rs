@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_documents_say_the_same_of_each_key() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md");
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/cli.md");
         let page = fs::read_to_string(page).unwrap();
         let section = page.split("\n## baton.toml").nth(1).unwrap();
         let section = section.split("\n## ").next().unwrap();

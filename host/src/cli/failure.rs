@@ -1,4 +1,4 @@
-//! How a failure is shown, and with which code the process ends. The codes are listed in docs/errors.md.
+//! How a failure is shown, and with which code the process ends. The codes are listed in docs/reference/errors.md.
 
 use std::error::Error as _;
 use std::path::PathBuf;

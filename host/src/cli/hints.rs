@@ -1,4 +1,4 @@
-//! What to do about a failure: one line a code. docs/errors.md has the same codes, and a test compares the two.
+//! What to do about a failure: one line a code. docs/reference/errors.md has the same codes, and a test compares the two.
 
 use super::failure::Shown;
 
@@ -90,7 +90,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "config-unsupported",
-        "docs/local.md says what runs here; --workflow and --job leave out the rest",
+        "docs/reference/local.md says what runs here; --workflow and --job leave out the rest",
     ),
     (
         "damaged",
@@ -384,11 +384,11 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "store-credentials",
-        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --role-arn and the job's OIDC token; for gs:// and az:// GOOGLE_… and AZURE_…; docs/stores.md has the order in which they are looked for",
+        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --role-arn and the job's OIDC token; for gs:// and az:// GOOGLE_… and AZURE_…; docs/reference/stores.md has the order in which they are looked for",
     ),
     (
         "store-denied",
-        "give these credentials the permissions that docs/stores.md lists",
+        "give these credentials the permissions that docs/reference/stores.md lists",
     ),
     (
         "store-in-root",
@@ -413,7 +413,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "store-options",
-        "see the cause: an option or a variable of the store is missing or wrong; docs/stores.md lists them",
+        "see the cause: an option or a variable of the store is missing or wrong; docs/reference/stores.md lists them",
     ),
     ("store-region", "set --region to the region of the bucket"),
     ("store-skipped", "keep the store outside of --root"),

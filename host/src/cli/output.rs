@@ -1,4 +1,4 @@
-//! The forms of what is printed, as text and as JSON. docs/json.md describes the JSON, `sink.rs` writes both.
+//! The forms of what is printed, as text and as JSON. docs/reference/json.md describes the JSON, `sink.rs` writes both.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -165,14 +165,14 @@ mod tests {
 
     #[test]
     fn the_page_on_runners_lists_every_variable_with_its_meaning() {
-        let page = include_str!("../../../docs/runners.md");
+        let page = include_str!("../../../docs/reference/runners.md");
         for (name, meaning) in VARIABLES {
             let row = page
                 .lines()
                 .find(|line| line.starts_with(&format!("| `{name}` |")));
             assert!(
                 row.is_some_and(|row| row.contains(meaning)),
-                "{name} in docs/runners.md: {row:?}"
+                "{name} in docs/reference/runners.md: {row:?}"
             );
         }
     }

@@ -19,7 +19,7 @@ use crate::store::{Key, ObjectStore, StoreError};
 const OWN_MAX: u32 = 64;
 /// No record is larger. What is, and is not named by its bytes, is not looked at.
 const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
-/// docs/format.md, "Keys".
+/// docs/reference/format.md, "Keys".
 const NAME_BYTES_MAX: usize = 180;
 
 /// What is left to a run. Its instances share it.
@@ -113,7 +113,7 @@ fn ends_in_its_digest(bytes: &[u8]) -> bool {
     border > 0 && blake3::hash(body).as_bytes() == digest
 }
 
-/// Returns a text as one name of a key (docs/format.md, "Keys").
+/// Returns a text as one name of a key (docs/reference/format.md, "Keys").
 fn name(text: &str) -> String {
     use std::fmt::Write as _;
     let mut encoded = String::with_capacity(text.len());

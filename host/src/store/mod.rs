@@ -206,7 +206,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns the code of docs/errors.md: the only place that chooses one for a failed store.
+    /// Returns the code of docs/reference/errors.md: the only place that chooses one for a failed store.
     pub fn code(&self) -> &'static str {
         match self {
             StoreError::Key(_) => "internal",

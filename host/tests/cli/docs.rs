@@ -75,7 +75,7 @@ fn every_error_code_is_documented_and_the_other_way_round() {
             .all(|c| c.is_ascii_lowercase() || c == '-' || c == '8')
     };
     assert!(codes().len() > 40 && codes().iter().all(is_code), "{:?}", codes());
-    let page = page("errors.md");
+    let page = page("reference/errors.md");
     let table = page
         .split("| code |")
         .nth(1)
@@ -120,13 +120,13 @@ fn every_variable_is_documented_and_the_other_way_round() {
         used.contains("BATON_STORE") && used.contains("BATON_PROJECT"),
         "{used:?}"
     );
-    let documented = variables(&(page("cli.md") + &page("runners.md")));
+    let documented = variables(&(page("reference/cli.md") + &page("reference/runners.md")));
     assert_eq!(documented, used);
 }
 
 #[test]
 fn every_command_and_every_option_is_documented() {
-    let page = page("cli.md");
+    let page = page("reference/cli.md");
     let place = crate::place::Place::new();
     let job = place.bare("work");
     for command in [

@@ -1,6 +1,6 @@
 //! A long history for a directory store: the records of many builds, made after those of one that was persisted. To persist
-//! a hundred thousand would take an hour, and what look-ups, prunes and verifies read are records (docs/format.md, "Order"
-//! and "Record").
+//! a hundred thousand would take an hour, and look-ups, prunes and verifies read records only (docs/reference/format.md,
+//! "Order" and "Record").
 
 use std::error::Error;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Stores that are written from docs/format.md alone, by the generator of the guest's tests: what the command and the real
-//! component make of them.
+//! Runs the command and the real component on the stores that the generator of the guest's tests writes from
+//! docs/reference/format.md alone.
 
 #[path = "../../../guest/tests/hostile_stores/stores/mod.rs"]
 mod stores;
@@ -68,7 +68,7 @@ fn around(job: &Job) -> Listing {
 /// Checks that a command ended with a code of the documents, and not by a defect.
 #[track_caller]
 fn is_stated(name: &str, ran: &Ran) {
-    const CODES: &str = include_str!("../../../docs/errors.md");
+    const CODES: &str = include_str!("../../../docs/reference/errors.md");
     let told = || format!("{name}: {:?}\n{}{}", ran.code, ran.out, ran.err);
     match ran.code {
         Some(0) => {}

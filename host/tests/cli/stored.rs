@@ -1,4 +1,4 @@
-//! What lies in a store, by the layout that docs/format.md documents: to look at, to harm, and to forge.
+//! What lies in a store, by the layout that docs/reference/format.md documents: to look at, to harm, and to forge.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is written: honest stores and hostile ones, from docs/format.md alone. The tests of the command include this, too.
+//! Valid and hostile stores, written from docs/reference/format.md alone. The tests of the command include this module too.
 
 mod cases;
 mod chunks;

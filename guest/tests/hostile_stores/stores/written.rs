@@ -1,5 +1,5 @@
-//! Stores as docs/format.md describes them, written from that page alone: nothing here comes from the code of the project.
-//! What this writes and the reader refuses is a fault of the document or of the reader.
+//! Writes stores as docs/reference/format.md describes them, from that page alone: nothing here uses code of the project.
+//! If the reader refuses a store that this module writes, the document or the reader is wrong.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use proptest::sample::select;
 
 use super::noise;
 
-/// The border between bundles and slices, as docs/format.md has it.
+/// The border between bundles and slices, as docs/reference/format.md has it.
 pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
 
 /// One entry of a model of a directory.

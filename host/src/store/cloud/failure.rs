@@ -1,4 +1,4 @@
-//! Why a server did not do what was asked, by meaning. The codes are listed in docs/errors.md.
+//! Why a server did not do what was asked, by meaning. The codes are listed in docs/reference/errors.md.
 
 use std::fmt;
 

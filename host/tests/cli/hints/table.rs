@@ -117,7 +117,7 @@ pub(crate) const TABLE: &[Row] = &[
     row(
         "config-unsupported",
         Words("local machine.yml --dry-run"),
-        "docs/local.md",
+        "docs/reference/local.md",
     ),
     row("damaged", Steps(steps::damaged), "`baton builds`"),
     row("damaged", Steps(steps::damaged_and_gone), "in the same run"),
