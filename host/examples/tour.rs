@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton::{Baton, DirectoryStore, Options, request};
+use baton_host::{Baton, DirectoryStore, Options, request};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = std::env::args_os()

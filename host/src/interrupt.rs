@@ -1,20 +1,21 @@
-//! The wish that a run ends.
+//! A request that a run ends.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Asks a run to end. Cloned freely; all clones are one.
+/// A request that a run ends. Clones share one state, so it can be set from a signal handler's thread.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<OnceLock<Instant>>);
 
 impl Interrupt {
-    /// Ends the run that was given this, soon and with [`Error::Interrupted`](crate::Error::Interrupted). An attach that has
-    /// begun to give files their names is completed first.
+    /// Asks the run that was given this to end soon, with [`Error::Interrupted`](crate::Error::Interrupted). An attach that
+    /// has begun to rename files into place is completed first.
     pub fn set(&self) {
         self.0.get_or_init(Instant::now);
     }
 
-    pub(crate) fn is_set(&self) -> bool {
+    /// Returns whether the end was asked for.
+    pub fn is_set(&self) -> bool {
         self.0.get().is_some()
     }
 

@@ -1,7 +1,7 @@
 //! baton passes files from one CI job to the next. This crate is its host, and the API to embed it.
 //!
 //! All logic is in a WebAssembly component, which this crate carries, sandboxes and feeds: it has the store, one
-//! directory, the servers that a run needs, and nothing else. [`Baton`] is where to start; the command `baton` uses nothing that is not here.
+//! directory, the servers that a run needs, and nothing else. [`Baton`] is where to start; the command `baton` is built on it.
 //!
 //! Library code here does not touch the terminal, the environment or the home directory; the command does.
 
@@ -20,7 +20,6 @@ mod grants;
 mod http;
 mod instance;
 mod interrupt;
-pub mod local;
 mod problem;
 pub mod request;
 mod signing;

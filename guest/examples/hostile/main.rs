@@ -10,7 +10,7 @@
 //! Asked to attach `tag:forge`, it names that build, and shows any signature that it finds in the store for its own.
 //!
 //! Asked for an artifact with the name of an attempt, it makes that, and fails with a message that says what came of it.
-//! `host/tests/cli/attempts.rs` has them all.
+//! `host/cli/tests/cli/attempts.rs` has them all.
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -127,7 +127,7 @@ case $(uname -s)-$(uname -m) in
   Linux-aarch64 | Linux-arm64) target=aarch64-unknown-linux-musl ;;
   *)
     fail "there is no binary of baton for $(uname -s) on $(uname -m)" \
-      "build it with 'cargo install --path host', and put it on the PATH before this step"
+      "build it with 'cargo install --locked --path host/cli', and put it on the PATH before this step"
     ;;
 esac
 

@@ -1,0 +1,247 @@
+//! `baton promote`, `baton rollback`, `baton release`, `baton history`, `baton channels`: moves of channels and branches.
+
+use baton_host::context::Overrides;
+use baton_host::{
+    BuildId, ChannelPage, Event, Move, Moved, Past, Pointer, PromoteRequest, RollbackRequest, Scope, Target,
+};
+use serde_json::{Value, json};
+
+use super::args::{Channels, Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
+use super::artifacts::report_end;
+use super::failure::Failure;
+use super::output::{age, builds_json, named, warn, warnings_json};
+use super::settings::Settings;
+use super::sink::{print, print_json, print_table, say};
+
+pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure> {
+    let Promote {
+        selector,
+        channel,
+        reason,
+        if_current,
+        allow_fork,
+        who,
+    } = args;
+    let request = PromoteRequest {
+        scope: scope(settings, selector, who)?,
+        channel,
+        reason,
+        if_current,
+        allow_fork,
+    };
+    let moved = settings.mover()?.promote(&request)?;
+    report(settings, &moved);
+    Ok(())
+}
+
+pub(crate) fn rollback(settings: &Settings, args: Rollback) -> Result<(), Failure> {
+    let Rollback {
+        pointer,
+        to,
+        steps,
+        reason,
+        no_hold,
+        who,
+    } = args;
+    let request = RollbackRequest {
+        pointer: pointer_of(pointer),
+        scope: scope(settings, "latest".to_owned(), who)?,
+        target: to.map_or(Target::Steps(steps), Target::Build),
+        reason,
+        hold: !no_hold,
+    };
+    let moved = settings.mover()?.rollback(&request)?;
+    report(settings, &moved);
+    Ok(())
+}
+
+pub(crate) fn release(settings: &Settings, args: Release) -> Result<(), Failure> {
+    let Release { pointer, reason, who } = args;
+    let scope = scope(settings, "latest".to_owned(), who)?;
+    let moved = settings
+        .mover()?
+        .release(&pointer_of(pointer), &scope, reason.as_deref())?;
+    report(settings, &moved);
+    Ok(())
+}
+
+pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure> {
+    let History { pointer, limit, who } = args;
+    let scope = scope(settings, "latest".to_owned(), who)?;
+    let Past { events, warnings } = settings.reader()?.history(&pointer_of(pointer), &scope, limit)?;
+    if settings.format == Format::Json {
+        print_json(&json!({
+            "events": events.iter().map(event_json).collect::<Value>(),
+            "warnings": warnings_json(&warnings),
+        }));
+        return Ok(());
+    }
+    warn(&warnings);
+    let mut rows = vec![
+        ["EVENT", "MOVE", "BUILD", "BEFORE", "HELD", "WHEN", "BY", "REASON"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for event in &events {
+        let or_none = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".to_owned());
+        rows.push(vec![
+            event.sequence.to_string(),
+            move_name(event.action).to_owned(),
+            event.build.selector.clone(),
+            or_none(event.previous.as_ref().map(|build| &build.selector)),
+            if event.held { "held" } else { "-" }.to_owned(),
+            age(event.created_ms),
+            or_none(event.actor.as_ref()),
+            or_none(event.reason.as_ref()),
+        ]);
+    }
+    print_table(&rows);
+    Ok(())
+}
+
+pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
+    let Channels { page, name, project } = args;
+    let context = settings.look_up_context(&Overrides {
+        project,
+        ..Overrides::default()
+    })?;
+    let artifact = name.as_deref().unwrap_or("default");
+    let ChannelPage { events, more } =
+        settings
+            .reader()?
+            .channels(&context, artifact, page.after.as_deref(), page.limit)?;
+    if settings.format == Format::Json {
+        print_json(&json!({
+            "artifact": artifact,
+            "channels": events.iter().map(event_json).collect::<Value>(),
+            "more": more,
+        }));
+        return Ok(());
+    }
+    let named: Vec<(&String, &Event)> = events
+        .iter()
+        .filter_map(|event| match &event.pointer {
+            Pointer::Channel(name) => Some((name, event)),
+            Pointer::Branch(_) => None,
+        })
+        .collect();
+    let mut rows = vec![
+        ["CHANNEL", "BUILD", "HELD", "WHEN", "BY"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for (name, event) in &named {
+        rows.push(vec![
+            (*name).clone(),
+            event.build.selector.clone(),
+            if event.held { "held" } else { "-" }.to_owned(),
+            age(event.created_ms),
+            event.actor.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    if !named.is_empty() {
+        print_table(&rows);
+    }
+    let project = context.project.as_deref().unwrap_or("the project");
+    let last = named.last().map(|(name, _)| *name);
+    report_end("channel", &format!("{artifact} in {project}"), last, more);
+    Ok(())
+}
+
+pub(super) fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Result<Scope, Failure> {
+    let WhoArgs {
+        name,
+        job,
+        project,
+        actor,
+    } = who;
+    let context = settings.look_up_context(&Overrides {
+        project,
+        actor,
+        ..Overrides::default()
+    })?;
+    Ok(Scope {
+        name,
+        jobs: job,
+        ..baton_host::request::scope(&selector, context)
+    })
+}
+
+fn pointer_of(PointerArgs { channel, branch }: PointerArgs) -> Pointer {
+    match branch {
+        Some(branch) => Pointer::Branch(branch),
+        None => Pointer::Channel(channel.unwrap_or_default()),
+    }
+}
+
+/// Says what was done, and prints the build.
+fn report(settings: &Settings, moved: &Moved) {
+    let Moved {
+        event,
+        builds,
+        warnings,
+    } = moved;
+    if settings.format == Format::Json {
+        print_json(&json!({
+            "event": event_json(event),
+            "builds": builds_json(builds),
+            "warnings": warnings_json(warnings),
+        }));
+        return;
+    }
+    warn(warnings);
+    let pointer = match &event.pointer {
+        Pointer::Channel(name) => format!("channel {name}"),
+        Pointer::Branch(name) => format!("the latest of branch {name}"),
+    };
+    let before = event
+        .previous
+        .as_ref()
+        .map(|build| format!(", before: {}", build.selector))
+        .unwrap_or_default();
+    let held = if event.held {
+        ", held until it is released"
+    } else {
+        ""
+    };
+    let build = builds.first().map_or_else(|| event.build.selector.clone(), named);
+    say(&format!("{pointer} is {build}{before}{held}"));
+    print(&event.build.selector);
+}
+
+fn move_name(action: Move) -> &'static str {
+    match action {
+        Move::Promote => "promote",
+        Move::Rollback => "rollback",
+        Move::Release => "release",
+    }
+}
+
+fn event_json(event: &Event) -> Value {
+    let pointer = match &event.pointer {
+        Pointer::Channel(name) => json!({ "channel": name }),
+        Pointer::Branch(name) => json!({ "branch": name }),
+    };
+    json!({
+        "pointer": pointer,
+        "sequence": event.sequence,
+        "action": move_name(event.action),
+        "build": id_json(&event.build),
+        "previous": event.previous.as_ref().map(id_json),
+        "based_on": event.based_on,
+        "held": event.held,
+        "reason": event.reason,
+        "actor": event.actor,
+        "runner": event.runner,
+        "url": event.url,
+        "created_ms": event.created_ms,
+    })
+}
+
+fn id_json(id: &BuildId) -> Value {
+    json!({
+        "selector": id.selector,
+        "number": id.number,
+        "order": { "run": id.order.run, "attempt": id.order.attempt },
+    })
+}

@@ -1,0 +1,113 @@
+//! `baton persist`.
+
+use std::time::Instant;
+
+use baton_host::{PersistRequest, Problem, StoredAgain};
+
+use super::args::{Format, Persist};
+use super::failure::Failure;
+use super::output::{counted, files, named, persisted_json, sized, warn};
+use super::paths::below;
+use super::progress::{DryRun, Talk};
+use super::settings::{Settings, signing_key};
+use super::sink::{print, print_json, say};
+
+pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
+    let Persist {
+        paths,
+        name,
+        root,
+        if_no_files,
+        special_files,
+        on_conflict,
+        sign,
+        repair,
+        dry_run,
+        build,
+    } = *args;
+    settings.check_pinned(sign.as_ref())?;
+    let paths = paths
+        .iter()
+        .map(|path| below(&root, path))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|wrong| Failure::usage(&wrong))?;
+    let mut settings = settings.clone();
+    settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
+    let settings = &settings;
+    let context = settings.context(&build.into())?;
+    let mut warnings: Vec<Problem> = settings.warn_of_store(&context).into_iter().collect();
+    warn(&warnings);
+    let request = PersistRequest {
+        name,
+        paths,
+        if_no_files: if_no_files.into(),
+        special_files: special_files.into(),
+        on_conflict: on_conflict.into(),
+        context: context.into(),
+        dry_run,
+        repair,
+    };
+    let baton = if dry_run {
+        settings.looker()?
+    } else {
+        settings.writer()?
+    };
+    let started = Instant::now();
+    let dry_run = dry_run.then_some(DryRun {
+        verb: "persist",
+        format: settings.format,
+        warnings: warnings.clone(),
+    });
+    let mut talk = Talk::new("persisting", dry_run);
+    let report = baton.persist(&root, request, &mut talk);
+    talk.end();
+    let took = started.elapsed();
+    warnings.append(&mut talk.warnings);
+    match (report?, settings.format) {
+        // The dry run was shown when its plan was made.
+        (None, _) => {}
+        (Some(report), Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
+        (Some(report), Format::Text) => {
+            let repeated = match (report.repeated, report.repaired) {
+                (_, true) => " (it was damaged, and is repaired)",
+                (true, false) => " (it was there already)",
+                (false, false) => "",
+            };
+            say(&format!(
+                "persisted {} as {}{repeated}: {}, {}; {} new with {}, {} stored{}; {:.1} s",
+                report.build.artifact,
+                named(&report.build),
+                files(report.files),
+                sized(report.bytes),
+                counted(report.new_files),
+                sized(report.new_bytes),
+                sized(report.stored_bytes),
+                again(&report.stored_again),
+                took.as_secs_f64()
+            ));
+            print(&report.build.selector);
+        }
+    }
+    Ok(())
+}
+
+/// Returns what was stored again, and why.
+fn again(again: &StoredAgain) -> String {
+    let reasons = [
+        (again.lost_bytes, "because it was missing or damaged"),
+        (
+            again.sparse_bytes,
+            "because the build uses little of where it lay",
+        ),
+        (
+            again.condemned_bytes,
+            "because a prune is about to delete where it lay",
+        ),
+    ];
+    let shown = |(bytes, why): &(u64, &str)| format!(", {} of it again {why}", sized(*bytes));
+    reasons
+        .iter()
+        .filter(|(bytes, _)| *bytes > 0)
+        .map(shown)
+        .collect()
+}

@@ -1,0 +1,189 @@
+//! How a transfer shows that it goes on: a bar on a terminal, a line a phase in a log.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use baton_host::{Action, Damage, Error, OnWait, Planned, Problem, Progress, Steps, Task};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Format;
+use super::output::{action_name, add, files, several, sized, step_json, warn, warnings_json};
+use super::sink::{JsonObject, print, say};
+
+/// Talks about one transfer.
+pub(crate) struct Talk {
+    verb: &'static str,
+    /// What is counted: files, but where nothing is moved, packs.
+    counted: fn(u64) -> String,
+    /// How a dry run is shown. Absent: it is none.
+    dry_run: Option<DryRun>,
+    bar: Option<ProgressBar>,
+    files: u64,
+    /// Whether nobody says how large the files are: CircleCI does not.
+    unsized_files: bool,
+    /// What the plan warned of.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// How a dry run is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct DryRun {
+    /// What it would do: `persist`.
+    pub(crate) verb: &'static str,
+    pub(crate) format: Format,
+    /// What was warned of before the plan was made.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl Talk {
+    pub(crate) fn new(verb: &'static str, dry_run: Option<DryRun>) -> Talk {
+        Talk {
+            verb,
+            counted: files,
+            dry_run,
+            bar: None,
+            files: 0,
+            unsized_files: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn of_packs(verb: &'static str) -> Talk {
+        Talk {
+            counted: |number| several(number, "pack"),
+            ..Talk::new(verb, None)
+        }
+    }
+
+    /// Takes the bar away, so that the last line stands alone.
+    pub(crate) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl DryRun {
+    /// Shows what would be done, as it comes.
+    fn show(&self, plan: &Planned, steps: &mut Steps) -> Result<(), Error> {
+        if self.format == Format::Text {
+            let (mut removed_files, mut removed_bytes) = (0, 0);
+            for step in steps {
+                let step = step?;
+                // A directory that goes with all that is in it.
+                let count = match step.files {
+                    1 => String::new(),
+                    count => format!(" ({})", files(count)),
+                };
+                if step.action == Action::Remove {
+                    add(&mut removed_files, step.files);
+                    add(&mut removed_bytes, step.bytes);
+                }
+                print(&format!(
+                    "{:8} {:>10} {}{count}",
+                    action_name(&step),
+                    sized(step.bytes),
+                    step.path
+                ));
+            }
+            let removed = match removed_files {
+                0 => String::new(),
+                count => format!("; would remove {}, {}", files(count), sized(removed_bytes)),
+            };
+            say(&format!(
+                "would {} {}, {}{removed}",
+                self.verb,
+                files(plan.files),
+                sized(plan.bytes)
+            ));
+            return Ok(());
+        }
+        let mut object = JsonObject::begin();
+        object.field("bytes", &plan.bytes.into());
+        object.field("dry_run", &true.into());
+        object.field("files", &plan.files.into());
+        let mut list = object.list("steps");
+        for step in steps {
+            list.item(&step_json(&step?));
+        }
+        list.end();
+        let warnings = [self.warnings.as_slice(), &plan.warnings].concat();
+        object.field("warnings", &warnings_json(&warnings));
+        object.end();
+        Ok(())
+    }
+}
+
+/// Says that a run waits for a server. Workers wait together, and say so once.
+pub(crate) fn say_that_it_waits() -> OnWait {
+    let last: Mutex<Option<Instant>> = Mutex::new(None);
+    OnWait::new(move |time, why| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        *last = Some(Instant::now());
+        say(&format!("waiting {:.1} s for {why}", time.as_secs_f64()));
+    })
+}
+
+impl Progress for Talk {
+    fn waiting(&mut self) {
+        say("waiting: another attach is running in this directory");
+    }
+
+    fn fell_back(&mut self, damage: &Damage) {
+        // The next plan warns of it.
+        let _ = damage;
+        self.end();
+        self.files = 0;
+    }
+
+    fn planned(&mut self, plan: &Planned, steps: &mut Steps) -> Result<bool, Error> {
+        warn(&plan.warnings);
+        self.warnings.clone_from(&plan.warnings);
+        self.unsized_files = plan.builds.iter().any(|build| build.tree.is_empty());
+        if let Some(dry_run) = &self.dry_run {
+            dry_run.show(plan, steps)?;
+            return Ok(false);
+        }
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(if self.unsized_files {
+                plan.files
+            } else {
+                plan.bytes
+            });
+            let template = match self.unsized_files {
+                true => "{msg} {wide_bar} {pos}/{len} {eta}",
+                false => {
+                    "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}"
+                }
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_message(self.verb);
+            self.bar = Some(bar);
+        } else {
+            let size = match self.unsized_files {
+                true => "of unknown size".to_owned(),
+                false => sized(plan.bytes),
+            };
+            say(&format!("{}: {}, {size}", self.verb, (self.counted)(plan.files)));
+        }
+        Ok(true)
+    }
+
+    fn done(&mut self, task: &Task) {
+        add(&mut self.files, task.files);
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} {}", self.verb, (self.counted)(self.files)));
+            bar.inc(if self.unsized_files {
+                task.files
+            } else {
+                task.bytes
+            });
+        }
+    }
+}

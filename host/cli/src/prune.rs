@@ -1,0 +1,132 @@
+//! `baton prune`: what is removed, and why the rest is kept.
+
+use baton_host::context::Overrides;
+use baton_host::{Amount, Decision, PrunePlan, PruneRequest, Pruned, Retention};
+use serde_json::{Value, json};
+
+use super::args::{Format, Prune};
+use super::failure::Failure;
+use super::output::{age, build_json, counted, named, several, sized};
+use super::settings::Settings;
+use super::sink::{JsonObject, Table, print, say};
+
+pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
+    let Prune {
+        keep_last,
+        keep_within,
+        keep_tags,
+        branches_gone,
+        drop_damaged,
+        keep_channel_steps,
+        grace,
+        no_other_writers,
+        dry_run,
+        project,
+    } = args;
+    let context = settings.look_up_context(&Overrides {
+        project,
+        ..Overrides::default()
+    })?;
+    let request = PruneRequest {
+        context,
+        policy: Retention {
+            keep_last,
+            keep_within_ms: keep_within.map(|within| within.as_millis() as u64),
+            keep_tags,
+            branches_gone,
+            drop_damaged,
+            keep_channel_steps,
+        },
+        grace_ms: grace.as_millis() as u64,
+        // A dry run harms nobody.
+        no_other_writers: no_other_writers || dry_run,
+    };
+    let baton = match dry_run {
+        true => settings.reader()?,
+        false => settings.mover()?,
+    };
+    let mut plan = baton.plan_prune(&request)?;
+    if settings.format == Format::Text {
+        print_plan(&mut plan)?;
+    }
+    let pruned = match dry_run {
+        true => None,
+        false => Some(baton.prune(&plan)?),
+    };
+    match (settings.format, &pruned) {
+        (Format::Text, Some(pruned)) => say(&summary(pruned)),
+        (Format::Text, None) => say("nothing was changed: this is a dry run"),
+        (Format::Json, pruned) => print_result(plan, pruned.as_ref())?,
+    }
+    match pruned {
+        Some(pruned) if pruned.overtaken => Err(Failure::Reported(3)),
+        _ => Ok(()),
+    }
+}
+
+fn print_plan(plan: &mut PrunePlan) -> Result<(), Failure> {
+    let mut table = Table::begin(&["PLAN", "BUILD", "ARTIFACT", "PERSISTED", "WHY"]);
+    for decision in &mut plan.decisions {
+        let Decision { build, reasons } = decision?;
+        let what = if reasons.is_empty() { "remove" } else { "keep" };
+        table.row(vec![
+            what.to_owned(),
+            named(&build),
+            build.artifact.clone(),
+            age(build.created_ms),
+            reasons.join(", "),
+        ]);
+    }
+    table.end();
+    print(&format!(
+        "{} of {} to remove; {} freed now, {} after the grace period",
+        counted(plan.removed),
+        several(plan.builds, "build"),
+        sized(plan.deleted.bytes),
+        sized(plan.condemned.bytes)
+    ));
+    Ok(())
+}
+
+fn print_result(plan: PrunePlan, pruned: Option<&Pruned>) -> Result<(), Failure> {
+    let mut object = JsonObject::begin();
+    let mut builds = object.list("builds");
+    for decision in plan.decisions {
+        builds.item(&decision_json(&decision?));
+    }
+    builds.end();
+    let condemned = pruned.map_or(&plan.condemned, |pruned| &pruned.condemned);
+    object.field("condemned", &amount_json(condemned));
+    let deleted = pruned.map_or(&plan.deleted, |pruned| &pruned.deleted);
+    object.field("deleted", &amount_json(deleted));
+    object.field("dry_run", &pruned.is_none().into());
+    object.field("overtaken", &json!(pruned.map(|pruned| pruned.overtaken)));
+    object.field("removed", &json!(pruned.map(|pruned| pruned.removed)));
+    object.end();
+    Ok(())
+}
+
+fn summary(pruned: &Pruned) -> String {
+    if pruned.overtaken {
+        return "another prune came first: nothing was done; run it again".to_owned();
+    }
+    format!(
+        "removed {}; deleted {} of packs and trees, {} freed; {} more after the grace period",
+        several(pruned.removed, "build"),
+        several(pruned.deleted.objects, "object"),
+        sized(pruned.deleted.bytes),
+        counted(pruned.condemned.objects)
+    )
+}
+
+fn decision_json(decision: &Decision) -> Value {
+    json!({
+        "build": build_json(&decision.build),
+        "keep": !decision.reasons.is_empty(),
+        "reasons": decision.reasons,
+    })
+}
+
+fn amount_json(amount: &Amount) -> Value {
+    json!({ "objects": amount.objects, "bytes": amount.bytes })
+}

@@ -1,0 +1,436 @@
+//! What holds for every command: flags, then `BATON_*`, then `baton.toml`, then the defaults. Clap has merged the first
+//! two.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use baton_host::context::{Context, Git, Overrides, Runner, Source, Surroundings};
+use baton_host::{
+    Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Problem, Scope,
+    SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
+};
+
+use super::args::{Format, Global, KeySource, LookUpArgs};
+use super::config::Config;
+use super::failure::Failure;
+use super::signals;
+use super::sink::say;
+use super::stores::{self, Store, StoreArgs};
+
+/// More threads than this share nothing sensibly.
+pub(super) const WORKERS_MAX: usize = 256;
+/// An instance addresses no more.
+pub(super) const MEMORY_MIB_MAX: usize = 4096;
+/// No step of a run takes a week.
+pub(super) const SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// A key in PEM has a few hundred bytes.
+const KEY_BYTES_MAX: u64 = 64 << 10;
+/// GitHub's events have at most 25 MB.
+const EVENT_BYTES_MAX: u64 = 64 << 20;
+
+/// A way to open the store.
+type Open = fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>;
+
+/// What holds for this run.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) format: Format,
+    pub(crate) store: Store,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) options: Options,
+    project: Option<String>,
+    /// Whether the project is from a file that nobody named: then runner and git go before it.
+    project_is_last: bool,
+    default_branch: Option<String>,
+    /// Whether nobody named a store, so that it is in the user's data directory.
+    is_default_store: bool,
+    /// Why git named no branch, where it was asked.
+    git_said: Arc<OnceLock<String>>,
+    /// Whether it was said that the event file cannot be read.
+    event_said: Arc<OnceLock<()>>,
+}
+
+impl Settings {
+    pub(crate) fn read(global: &Global) -> Result<Settings, Failure> {
+        let config = Config::read(global.config.as_deref())?;
+        let (location, reach) = place(global, &config)?;
+        let said = &config.said;
+        let mut options = Options {
+            // Where the orb keeps a store for CircleCI's own step, and what else it has to remember.
+            reserved: etcetera::home_dir()
+                .ok()
+                .map(|home| home.join(".baton"))
+                .into_iter()
+                .collect(),
+            home: etcetera::home_dir().ok(),
+            ..Options::default()
+        };
+        if let Some(file) = global.component.clone().or(said.component.clone()) {
+            options.component = Component::from_file(&file)?;
+        }
+        let workers = global.workers.or(said.workers);
+        options.workers = within("workers", workers, options.workers, WORKERS_MAX)?;
+        let memory_mib = global.memory_mib.or(said.memory_mib);
+        let memory_mib = within(
+            "memory-mib",
+            memory_mib,
+            options.memory_bytes_max >> 20,
+            MEMORY_MIB_MAX,
+        )?;
+        options.memory_bytes_max = memory_mib << 20;
+        options.scratch_dir = std::env::temp_dir();
+        let seconds = global.timeout_seconds.or(said.timeout_seconds);
+        let seconds = within(
+            "timeout-seconds",
+            seconds,
+            options.call_time_max.as_secs(),
+            SECONDS_MAX,
+        )?;
+        options.call_time_max = Duration::from_secs(seconds);
+        let is_default_store = location.is_none();
+        let store = Store::new(location, reach, options.workers)?;
+        Ok(Settings {
+            format: global.format.into(),
+            store,
+            config_file: config.file,
+            options,
+            project: config.said.project,
+            project_is_last: !config.is_named,
+            default_branch: config.said.default_branch,
+            is_default_store,
+            git_said: Arc::default(),
+            event_said: Arc::default(),
+        })
+    }
+
+    /// Opens the store to read from it, and loads the component.
+    pub(crate) fn reader(&self) -> Result<Baton, Failure> {
+        self.baton(Store::open)
+    }
+
+    /// Opens the store to add events to it, and loads the component: a store that is moved in must be there already.
+    pub(crate) fn mover(&self) -> Result<Baton, Failure> {
+        self.baton(Store::open_to_add)
+    }
+
+    /// Opens the store to write to it, made if it is not there, and loads the component.
+    pub(crate) fn writer(&self) -> Result<Baton, Failure> {
+        self.baton(Store::create)
+    }
+
+    /// Opens the store to look what a command would do, and loads the component.
+    pub(crate) fn looker(&self) -> Result<Baton, Failure> {
+        self.baton(Store::look)
+    }
+
+    /// Loads the component on a store, and lets Ctrl-C and the runner's signal end it in order.
+    fn baton(&self, open: Open) -> Result<Baton, Failure> {
+        let interrupt = signals::interrupt()?;
+        let store = open(&self.store, &interrupt)?;
+        let circleci = self.store.is_circleci().then(|| self.store.circleci());
+        self.load(store, interrupt, circleci.transpose()?)
+    }
+
+    /// Loads the component to ask CircleCI, whatever the store is: it gets none.
+    pub(crate) fn asker(&self, circleci: CircleCi) -> Result<Baton, Failure> {
+        let interrupt = signals::interrupt()?;
+        self.load(Arc::new(MemoryStore::default()), interrupt, Some(circleci))
+    }
+
+    fn load(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        interrupt: Interrupt,
+        circleci: Option<CircleCi>,
+    ) -> Result<Baton, Failure> {
+        Ok(Baton::new(
+            store,
+            Options {
+                interrupt,
+                circleci,
+                on_wait: Some(super::progress::say_that_it_waits()),
+                ..self.options.clone()
+            },
+        )?)
+    }
+
+    /// Finds which build this is, to persist it.
+    pub(crate) fn context(&self, overrides: &Overrides) -> Result<Context, Failure> {
+        self.detect(overrides, |found| {
+            found.commit.is_some() && found.default_branch.is_some()
+        })
+    }
+
+    /// Finds which build asks, to look another one up.
+    pub(crate) fn look_up_context(&self, overrides: &Overrides) -> Result<BuildContext, Failure> {
+        Ok(self.detect(overrides, |_| true)?.into())
+    }
+
+    /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
+    fn detect(&self, overrides: &Overrides, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
+        let (event, unreadable) = event();
+        let surroundings = Surroundings {
+            event,
+            config: Overrides {
+                project: self.project.clone().filter(|_| !self.project_is_last),
+                default_branch: self.default_branch.clone(),
+                ..Overrides::default()
+            },
+            ..Surroundings::of(std::env::vars_os())
+        };
+        let found = Context::detect(&surroundings, overrides)?;
+        if let Some(why) = unreadable.filter(|_| found.runner.value == Runner::GithubActions) {
+            self.say_unreadable(&why);
+        }
+        let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
+        if known && suffices(&found) {
+            self.say_other_project(&found);
+            return Ok(found);
+        }
+        let git = Git::read(Path::new("."));
+        if let Some(why) = git.why_no_branch() {
+            // Several looks at one place say the same.
+            let _ = self.git_said.set(why);
+        }
+        let mut surroundings = Surroundings { git, ..surroundings };
+        let found = Context::detect(&surroundings, overrides)?;
+        let last = self.project.as_ref().filter(|_| self.project_is_last);
+        match (last, &found.project) {
+            // A directory's name says less than a file.
+            (Some(last), named) if named.as_ref().is_none_or(|it| it.value.starts_with("local/")) => {
+                surroundings.config.project = Some(last.clone());
+                Ok(Context::detect(&surroundings, overrides)?)
+            }
+            _ => {
+                self.say_other_project(&found);
+                Ok(found)
+            }
+        }
+    }
+
+    /// Warns, once, that the event file cannot be read: what may be for a pull request then counts as a fork's.
+    fn say_unreadable(&self, why: &str) {
+        if self.event_said.set(()).is_ok() {
+            say(&format!(
+                "warning: cannot read the event file that GITHUB_EVENT_PATH names, so the default branch is unknown, and a build \
+                 that may be for a pull request counts as a fork's: {why}"
+            ));
+        }
+    }
+
+    /// Warns where a file that nobody named says another project than the one that is used.
+    fn say_other_project(&self, found: &Context) {
+        let (Some(project), Some(used)) = (&self.project, &found.project) else {
+            return;
+        };
+        if self.project_is_last && *project != used.value {
+            say(&format!(
+                "warning: baton.toml names the project {}, and this is {} (from {}), which is used",
+                project, used.value, used.source
+            ));
+        }
+    }
+
+    /// Returns a warning where a CI system runs this and nobody named a store: the machine, and the default store with it,
+    /// may be gone after the job.
+    pub(crate) fn warn_of_store(&self, context: &Context) -> Option<Problem> {
+        let unknown_ci = || {
+            let says_yes = |value: OsString| !["", "0", "false"].iter().any(|no| value == *no);
+            context.runner.source == Source::Default && std::env::var_os("CI").is_some_and(says_yes)
+        };
+        let is_ci = context.runner.value != Runner::Local || unknown_ci();
+        (self.is_default_store && is_ci).then(|| Problem {
+            code: "store-of-this-machine".to_owned(),
+            message: "no store is named with --store or BATON_STORE, so the files are kept on this machine, \
+                      which a CI system may discard after the job"
+                .to_owned(),
+            subject: self.store.location.to_string(),
+            causes: Vec::new(),
+        })
+    }
+
+    /// Returns why git named no branch, where it was asked and did not.
+    pub(crate) fn git_said(&self) -> Option<&str> {
+        self.git_said.get().map(String::as_str)
+    }
+
+    /// Returns the scope of a look-up.
+    pub(crate) fn scope(&self, selector: String, args: LookUpArgs, strict: bool) -> Result<Scope, Failure> {
+        let LookUpArgs {
+            name,
+            job,
+            project,
+            branch,
+            workspace,
+            from_env,
+        } = args;
+        let overrides = Overrides {
+            project,
+            branch,
+            workspace,
+            ..Overrides::default()
+        };
+        let context = self.look_up_context(&overrides)?;
+        let circleci = match &self.store.location {
+            StoreLocation::CircleCi(slug) => {
+                let told = from_env.as_deref().map(told).transpose()?;
+                let project = project_slug(slug.as_ref(), &context)?;
+                Some(self.store.circleci()?.source(&project, told))
+            }
+            _ if from_env.is_some() => {
+                return Err(Failure::usage(
+                    "--from-env is for --store circleci: any other store knows what is the latest",
+                ));
+            }
+            _ => None,
+        };
+        Ok(Scope {
+            name,
+            jobs: job,
+            strict,
+            circleci,
+            ..baton_host::request::scope(&selector, context)
+        })
+    }
+}
+
+/// Returns the text of GitHub's event file, or why it cannot be read.
+fn event() -> (Option<String>, Option<String>) {
+    let Some(path) = std::env::var_os("GITHUB_EVENT_PATH").filter(|path| !path.is_empty()) else {
+        return (None, None);
+    };
+    let path = Path::new(&path);
+    match baton_host::files::read_text(path, EVENT_BYTES_MAX) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(format!("{}: {error}", path.display()))),
+    }
+}
+
+/// Returns the slug of the project of CircleCI: the one that was named, or that of the runner.
+pub(crate) fn project_slug(named: Option<&String>, context: &BuildContext) -> Result<String, Failure> {
+    named.or(context.project.as_ref()).cloned().ok_or_else(|| {
+        anyhow!("it is not known which project of CircleCI this is: name it as in --store circleci:gh/OWNER/REPOSITORY")
+            .into()
+    })
+}
+
+/// Reads the number that a variable says is the latest.
+fn told(variable: &str) -> Result<ToldNumber, Failure> {
+    let value = stores::variable(variable)?.ok_or_else(|| {
+        anyhow!(
+            "{variable} is not set, so it does not say which build is the latest: `baton latest set` sets it"
+        )
+    })?;
+    let number = value
+        .trim()
+        .parse()
+        .map_err(|_| anyhow!("{variable} is {value:?}, and should be the number of a build"))?;
+    Ok(ToldNumber {
+        variable: variable.to_owned(),
+        number,
+    })
+}
+
+impl Settings {
+    /// Refuses another component than the built-in one where a signature is made or asked for. A component reads the files
+    /// that are signed, and checks those that are attached: another one could lie about both.
+    pub(crate) fn check_pinned(&self, key: Option<&KeySource>) -> Result<(), Failure> {
+        let is_pinned = self.options.component.digest() == Component::embedded().digest();
+        match key {
+            Some(_) if !is_pinned => Err(anyhow!(
+                "signatures are made and checked with the built-in component only, and --component names another: it could read or attach other files than it says"
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the key that signs.
+pub(crate) fn signing_key(source: &KeySource) -> Result<SigningKey, Failure> {
+    let pem = key_text(source)?;
+    let key = SigningKey::from_pem(&pem).with_context(|| unusable(source))?;
+    Ok(key)
+}
+
+/// Reads the key that checks signatures.
+pub(crate) fn verifying_key(source: &KeySource) -> Result<VerifyingKey, Failure> {
+    let pem = key_text(source)?;
+    let key = VerifyingKey::from_pem(&pem).with_context(|| unusable(source))?;
+    Ok(key)
+}
+
+fn key_text(source: &KeySource) -> Result<String, Failure> {
+    let text = match source {
+        KeySource::File(path) => {
+            baton_host::files::read_text(path, KEY_BYTES_MAX).with_context(|| unusable(source))?
+        }
+        KeySource::Variable(name) => std::env::var(name).with_context(|| unusable(source))?,
+    };
+    Ok(text)
+}
+
+fn unusable(source: &KeySource) -> String {
+    match source {
+        KeySource::File(path) => format!("the key in {} cannot be used", path.display()),
+        KeySource::Variable(name) => format!("the key in the variable {name} cannot be used"),
+    }
+}
+
+/// Returns where the store is and how it is reached: both from the flags and variables, or both from the file. The way to
+/// one store must not lead to another, and carry its credentials along.
+fn place(global: &Global, config: &Config) -> Result<(Option<StoreLocation>, StoreArgs), Failure> {
+    let reach = StoreArgs {
+        // A limit, and no part of the way.
+        store_timeout_seconds: global
+            .reach
+            .store_timeout_seconds
+            .or(config.reach.store_timeout_seconds),
+        ..global.reach.clone()
+    };
+    let (given, written) = (global.reach.keys(), config.reach.keys());
+    let shown = |keys: &[&str]| {
+        keys.iter()
+            .map(|key| format!("`{key}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let file = config.file.as_deref().unwrap_or(Path::new("")).display();
+    match (&global.store, &config.said.store) {
+        (Some(store), Some(_)) => Ok((Some(stores::location(store, Path::new(""))?), reach)),
+        (_, None) if !written.is_empty() => Err(anyhow!(
+            "{file} sets {} and no `store`: how a store is reached stands where the store is named",
+            shown(&written)
+        )
+        .into()),
+        (Some(store), None) => Ok((Some(stores::location(store, Path::new(""))?), reach)),
+        (None, Some(_)) if !given.is_empty() => Err(anyhow!(
+            "{} is set by a flag or a variable, and the store by {file}: how a store is reached stands where the store is named; name it with --store too, or write all of it into the file",
+            shown(&given)
+        )
+        .into()),
+        (None, Some(store)) => Ok((
+            Some(stores::location(store, config.beside())?),
+            reach.or(config.reach.clone()),
+        )),
+        (None, None) => Ok((None, reach)),
+    }
+}
+
+/// Returns a number that has a meaning: from 1 to `max`.
+fn within<N: PartialOrd + From<u8> + std::fmt::Display>(
+    name: &str,
+    value: Option<N>,
+    default: N,
+    max: N,
+) -> Result<N, Failure> {
+    match value {
+        Some(value) if value < N::from(1) => Err(anyhow!("{name} must be at least 1").into()),
+        Some(value) if value > max => Err(anyhow!("{name} must be at most {max}").into()),
+        Some(value) => Ok(value),
+        None => Ok(default),
+    }
+}

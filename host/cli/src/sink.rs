@@ -1,0 +1,278 @@
+//! Standard output and standard error: the one place that writes to them. What comes here is escaped here, and nowhere
+//! before. Standard output is data: the first failure to write it is remembered, and fails the command at its end. A
+//! reader that closed the pipe has all that it wanted, so that failure alone is none, as with ripgrep and Git's pager.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use baton_host::{escaped, escaped_json, shortened};
+use nix::errno::Errno;
+use serde_json::Value;
+
+/// The longest line of data, in bytes: a path has at most 4,096, and so has where a symlink points.
+const LINE_BYTES_MAX: usize = 16_384;
+/// The longest cell of a table, in bytes. It sets the width of the column.
+const CELL_BYTES_MAX: usize = 1_024;
+/// The longest line of messages, in bytes.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 8_192;
+
+/// Whether standard output was closed when the process began, as with `baton latest >&-`.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+ctor::declarative::ctor! {
+    /// Looks before the standard library opens `/dev/null` in the place of a closed descriptor, which is before `main`. From
+    /// then on it cannot be told from `>/dev/null`: both Python and Node open that for reading and writing, too.
+    #[ctor(unsafe)]
+    fn look() {
+        let is_closed = rustix::io::fcntl_getfd(io::stdout()).is_err();
+        CLOSED.store(is_closed, Ordering::Relaxed);
+    }
+}
+
+/// Standard output, and what went wrong with it.
+struct Data {
+    out: Option<BufWriter<File>>,
+    /// Why there is none: it fails whoever prints data.
+    missing: Option<io::Error>,
+    failed: Option<io::Error>,
+}
+
+static DATA: LazyLock<Mutex<Data>> = LazyLock::new(|| {
+    // Not `io::stdout`, which takes a descriptor that cannot be written to for one that takes everything.
+    let opened = io::stdout().as_fd().try_clone_to_owned();
+    let (out, missing) = match opened {
+        _ if CLOSED.load(Ordering::Relaxed) => {
+            (None, Some(io::Error::from_raw_os_error(Errno::EBADF as i32)))
+        }
+        Ok(descriptor) => (Some(BufWriter::new(File::from(descriptor))), None),
+        Err(error) => (None, Some(error)),
+    };
+    Mutex::new(Data {
+        out,
+        missing,
+        failed: None,
+    })
+});
+
+impl Data {
+    fn locked() -> MutexGuard<'static, Data> {
+        DATA.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn does(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        if self.failed.is_none()
+            && let Some(out) = &mut self.out
+        {
+            self.failed = write(out).err();
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        if let Some(error) = self.missing.take() {
+            self.failed = Some(error);
+        }
+        self.does(|out| out.write_all(text.as_bytes()));
+    }
+}
+
+/// Writes what is still to be written, and returns why standard output does not hold all that was printed.
+pub(crate) fn finish() -> io::Result<()> {
+    let mut data = Data::locked();
+    data.does(BufWriter::flush);
+    match data.failed.take() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Prints one line of data.
+pub(crate) fn print(line: &str) {
+    let line = shortened(line, LINE_BYTES_MAX);
+    let mut data = Data::locked();
+    data.put(&escaped(&line));
+    data.put("\n");
+}
+
+/// Prints a text line by line.
+pub(crate) fn print_lines(text: &str) {
+    text.lines().for_each(print);
+}
+
+/// Prints one JSON value.
+pub(crate) fn print_json(value: &Value) {
+    print_json_text(&format!("{value:#}"));
+}
+
+/// Prints a line of serialized JSON.
+pub(crate) fn print_json_text(json: &str) {
+    let mut data = Data::locked();
+    data.put(&escaped_json(json));
+    data.put("\n");
+}
+
+/// Says something, on one line.
+pub(crate) fn say(line: &str) {
+    // Where both are one terminal, what was printed before comes before.
+    Data::locked().does(BufWriter::flush);
+    let line = shortened(line, MESSAGE_BYTES_MAX);
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(&line));
+}
+
+/// Says several lines.
+pub(crate) fn say_lines(text: &str) {
+    text.lines().for_each(say);
+}
+
+/// Says several lines from wherever this is called: it waits for nobody who is in the middle of a line.
+pub(crate) fn say_at_once(text: &str) {
+    if let Ok(mut data) = DATA.try_lock() {
+        data.does(BufWriter::flush);
+    }
+    for line in text.lines() {
+        let line = shortened(line, MESSAGE_BYTES_MAX);
+        let _ = writeln!(io::stderr().lock(), "{}", escaped(&line));
+    }
+}
+
+/// Passes on what a job of `baton local` prints, byte for byte: it is that job's terminal.
+pub(crate) fn pass_on(bytes: &[u8]) {
+    Data::locked().does(BufWriter::flush);
+    let _ = io::stderr().lock().write_all(bytes);
+}
+
+/// Prints rows whose columns are lined up. The first one is the heading.
+pub(crate) fn print_table(rows: &[Vec<String>]) {
+    let mut table = Table::default();
+    rows.iter().for_each(|row| table.row(row.clone()));
+    table.end();
+}
+
+/// Rows whose columns are lined up, printed as they come: the first ones decide how wide the columns are. A heading alone is
+/// not printed.
+#[derive(Default)]
+pub(crate) struct Table {
+    heading: Option<Vec<String>>,
+    waiting: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// So many rows decide.
+    const WAITING_MAX: usize = 2_000;
+
+    pub(crate) fn begin(heading: &[&str]) -> Table {
+        Table {
+            heading: Some(heading.iter().map(|cell| (*cell).to_owned()).collect()),
+            ..Table::default()
+        }
+    }
+
+    pub(crate) fn row(&mut self, row: Vec<String>) {
+        let row: Vec<String> = row.iter().map(|cell| cell_text(cell)).collect();
+        if self.widths.is_empty() {
+            self.waiting.extend(self.heading.take());
+            self.waiting.push(row);
+            if self.waiting.len() > Table::WAITING_MAX {
+                self.print_waiting();
+            }
+        } else {
+            self.print(&row);
+        }
+    }
+
+    pub(crate) fn end(mut self) {
+        self.print_waiting();
+    }
+
+    fn print_waiting(&mut self) {
+        let rows = std::mem::take(&mut self.waiting);
+        let columns = rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max()
+        };
+        self.widths = (0..columns)
+            .map(|column| width(column).unwrap_or_default())
+            .collect();
+        rows.iter().for_each(|row| self.print(row));
+    }
+
+    fn print(&self, row: &[String]) {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&self.widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        print(cells.join("  ").trim_end());
+    }
+}
+
+fn cell_text(cell: &str) -> String {
+    escaped(&shortened(cell, CELL_BYTES_MAX)).into_owned()
+}
+
+/// A JSON object that is printed as it comes: for lists that need not fit into memory. Its fields come in the order of
+/// the calls.
+pub(crate) struct JsonObject {
+    is_empty: bool,
+}
+
+impl JsonObject {
+    pub(crate) fn begin() -> JsonObject {
+        Data::locked().put("{");
+        JsonObject { is_empty: true }
+    }
+
+    pub(crate) fn field(&mut self, name: &str, value: &Value) {
+        self.name(name);
+        put_value(value, 1);
+    }
+
+    /// Begins a field that is a list.
+    pub(crate) fn list(&mut self, name: &str) -> JsonList<'_> {
+        self.name(name);
+        Data::locked().put("[");
+        JsonList {
+            is_empty: true,
+            _object: self,
+        }
+    }
+
+    pub(crate) fn end(self) {
+        Data::locked().put(if self.is_empty { "}\n" } else { "\n}\n" });
+    }
+
+    fn name(&mut self, name: &str) {
+        let between = if self.is_empty { "\n" } else { ",\n" };
+        Data::locked().put(&format!("{between}  {}: ", Value::from(name)));
+        self.is_empty = false;
+    }
+}
+
+/// A list within a [`JsonObject`].
+pub(crate) struct JsonList<'a> {
+    is_empty: bool,
+    _object: &'a mut JsonObject,
+}
+
+impl JsonList<'_> {
+    pub(crate) fn item(&mut self, value: &Value) {
+        Data::locked().put(if self.is_empty { "\n    " } else { ",\n    " });
+        self.is_empty = false;
+        put_value(value, 2);
+    }
+
+    pub(crate) fn end(self) {
+        Data::locked().put(if self.is_empty { "]" } else { "\n  ]" });
+    }
+}
+
+/// Prints a value within `depth` others. Serialized JSON has line ends only between values, so all can be moved in.
+fn put_value(value: &Value, depth: usize) {
+    let text = format!("{value:#}").replace('\n', &format!("\n{}", "  ".repeat(depth)));
+    Data::locked().put(&escaped_json(&text));
+}

@@ -1,0 +1,165 @@
+//! A command in a shell, as a process group of its own: what it leaves behind ends with it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::error::{LocalError, Place};
+use baton_host::Interrupt;
+
+/// How often it is looked whether a command has ended that does not say so by closing its output.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long output is read that a command leaves behind.
+const DRAIN_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// What runs, and where.
+pub(super) struct Command<'a> {
+    pub(super) shell: &'a str,
+    pub(super) text: &'a str,
+    pub(super) directory: &'a Path,
+    pub(super) variables: &'a BTreeMap<String, OsString>,
+    pub(super) no_output_time_max: Duration,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+/// How a command ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Code(i32),
+    Signal(i32),
+    Silent,
+    Interrupted,
+}
+
+/// A process group that is ended when this is dropped.
+#[derive(Debug)]
+pub(super) struct Background(Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        end(&mut self.0);
+    }
+}
+
+/// Starts a command whose output nobody reads.
+pub(super) fn start(command: &Command<'_>, place: &Place) -> Result<Background, LocalError> {
+    let mut process = process(command, place)?;
+    process.stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(Background(spawned(process, command, place)?))
+}
+
+/// Runs a command to its end, and hands on what it says, standard output and standard error in the order in which they
+/// came.
+pub(super) fn run(
+    command: &Command<'_>,
+    place: &Place,
+    output: &mut dyn FnMut(&[u8]),
+) -> Result<Ended, LocalError> {
+    let mut process = process(command, place)?;
+    let piped = |source: io::Error| failed("no pipe can be made", place, source);
+    let (mut reader, writer) = io::pipe().map_err(piped)?;
+    process.stdout(writer.try_clone().map_err(piped)?).stderr(writer);
+    // The command holds the writing end until it is dropped.
+    let child = spawned(process, command, place)?;
+    let mut child = Background(child);
+    let (sender, pieces) = mpsc::channel::<Vec<u8>>();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        // An error ends the output as its end does.
+        while let Ok(read @ 1..) = reader.read(&mut buffer) {
+            let piece = buffer.get(..read).unwrap_or_default().to_vec();
+            if sender.send(piece).is_err() {
+                break;
+            }
+        }
+    });
+    let mut heard = Instant::now();
+    let mut ended: Option<(ExitStatus, Instant)> = None;
+    loop {
+        match pieces.recv_timeout(LOOK_EVERY) {
+            Ok(piece) => {
+                heard = Instant::now();
+                output(&piece);
+            }
+            Err(RecvTimeoutError::Disconnected) if ended.is_none() => {
+                std::thread::sleep(LOOK_EVERY);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some((_, at)) = ended {
+            // Something that it started still has the pipe.
+            if at.elapsed() > DRAIN_TIME_MAX {
+                break;
+            }
+            continue;
+        }
+        let waited = child.0.try_wait();
+        ended = waited
+            .map_err(|source| failed("the shell cannot be waited for", place, source))?
+            .map(|status| (status, Instant::now()));
+        if ended.is_none() && command.interrupt.is_set() {
+            return Ok(Ended::Interrupted);
+        }
+        if ended.is_none() && heard.elapsed() > command.no_output_time_max {
+            return Ok(Ended::Silent);
+        }
+    }
+    Ok(match ended {
+        Some((status, _)) => match (status.code(), status.signal()) {
+            (Some(code), _) => Ended::Code(code),
+            (None, signal) => Ended::Signal(signal.unwrap_or_default()),
+        },
+        None => Ended::Signal(0),
+    })
+}
+
+fn process(command: &Command<'_>, place: &Place) -> Result<std::process::Command, LocalError> {
+    let mut words = command.shell.split_whitespace();
+    let program = words.next().ok_or_else(|| place.wrong("the shell is empty"))?;
+    let mut process = std::process::Command::new(program);
+    process
+        .args(words)
+        .arg("-c")
+        .arg(command.text)
+        .current_dir(command.directory)
+        .env_clear()
+        .envs(command.variables)
+        .stdin(Stdio::null())
+        .process_group(0);
+    Ok(process)
+}
+
+fn spawned(
+    mut process: std::process::Command,
+    command: &Command<'_>,
+    place: &Place,
+) -> Result<Child, LocalError> {
+    let message = format!("the shell `{}` cannot be started", command.shell);
+    process.spawn().map_err(|source| failed(message, place, source))
+}
+
+/// Ends a process group, and waits for its first process.
+fn end(child: &mut Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // It fails where the whole group has ended already, which is what is wanted.
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+    // A process that was killed can be waited for; one that was waited for answers at once.
+    let _ = child.wait();
+}
+
+fn failed(message: impl Into<String>, place: &Place, source: io::Error) -> LocalError {
+    LocalError::Step {
+        place: place.clone(),
+        message: message.into(),
+        source: Box::new(source),
+    }
+}
