@@ -108,7 +108,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "BATON_NUMBER",
-        "the number that `build:N` names; stands in for a missing run",
+        "the number that `build:N` names; replaces a missing run",
     ),
     (
         "BATON_ATTEMPT",
@@ -136,7 +136,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "BATON_FORK",
         "whether the commit comes from a fork: `true`, `false`, `1` or `0`",
     ),
-    ("BATON_URL", "where people see the job"),
+    ("BATON_URL", "the link to the job"),
     ("BATON_ACTOR", "who started the build"),
 ];
 
