@@ -14,10 +14,10 @@ use baton_host::StoreLocation;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
+use super::args::StoreArgs;
 use super::failure::Failure;
 use super::paths;
 use super::sink::say;
-use super::stores::StoreArgs;
 
 const NAME: &str = "baton.toml";
 /// No file with defaults is larger.

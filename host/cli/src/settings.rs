@@ -13,19 +13,15 @@ use baton_host::{
     SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
 };
 
-use super::args::{Format, Global, KeySource, LookUpArgs};
+use super::args::{
+    Format, Global, KeySource, LookUpArgs, MEMORY_MIB_MAX, SECONDS_MAX, StoreArgs, WORKERS_MAX,
+};
 use super::config::Config;
 use super::failure::Failure;
 use super::signals;
 use super::sink::say;
-use super::stores::{self, Store, StoreArgs};
+use super::stores::{self, Store};
 
-/// More threads than this share nothing sensibly.
-pub(super) const WORKERS_MAX: usize = 256;
-/// An instance addresses no more.
-pub(super) const MEMORY_MIB_MAX: usize = 4096;
-/// No step of a run takes a week.
-pub(super) const SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 /// A key in PEM has a few hundred bytes.
 const KEY_BYTES_MAX: u64 = 64 << 10;
 /// GitHub's events have at most 25 MB.
