@@ -15,7 +15,7 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-# The longest command that may stand in YAML (RC009). A longer one is a script, which shellcheck reads.
+# The maximum length of a command in YAML (RC009). A longer one must be a script, which shellcheck reads.
 COMMAND_LENGTH_MAX = 64
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 COMPONENTS = ("commands", "jobs", "executors", "examples")

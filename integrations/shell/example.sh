@@ -3,11 +3,11 @@
 #   BATON_STORE=/mnt/shared/baton integrations/shell/example.sh build
 #   BATON_STORE=/mnt/shared/baton integrations/shell/example.sh deploy
 #
-# On CircleCI, GitHub Actions, GitLab CI, Buildkite and Jenkins baton knows which build this is. Elsewhere git says the
-# project, the branch and the commit; set BATON_NUMBER to the number of the build.
+# On CircleCI, GitHub Actions, GitLab CI, Buildkite and Jenkins baton reads the build from the runner's variables. On any
+# other runner it asks git for the project, the branch and the commit; set BATON_NUMBER to the number of the build.
 set -euo pipefail
 
-# A checkout of this repository has the script, and every release has it, too.
+# The script is in a checkout of this repository, and in every release.
 install_baton() {
   PARAM_VERSION=0.1.0 "$(dirname "$0")/../orb/src/scripts/install.sh" >&2
   PATH=$HOME/.local/bin:$PATH

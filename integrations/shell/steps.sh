@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Attaches and persists as variables say: what the integrations of other runners share. Prints the build that it makes.
-#   PARAM_ATTACH    a selector; empty to attach nothing       PARAM_AT      where to, else here
-#   PARAM_PERSIST   a path or glob a line; empty for nothing  PARAM_ROOT    what they are relative to, else here
-#   PARAM_NAME, PARAM_JOB, PARAM_STORE, PARAM_ROLE_ARN        empty where the runner or BATON_* says
+# Attaches and persists as these variables say. The integrations of other runners share it. Prints the new build.
+#   PARAM_ATTACH    a selector; empty to attach nothing       PARAM_AT      the target, default .
+#   PARAM_PERSIST   a path or glob a line; empty for nothing  PARAM_ROOT    the root of the paths, default .
+#   PARAM_NAME, PARAM_JOB, PARAM_STORE, PARAM_ROLE_ARN        empty to use the runner or BATON_*
 set -euo pipefail
 
 if [ -n "${PARAM_JOB:-}" ]; then export BATON_JOB=$PARAM_JOB; fi

@@ -1,5 +1,5 @@
 /**
- * A step of a shared library: attaches and persists in one call, and returns the build that it made.
+ * A step of a shared library: attaches and persists in one call, and returns the build that it created.
  *
  *   baton persist: 'dist', store: 's3://acme-builds/shop'
  *   baton attach: 'latest@main', at: 'out'
@@ -10,7 +10,7 @@ def call(Map options = [:]) {
     def known = ['persist', 'attach', 'at', 'root', 'name', 'job', 'store', 'roleArn', 'version', 'baseUrl']
     def unknown = options.keySet() - known
     if (unknown) {
-        error("baton: ${unknown.join(', ')} is not known; there are ${known.join(', ')}")
+        error("baton: ${unknown.join(', ')} is not an option; the options are ${known.join(', ')}")
     }
     def version = options.version ?: '0.1.0'
     def baseUrl = options.baseUrl ?: 'https://github.com/baton-ci/baton/releases/download'

@@ -458,16 +458,16 @@ fn the_orb_says_what_it_cannot_do() {
     laptop
         .local(&with("baton/promote: {store: circleci}"), &[])
         .ends(1)
-        .tells("the store circleci can only be read");
+        .tells("CircleCI artifacts can only be read");
     laptop
         .local(&with("baton/persist: {paths: '', store: 'file:/tmp'}"), &[])
         .ends(1)
-        .tells("there is no path to persist");
+        .tells("paths is empty");
     // The step that keeps the artifacts is there or not before variables have values.
     laptop
         .local(&with("baton/persist: {store: $ST}"), &["--env", "ST=circleci"])
         .ends(1)
-        .tells("no step keeps the files");
+        .tells("no step stores the artifacts");
     laptop
         .local(&with("baton/persist: {if_no_files: maybe}"), &[])
         .ends(1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings files into a directory.
+# Fetches files into a directory.
 set -euo pipefail
 
 expand() {

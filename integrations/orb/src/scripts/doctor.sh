@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows what the runner says of this build, what is missing, and whether the store is sound.
+# Prints the values that the runner gives for this build, the missing ones, and whether the store works.
 set -euo pipefail
 
 expand() {

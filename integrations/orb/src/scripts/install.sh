@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Puts one version of baton in place, verified by its SHA-256. Does nothing where that version is there already.
-# PARAM_VERSION says which. PARAM_BASE_URL, PARAM_SHA256 and PARAM_INSTALL_DIR may be left out.
-# With PARAM_SHA256 only the binary of the archive with that digest is accepted, whatever an installed one says of itself.
-# Without it, an installed one of the right version is believed, and the archive is compared with SHA256SUMS beside it.
+# Installs the version PARAM_VERSION of baton, verified by its SHA-256. Does nothing if that version is installed.
+# PARAM_BASE_URL, PARAM_SHA256 and PARAM_INSTALL_DIR are optional.
+# With PARAM_SHA256, only the binary of the archive with that digest is accepted, whatever version an installed one prints.
+# Without it, an installed binary of the right version is trusted, and the archive is compared with SHA256SUMS next to it.
 set -euo pipefail
 
 expand() {
@@ -15,27 +15,27 @@ fail() {
   exit 1
 }
 
-# Fetches a URL into a file. One that begins with https ends there: no redirect leads to another protocol.
+# Downloads a URL to a file. From https, no redirect to another protocol is followed.
 fetch() {
   case $1 in
-    file://*) cp -- "${1#file://}" "$2" || fail "$1 cannot be read" ;;
+    file://*) cp -- "${1#file://}" "$2" || fail "cannot read $1" ;;
     *)
       if command -v curl >/dev/null 2>&1; then
         local protocols='=https'
         case $1 in http://*) protocols='=http,https' ;; esac
         curl --fail --silent --show-error --location --max-redirs 10 --retry 3 \
           --proto "$protocols" --proto-redir "$protocols" --output "$2" -- "$1" ||
-          fail "$1 cannot be fetched" "check base_url and version"
+          fail "cannot download $1" "check base_url and version"
       elif command -v wget >/dev/null 2>&1; then
         fetch_with_wget "$1" "$2"
       else
-        fail "neither curl nor wget is here" "install one of them, or use an image that has it"
+        fail "cannot download $1: neither curl nor wget is installed" "install one of them, or use another image"
       fi
       ;;
   esac
 }
 
-# wget cannot limit where redirects lead: they are followed here, one at a time.
+# wget cannot restrict the protocols of redirects, so this function follows them one at a time.
 fetch_with_wget() {
   local url=$1 left=10 heard=$work/heard next
   while :; do
@@ -49,11 +49,11 @@ fetch_with_wget() {
       http://*,http://*) ;;
       *,)
         cat -- "$heard" >&2
-        fail "$1 cannot be fetched" "check base_url and version"
+        fail "cannot download $1" "check base_url and version"
         ;;
-      *) fail "$1 is redirected to $next, which is not fetched" "check base_url: only https is followed from https" ;;
+      *) fail "cannot download $1: it redirects to $next, which is not allowed" "check base_url" ;;
     esac
-    [ "$left" -gt 0 ] || fail "$1 is redirected too often" "check base_url"
+    [ "$left" -gt 0 ] || fail "cannot download $1: it redirects more than 10 times" "check base_url"
     url=$next
   done
 }
@@ -64,20 +64,20 @@ sha256_of() {
   elif command -v shasum >/dev/null 2>&1; then
     shasum -a 256 -- "$1" | cut -d ' ' -f 1
   else
-    fail "neither sha256sum nor shasum is here, so the archive cannot be verified" "install coreutils"
+    fail "cannot verify the archive: neither sha256sum nor shasum is installed" "install coreutils"
   fi
 }
 
-# Says which version a binary is; nothing where it does not run.
+# Prints the version of a binary; nothing if it does not run.
 version_of() {
   "$1" --version 2>/dev/null || true
 }
 
-# Lets the later steps find the directory, before any other that has a baton.
+# Puts the directory first on the PATH of the later steps.
 put_on_path() {
   if [ "$(command -v baton)" = "$install_dir/baton" ]; then return; fi
   PATH=$install_dir:$PATH
-  # They read this file, and expand PATH then.
+  # Later steps source this file, and expand PATH then.
   if [ -n "${BASH_ENV:-}" ]; then
     # shellcheck disable=SC2016
     printf 'export PATH=%q:"$PATH"\n' "$install_dir" >>"$BASH_ENV"
@@ -90,17 +90,17 @@ version=$(expand "$PARAM_VERSION")
 base_url=$(expand "${PARAM_BASE_URL:-https://github.com/baton-ci/baton/releases/download}")
 home=${HOME:-$(cd ~ && pwd)}
 install_dir=$(expand "${PARAM_INSTALL_DIR:-$home/.local/bin}")
-# Without CircleCI's command nothing has expanded it.
+# Without CircleCI's command, no tool has expanded it.
 case $install_dir in
   '~') install_dir=$home ;;
   '~'/*) install_dir=$home/${install_dir#??} ;;
   "\$HOME"/*) install_dir=$home/${install_dir#"\$HOME"/} ;;
   "\${HOME}"/*) install_dir=$home/${install_dir#"\${HOME}"/} ;;
 esac
-# What is left would be the name of a directory.
+# Anything unexpanded would become the name of a directory.
 case $install_dir in
   '~'* | */'~' | */'~'/* | *"\$"[A-Za-z_]* | *"\${"*)
-    fail "install_dir is $install_dir, and part of it is not expanded" "name the directory in full"
+    fail "install_dir is $install_dir, and part of it is not expanded" "write the whole path"
     ;;
   /*) ;;
   *) install_dir=$PWD/$install_dir ;;
@@ -109,9 +109,9 @@ esac
 wanted=$(printf '%s' "${PARAM_SHA256:-}" | tr 'A-F' 'a-f')
 candidates=("$(command -v baton || true)" "$install_dir/baton")
 
-# Ends here with the binary that serves.
+# Ends the script with an installed binary that is accepted.
 serve() {
-  printf 'baton %s is there already: %s\n' "$version" "$1"
+  printf 'baton %s is already installed: %s\n' "$version" "$1"
   if [ "$1" = "$install_dir/baton" ]; then put_on_path; fi
   exit 0
 }
@@ -134,7 +134,7 @@ esac
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 archive=baton-$version-$target.tar.gz
-# What an earlier run verified is kept, so that a pinned archive is fetched once for all steps of a job.
+# An archive that an earlier run verified is kept, so that a job downloads a pinned archive once.
 kept=$install_dir/.$archive
 if [ -n "$wanted" ] && [ -f "$kept" ] && cp -- "$kept" "$work/$archive" 2>/dev/null &&
   [ "$(sha256_of "$work/$archive")" = "$wanted" ]; then
@@ -150,16 +150,16 @@ if [ -z "$wanted" ]; then
   [ -n "$wanted" ] || fail "SHA256SUMS does not name $archive" "check base_url and version"
 fi
 if [ "$actual" != "$wanted" ]; then
-  fail "$archive is not what it should be: expected SHA-256 $wanted, found $actual" \
+  fail "$archive has the wrong SHA-256: expected $wanted, found $actual" \
     "do not run it; check base_url and sha256"
 fi
 tar -xzf "$work/$archive" -C "$work"
 binary=$work/baton-$version-$target/baton
-# One that is installed is believed if it is the verified one, byte for byte.
+# An installed binary is accepted if it equals the verified one, byte for byte.
 for found in "${candidates[@]}"; do
   if [ -n "$pinned" ] && [ -x "$found" ] && cmp -s -- "$binary" "$found"; then serve "$found"; fi
 done
-# Tried before it takes the place of one that works.
+# The new binary must run before it replaces one that works.
 found=$(version_of "$binary")
 [ -n "$found" ] || fail "the baton of $archive does not run on this machine" "check sha256, and that $work allows programs"
 [ "$found" = "baton $version" ] || fail "$archive has $found in it, not version $version" "check base_url and version"
@@ -167,11 +167,11 @@ found=$(version_of "$binary")
 as_root=()
 if ! mkdir -p -- "$install_dir" 2>/dev/null || [ ! -w "$install_dir" ]; then
   command -v sudo >/dev/null 2>&1 ||
-    fail "$install_dir cannot be written to, and there is no sudo" "name another directory with install_dir"
+    fail "cannot write to $install_dir, and sudo is not installed" "set install_dir to another directory"
   as_root=(sudo)
   sudo mkdir -p -- "$install_dir"
 fi
-# At once: another job of this machine may be starting it.
+# Renamed atomically: another job of this machine may be starting the old one.
 ${as_root[@]+"${as_root[@]}"} install -m 755 -- "$binary" "$install_dir/.baton.$$"
 ${as_root[@]+"${as_root[@]}"} mv -f -- "$install_dir/.baton.$$" "$install_dir/baton"
 if [ -n "$pinned" ]; then

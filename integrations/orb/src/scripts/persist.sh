@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stores files as an artifact of this build. With the store circleci they go to a directory, which the next step keeps.
+# Saves files as an artifact of this build. With the store circleci it writes to a directory, which the next step stores.
 set -euo pipefail
 
 expand() {
@@ -16,7 +16,7 @@ if is_true "$PARAM_SIGN"; then options+=(--sign "env:$PARAM_SIGNING_KEY"); fi
 store=$(expand "$PARAM_STORE")
 case $PARAM_STORE in
   circleci)
-    # What another job left on this machine is not for this one's artifacts.
+    # Files that another job left on this machine are not artifacts of this one.
     kept=$HOME/.baton job=${CIRCLE_WORKFLOW_JOB_ID:-${CIRCLE_BUILD_NUM:-}}.${CIRCLE_NODE_INDEX:-0}
     if [ "$(cat "$kept/job" 2>/dev/null)" != "$job" ]; then
       rm -rf -- "$kept/store"
@@ -27,9 +27,9 @@ case $PARAM_STORE in
     ;;
   *)
     if [ "$store" = circleci ]; then
-      printf 'error: %s is circleci, and no step keeps the files: that is decided before variables have values\n' \
+      printf 'error: %s expands to circleci, but no step stores the artifacts: CircleCI expands variables too late for that\n' \
         "$PARAM_STORE" >&2
-      printf '\nhint: write store: circleci, or pass a parameter of the pipeline\n' >&2
+      printf '\nhint: write store: circleci, or use a parameter of the pipeline\n' >&2
       exit 1
     fi
     if [ -n "$store" ]; then export BATON_STORE=$store; fi
@@ -44,7 +44,7 @@ while IFS= read -r path; do
   if [ -n "$path" ]; then paths+=("$path"); fi
 done < <(printf '%s\n' "$listed")
 if [ ${#paths[@]} -eq 0 ]; then
-  printf 'error: there is no path to persist\n\nhint: name one a line with paths\n' >&2
+  printf 'error: paths is empty\n\nhint: write one path or glob a line\n' >&2
   exit 1
 fi
 

@@ -13,8 +13,8 @@ if [ -n "$PARAM_ARTIFACT" ]; then options+=(--name "$(expand "$PARAM_ARTIFACT")"
 store=$(expand "$PARAM_STORE")
 case $store in
   circleci)
-    printf 'error: the store circleci can only be read, and %s writes to it\n' promote >&2
-    printf '\nhint: name another store, for example s3://BUCKET/PREFIX\n' >&2
+    printf 'error: %s needs a store that it can write to, and CircleCI artifacts can only be read\n' promote >&2
+    printf '\nhint: save the build to a bucket, and pass the same store to both commands, for example s3://BUCKET/PREFIX\n' >&2
     exit 1
     ;;
   ?*) export BATON_STORE=$store ;;

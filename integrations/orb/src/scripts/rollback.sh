@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes a channel back to an earlier build.
+# Moves a channel back to an earlier build.
 set -euo pipefail
 
 expand() {
@@ -18,8 +18,8 @@ if [ -n "$PARAM_ARTIFACT" ]; then options+=(--name "$(expand "$PARAM_ARTIFACT")"
 store=$(expand "$PARAM_STORE")
 case $store in
   circleci)
-    printf 'error: the store circleci can only be read, and %s writes to it\n' rollback >&2
-    printf '\nhint: name another store, for example s3://BUCKET/PREFIX\n' >&2
+    printf 'error: %s needs a store that it can write to, and CircleCI artifacts can only be read\n' rollback >&2
+    printf '\nhint: save the build to a bucket, and pass the same store to both commands, for example s3://BUCKET/PREFIX\n' >&2
     exit 1
     ;;
   ?*) export BATON_STORE=$store ;;

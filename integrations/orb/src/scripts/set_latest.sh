@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the number of this job into a variable of the project.
+# Writes the number of this job to a variable of the project.
 set -euo pipefail
 
 expand() {
