@@ -8,6 +8,7 @@
 )]
 
 mod article;
+mod documents;
 mod examples;
 mod install;
 mod integrations;
