@@ -115,7 +115,7 @@ fn walk(path: &Path, visit: &mut dyn FnMut(&Path)) {
     }
 }
 
-/// What there is to compare of a file, directory or symlink.
+/// The properties of a file, directory or symlink that tests compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     pub what: What,

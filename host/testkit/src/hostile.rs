@@ -12,7 +12,7 @@ pub fn build() -> PathBuf {
 
 fn built() -> PathBuf {
     let repository = crate::repository();
-    // Where the build script has built the component, and with its settings: what both need is there already.
+    // In the build script's directory for the component, with its settings, because the dependencies are built there.
     let profile = crate::profile_directory();
     let target = profile.join("component/target");
     let built = Command::new(env!("CARGO"))

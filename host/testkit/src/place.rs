@@ -115,8 +115,8 @@ impl<O: Objects> Place<O> {
             .fold(job, |job, (variable, value)| job.set(variable, value))
     }
 
-    /// Makes jobs run as a user for whom permission bits count, and gives them all that is here. Returns nothing, and
-    /// says so, where that cannot be.
+    /// Makes jobs run as a user without root's privileges, so that permission bits apply, and gives the files to that user.
+    /// Returns `None`, and prints it, if that is impossible.
     pub fn without_privileges(&self, job: Job) -> Option<Job> {
         if !rustix::process::geteuid().is_root() {
             return Some(job);

@@ -1,4 +1,4 @@
-//! What lies in a store, by the layout that docs/reference/format.md documents: to look at, to harm, and to forge.
+//! Reads, damages and forges the objects of a store, by the layout that docs/reference/format.md documents.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,7 +83,7 @@ impl<O: Objects> Stored<O> {
         self.objects.clear(dir);
     }
 
-    /// Stores a tree that is made of these lines. Returns its id.
+    /// Stores a tree that consists of these lines. Returns its id.
     pub fn put_tree(&self, lines: &[Value]) -> String {
         let (header, lines) = lines.split_at(lines.len().min(1));
         let (packs, entries): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.get("pack").is_some());

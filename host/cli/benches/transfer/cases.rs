@@ -292,7 +292,7 @@ pub(crate) fn start_up(
     Ok(())
 }
 
-/// Removes a file or a directory, if it is there.
+/// Removes a file or a directory, if it exists.
 fn remove(path: &Path) -> Result<(), Box<dyn Error>> {
     let removed = if path.is_dir() {
         fs::remove_dir_all(path)

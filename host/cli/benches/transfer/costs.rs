@@ -1,4 +1,4 @@
-//! What baton and its peer cost in one measurement: wall time, CPU time and peak memory of every run.
+//! The cost of baton and of its peer in one measurement: wall time, CPU time and peak memory of every run.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use crate::table::{Limit, Row, Series, Unit};
 /// At most this much memory, for a tree of any size.
 const MEMORY_BYTES_MAX: f64 = (256_u64 << 20) as f64;
 
-/// What the runs of one measurement cost, on both sides.
+/// The costs of the runs of one measurement, on both sides.
 #[derive(Default)]
 pub(crate) struct Costs {
     baton: Vec<Cost>,

@@ -5,7 +5,7 @@
 //! - CPU time is read from `/proc/PID/stat` while the process is a zombie (`waitid` with `WNOWAIT`): user and
 //!   system time of all its threads and of the children that it waited for, in steps of 10 ms.
 //! - Peak memory is `VmHWM` of `/proc/PID/status`, read every 5 ms. The kernel keeps that high-water mark
-//!   itself, so reading it now and then misses no spike but one in the last 5 ms. It starts anew at exec,
+//!   itself, so reading it now and then misses no spike but one in the last 5 ms. It is reset at exec,
 //!   where `ru_maxrss` would still hold the peak of the benchmark, from which the process was cloned.
 //!   Children of the process do not count. Several processes count as the sum of their peaks.
 //! - No shell is involved: the processes are piped together here, so that each of them is seen, and each has
@@ -28,7 +28,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_millis(5);
 const TICKS_PER_SECOND: f64 = 100.0;
 const LOG_LINES_MAX: usize = 20;
 
-/// What one run cost. Units: seconds, seconds, bytes.
+/// The cost of one run. Units: seconds, seconds, bytes.
 pub(crate) struct Cost {
     pub(crate) wall: f64,
     pub(crate) cpu: Option<f64>,
@@ -79,7 +79,7 @@ pub(crate) fn start_up_ms(mut command: Command) -> Result<f64, Box<dyn Error>> {
     }
 }
 
-/// Returns the command line as one would type it, but for quoting.
+/// Returns the command line as a person would type it, without quoting.
 pub(crate) fn show(stages: &[Command]) -> String {
     let words = |stage: &Command| {
         let words = std::iter::once(stage.get_program()).chain(stage.get_args());

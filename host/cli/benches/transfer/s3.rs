@@ -20,13 +20,13 @@ use crate::settle::settle;
 use crate::table::{Limit, Row, Series, Unit};
 
 const BUCKET: &str = "bench";
-/// What a network to a store of the same region adds to a request.
+/// The latency that a network adds to a request to a store of the same region.
 const LATENCY: Duration = Duration::from_millis(20);
 const LATENCY_RATIO_MAX: f64 = 1.5;
 /// For so many bytes of new data that were stored or fetched there may be 3 requests, and 20 besides.
 const DATA_BYTES: f64 = (8_u64 << 20) as f64;
 
-/// What was found with or without latency.
+/// The measurements with or without latency.
 #[derive(Default)]
 struct Figures {
     seconds: Vec<f64>,

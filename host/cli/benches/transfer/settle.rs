@@ -1,8 +1,8 @@
-//! Brings the machine to rest before a timed run, so that no run pays for what another left behind.
+//! Brings the machine to rest before a timed run, so that no run pays for the work of an earlier one.
 //!
-//! What a run wrote reaches the disk later, and so does what was removed: a file system that is mounted with
-//! `discard` tells the disk about every file that has gone, in the background, for seconds. `sync` does not
-//! wait for that, hence the look at the disks' counters. What this cannot undo: see `Case::keep_attached`.
+//! Writes reach the disk after a run, and so do removals: a file system that is mounted with `discard` tells the disk
+//! about every removed file, in the background, for seconds. `sync` does not wait for that, so this module reads the
+//! disks' counters. `Case::keep_attached` describes an effect that it cannot undo.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -59,7 +59,7 @@ fn read_all(path: &Path, block: &mut [u8]) -> Result<(), std::io::Error> {
     Ok(())
 }
 
-/// What all disks together have done and are doing. All zeros where there is no `/proc`.
+/// The finished and current requests of all disks together. All zeros without `/proc`.
 #[derive(Default)]
 struct DiskActivity {
     operations: u64,

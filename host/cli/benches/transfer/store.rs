@@ -1,4 +1,4 @@
-//! What lies in a store directory, so that what a command wrote to it can be told.
+//! The files of a store directory, so that the bytes that a command wrote can be counted.
 
 use std::collections::HashMap;
 use std::error::Error;

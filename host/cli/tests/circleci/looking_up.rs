@@ -1,4 +1,4 @@
-//! Which job is the latest, by what the API says.
+//! Looking up the latest job through the API.
 
 use baton_local::api::{JobStatus, NewPipeline};
 

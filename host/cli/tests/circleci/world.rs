@@ -14,18 +14,18 @@ use crate::place::{Job, Place};
 pub(crate) const PROJECT: &str = "gh/acme/shop";
 pub(crate) const TOKEN: &str = "CCIPAT_very-secret-0123456789abcdef";
 
-/// What some server was asked, in order.
+/// The requests to a server, in order.
 pub(crate) type Record = Arc<Mutex<Vec<Exchange>>>;
-/// What goes wrong at some server. A test may change it at any time.
+/// The fault of a server. A test may change it at any time.
 pub(crate) type Trouble = Arc<Mutex<Option<Box<dyn FnMut(&Asked) -> Option<Fault> + Send>>>>;
 
 pub(crate) struct World {
     pub(crate) place: Place,
     pub(crate) api: Api,
     pub(crate) asked: Record,
-    /// What the origin with artifacts was asked.
+    /// The requests to the origin with artifacts.
     pub(crate) fetched: Record,
-    /// What the third origin was asked.
+    /// The requests to the third origin.
     pub(crate) led: Record,
     /// At the API.
     pub(crate) trouble: Trouble,

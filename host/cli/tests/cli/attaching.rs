@@ -1,4 +1,4 @@
-//! What attach does to a directory that has something in it already.
+//! Attaching into a directory that contains files.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -13,12 +13,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::files::{Listing, listing, write, write_all};
 use crate::place::{Job, Place};
 
-/// What one instance may use in these tests.
+/// The memory limit of one instance in these tests.
 const MEMORY_MIB: u64 = 192;
-/// What a call may take in them, and what may pass until one that is stuck is left.
+/// The time limit of a call in these tests, and the time until a stuck call is left.
 const TIME_SECONDS: u64 = 1;
 const GRACE_SECONDS: u64 = 2;
-/// What the process has besides: the host itself, a component being compiled, and what one call carries at most, 256 MiB.
+/// The memory that the process may use in addition: the host, a component being compiled, and one call of at most 256 MiB.
 const HOST_MIB: u64 = 512;
 
 const ATTACH: &str = "attach latest --at at --name";

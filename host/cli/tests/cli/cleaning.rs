@@ -1,4 +1,4 @@
-//! What `attach --clean` removes, and what it must never touch.
+//! The files that `attach --clean` removes, and those that it must never touch.
 
 use std::ffi::OsStr;
 use std::fs;

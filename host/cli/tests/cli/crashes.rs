@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::files::{assert_same, listing, noise, seen, text, write};
 use crate::place::{Job, Place};
 
-/// How long each of the two tests goes on, and how often it kills at most.
+/// The duration of each of the two tests, and the maximum number of kills.
 const LONG: Duration = Duration::from_secs(20);
 const KILLS: u64 = 40;
 

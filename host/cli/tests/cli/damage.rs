@@ -47,7 +47,7 @@ impl Scene {
         }
     }
 
-    /// Puts other bytes in an object's place, or none, lets `check` look, and mends it.
+    /// Replaces an object by other bytes, or removes it, calls `check`, and restores it.
     fn with(&self, key: &str, bytes: Option<&[u8]>, check: impl FnOnce()) {
         let original = self.store.get(key);
         match bytes {
@@ -81,7 +81,7 @@ impl Scene {
             .tells(&format!("found    {found}"));
     }
 
-    /// What was mended is whole again.
+    /// Checks that a restored store attaches.
     #[track_caller]
     fn attaches(&self) {
         self.job.baton("attach build:2 --at whole").succeeds();

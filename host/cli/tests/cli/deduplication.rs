@@ -1,4 +1,4 @@
-//! What is in the store already is not stored again.
+//! Bytes that the store has are not stored again.
 
 use std::fs;
 

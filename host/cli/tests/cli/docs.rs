@@ -1,4 +1,4 @@
-//! What is listed in the documents is what is in the code.
+//! Compares the lists of the documents with the code.
 
 use std::collections::BTreeSet;
 use std::fs;

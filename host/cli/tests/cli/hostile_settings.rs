@@ -115,7 +115,7 @@ fn settings() -> Vec<(&'static str, Reach)> {
     .collect()
 }
 
-/// What stands in a setting after a slip, or in an attack.
+/// Values of a setting after a slip, or in an attack.
 fn values() -> Vec<OsString> {
     let mut values: Vec<OsString> = [
         "",

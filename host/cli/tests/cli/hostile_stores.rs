@@ -15,7 +15,7 @@ use crate::place::{Job, Place, Ran};
 use stores::written::{Written, digest};
 use stores::{Case, End, content, honest};
 
-/// What no command of a test may take, on a busy machine.
+/// The time limit of a command of a test, on a busy machine.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// Of so many cases an attach is tried on one, and of so many all commands. The guest's own tests try every case, without a
 /// process for each.

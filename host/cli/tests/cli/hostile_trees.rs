@@ -1,4 +1,4 @@
-//! A tree that was made by an enemy: nothing is ever written outside the target, and nothing grows without bound.
+//! A tree that an attacker wrote: nothing is ever written outside the target, and nothing grows without bound.
 
 use std::fs;
 use std::path::Path;
@@ -160,7 +160,7 @@ fn nothing_is_written_through_a_symlink_of_the_tree() {
             &entries(other_way),
             "link is there twice or out of order",
         );
-        // Behind another entry, so that the order of paths is as it should be.
+        // After another entry, so that the order of paths is valid.
         let late = vec![symlink("a", target), directory("b"), empty("a/precious")];
         refused(&place, &job, &entries(late), "out of order");
     }

@@ -1,4 +1,4 @@
-//! A run that somebody ends: it leaves what was there, or what should be there.
+//! Interrupted runs: each leaves the directory as it was, or complete.
 
 use std::fs;
 use std::path::Path;
@@ -54,7 +54,7 @@ fn a_signal_ends_a_run_in_order() {
     assert_same_listing(&listing(&job.path("out")), &before);
 }
 
-/// What attach will find: files that stay, that change, that go, and directories that become whole new ones.
+/// Writes the files that attach will find: some stay, some change, some are removed, and some directories are new.
 fn fill(root: &Path, version: u64) {
     for number in 0..300 {
         let dir = number % 20;

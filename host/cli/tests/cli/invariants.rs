@@ -1,4 +1,4 @@
-//! What the code must not contain: the lines that keep logic and sandbox apart (ARCHITECTURE.md).
+//! Checks that the code does not contain what the invariants of ARCHITECTURE.md rule out.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn sources(dir: &str, but: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Checks that none of these words stands in the code of these files. Comments and tests may speak of them.
+/// Checks that the code of these files contains none of these words. Comments and tests may.
 #[track_caller]
 fn absent(files: &[PathBuf], words: &[&str]) {
     assert!(files.len() > 3, "{files:?}");

@@ -141,7 +141,7 @@ fn an_attach_may_find_nothing() {
         assert!(!job.path("out").exists(), "{words}");
     }
     assert!(!nowhere.exists(), "no store is made");
-    // What is there and cannot be attached is an error all the same.
+    // A build that exists and cannot be attached is an error all the same.
     job.baton("attach latest --at out --only nothing --if-no-build ignore")
         .ends(3)
         .tells("no path of the artifact matches --only")

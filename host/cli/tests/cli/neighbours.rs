@@ -1,5 +1,5 @@
-//! What somebody with the same disk may do: links inside a store, a FIFO in the place of an object or a file, a directory
-//! that is renamed while a run uses it. None of them leads a run elsewhere or stops it.
+//! Attacks by another user of the same disk: links inside a store, a FIFO in place of an object or a file, a directory that
+//! is renamed while a run uses it. None of them redirects a run or stops it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -143,7 +143,7 @@ fn what_is_no_regular_file_is_no_key_certificate_or_component() {
     }
 }
 
-/// Puts a link to another directory in place of the target as soon as the plan is made.
+/// Replaces the target by a link to another directory as soon as the plan is complete.
 struct Swap {
     target: PathBuf,
     outside: PathBuf,

@@ -1,4 +1,4 @@
-//! Which build is the latest, where numbers of several counters, parallel nodes and builds of forks are in one store.
+//! The latest build of a store with several counters, parallel nodes and builds of forks.
 
 use crate::files::write;
 use crate::place::{Job, Place, Stored};

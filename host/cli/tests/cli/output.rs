@@ -69,7 +69,7 @@ const COMMANDS: &[&str] = &[
     "component",
 ];
 
-/// What these print on standard error only.
+/// Commands that print on standard error only.
 const SILENT: &[&str] = &["verify", "verify --all"];
 
 /// Returns each command as it is and with JSON, where it has any.
@@ -194,7 +194,7 @@ fn a_reader_that_has_enough_fails_nothing() {
     job.bash("baton show --format json | head -n 1").succeeds();
 }
 
-/// Checks that a text has no character that must not be printed, but for line ends.
+/// Checks that a text has no character that must not be printed, except line ends.
 #[track_caller]
 fn is_harmless(text: &str, words: &str) {
     let is_harmful = |c: &char| {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::files::{noise, text, write};
 use crate::place::{Job, Place};
 
-/// How long persists, attaches and prunes go on beside each other.
+/// The time for which persists, attaches and prunes run concurrently.
 const LONG: Duration = Duration::from_secs(60);
 
 fn persist(job: &Job, number: u64) {

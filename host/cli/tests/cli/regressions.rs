@@ -1,4 +1,4 @@
-//! What fuzzers found in the functions through which all is printed that comes from a component.
+//! Findings of fuzzers in the functions that print the values of a component.
 
 #[path = "../../../../guest/fuzz/src/lists.rs"]
 mod lists;

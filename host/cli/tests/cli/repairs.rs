@@ -1,4 +1,4 @@
-//! A store that lost objects, or never was one: every command says so, and persisting again mends what was lost.
+//! A store that lost objects, or never was one: every command says so, and persisting again repairs it.
 
 use std::fs;
 

@@ -178,7 +178,7 @@ fn a_step_that_is_run_again_repairs_what_was_altered() {
         place.store().put(&pack, bytes);
     }
     job.baton("attach build:1 --at lost").ends(1);
-    // As a job does it: the files are made anew, and have another time.
+    // As a job does: it writes the files again, with another time.
     make();
     job.baton("persist tree --number 1")
         .succeeds()

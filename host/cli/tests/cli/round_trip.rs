@@ -1,4 +1,4 @@
-//! What is persisted arrives as it was.
+//! Persisted files are attached unchanged.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -14,9 +14,9 @@ use crate::files::write;
 use crate::history;
 use crate::place::{Job, Place};
 
-/// What many more entries may add: the pages of the scratch space that stay in memory, 16 MiB, and some noise.
+/// The memory that many more entries may add: the pages of the scratch space in memory, 16 MiB, and some noise.
 const GROWTH_MIB_MAX: u64 = 28;
-/// What an instance of the component may use, whatever the number of entries. The default is 512.
+/// The memory limit of an instance of the component, for any number of entries. The default is 512.
 const INSTANCE_MIB: &str = "48";
 
 /// Makes entries with paths of some 230 bytes. Most are symlinks, which cost the fewest system calls.
@@ -108,7 +108,7 @@ fn peak_of_builds(builds: u64) -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn many_builds_take_little_more_memory_than_few() {
-    /// What the scratch space and two sorts hold at most, and 300 bytes for each of 30,000 builds.
+    /// The memory of the scratch space and two sorts, and 300 bytes for each of 30,000 builds.
     const GROWTH_MIB_MAX: u64 = 64;
     let (few_mib, many_mib) = (peak_of_builds(100), peak_of_builds(30_000));
     assert!(

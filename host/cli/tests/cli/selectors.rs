@@ -1,4 +1,4 @@
-//! What a selector means, what it says where it means nothing, and how the command ends.
+//! Selectors: the builds that they select, the errors if they select none, and the exit codes.
 
 use crate::files::{read, write};
 use crate::place::{Job, Place};

@@ -1,4 +1,4 @@
-//! What a repository may say: a `baton.toml` in a checkout, which a pull request writes.
+//! The settings that a repository may make: a `baton.toml` in a checkout, which a pull request can write.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -15,7 +15,7 @@ fn checkout(place: &Place) -> Job {
     job
 }
 
-/// What each key would be set to by an attacker.
+/// The value that an attacker would set each key to.
 const ATTACKS: [(&str, &str); 21] = [
     ("component", "\"evil.wasm\""),
     ("component", "\"/dev/zero\""),

@@ -1,4 +1,4 @@
-//! What does not answer, or never ends, in place of a file or directory: nothing waits for it, and nothing reads it.
+//! FIFOs and devices in place of files and directories: baton neither waits for them nor reads them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -136,7 +136,7 @@ fn an_object_that_is_none_is_told_and_not_waited_for() {
                 ran.err
             );
         }
-        // Whatever was made of it is replaced.
+        // Replaces the file, whatever the command did to it.
         let _ = std::fs::remove_file(&file);
         write(&file, bytes);
     }

@@ -1,4 +1,4 @@
-//! What the jobs of one workflow persist comes together where one of them attaches.
+//! Merging the layers that the jobs of one workflow persist.
 
 use std::thread;
 
@@ -113,7 +113,7 @@ fn other_bytes_under_one_path_are_refused_at_persist_and_name_both_jobs() {
         .tells("build (build 1) and docs (build 2)")
         .tells(": shared/version");
     assert_eq!(place.store().records(""), before, "nothing became visible");
-    // As if it had never been: the same build may persist when it is mended.
+    // The conflict left no trace: the same build may persist once it is fixed.
     write(&docs.path("shared/version"), "1.0");
     docs.baton("persist shared").succeeds();
 }

@@ -1,4 +1,4 @@
-//! Every example of the orb, as it stands in orb.yml. A bucket is a directory here, and a role is none.
+//! Runs every example of orb.yml, with a directory in place of the bucket, and without a role.
 
 use std::fs;
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// The command under test.
 pub(crate) const BATON: &str = env!("CARGO_BIN_EXE_baton");
 
-/// What the build of every test makes: files, permission bits, links, an empty directory, and a name with a space.
+/// The build of every test. It writes files, permission bits, links, an empty directory, and a name with a space.
 const BUILD: &str = r#"#!/usr/bin/env bash
 set -eu
 sources=$(cd "$(dirname "$0")" && pwd)
@@ -28,7 +28,7 @@ ln -sf bin/app start
 if [ -n "${BREAK-}" ]; then echo 'the build is broken' >&2; exit 7; fi
 "#;
 
-/// What deploys: it runs what was built, and says where to.
+/// The deployment of every test. It runs the built program, and prints its target.
 const DEPLOY: &str = r#"#!/usr/bin/env bash
 set -eu
 cd "${2:-.}"

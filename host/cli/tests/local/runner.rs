@@ -1,4 +1,4 @@
-//! What `baton local` does of what CircleCI does.
+//! The features of CircleCI that `baton local` has.
 
 use std::fs;
 
@@ -100,7 +100,7 @@ fn a_job_sees_what_the_jobs_before_it_persisted_and_nothing_else() {
               p: {{name: d, file: z, text: d, requires: [{last}]}}]"
         )
     };
-    // Of two jobs in a row the later one wins; the one beside them is not seen.
+    // Of two consecutive jobs the later one wins; the parallel one is not visible.
     let ran = laptop.local(&config(jobs, &calls("b")), &[]).succeeds();
     assert_eq!(ran.read("d", "project/w/x"), "b\n");
     assert!(!ran.home("d", "project/w/y").exists());
@@ -368,7 +368,7 @@ fn errors_name_the_file_and_the_place() {
         .tells("give its file with --orb acme/x=FILE");
 }
 
-/// What the person has in the environment is not there, and what a job does to its home is done to its own.
+/// A job does not see the variables of the person who runs it, and changes only its own home.
 #[test]
 fn a_missing_shell_and_a_missing_directory_say_so() {
     let laptop = Laptop::new();
@@ -463,7 +463,7 @@ fn the_orb_says_what_it_cannot_do() {
         .local(&with("baton/persist: {paths: '', store: 'file:/tmp'}"), &[])
         .ends(1)
         .tells("paths is empty");
-    // The step that keeps the artifacts is there or not before variables have values.
+    // CircleCI decides whether there is a step that stores the artifacts before it expands variables.
     laptop
         .local(&with("baton/persist: {store: $ST}"), &["--env", "ST=circleci"])
         .ends(1)

@@ -1,4 +1,4 @@
-//! What the trait `ObjectStore` promises, written once, and run against every kind of store.
+//! The promises of the trait `ObjectStore`, written once, and run against every kind of store.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -303,7 +303,7 @@ fn a_listing_goes_on_behind_any_key(store: &dyn ObjectStore) {
             .unwrap()
             .is_empty()
     );
-    // Behind a key that is not there, and behind the name of a directory.
+    // After a key that does not exist, and after the name of a directory.
     assert_eq!(
         store.list("v1/numbers/", Some("v1/numbers/03/0310-"), 2).unwrap(),
         keys[0x311..0x313]
@@ -316,13 +316,13 @@ fn a_listing_goes_on_behind_any_key(store: &dyn ObjectStore) {
         store.list("v1/numbers/0", Some("v1/numbers/02/02ff"), 1).unwrap(),
         keys[0x300..0x301]
     );
-    // Behind what sorts before or behind all of it.
+    // After a key that sorts before, or after, all of them.
     assert_eq!(store.list("v1/numbers/", Some("v0"), 2).unwrap(), keys[..2]);
     assert!(store.list("v1/numbers/", Some("v9"), 2).unwrap().is_empty());
 }
 
 fn a_listing_in_pages_has_every_key_once(store: &dyn ObjectStore) {
-    // Names that sort differently with a slash behind them, in which servers disagree.
+    // Names that sort differently with a trailing slash, on which servers disagree.
     let mut keys: BTreeSet<String> = BTreeSet::new();
     for name in ["a", "a-b", "a.b", "a~", "a0", "aa", "A", "b", "b-", "b.c-d"] {
         for below in ["1", "2/3", "2-/3", "2.4"] {

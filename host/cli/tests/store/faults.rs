@@ -1,5 +1,5 @@
-//! What a network or a server does wrong once or twice is nothing that a run ends with; what it does for good ends the run
-//! within its budget, with an error that says what to do. Nothing that was committed is lost either way.
+//! Faults of a network or a server. A run survives a fault that happens once or twice. A permanent fault ends the run within
+//! its time limit, with an error that says what to do. Nothing that was committed is lost in either case.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn is_pack(request: &Message) -> bool {
     request.target().contains("/v1/packs/")
 }
 
-/// What comes and goes, whatever is being asked.
+/// Transient faults of any request.
 fn passing() -> Vec<(&'static str, Fault)> {
     let later = |answer: Answer| Fault::Answer(answer.with("Retry-After", "1"));
     vec![
@@ -128,7 +128,7 @@ fn a_flipped_byte_in_a_download_never_arrives() {
     scene.is_sound();
 }
 
-/// What does not pass, with the codes of the error that it may end with.
+/// Permanent faults, with the error codes that they may cause.
 fn lasting() -> Vec<(&'static str, Fault, &'static [&'static str])> {
     vec![
         ("503", Fault::Answer(busy(503)), &["store-busy"]),
@@ -293,7 +293,7 @@ fn an_answer_that_cannot_be_the_object_is_no_damage_of_the_store() {
                 "{what}: {hint}"
             );
         }
-        // verify goes on, and says of each object what it saw.
+        // verify continues, and reports each object.
         let verified = scene.job.baton("verify --all --data").ends(1);
         assert!(verified.out.contains("v1/packs/"), "{what}: {}", verified.out);
         // Nothing of it stays: straight to the server all is well.

@@ -1,4 +1,4 @@
-//! What is wrong with a store, or with how it is reached: each a clear error, of which the hint says what to do.
+//! Wrong stores, and wrong ways to reach them: each is a clear error whose hint says what to do.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};

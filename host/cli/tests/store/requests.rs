@@ -34,7 +34,7 @@ fn requests_grow_with_the_data_and_not_with_the_files() {
         let limit = data_bytes * 3 / DATA_BYTES + 20;
         assert!(requests <= limit, "{words}: {requests} of {limit}");
     }
-    // What is there already costs nothing but the question.
+    // An object that exists costs one request.
     for words in ["persist many --number 3", "attach latest --at out"] {
         scene.proxy.reset();
         scene.job.baton(words).succeeds();

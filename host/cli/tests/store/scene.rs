@@ -40,7 +40,7 @@ impl Scene {
         }
     }
 
-    /// Sets how long one request may take with all its tries.
+    /// Sets the time limit of one request including retries.
     pub(crate) fn within(mut self, seconds: u64) -> Scene {
         self.job = self.job.set("BATON_STORE_TIMEOUT_SECONDS", seconds.to_string());
         self
@@ -58,7 +58,7 @@ impl Scene {
         write(&path("build"), build.to_string());
     }
 
-    /// What is in the tree arrives whole, when nothing is in the way.
+    /// Checks that a build attaches completely when there is no fault.
     #[track_caller]
     pub(crate) fn arrives(&self, build: u64) {
         let _ = std::fs::remove_dir_all(self.job.path("arrived"));
@@ -68,7 +68,7 @@ impl Scene {
         assert_same(&self.job.path("tree"), &self.job.path("arrived/tree"));
     }
 
-    /// Nothing that was committed is lost, and nothing is there that should not be.
+    /// Checks that nothing that was committed is lost, and that no other object exists.
     #[track_caller]
     pub(crate) fn is_sound(&self) {
         self.direct

@@ -248,7 +248,7 @@ fn no_secret_is_in_the_memory_of_the_component() {
     let memory = File::open(format!("/proc/{}/mem", run.id())).unwrap();
     let regions = regions(run.id());
     // Wasmtime reserves 4 GiB of addresses for a memory of 32 bits, and allows as much of it as the component has: what may
-    // be written to, with a GiB or more behind it that may not be touched, is the component's.
+    // be written to, with a GiB or more after it that may not be touched, is the component's.
     let is_reserved = |at: usize, region: &Region| {
         let behind = regions.get(at + 1);
         behind.is_some_and(|next| {

@@ -78,7 +78,7 @@ fn a_server_that_overwrites_holds_no_records() {
         );
         let left: Vec<_> = Weed::shared().bucket(BUCKET).list(&format!("{prefix}/"));
         assert!(left.is_empty(), "nothing stays there: {left:?}");
-        // Nothing is there to be read, and that is all that is wrong with reading.
+        // The store is empty, and there is no other problem with reading.
         job.baton("latest").ends(3).tells("the store is empty");
         assert!(scene.proxy.faults() > 0);
         // A store that others wrote to, through a server that can, is read through one that cannot.

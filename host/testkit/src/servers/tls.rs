@@ -10,7 +10,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::proxy::Client;
 
-/// An authority, made anew for each test that needs one.
+/// A certificate authority, created for each test that needs one.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -56,7 +56,7 @@ impl Authority {
     }
 }
 
-/// What a server needs to speak TLS.
+/// The TLS configuration of a server.
 #[derive(Clone)]
 pub struct Server(Arc<ServerConfig>);
 

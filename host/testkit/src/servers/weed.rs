@@ -17,7 +17,7 @@ use super::http::{Message, exchange};
 use super::issuer::{self, Issuer};
 use super::{install, ports};
 
-/// One who may talk to the server.
+/// An identity that may access the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity {
     pub key: &'static str,
@@ -39,7 +39,7 @@ pub const REGION: &str = "eu-west-7";
 /// It takes 3.5 s on an idle machine.
 const START_SECONDS_MAX: u64 = 90;
 const STARTS_MAX: u32 = 3;
-/// What it consists of. Each listens on a port, and on the next one for the others.
+/// The services that it consists of. Each listens on a port, and on the next one for the other services.
 const SERVICES: [&str; 4] = ["master", "volume", "filer", "s3"];
 /// Starts the server, waits until the test process lets go of its standard input (it says `keep`, or ends in whatever
 /// way), and ends the server. So no server outlives its tests, and none is ended that they did not start.
@@ -118,7 +118,7 @@ impl Weed {
         (Ipv4Addr::LOCALHOST, self.first_port + offset).into()
     }
 
-    /// Makes a bucket where it is not there yet.
+    /// Creates a bucket if it does not exist.
     pub fn bucket(&self, name: &str) -> Bucket {
         Bucket::make(self.filer(), name)
     }
@@ -209,7 +209,7 @@ impl Weed {
         while !(is_well() && stores()) {
             let log =
                 String::from_utf8_lossy(&fs::read(self.dir.join("log")).unwrap_or_default()).into_owned();
-            // Its log says F in front of what it cannot go on with.
+            // In its log, fatal errors begin with F.
             let fatal = log.lines().find(|line| line.starts_with('F'));
             if let Some(fatal) = fatal {
                 return Err(fatal.to_owned());

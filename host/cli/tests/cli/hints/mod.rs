@@ -68,7 +68,7 @@ jobs: { build: { docker: [{ image: cimg/base:2025.01 }], steps: [{ run: 'true' }
 workflows: { all: { jobs: [build] } }
 ";
 
-/// What the text of a failure and its JSON say.
+/// The text of a failure and its JSON.
 struct Said {
     code: String,
     hint: Option<String>,

@@ -1,4 +1,4 @@
-//! What provokes a code by more than one command.
+//! Error codes that take several commands to provoke.
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -7,9 +7,9 @@ use super::steps;
 pub(crate) struct Row {
     pub(crate) code: &'static str,
     pub(crate) how: How,
-    /// What the hint has. Empty: there is none, since the message says it all.
+    /// A part of the hint. Empty if there is no hint, because the message is enough.
     pub(crate) hint: &'static str,
-    /// What it has not.
+    /// Texts that the hint must not contain.
     pub(crate) not: &'static [&'static str],
 }
 
