@@ -17,8 +17,8 @@ use crate::component::Component;
 use crate::engine::{Engine, Steps};
 use crate::error::Error;
 use crate::grants::{
-    Change, Directory, Egress, Grants, Limits, Network, OnWait, Policy, Repairs, ReservedPlaces, Scratch,
-    StoreAccess,
+    Change, Directory, Egress, Grants, Limits, OnWait, Operation, Policy, Repairs, ReservedPlaces, Resources,
+    Scratch,
 };
 use crate::instance::{Instance, Paged};
 use crate::interrupt::Interrupt;
@@ -238,17 +238,11 @@ impl Baton {
         progress: &mut dyn Progress,
     ) -> Result<Option<Persisted>, Error> {
         let directory = Arc::new(self.root(root)?);
-        let access = if request.dry_run {
-            StoreAccess::Read
-        } else {
-            StoreAccess::Repair
-        };
         request.context.component = Some(self.options.component.digest());
         let asked = request.clone();
         let persisted = match self.transfer(
             &Request::Persist(request),
             Some(&directory),
-            access,
             &mut |_| Ok(()),
             progress,
         )? {
@@ -323,7 +317,6 @@ impl Baton {
             let attached = self.transfer(
                 &Request::Attach(request.clone()),
                 Some(directory),
-                StoreAccess::Read,
                 &mut |plan| {
                     self.signed(&plan.builds, request.scope.circleci.as_ref())
                         .collect::<Result<(), Error>>()?;
@@ -388,7 +381,6 @@ impl Baton {
         let report = self.transfer(
             &Request::Verify(request),
             None,
-            StoreAccess::Read,
             &mut |plan| {
                 for signed in self.signed(&plan.builds, from.as_ref()) {
                     match signed {
@@ -410,26 +402,25 @@ impl Baton {
         &self,
         request: &Request,
         directory: Option<&Arc<Directory>>,
-        store_access: StoreAccess,
         check: &mut dyn FnMut(&Planned) -> Result<(), Error>,
         progress: &mut dyn Progress,
     ) -> Result<Option<Report>, Error> {
-        let scope = match request {
-            Request::Persist(_) => None,
-            Request::Attach(request) => Some(&request.scope),
-            Request::Verify(request) => request.scope.as_ref(),
+        let mut resources = self.resources();
+        resources.directory = directory.cloned();
+        let (operation, scope) = match request {
+            Request::Persist(request) => {
+                resources.repairs = Repairs::of(request.context.project.as_deref());
+                let dry_run = request.dry_run;
+                (Operation::Persist { dry_run }, None)
+            }
+            Request::Attach(request) => {
+                let dry_run = request.dry_run;
+                (Operation::Attach { dry_run }, Some(&request.scope))
+            }
+            Request::Verify(request) => (Operation::Verify, request.scope.as_ref()),
         };
-        let egress = self.egress_about(scope.and_then(|scope| scope.circleci.as_ref()));
-        let repairs = match request {
-            Request::Persist(request) => Repairs::of(request.context.project.as_deref()),
-            Request::Attach(_) | Request::Verify(_) => Repairs::default(),
-        };
-        let scratch = self.scratch();
-        let grants = || {
-            let access = (store_access, repairs.clone());
-            let scratch = Arc::clone(&scratch);
-            self.grants(access, directory.cloned(), scratch, egress.clone())
-        };
+        resources.egress = self.egress_about(scope.and_then(|scope| scope.circleci.as_ref()));
+        let grants = || Grants::new(operation.grants(), resources.clone());
         // Both closures need it, at different times.
         let progress = std::cell::RefCell::new(progress);
         let mut proceed = |plan: &Planned, steps: &mut Steps| {
@@ -539,7 +530,7 @@ impl Baton {
     /// Returns the names of a project's artifacts that follow `after`, at most `limit` of them: 1 to 1,000.
     pub fn artifacts(&self, context: &BuildContext, after: Option<&str>, limit: u32) -> Result<Names, Error> {
         let (context, after) = (context.clone(), after.map(str::to_owned));
-        self.ask(StoreAccess::Read)?
+        self.instance(Operation::LookUp)?
             .call("artifacts", move |store, plugin| {
                 plugin
                     .baton_plugin_builds()
@@ -557,7 +548,7 @@ impl Baton {
     ) -> Result<ChannelPage, Error> {
         let (context, artifact) = (context.clone(), artifact.to_owned());
         let after = after.map(str::to_owned);
-        self.ask(StoreAccess::Read)?
+        self.instance(Operation::LookUp)?
             .call("channels", move |store, plugin| {
                 plugin
                     .baton_plugin_channels()
@@ -608,7 +599,7 @@ impl Baton {
     /// Points a channel at a build.
     pub fn promote(&self, request: &PromoteRequest) -> Result<Moved, Error> {
         let request = request.clone();
-        self.ask(StoreAccess::Create)?
+        self.instance(Operation::Move)?
             .call("promote", move |store, plugin| {
                 plugin.baton_plugin_channels().call_promote(store, &request)
             })
@@ -617,7 +608,7 @@ impl Baton {
     /// Goes back to an earlier build, on a channel or as the latest of a branch.
     pub fn rollback(&self, request: &RollbackRequest) -> Result<Moved, Error> {
         let request = request.clone();
-        self.ask(StoreAccess::Create)?
+        self.instance(Operation::Move)?
             .call("rollback", move |store, plugin| {
                 plugin.baton_plugin_channels().call_rollback(store, &request)
             })
@@ -626,7 +617,7 @@ impl Baton {
     /// Ends a hold.
     pub fn release(&self, pointer: &Pointer, scope: &Scope, reason: Option<&str>) -> Result<Moved, Error> {
         let (pointer, scope, reason) = (pointer.clone(), scope.clone(), reason.map(str::to_owned));
-        self.ask(StoreAccess::Create)?
+        self.instance(Operation::Move)?
             .call("release", move |store, plugin| {
                 plugin
                     .baton_plugin_channels()
@@ -637,7 +628,7 @@ impl Baton {
     /// Returns the last moves, newest first, at most `limit`, and warnings of moves between them that are lost.
     pub fn history(&self, pointer: &Pointer, scope: &Scope, limit: u32) -> Result<Past, Error> {
         let (pointer, scope) = (pointer.clone(), scope.clone());
-        self.ask(StoreAccess::Read)?
+        self.instance(Operation::LookUp)?
             .call("history", move |store, plugin| {
                 plugin
                     .baton_plugin_channels()
@@ -647,8 +638,9 @@ impl Baton {
 
     /// Decides what a prune would remove. Changes nothing.
     pub fn plan_prune(&self, request: &PruneRequest) -> Result<PrunePlan, Error> {
-        let scratch = self.scratch();
-        let mut instance = self.instance(StoreAccess::Read, &scratch)?;
+        let resources = self.resources();
+        let scratch = Arc::clone(&resources.scratch);
+        let mut instance = self.start(Operation::PlanRemoval, resources)?;
         let request = request.clone();
         let plan = instance.call("decide", move |store, plugin| {
             plugin.baton_plugin_retention().call_decide(store, &request)
@@ -671,7 +663,11 @@ impl Baton {
     /// Does what was decided. The component may delete from the store.
     pub fn prune(&self, plan: &PrunePlan) -> Result<Pruned, Error> {
         let rest = plan.rest.clone();
-        self.instance(StoreAccess::Delete, &plan.scratch)?
+        let resources = Resources {
+            scratch: Arc::clone(&plan.scratch),
+            ..self.resources()
+        };
+        self.start(Operation::Remove, resources)?
             .call("prune", move |store, plugin| {
                 plugin.baton_plugin_retention().call_run(store, &rest)
             })
@@ -679,8 +675,9 @@ impl Baton {
 
     /// Decides what the removal of one build would remove. Changes nothing.
     pub fn plan_removal(&self, request: &RemoveRequest) -> Result<Removal, Error> {
-        let scratch = self.scratch();
-        let mut instance = self.instance(StoreAccess::Read, &scratch)?;
+        let resources = self.resources();
+        let scratch = Arc::clone(&resources.scratch);
+        let mut instance = self.start(Operation::PlanRemoval, resources)?;
         let request = request.clone();
         let removal = instance.call("decide-removal", move |store, plugin| {
             plugin
@@ -698,7 +695,11 @@ impl Baton {
     /// Removes the build. The component may delete from the store.
     pub fn remove(&self, plan: &Removal) -> Result<Pruned, Error> {
         let rest = plan.rest.clone();
-        self.instance(StoreAccess::Delete, &plan.scratch)?
+        let resources = Resources {
+            scratch: Arc::clone(&plan.scratch),
+            ..self.resources()
+        };
+        self.start(Operation::Remove, resources)?
             .call("remove", move |store, plugin| {
                 plugin.baton_plugin_retention().call_run(store, &rest)
             })
@@ -739,18 +740,16 @@ impl Baton {
     /// Sets the variable of a project of CircleCI that says which build is the latest. The component may set that one
     /// variable to that one number, besides what it may read.
     pub fn set_latest(&self, request: &SetLatestRequest) -> Result<LatestSet, Error> {
-        let egress = self.egress_with(|policy| {
+        let mut resources = self.resources();
+        resources.egress = self.egress_with(|policy| {
             policy.with_change(Change {
                 project: slug_path(&request.source.project),
                 name: request.variable.clone(),
                 number: request.number,
             })
         });
-        let access = (StoreAccess::Read, Repairs::default());
-        let grants = self.grants(access, None, self.scratch(), egress)?;
         let request = request.clone();
-        self.engine
-            .instance(grants)?
+        self.start(Operation::SetLatest, resources)?
             .call("set-latest", move |store, plugin| {
                 plugin.baton_plugin_circleci().call_set_latest(store, &request)
             })
@@ -767,16 +766,13 @@ impl Baton {
         })
     }
 
-    /// A question needs no directory, and one about a store no server.
-    fn ask(&self, store_access: StoreAccess) -> Result<Instance, Error> {
-        self.instance(store_access, &self.scratch())
-    }
-
     /// Asks to store the signature of a build, in place of one of what the build was before it was repaired.
     fn ask_to_sign(&self, build: &Build) -> Result<Instance, Error> {
-        let access = (StoreAccess::Repair, Repairs::of(Some(&build.project)));
-        self.engine
-            .instance(self.grants(access, None, self.scratch(), None)?)
+        let resources = Resources {
+            repairs: Repairs::of(Some(&build.project)),
+            ..self.resources()
+        };
+        self.start(Operation::Sign, resources)
     }
 
     /// Asks about builds, which may be among the artifacts of these projects.
@@ -784,13 +780,11 @@ impl Baton {
         &self,
         sources: impl IntoIterator<Item = &'a CircleciSource>,
     ) -> Result<Instance, Error> {
-        let egress = self.egress_about(sources);
-        self.engine.instance(self.grants(
-            (StoreAccess::Read, Repairs::default()),
-            None,
-            self.scratch(),
-            egress,
-        )?)
+        let resources = Resources {
+            egress: self.egress_about(sources),
+            ..self.resources()
+        };
+        self.start(Operation::LookUp, resources)
     }
 
     /// Returns the egress of a run about these projects.
@@ -816,43 +810,34 @@ impl Baton {
         ReservedPlaces::find(own.chain(others), self.options.home.as_deref())
     }
 
-    /// Returns the temporary space of a new run.
-    fn scratch(&self) -> Arc<Scratch> {
-        let dir = self.options.scratch_dir.clone();
-        Arc::new(Scratch::new(self.options.scratch_bytes_max, dir))
+    /// Returns what a new run has to grant: the store, temporary space of its own, and neither a directory nor servers.
+    fn resources(&self) -> Resources {
+        let options = &self.options;
+        Resources {
+            store: Arc::clone(&self.store),
+            repairs: Repairs::default(),
+            directory: None,
+            scratch: Arc::new(Scratch::new(
+                options.scratch_bytes_max,
+                options.scratch_dir.clone(),
+            )),
+            egress: None,
+            on_wait: options.on_wait.clone(),
+            limits: Limits::new(
+                options.memory_bytes_max,
+                options.call_time_max,
+                options.handles_max,
+            ),
+        }
     }
 
-    /// Starts an instance that is granted the store and the temporary space of a run, and nothing else.
-    fn instance(&self, access: StoreAccess, scratch: &Arc<Scratch>) -> Result<Instance, Error> {
-        let access = (access, Repairs::default());
-        self.engine
-            .instance(self.grants(access, None, Arc::clone(scratch), None)?)
+    /// Starts an instance for an operation that needs neither a directory nor servers.
+    fn instance(&self, operation: Operation) -> Result<Instance, Error> {
+        self.start(operation, self.resources())
     }
 
-    fn grants(
-        &self,
-        store_access: (StoreAccess, Repairs),
-        directory: Option<Arc<Directory>>,
-        scratch: Arc<Scratch>,
-        egress: Option<Arc<Egress>>,
-    ) -> Result<Grants, Error> {
-        let limits = Limits::new(
-            self.options.memory_bytes_max,
-            self.options.call_time_max,
-            self.options.handles_max,
-        );
-        let network = Network {
-            egress,
-            on_wait: self.options.on_wait.clone(),
-        };
-        Grants::new(
-            Arc::clone(&self.store),
-            store_access,
-            directory,
-            scratch,
-            network,
-            limits,
-        )
+    fn start(&self, operation: Operation, resources: Resources) -> Result<Instance, Error> {
+        self.engine.instance(Grants::new(operation.grants(), resources)?)
     }
 }
 

@@ -11,8 +11,8 @@ use crate::bindings::{Planned, Plugin, PluginPre, Report, Request, Task};
 use crate::component::Component;
 use crate::error::Error;
 use crate::grants::{Grants, HasGrants};
-use crate::instance::{Instance, Paged, TICK, in_time, too_many};
-use crate::interrupt::Interrupt;
+use crate::instance::{Instance, Loaded, Paged, in_time, too_many};
+use crate::interrupt::{Interrupt, TICK};
 
 /// How long the compilation of a component from a file may take.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(300);
@@ -30,16 +30,6 @@ const SHARED_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Engine {
     loaded: Arc<Loaded>,
     interrupt: Interrupt,
-}
-
-/// What the threads of instances share.
-pub(crate) struct Loaded {
-    pub(crate) engine: wasmtime::Engine,
-    /// What errors call the component.
-    pub(crate) name: String,
-    pub(crate) plugin: PluginPre<Grants>,
-    /// Whether compiled loops look whether they must end. Otherwise the grants do, at every call.
-    pub(crate) interruptible: bool,
 }
 
 impl Engine {

@@ -12,18 +12,25 @@ use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::bindings::{Plugin, PluginError};
-use crate::engine::Loaded;
+use crate::bindings::{Plugin, PluginError, PluginPre};
 use crate::error::Error;
 use crate::grants::{Ended, Grants, Watch};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, TICK};
 
-/// How often a running component is looked at: how long an interruption takes at most.
-pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// What one call may carry from the component: the largest is an object for the store. Lists that have no end come in pages.
 const HOSTCALL_BYTES_MAX: usize = 256 << 20;
 /// The call that gives files their names. Once it has begun, an interrupt lets it come to its end.
 const FINISH: &str = "finish";
+
+/// The component, linked: instances share it.
+pub(crate) struct Loaded {
+    pub(crate) engine: wasmtime::Engine,
+    /// Its name in errors.
+    pub(crate) name: String,
+    pub(crate) plugin: PluginPre<Grants>,
+    /// Whether compiled loops check whether they must end. Otherwise the grants do, at every call.
+    pub(crate) interruptible: bool,
+}
 
 /// One instance of the component, with its grants. When it is dropped, its memory is free.
 pub(crate) struct Instance {

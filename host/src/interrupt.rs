@@ -3,6 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+/// How often everything that waits checks whether it must end: the longest delay of an interrupt.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
+
 /// A request that a run ends. Clones share one state, so it can be set from a signal handler's thread.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<OnceLock<Instant>>);

@@ -1,30 +1,11 @@
 //! From the host's errors to the WIT `error`. The codes are listed in docs/reference/errors.md.
 
 use std::error::Error as _;
-use std::io::{self, ErrorKind};
+use std::io;
 
 use crate::bindings::{PluginError, Problem};
+use crate::codes::io_code;
 use crate::store::StoreError;
-
-/// Returns the code and the reason of a failed system call.
-pub(crate) fn io_code(error: &io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::PermissionDenied => "permission-denied",
-        ErrorKind::NotFound => "not-found",
-        ErrorKind::StorageFull => "no-space",
-        ErrorKind::QuotaExceeded => "quota-exceeded",
-        ErrorKind::ReadOnlyFilesystem => "read-only",
-        ErrorKind::AlreadyExists => "exists",
-        ErrorKind::NotADirectory => "not-a-directory",
-        ErrorKind::FileTooLarge => "file-too-large",
-        _ => match rustix::io::Errno::from_io_error(error) {
-            Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "too-many-open-files",
-            Some(rustix::io::Errno::LOOP) => "not-a-directory",
-            Some(rustix::io::Errno::IO) => "io-error",
-            _ => "file-system",
-        },
-    }
-}
 
 /// Returns the WIT error of a failed system call in the granted directory.
 pub(crate) fn files(message: &str, path: &str, error: &io::Error) -> PluginError {

@@ -11,9 +11,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::directory::check_name;
-use super::entries::entry_of;
-use super::{Access, Directory, Grants};
+use super::directory::{Directory, failed, split};
+use super::entries::{self, entry_of};
+use super::{Access, Grants};
 use crate::bindings::attributes::{Change, Edit, Entry, Host, Page, Range, Symlink};
 use crate::bindings::{PluginError, Timestamp};
 use crate::problem;
@@ -27,7 +27,13 @@ impl Host for Grants {
         dir: String,
         after: Option<Vec<u8>>,
     ) -> wasmtime::Result<Result<Page, PluginError>> {
-        self.watched(|grants| grants.page(&dir, after.as_deref()))
+        self.watched(|grants| {
+            let kept = grants.names.take();
+            let granted = grants.granted(Access::Read)?;
+            let (page, rest) = entries::page(granted, kept, &dir, after.as_deref())?;
+            grants.names = rest;
+            Ok(page)
+        })
     }
 
     fn look(&mut self, path: String) -> wasmtime::Result<Result<Option<Entry>, PluginError>> {
@@ -153,23 +159,6 @@ impl Grants {
         }
         Ok(granted)
     }
-}
-
-pub(super) fn failed(message: &str, path: &str, error: impl Into<io::Error>) -> PluginError {
-    problem::files(message, path, &error.into())
-}
-
-/// Splits a path into the directory and the last name. One that begins with `/` has an empty name.
-pub(super) fn split(path: &str) -> io::Result<(&str, &str)> {
-    let (dir, name) = match path.rsplit_once('/') {
-        Some((dir, name)) => {
-            dir.split('/').try_for_each(check_name)?;
-            (dir, name)
-        }
-        None => ("", path),
-    };
-    check_name(name)?;
-    Ok((dir, name))
 }
 
 /// Keeps the last directory open: changes come a directory at a time.

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::Access;
+use super::access::Access;
 use super::standing::{ReservedPlaces, lead_into_repository};
+use crate::bindings::PluginError;
 use crate::error::Error;
-use crate::instance::TICK;
-use crate::interrupt::Interrupt;
-use crate::{beneath, files};
+use crate::interrupt::{Interrupt, TICK};
+use crate::{beneath, files, problem};
 
 /// The granted directory, open. What happens to its path later is of no concern.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ fn explained(path: &Path, error: io::Error) -> io::Error {
 }
 
 /// Refuses what is not a name in a directory.
-pub(super) fn check_name(name: &str) -> io::Result<()> {
+fn check_name(name: &str) -> io::Result<()> {
     if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -194,6 +194,23 @@ pub(super) fn check_name(name: &str) -> io::Result<()> {
         ));
     }
     Ok(())
+}
+
+pub(super) fn failed(message: &str, path: &str, error: impl Into<io::Error>) -> PluginError {
+    problem::files(message, path, &error.into())
+}
+
+/// Splits a path into the directory and the last name. One that begins with `/` has an empty name.
+pub(super) fn split(path: &str) -> io::Result<(&str, &str)> {
+    let (dir, name) = match path.rsplit_once('/') {
+        Some((dir, name)) => {
+            dir.split('/').try_for_each(check_name)?;
+            (dir, name)
+        }
+        None => ("", path),
+    };
+    check_name(name)?;
+    Ok((dir, name))
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Dir, FileType, readlinkat};
 
-use super::attributes::{failed, split};
+use super::directory::{Directory, failed, split};
 use super::standing::{Judge, Seen};
-use super::{Access, Directory, Grants};
 use crate::bindings::attributes::{Entry, Page, Standing};
 use crate::bindings::{Kind, PluginError, Timestamp};
 
@@ -32,55 +31,57 @@ pub(super) struct Names {
     more: bool,
 }
 
-impl Grants {
-    /// Returns the entries of a directory after the name `after`: as many as fit into a page.
-    pub(super) fn page(&mut self, dir: &str, after: Option<&[u8]>) -> Result<Page, PluginError> {
-        let cannot_read = |error| failed("a directory could not be read", dir, error);
-        self.granted(Access::Read)?;
-        let kept = self.names.take();
-        let granted = self.granted(Access::Read)?;
-        let opened = granted
-            .open_below(dir)
-            .map_err(|error| failed("a directory could not be opened", dir, error))?;
-        let judge = Judge::of(&opened, granted.reserved()).map_err(cannot_read)?;
-        let continues = |names: &Names| names.dir == dir && Some(names.after.as_slice()) == after;
-        let (mut left, mut more) = match kept.filter(continues) {
-            Some(names) if !names.left.is_empty() => (names.left, names.more),
-            _ => names(&opened, after).map_err(cannot_read)?,
+/// Returns the entries of a directory after the name `after`: as many as fit into a page. `kept` are the names that the page
+/// before this one left over; those that this one leaves over are returned.
+pub(super) fn page(
+    granted: &Directory,
+    kept: Option<Names>,
+    dir: &str,
+    after: Option<&[u8]>,
+) -> Result<(Page, Option<Names>), PluginError> {
+    let cannot_read = |error| failed("a directory could not be read", dir, error);
+    let opened = granted
+        .open_below(dir)
+        .map_err(|error| failed("a directory could not be opened", dir, error))?;
+    let judge = Judge::of(&opened, granted.reserved()).map_err(cannot_read)?;
+    let continues = |names: &Names| names.dir == dir && Some(names.after.as_slice()) == after;
+    let (mut left, mut more) = match kept.filter(continues) {
+        Some(names) if !names.left.is_empty() => (names.left, names.more),
+        _ => names(&opened, after).map_err(cannot_read)?,
+    };
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    let mut last = None;
+    while bytes < PAGE_BYTES {
+        let Some(name) = left.pop() else {
+            if !entries.is_empty() || !more {
+                break;
+            }
+            // All names that were read are gone.
+            (left, more) = names(&opened, last.as_deref()).map_err(cannot_read)?;
+            continue;
         };
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        let mut last = None;
-        while bytes < PAGE_BYTES {
-            let Some(name) = left.pop() else {
-                if !entries.is_empty() || !more {
-                    break;
-                }
-                // All names that were read are gone.
-                (left, more) = names(&opened, last.as_deref()).map_err(cannot_read)?;
-                continue;
-            };
-            last = Some(name.to_bytes().to_vec());
-            match seen_entry(&opened, &name, &judge) {
-                // Gone since the directory was read: it is not an entry any more.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                other => {
-                    let entry = other.map_err(cannot_read)?;
-                    bytes += ENTRY_BYTES + entry.name.len() + entry.target.len();
-                    entries.push(entry);
-                }
+        last = Some(name.to_bytes().to_vec());
+        match seen_entry(&opened, &name, &judge) {
+            // Gone since the directory was read: it is not an entry any more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => {
+                let entry = other.map_err(cannot_read)?;
+                bytes += ENTRY_BYTES + entry.name.len() + entry.target.len();
+                entries.push(entry);
             }
         }
-        if let (false, Some(last)) = (left.is_empty(), entries.last()) {
-            self.names = Some(Names {
-                dir: dir.to_owned(),
-                after: last.name.clone(),
-                left,
-                more,
-            });
-            more = true;
-        }
-        Ok(Page { entries, more })
     }
+    let mut rest = None;
+    if let (false, Some(last)) = (left.is_empty(), entries.last()) {
+        rest = Some(Names {
+            dir: dir.to_owned(),
+            after: last.name.clone(),
+            left,
+            more,
+        });
+        more = true;
+    }
+    Ok((Page { entries, more }, rest))
 }
 
 /// Returns the first names of a directory after `after`, in descending order, and whether there are more. A directory of very

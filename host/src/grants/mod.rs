@@ -1,10 +1,11 @@
 //! What a run is granted: the component reaches nothing else. A file an import.
 
+mod access;
 mod attributes;
 mod directory;
 mod egress;
 mod entries;
-mod http;
+mod gate;
 mod limits;
 mod repair;
 mod scratch;
@@ -18,11 +19,12 @@ use std::sync::Arc;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
-use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+pub use access::{Access, GrantSet, NetworkAccess, Operation, StoreAccess};
 pub(crate) use directory::Directory;
 pub(crate) use egress::{Change, Origin, Policy, is_inner};
-pub(crate) use http::Egress;
+pub(crate) use gate::Egress;
 pub(crate) use limits::Limits;
 pub(crate) use repair::Repairs;
 pub(crate) use scratch::Scratch;
@@ -30,7 +32,7 @@ pub(crate) use standing::ReservedPlaces;
 pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
 
-use self::http::Gate;
+use self::gate::Gate;
 use crate::bindings::PluginError;
 use crate::error::Error;
 use crate::store::ObjectStore;
@@ -38,44 +40,26 @@ use crate::store::ObjectStore;
 /// How much of what a component writes to its standard error is kept for the report of a crash.
 const STDERR_BYTES_MAX: usize = 16 << 10;
 
-/// What a directory may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Only looked at.
-    Read,
-    /// Changed, too.
-    Write,
-}
-
-/// What a store may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreAccess {
-    /// Objects are read.
-    Read,
-    /// Objects are created, too: what exists stays.
-    Create,
-    /// What is damaged is replaced, too, within the bounds of a repair.
-    Repair,
-    /// Objects are created and deleted, and none is replaced.
-    Delete,
-}
-
-/// Which servers an instance may ask, and who hears that it waits for one.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Network {
-    /// Absent: none.
+/// What a run has to grant. Its instances share most of it.
+#[derive(Clone)]
+pub(crate) struct Resources {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// Where the store may be repaired.
+    pub(crate) repairs: Repairs,
+    pub(crate) directory: Option<Arc<Directory>>,
+    pub(crate) scratch: Arc<Scratch>,
     pub(crate) egress: Option<Arc<Egress>>,
     pub(crate) on_wait: Option<OnWait>,
+    pub(crate) limits: Limits,
 }
 
 /// What one instance of the component is granted.
 pub(crate) struct Grants {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) store_access: StoreAccess,
-    /// Where the access is [`StoreAccess::Repair`].
-    pub(crate) repairs: Repairs,
-    pub(crate) directory: Option<Arc<Directory>>,
-    pub(crate) scratch: Arc<Scratch>,
+    store: Arc<dyn ObjectStore>,
+    store_access: Option<StoreAccess>,
+    repairs: Repairs,
+    directory: Option<Arc<Directory>>,
+    scratch: Arc<Scratch>,
     pub(crate) limits: Limits,
     /// Set by the instance.
     pub(crate) watch: Watch,
@@ -100,16 +84,26 @@ impl HasData for HasGrants {
 impl crate::bindings::types::Host for Grants {}
 
 impl Grants {
-    /// Makes the state of one instance: no environment, no arguments, no sockets, one directory if any, and HTTP to
-    /// whom the gate lets pass.
-    pub(crate) fn new(
-        store: Arc<dyn ObjectStore>,
-        (store_access, repairs): (StoreAccess, Repairs),
-        directory: Option<Arc<Directory>>,
-        scratch: Arc<Scratch>,
-        network: Network,
-        limits: Limits,
-    ) -> Result<Grants, Error> {
+    /// Creates the state of one instance with exactly the access of `set`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`] if the directory cannot be granted, or was opened for another access than `set` has.
+    pub(crate) fn new(set: GrantSet, resources: Resources) -> Result<Grants, Error> {
+        let Resources {
+            store,
+            repairs,
+            directory,
+            scratch,
+            egress,
+            on_wait,
+            limits,
+        } = resources;
+        if directory.as_deref().map(Directory::access) != set.directory {
+            return Err(Error::Engine(
+                "the directory of a run was opened for another access than its operation has".to_owned(),
+            ));
+        }
         let stderr = MemoryOutputPipe::new(STDERR_BYTES_MAX);
         let mut wasi = WasiCtxBuilder::new();
         // Before the directory: a blocking call then stays on its thread, which makes walks and reads of small files
@@ -128,7 +122,7 @@ impl Grants {
         table.set_max_capacity(limits.handles_max);
         Ok(Grants {
             store,
-            store_access,
+            store_access: set.store,
             repairs,
             directory,
             scratch,
@@ -136,9 +130,9 @@ impl Grants {
             watch: Watch::default(),
             written: None,
             names: None,
-            on_wait: network.on_wait,
-            gate: Gate::new(network.egress),
-            http: http::context(),
+            on_wait,
+            gate: Gate::new(egress.filter(|_| set.network.is_some())),
+            http: WasiHttpCtx::new(),
             stderr,
             wasi: wasi.build(),
             table,
@@ -177,6 +171,20 @@ impl WasiView for Grants {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Grants {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        // Without more room for what requests leave in the table, it would be full after some hundred of them.
+        let room = self.limits.handles_max.saturating_add(self.gate.leftovers());
+        self.table.set_max_capacity(room);
+        self.gate.set_watch(self.watch.clone());
+        WasiHttpCtxView {
+            hooks: &mut self.gate,
+            table: &mut self.table,
+            ctx: &mut self.http,
         }
     }
 }

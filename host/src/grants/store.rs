@@ -5,7 +5,7 @@ use super::{Grants, StoreAccess};
 use crate::bindings::PluginError;
 use crate::bindings::store::{ByteRange, Host, PutMode, PutOutcome};
 use crate::problem;
-use crate::store::{self, Key, StoreError};
+use crate::store::{self, Key, ObjectStore, StoreError};
 
 /// As the WIT says.
 const DELETED_MAX: usize = 1000;
@@ -17,39 +17,39 @@ impl Host for Grants {
     fn get(&mut self, key: String, range: Option<ByteRange>) -> Served<Option<Vec<u8>>> {
         self.watched(|grants| {
             let range = range.map(|ByteRange { offset, length }| store::ByteRange { offset, length });
-            grants.store.get(parsed(&key)?, range).map_err(to_wit)
+            let store = grants.granted_store(StoreAccess::Read, &key)?;
+            store.get(parsed(&key)?, range).map_err(to_wit)
         })
     }
 
     fn head(&mut self, key: String) -> Served<Option<u64>> {
-        self.watched(|grants| grants.store.head(parsed(&key)?).map_err(to_wit))
+        self.watched(|grants| {
+            let store = grants.granted_store(StoreAccess::Read, &key)?;
+            store.head(parsed(&key)?).map_err(to_wit)
+        })
     }
 
     fn put(&mut self, key: String, bytes: Vec<u8>, mode: PutMode) -> Served<PutOutcome> {
         self.watched(|grants| {
+            let access = match mode {
+                PutMode::Create | PutMode::Named => StoreAccess::Create,
+                PutMode::Repair => StoreAccess::Repair,
+            };
+            let store = grants.granted_store(access, &key)?;
             let mode = match mode {
-                PutMode::Create => {
-                    grants.check_access(StoreAccess::Create, &key)?;
-                    store::PutMode::Create
-                }
+                PutMode::Create => store::PutMode::Create,
                 // It may replace an object of another size: with no other bytes than those of its name.
+                PutMode::Named if is_named_by(&key, &bytes) => store::PutMode::Named,
                 PutMode::Named => {
-                    grants.check_access(StoreAccess::Create, &key)?;
-                    match is_named_by(&key, &bytes) {
-                        true => store::PutMode::Named,
-                        false => {
-                            let message = "the key is not the digest of the bytes".to_owned();
-                            return Err(problem::internal(message, &key));
-                        }
-                    }
+                    let message = "the key is not the digest of the bytes".to_owned();
+                    return Err(problem::internal(message, &key));
                 }
                 PutMode::Repair => {
-                    grants.check_access(StoreAccess::Repair, &key)?;
-                    grants.repairs.check(&*grants.store, &key, &bytes)?;
+                    grants.repairs.check(store, &key, &bytes)?;
                     store::PutMode::Overwrite
                 }
             };
-            match grants.store.put(parsed(&key)?, &bytes, mode).map_err(to_wit)? {
+            match store.put(parsed(&key)?, &bytes, mode).map_err(to_wit)? {
                 store::PutOutcome::Stored => Ok(PutOutcome::Stored),
                 store::PutOutcome::AlreadyExists => Ok(PutOutcome::AlreadyExists),
             }
@@ -59,7 +59,7 @@ impl Host for Grants {
     fn delete(&mut self, keys: Vec<String>) -> Served<()> {
         self.watched(|grants| {
             let first = keys.first().map_or("", String::as_str);
-            grants.check_access(StoreAccess::Delete, first)?;
+            let store = grants.granted_store(StoreAccess::Delete, first)?;
             if keys.len() > DELETED_MAX {
                 let message = format!("at most {DELETED_MAX} objects are deleted at a time");
                 return Err(problem::internal(message, first));
@@ -68,7 +68,7 @@ impl Host for Grants {
                 .iter()
                 .map(|key| parsed(key))
                 .collect::<Result<Vec<_>, _>>()?;
-            grants.store.delete(&keys).map_err(to_wit)
+            store.delete(&keys).map_err(to_wit)
         })
     }
 
@@ -76,7 +76,7 @@ impl Host for Grants {
         self.watched(|grants| {
             store::check_prefix(&prefix).map_err(to_wit)?;
             grants
-                .store
+                .granted_store(StoreAccess::Read, &prefix)?
                 .list(&prefix, after.as_deref(), limit.clamp(1, 1000) as usize)
                 .map_err(to_wit)
         })
@@ -84,18 +84,12 @@ impl Host for Grants {
 }
 
 impl Grants {
-    /// Checks that a run may do something.
-    fn check_access(&self, wanted: StoreAccess, key: &str) -> Result<(), PluginError> {
-        let is_granted = match wanted {
-            StoreAccess::Read => true,
-            StoreAccess::Create => self.store_access != StoreAccess::Read,
-            StoreAccess::Repair | StoreAccess::Delete => self.store_access == wanted,
-        };
-        if is_granted {
-            return Ok(());
-        }
+    /// Returns the store, if the run may use it like this.
+    fn granted_store(&self, wanted: StoreAccess, key: &str) -> Result<&dyn ObjectStore, PluginError> {
         let message = match (self.store_access, wanted) {
-            (StoreAccess::Read, _) => "this run may only read from the store",
+            (Some(access), _) if access.includes(wanted) => return Ok(&*self.store),
+            (None, _) => "this run may not use the store",
+            (Some(StoreAccess::Read), _) => "this run may only read from the store",
             (_, StoreAccess::Repair) => "this run may not replace what is in the store",
             _ => "this run may not delete from the store",
         };

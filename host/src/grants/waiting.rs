@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::Grants;
 use crate::bindings::waiting::Host;
+use crate::interrupt::TICK;
 
 /// As the WIT says.
 const WAIT_MS_MAX: u64 = 600_000;
-/// How long an interruption takes at most.
-const TICK: Duration = Duration::from_millis(20);
 
 type Hear = dyn Fn(Duration, &str) + Send + Sync;
 

@@ -214,7 +214,7 @@ impl StoreError {
             StoreError::NotADirectory(_) => "store-not-a-directory",
             StoreError::Location { .. } => "store-unknown",
             StoreError::TooLarge { .. } => "object-too-large",
-            StoreError::Io { source, .. } => crate::problem::io_code(source),
+            StoreError::Io { source, .. } => crate::codes::io_code(source),
             StoreError::NotAtomic { .. } => "store-not-atomic",
             StoreError::Thread(_) => "store",
             StoreError::Remote { source, .. } => source.kind.code(),

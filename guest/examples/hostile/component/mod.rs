@@ -15,6 +15,7 @@ mod generated {
 
 mod files;
 mod forge;
+mod granted;
 mod keys;
 mod lies;
 mod look;
@@ -38,6 +39,11 @@ fn nothing<T>() -> Failed<T> {
         subject: String::new(),
         causes: Vec::new(),
     }))
+}
+
+/// Tells what the instance may do, if the project of the scope is the one that asks.
+fn reported<T>(scope: &types::Scope) -> Option<Failed<T>> {
+    granted::report(&scope.context, scope.circleci.as_ref())
 }
 
 /// Does the attempt of this name. Returns nothing where there is none.
@@ -78,6 +84,14 @@ impl exports::transfer::Guest for Snoop {
         use exports::transfer::Request;
         if let Some(lie) = lies::plan(&request) {
             return lie;
+        }
+        let (context, source) = match &request {
+            Request::Persist(request) => (Some(&request.context), None),
+            Request::Attach(request) => (Some(&request.scope.context), request.scope.circleci.as_ref()),
+            Request::Verify(request) => (request.scope.as_ref().map(|scope| &scope.context), None),
+        };
+        if let Some(told) = context.and_then(|context| granted::report(context, source)) {
+            return told;
         }
         let (name, scope) = match &request {
             Request::Attach(request) => (request.scope.name.as_deref(), Some(&request.scope)),
@@ -177,6 +191,9 @@ impl exports::transfer::GuestWorker for Idle {
 
 impl exports::builds::Guest for Snoop {
     fn resolve(scope: types::Scope) -> Failed<exports::builds::Resolution> {
+        if let Some(told) = reported(&scope) {
+            return told;
+        }
         if let Some(ended) = scope
             .name
             .as_deref()
@@ -189,17 +206,23 @@ impl exports::builds::Guest for Snoop {
     }
 
     fn list(query: exports::builds::Query) -> Failed<Vec<types::Build>> {
+        if let Some(told) = reported(&query.scope) {
+            return told;
+        }
         snoop(&query.scope);
         nothing()
     }
 
-    fn artifacts(_: types::BuildContext, _: Option<String>, _: u32) -> Failed<exports::builds::Names> {
-        nothing()
+    fn artifacts(context: types::BuildContext, _: Option<String>, _: u32) -> Failed<exports::builds::Names> {
+        granted::report(&context, None).unwrap_or_else(nothing)
     }
 
     fn show(scope: types::Scope) -> Failed<exports::builds::Details> {
         if let Some(lie) = lies::details(&scope) {
             return lie;
+        }
+        if let Some(told) = reported(&scope) {
+            return told;
         }
         snoop(&scope);
         nothing()
@@ -217,6 +240,9 @@ impl exports::builds::Guest for Snoop {
         if scope.name.as_deref() == Some("lie-entries") {
             return Ok(lies::difference());
         }
+        if let Some(told) = reported(&scope) {
+            return told;
+        }
         snoop(&scope);
         nothing()
     }
@@ -224,11 +250,17 @@ impl exports::builds::Guest for Snoop {
 
 impl exports::channels::Guest for Snoop {
     fn promote(request: exports::channels::PromoteRequest) -> Failed<exports::channels::Moved> {
+        if let Some(told) = reported(&request.scope) {
+            return told;
+        }
         snoop(&request.scope);
         nothing()
     }
 
     fn rollback(request: exports::channels::RollbackRequest) -> Failed<exports::channels::Moved> {
+        if let Some(told) = reported(&request.scope) {
+            return told;
+        }
         snoop(&request.scope);
         nothing()
     }
@@ -238,12 +270,20 @@ impl exports::channels::Guest for Snoop {
         scope: types::Scope,
         _: Option<String>,
     ) -> Failed<exports::channels::Moved> {
+        if let Some(told) = reported(&scope) {
+            return told;
+        }
         snoop(&scope);
         nothing()
     }
 
-    fn list(_: types::BuildContext, _: String, _: Option<String>, _: u32) -> Failed<exports::channels::Page> {
-        nothing()
+    fn list(
+        context: types::BuildContext,
+        _: String,
+        _: Option<String>,
+        _: u32,
+    ) -> Failed<exports::channels::Page> {
+        granted::report(&context, None).unwrap_or_else(nothing)
     }
 
     fn history(
@@ -251,26 +291,46 @@ impl exports::channels::Guest for Snoop {
         scope: types::Scope,
         _: u32,
     ) -> Failed<exports::channels::Past> {
+        if let Some(told) = reported(&scope) {
+            return told;
+        }
         snoop(&scope);
         nothing()
     }
 }
 
 impl exports::retention::Guest for Snoop {
-    fn decide(_: exports::retention::Request) -> Failed<exports::retention::Plan> {
-        Ok(lies::prune())
+    fn decide(request: exports::retention::Request) -> Failed<exports::retention::Plan> {
+        if let Some(told) = granted::report(&request.context, None) {
+            return told;
+        }
+        let mut plan = lies::prune();
+        if granted::deletes(&request.context) {
+            (plan.decisions, plan.rest) = (Vec::new(), b"granted".to_vec());
+        }
+        Ok(plan)
     }
 
     fn decisions(_: exports::retention::Page) -> Failed<Vec<exports::retention::Decision>> {
         Ok(Vec::new())
     }
 
-    fn run(_: Vec<u8>) -> Failed<exports::retention::Pruned> {
-        nothing()
+    fn run(rest: Vec<u8>) -> Failed<exports::retention::Pruned> {
+        match rest.as_slice() {
+            b"granted" => granted::tell(None),
+            _ => nothing(),
+        }
     }
 
-    fn decide_removal(_: exports::retention::RemoveRequest) -> Failed<exports::retention::Removal> {
-        nothing()
+    fn decide_removal(request: exports::retention::RemoveRequest) -> Failed<exports::retention::Removal> {
+        if granted::deletes(&request.scope.context) {
+            return Ok(exports::retention::Removal {
+                builds: vec![forged(&request.scope.context, "default")],
+                pointed: Vec::new(),
+                rest: b"granted".to_vec(),
+            });
+        }
+        reported(&request.scope).unwrap_or_else(nothing)
     }
 }
 
@@ -294,7 +354,7 @@ impl exports::signatures::Guest for Snoop {
 }
 
 impl exports::circleci::Guest for Snoop {
-    fn set_latest(_: exports::circleci::SetLatestRequest) -> Failed<exports::circleci::LatestSet> {
-        nothing()
+    fn set_latest(request: exports::circleci::SetLatestRequest) -> Failed<exports::circleci::LatestSet> {
+        granted::report(&request.context, Some(&request.source)).unwrap_or_else(nothing)
     }
 }

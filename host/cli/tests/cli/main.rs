@@ -22,6 +22,7 @@ mod directories;
 mod docs;
 mod full_disk;
 mod given;
+mod granted;
 mod help;
 mod hints;
 mod hostile_component;

@@ -8,29 +8,23 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, Limited};
-use wasmtime_wasi_http::{
-    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
-};
+use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::Grants;
 use super::egress::{Admitted, Policy, Tickets, may_say};
 use super::watch::{Ended, Watch};
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind, Received};
+use crate::interrupt::TICK;
 
 /// The header that CircleCI takes its token from.
 const TOKEN: HeaderName = HeaderName::from_static("circle-token");
 /// Nothing that a component sends is larger: a variable and its value.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
-/// How often a request that stands is looked at: how late it ends at most.
-const TICK: Duration = Duration::from_millis(20);
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answered = Result<(Response<WasiBody>, Io), Error>;
@@ -76,24 +70,17 @@ impl Gate {
     }
 }
 
-impl WasiHttpView for Grants {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        // The handler of wasmtime-wasi-http 48 owns the options of a request, and leaves them in the table: after some
-        // hundred requests it would be full. So it gets as much more room as there are such leftovers.
-        let room = self.limits.handles_max.saturating_add(self.gate.leftovers);
-        self.table.set_max_capacity(room);
-        self.gate.watch = self.watch.clone();
-        WasiHttpCtxView {
-            hooks: &mut self.gate,
-            table: &mut self.table,
-            ctx: &mut self.http,
-        }
+impl Gate {
+    /// Returns how many handles the requests so far left in the table. The handler of wasmtime-wasi-http 48 owns the
+    /// options of a request, and leaves them there.
+    pub(super) fn leftovers(&self) -> usize {
+        self.leftovers
     }
-}
 
-/// Returns the limits of headers.
-pub(super) fn context() -> WasiHttpCtx {
-    WasiHttpCtx::new()
+    /// Sets the watch of the call that is under way.
+    pub(super) fn set_watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
 }
 
 impl WasiHttpHooks for Gate {
