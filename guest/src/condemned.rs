@@ -11,13 +11,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, date};
+use crate::build_id::BuildId;
+use crate::date::date;
+use crate::error::{Error, Result};
 use crate::id::{Digest, PackId, TreeId};
+use crate::json_lines::{Reader, Writer};
 use crate::keys;
-use crate::lines::{Reader, Writer};
 use crate::order::{newest_first, number};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
-use crate::record::{BuildId, VERSION};
+use crate::sealed::VERSION;
 
 /// More marks than this are refused when they are read.
 const MARKS_MAX: u64 = 10_000_000;

@@ -1,11 +1,11 @@
 //! Which build asks: what the host found on the runner, and what this crate makes of it.
 
+use crate::build_id::NODES_MAX;
 use crate::counter::{Counter, Rank};
 use crate::error::{Error, Result};
-use crate::keys;
-use crate::name;
 use crate::order::{Node, Order};
-use crate::record::{COMMIT_DIGITS, NODES_MAX, Record};
+use crate::record::{COMMIT_DIGITS, Record};
+use crate::{keys, name};
 
 /// As the WIT `build-context`. An absent value is one that the runner did not give.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::path;
 use crate::ports::Scratch;
-use crate::spool::{Spool, Spooled};
+use crate::scratch_list::{Spool, Spooled};
 use crate::tree::{Content, Entry, Place};
 
 /// What became of one path. Never both absent, and never equal.

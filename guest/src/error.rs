@@ -200,48 +200,14 @@ impl Error {
     }
 }
 
-impl From<crate::glob::GlobError> for Error {
-    fn from(error: crate::glob::GlobError) -> Error {
-        Error::invalid("wrong-glob", error.to_string(), "")
-    }
-}
-
 /// A warning: the same shape as a failure, but the run goes on.
 pub fn warning(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
     problem(code, message, subject)
 }
 
-/// RFC 3339 has four digits for a year.
-const YEAR_10000_MS: u64 = 253_402_300_800_000;
-
-/// Returns milliseconds since 1970 as a date that people read.
-pub(crate) fn date(ms: u64) -> String {
-    let since = std::time::Duration::from_millis(ms.min(YEAR_10000_MS - 1));
-    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since).to_string()
-}
-
-/// Returns the text of a name that need not be UTF-8: a wrong byte becomes `\xNN`. Like all text of an error it is not fit
-/// for a terminal: the host escapes what it shows.
-pub fn text_of(name: &[u8]) -> String {
-    let mut text = String::with_capacity(name.len());
-    for part in name.utf8_chunks() {
-        text.push_str(part.valid());
-        for byte in part.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_that_is_not_utf8_has_a_text() {
-        assert_eq!(text_of(b"caf\xe9/\xff"), "caf\\xe9/\\xff");
-        assert_eq!(text_of("grüße\n".as_bytes()), "grüße\n");
-    }
 
     #[test]
     fn an_error_has_names_as_they_are() {

@@ -6,40 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::build_id::{BuildId, Placed};
 use crate::context::ARTIFACT;
 use crate::error::{Error, Problem, Result, warning};
 use crate::keys;
-use crate::name;
+use crate::pointer::Pointer;
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
-use crate::record::{BuildId, Placed, open, seal};
-
-/// What can be moved: names one history of an artifact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pointer {
-    /// A channel, for example `production`.
-    Channel(String),
-    /// What is the latest of a branch, where that is not simply the newest.
-    Branch(String),
-}
-
-impl Pointer {
-    /// Checks the name of the channel or the branch.
-    pub fn check_name(&self) -> Result<()> {
-        match self {
-            Pointer::Channel(name) => name::check_channel(name),
-            Pointer::Branch(name) => name::check_foreign("a branch", name),
-        }
-    }
-
-    /// How messages name it: as the selector that follows it.
-    pub fn selector(&self) -> String {
-        match self {
-            Pointer::Channel(name) => format!("channel:{name}"),
-            Pointer::Branch(name) => format!("latest@{name}"),
-        }
-    }
-}
+use crate::sealed::{open, seal};
 
 /// What a mover did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

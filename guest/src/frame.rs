@@ -6,8 +6,7 @@
 use structured_zstd::decoding::FrameDecoder;
 use structured_zstd::encoding::{CompressionLevel, FrameCompressor};
 
-/// The most bytes that a chunk holds: a bundle's 512 KiB and one more file of 1 MiB, rounded up.
-pub const CHUNK_BYTES_MAX: usize = 2 << 20;
+use crate::chunk::CHUNK_BYTES_MAX;
 
 /// RFC 8878, 3.1.1.2.3: no block has more than 128 KiB.
 const BLOCK_BYTES_MAX: usize = 128 << 10;

@@ -1,9 +1,10 @@
 //! The names of objects in a store. docs/reference/format.md has the same table with the reasons.
 
+use super::keys;
+use crate::build_id::BuildId;
 use crate::counter::Counter;
 use crate::id::{Digest, PackId, TreeId};
 use crate::order::{Leaf, Order, inverted, newest_first};
-use crate::record::{BuildId, Record};
 
 /// Says that a directory or prefix is a store, and of which format version.
 pub const STORE: &str = "v1/store";
@@ -202,25 +203,15 @@ impl Project {
         format!("{}/moves/{}/{}/", self.prefix, name(artifact), name(branch))
     }
 
-    /// Returns the prefix of the signatures of a build's record. The name of a public key follows.
-    pub fn signatures(&self, record: &Record) -> String {
-        format!("{}/", self.signed(record))
-    }
-
-    /// Returns the prefix of the signatures of all revisions of a build's node.
-    pub fn all_signatures(&self, record: &Record) -> String {
-        format!("{}-", stem(&self.signed(record)))
-    }
-
-    fn signed(&self, record: &Record) -> String {
+    /// Returns the prefix of the signatures of the builds of a counter that have a number.
+    pub fn signatures(&self, artifact: &str, trusted: bool, counter: &Counter, number: u64) -> String {
         format!(
-            "{}/signatures/{}/{}/{}/{}/{}",
+            "{}/signatures/{}/{}/{}/{}/",
             self.prefix,
-            name(&record.artifact),
-            trust(record.trusted()),
-            record.counter.name(),
-            newest_first(record.number),
-            look_up(record.order, &record.leaf())
+            name(artifact),
+            trust(trusted),
+            counter.name(),
+            newest_first(number)
         )
     }
 
@@ -271,6 +262,34 @@ pub fn keep_newest(keys: &mut Vec<String>) {
     keys.dedup_by(|key, before| stem(key) == stem(before));
 }
 
+/// The kinds of keys under which records lie.
+pub(crate) const RECORDS: [&str; 5] = ["builds", "numbers", "commits", "tags", "workspaces"];
+
+/// Whether a record lies under a key, or should.
+pub(crate) fn is_record(key: &str) -> bool {
+    RECORDS.contains(&kind(key))
+}
+
+/// Whether an event lies under a key, or should.
+pub(crate) fn is_event(key: &str) -> bool {
+    matches!(kind(key), "channels" | "moves")
+}
+
+/// Returns what the keys of a history begin with, and the number of an event in it.
+pub(crate) fn event_of(key: &str) -> Option<(&str, u64)> {
+    // v1/projects/PROJECT/KIND/ARTIFACT/NAME/
+    let (end, _) = key.match_indices('/').nth(5)?;
+    let (history, names) = key.split_at_checked(end + 1)?;
+    Some((history, crate::order::number(names)?))
+}
+
+/// Returns the name behind the project: what a key is of.
+pub(crate) fn kind(key: &str) -> &str {
+    key.strip_prefix(keys::PROJECTS)
+        .and_then(|rest| rest.split('/').nth(1))
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -308,6 +327,18 @@ mod tests {
         v1/projects/gh~2Facme~2Fshop/workspaces/~2Ehidden/
         "
         );
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        assert_eq!(kind("v1/projects/p/numbers/dist/7/fe/x"), "numbers");
+        assert_eq!(kind("v1/projects/p"), "");
+        let event = format!("v1/projects/p/channels/dist/production/{}", newest_first(300));
+        assert_eq!(
+            event_of(&event),
+            Some(("v1/projects/p/channels/dist/production/", 300))
+        );
+        assert_eq!(event_of("v1/projects/p/channels/dist/production/x"), None);
     }
 
     #[test]

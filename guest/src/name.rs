@@ -2,7 +2,6 @@
 //! where a name is given and where it is looked up, so that whatever can be stored can be found.
 
 use crate::error::{Error, Result};
-use crate::selector;
 
 /// The most bytes of the name of an artifact or a channel.
 pub const SHORT_BYTES_MAX: usize = 100;
@@ -15,31 +14,12 @@ pub fn check_artifact(name: &str) -> Result<()> {
     check("an artifact", name, SHORT_BYTES_MAX)
 }
 
-/// Checks the name of a channel. What reads as a selector is none: it was probably meant to be one, or stands in the place
-/// of the build.
-pub fn check_channel(name: &str) -> Result<()> {
-    check("a channel", name, SHORT_BYTES_MAX)?;
-    if !selector::is_begun(name) {
-        return Ok(());
-    }
-    let message = match name.split_once([':', '@']) {
-        Some(("channel", channel)) => format!("a channel is named without its kind: {channel}"),
-        Some(("latest", branch)) => {
-            format!(
-                "{branch} is a branch, and no channel: name it with --branch {branch}, or as latest@{branch}"
-            )
-        }
-        _ => "a channel cannot have the name of a selector; the build comes before the channel".to_owned(),
-    };
-    Err(Error::invalid("wrong-name", message, name))
-}
-
 /// Checks a name that another system chose. `what` has its article: "a branch".
 pub fn check_foreign(what: &str, name: &str) -> Result<()> {
     check(what, name, LONG_BYTES_MAX)
 }
 
-fn check(what: &str, name: &str, bytes_max: usize) -> Result<()> {
+pub(crate) fn check(what: &str, name: &str, bytes_max: usize) -> Result<()> {
     if !name.is_empty() && name.len() <= bytes_max && is_plain(name) {
         return Ok(());
     }
@@ -69,6 +49,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::pointer::check_channel;
     use crate::selector::Selector;
 
     const WRONG: [&str; 12] = [

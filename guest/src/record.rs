@@ -8,23 +8,17 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::counter::{Counter, Standing};
+use crate::build_id::{BuildId, NODES_MAX, Placed};
+use crate::counter::Counter;
 use crate::error::{Error, Result};
-use crate::glob::shown;
-use crate::id::{Digest, TreeId};
+use crate::id::TreeId;
 use crate::keys;
 use crate::order::{Leaf, Node, Order};
-
-/// The version of the format that this code writes, and the latest that it reads.
-pub const VERSION: u32 = 1;
+use crate::recency::Standing;
+use crate::sealed::{open, seal};
 
 /// How many hex digits a commit has.
 pub(crate) const COMMIT_DIGITS: RangeInclusive<usize> = 7..=64;
-/// The most parallel nodes of a job: a key has four hex digits for them.
-pub(crate) const NODES_MAX: u32 = 65_535;
-
-/// Objects with a header are small; a larger one is not one of ours.
-const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// One job run that persisted an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,93 +82,6 @@ pub struct Record {
     pub files: u64,
     /// The sum of their sizes in bytes.
     pub bytes: u64,
-}
-
-/// Names one job run that persisted an artifact, with all of its nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct BuildId {
-    /// The number that people and `build:N` use.
-    pub number: u64,
-    /// Whether it is neither of a fork nor of a pull request.
-    pub trusted: bool,
-    /// What its order counts by.
-    pub counter: Counter,
-    /// Where it stands among the builds of its counter. Of a parallel job, whose nodes are run again one by one on some
-    /// runners: the highest attempt of a node that counts. What was run again later is another build.
-    pub order: Order,
-    /// As [`Leaf::job`].
-    pub job: String,
-    /// How many parallel nodes it has.
-    pub nodes: u32,
-}
-
-impl BuildId {
-    /// Returns the name of all attempts of the nodes of a parallel job. They share nodes, so they are removed together.
-    pub fn all_attempts(mut self) -> BuildId {
-        if self.nodes > 1 {
-            self.order.attempt = 0;
-        }
-        self
-    }
-}
-
-/// A build and what else it takes to compare it with others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
-    /// The build.
-    #[serde(flatten)]
-    pub id: BuildId,
-    /// When its last node was persisted, in milliseconds since 1970.
-    pub created_ms: u64,
-}
-
-impl Placed {
-    /// Returns the build that these records are of: one for each node.
-    pub fn of(records: &[impl Borrow<Record>]) -> Option<Placed> {
-        let records = || records.iter().map(Borrow::borrow);
-        Some(Placed {
-            id: records().max_by_key(|record| record.order)?.build_id(),
-            created_ms: records().map(|record| record.created_ms).max()?,
-        })
-    }
-
-    /// Returns what it takes to compare it.
-    pub fn standing(&self) -> Standing<'_> {
-        Standing {
-            trusted: self.id.trusted,
-            counter: &self.id.counter,
-            order: self.id.order,
-            created_ms: self.created_ms,
-        }
-    }
-}
-
-impl BuildId {
-    /// Whether a job can have persisted it: its keys are none otherwise.
-    pub(crate) fn is_possible(&self) -> bool {
-        let is_job = self.job.len() == 8 && self.job.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_job && (1..=NODES_MAX).contains(&self.nodes)
-    }
-}
-
-impl std::fmt::Display for BuildId {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "build:{}", self.number)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Header {
-    baton: String,
-    version: u32,
-    digest: Digest,
-}
-
-/// What the first line of every object says, whatever its version.
-#[derive(Deserialize)]
-struct Head {
-    baton: String,
-    version: u64,
 }
 
 impl Record {
@@ -281,6 +188,22 @@ impl Record {
         all
     }
 
+    /// Returns the prefix of its signatures. The name of a public key follows.
+    pub fn signatures_prefix(&self) -> String {
+        format!("{}/", self.signatures())
+    }
+
+    /// Returns the prefix of the signatures of all revisions of its node.
+    pub fn all_signatures_prefix(&self) -> String {
+        format!("{}-", keys::stem(&self.signatures()))
+    }
+
+    fn signatures(&self) -> String {
+        let project = keys::Project::new(&self.project);
+        let prefix = project.signatures(&self.artifact, self.trusted(), &self.counter, self.number);
+        format!("{prefix}{}", keys::look_up(self.order, &self.leaf()))
+    }
+
     /// Returns the key of its layer in its workspace, if it has one.
     pub fn layer_key(&self) -> Option<String> {
         let project = keys::Project::new(&self.project);
@@ -337,6 +260,17 @@ impl Record {
     }
 }
 
+impl Placed {
+    /// Returns the build that these records are of: one for each node.
+    pub fn of(records: &[impl Borrow<Record>]) -> Option<Placed> {
+        let records = || records.iter().map(Borrow::borrow);
+        Some(Placed {
+            id: records().max_by_key(|record| record.order)?.build_id(),
+            created_ms: records().map(|record| record.created_ms).max()?,
+        })
+    }
+}
+
 /// Returns what the keys of one job's layers of one artifact begin with.
 fn layer_prefix(workspace: &str, record: &Record) -> String {
     let job = keys::name(record.job.as_deref().unwrap_or("-"));
@@ -347,77 +281,6 @@ fn layer_prefix(workspace: &str, record: &Record) -> String {
         record.node.index,
         record.counter.name()
     )
-}
-
-/// Returns a value as two lines: a header with the digest of the second, and the value as JSON.
-pub fn seal<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>> {
-    let failed =
-        |error: serde_json::Error| Error::internal(format!("a {what} could not be written")).because(error);
-    let mut body = serde_json::to_vec(value).map_err(failed)?;
-    body.push(b'\n');
-    let header = Header {
-        baton: what.to_owned(),
-        version: VERSION,
-        digest: Digest::of(&body),
-    };
-    let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
-    bytes.push(b'\n');
-    bytes.extend_from_slice(&body);
-    Ok(bytes)
-}
-
-/// Reads the first line of an object: its kind and its version first, for a later version may say the rest in another way.
-pub(crate) fn header<T: for<'de> Deserialize<'de>>(what: &str, key: &str, line: &[u8]) -> Result<T> {
-    let damaged = |error: serde_json::Error| {
-        let error = shown(&error.to_string());
-        Error::damaged(
-            key,
-            format!("its first line is not the header of a {what}: {error}"),
-        )
-    };
-    let head: Head = serde_json::from_slice(line).map_err(damaged)?;
-    if head.baton != what {
-        let message = format!("it is a {}, not a {what}", shown(&head.baton));
-        return Err(Error::damaged(key, message));
-    }
-    if head.version > u64::from(VERSION) {
-        let message = format!(
-            "this {what} has format version {}, and this baton reads up to {VERSION}",
-            head.version
-        );
-        return Err(Error::unsupported(message, key));
-    }
-    if head.version == 0 {
-        return Err(Error::damaged(key, "its first line has no format version"));
-    }
-    serde_json::from_slice(line).map_err(damaged)
-}
-
-/// Reads what [`seal`] wrote under `key`.
-pub fn open<T: for<'de> Deserialize<'de>>(what: &str, key: &str, bytes: &[u8]) -> Result<T> {
-    if bytes.len() > RECORD_BYTES_MAX {
-        return Err(Error::damaged(
-            key,
-            format!("{} bytes are too many for a {what}", bytes.len()),
-        ));
-    }
-    let border = bytes
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |at| at + 1);
-    let (head, body) = bytes.split_at(border);
-    let header: Header = header(what, key, head)?;
-    let found = Digest::of(body);
-    if found != header.digest {
-        let message = format!("the {what} was altered or cut short");
-        return Err(Error::damaged_digest(
-            key,
-            message,
-            header.digest.to_string(),
-            found.to_string(),
-        ));
-    }
-    serde_json::from_slice(body).map_err(|error| Error::damaged(key, format!("it is not a {what}: {error}")))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! whether it is right, is the host's business.
 
 use crate::error::{Error, Result};
-use crate::keys::Project;
 use crate::ports::{PutMode, PutOutcome, Store};
 use crate::record::Record;
 
@@ -22,7 +21,7 @@ pub struct Found {
 
 /// Returns what lies under the name of a key. It is asked for by that name: no number of others hides it.
 pub fn get(store: &impl Store, record: &Record, key_id: &str) -> Result<Found> {
-    let prefix = Project::new(&record.project).signatures(record);
+    let prefix = record.signatures_prefix();
     let envelope = store.get(&key_of(&prefix, key_id)?, None)?;
     // One that is too large, or empty, is there and signs nothing.
     let envelope = envelope.map(|it| match (1..=ENVELOPE_BYTES_MAX).contains(&it.len()) {
@@ -38,7 +37,7 @@ pub fn get(store: &impl Store, record: &Record, key_id: &str) -> Result<Found> {
 
 /// Stores a signed statement under the name of its key.
 pub fn add(store: &impl Store, record: &Record, key_id: &str, envelope: &[u8]) -> Result<()> {
-    let key = key_of(&Project::new(&record.project).signatures(record), key_id)?;
+    let key = key_of(&record.signatures_prefix(), key_id)?;
     if envelope.len() > ENVELOPE_BYTES_MAX {
         let message = format!("a signed statement has {ENVELOPE_BYTES_MAX} bytes at most");
         return Err(Error::limit("statement-too-large", message, key_id));
@@ -65,8 +64,8 @@ fn key_of(prefix: &str, key_id: &str) -> Result<String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::memory::MemoryStore;
     use crate::record::tests::example;
+    use crate::testing::MemoryStore;
 
     #[test]
     fn no_number_of_others_hides_the_one_of_the_key() {

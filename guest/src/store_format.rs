@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Damage, Error, Result};
 use crate::event::Event;
-use crate::keys;
+use crate::keys::{self, is_event, is_record};
 use crate::ports::{PutMode, Store, get_intact};
-use crate::record::{Record, open, seal};
-use crate::survey::{is_event, is_record};
+use crate::record::Record;
+use crate::sealed::{open, seal};
 
 /// Of so many objects below the projects one must be whole, for a store without a marker to be believed to be one.
 const EVIDENCE_MAX: u32 = 20;

@@ -8,7 +8,7 @@ use crate::error::{Error, Problem, Result, warning};
 use crate::glob::{Selection, Verdict};
 use crate::lookup::Layer;
 use crate::path;
-use crate::persist::{shadow_problem, unused_problem};
+use crate::patterns::{shadow_problem, unused_problem};
 use crate::ports::Store;
 use crate::record::Record;
 use crate::tree::{Content, Entries, Entry, Located};

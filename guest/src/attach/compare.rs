@@ -1,58 +1,24 @@
 //! The merged tree against what is there, a directory at a time: what is made, written, renamed and removed.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
+use super::clean::Sweep;
+use super::compared::{Compared, Download, PathStep, PieceIn};
 use super::coverage::Coverage;
-use super::finish::{changed_dirs, check_sealed};
-use super::open::{Dir, State};
-use super::sweep::Sweep;
-use super::{Attach, Commit, Compare, Fixed, Piece, PieceTarget, Rest, staging};
+use super::open_directories::{Dir, State};
+use super::request::Attach;
+use super::rest::{Commit, Fixed, Rest};
+use super::staging;
+use super::task::{Compare, Piece, PieceTarget};
+use super::unwritable::{changed_dirs, check_sealed};
 use crate::error::{Error, Problem, Result};
+use crate::external_sort::Sorter;
 use crate::id::PackId;
 use crate::path;
-use crate::persist::STAGING;
-use crate::plan::{Action, Step};
 use crate::ports::{DirEntry, Edit, File, Files, Kind, Open, Scratch, Time};
-use crate::spool::{Sorter, Spool, Spooled, batched};
+use crate::scratch_list::{Spool, Spooled, batched};
+use crate::transfer_plan::{Action, Step};
 use crate::tree::{Chunk, Content, Entry, Place, Table};
-
-/// A piece of a chunk that is needed, in the order in which it is fetched: by pack and offset, so that neighbours follow each
-/// other. Empty files are pieces of a chunk in no pack.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct PieceIn {
-    pub(super) pack: Option<u32>,
-    pub(super) offset: u64,
-    pub(super) length: u32,
-    pub(super) raw_length: u32,
-    /// Path order, within a chunk.
-    number: u64,
-    pub(super) piece: Piece,
-}
-
-/// What a comparison came to.
-pub(crate) struct Compared<'s> {
-    pub(crate) rest: Rest,
-    pub(super) pieces: Sorter<'s, PieceIn>,
-    pub(super) packs: Vec<PackId>,
-    /// Files without a tree, and where each is to be written.
-    pub(crate) downloads: Vec<Download>,
-    /// For a dry run, in path order.
-    pub(crate) steps: Spooled<Step>,
-    /// What a person should know.
-    pub(crate) warnings: Vec<Problem>,
-    /// Whether two names that differ in case only are one, where something is written.
-    pub(super) folds_case: bool,
-}
-
-/// A file of which nothing but the path is known.
-pub(crate) struct Download {
-    pub(crate) path: String,
-    /// In the staging directory. It is not there yet.
-    pub(crate) staged: String,
-}
 
 pub(super) struct Comparing<'a, 's, F> {
     pub(super) files: &'a F,
@@ -78,22 +44,6 @@ pub(super) struct Comparing<'a, 's, F> {
     pub(super) links: Spool<'s, (String, String, Time)>,
     pub(super) moves: Spool<'s, (String, String)>,
     pub(super) directories_apply: Spool<'s, (String, u16, Time)>,
-}
-
-/// A step, in path order.
-#[derive(PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PathStep(Step);
-
-impl Ord for PathStep {
-    fn cmp(&self, other: &PathStep) -> Ordering {
-        path::compare(&self.0.path, &other.0.path).then((self.0.action as u8).cmp(&(other.0.action as u8)))
-    }
-}
-
-impl PartialOrd for PathStep {
-    fn partial_cmp(&self, other: &PathStep) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 impl<'a, 's, F: Files> Comparing<'a, 's, F> {
@@ -430,25 +380,4 @@ fn make(
         }
     }
     Ok(folds_case)
-}
-
-/// On a file system that does not tell upper from lower case, two names of a tree may be one: neither may be lost. Takes the
-/// next path.
-pub(super) fn check_name_differs(seen: &mut HashMap<String, String>, path: &str) -> Result<()> {
-    if seen.is_empty() {
-        seen.insert(STAGING.to_owned(), STAGING.to_owned());
-    }
-    if let Some(other) = seen.insert(path.to_lowercase(), path.to_owned()) {
-        let message = format!("this file system does not tell it from {other}");
-        return Err(Error::invalid("names-collide", message, path));
-    }
-    Ok(())
-}
-
-impl Piece {
-    /// Returns about how many bytes of memory it takes.
-    pub(super) fn bytes(&self) -> usize {
-        let compared = self.compare.as_ref().map_or(0, |compare| compare.path.len());
-        200 + self.staged.len() + compared
-    }
 }

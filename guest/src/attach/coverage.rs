@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::layout::Layout;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::glob::Selection;
 use crate::path;
 use crate::tree::{Content, Entry};
@@ -53,7 +53,7 @@ impl Coverage {
             if layer.covers.is_empty() {
                 all.push(Covered::Top(layer.top.clone()));
             } else if seen.insert(&layer.covers) {
-                all.push(Covered::Patterns(covered(&layer.covers)?));
+                all.push(Covered::Patterns(Selection::of_patterns(&layer.covers)?));
             }
         }
         Ok(Coverage {
@@ -83,11 +83,6 @@ impl Coverage {
                 && self.only.as_ref().is_none_or(|only| only.may_include_below(&dir))
         })
     }
-}
-
-/// Reads the patterns of a tree. They were written to mean the same whatever exists.
-pub(crate) fn covered(patterns: &[String]) -> Result<Selection> {
-    Selection::parse(patterns, |_| Ok::<_, Error>(false))
 }
 
 /// What a layer says of what it covers.

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::Attach;
 use crate::diff::same_content;
 use crate::error::{Error, Problem, Result, warning};
 use crate::path;
@@ -52,10 +51,9 @@ impl Layout {
 /// `known` says whether their content is. Returns what a person should know, too.
 pub(super) fn lay_out(
     merged: Vec<Merged>,
-    request: &Attach,
+    layout: Layout,
     known: bool,
 ) -> Result<(Vec<Merged>, Option<Problem>)> {
-    let layout = request.layout;
     if matches!(layout, Layout::AsPersisted | Layout::Strip(0)) {
         return Ok((merged, None));
     }
@@ -104,10 +102,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::id::Digest;
-    use crate::lookup::Scope;
     use crate::ports::Time;
     use crate::tree::Place;
-    use crate::workspace::OnConflict;
 
     fn entry(path: &str, content: Option<&str>) -> Merged {
         let file = |text: &str| Content::File {
@@ -127,19 +123,11 @@ mod tests {
     }
 
     fn laid_out(layout: Layout, known: bool, entries: &[(&str, Option<&str>)]) -> Result<Vec<String>> {
-        let request = Attach {
-            scope: Scope::default(),
-            only: Vec::new(),
-            clean: false,
-            layout,
-            on_conflict: OnConflict::Fail,
-            dry_run: false,
-        };
         let merged = entries
             .iter()
             .map(|(path, content)| entry(path, *content))
             .collect();
-        let (merged, told) = lay_out(merged, &request, known)?;
+        let (merged, told) = lay_out(merged, layout, known)?;
         let paths = merged.into_iter().map(|merged| merged.entry.path);
         Ok(paths.chain(told.map(|told| told.message)).collect())
     }

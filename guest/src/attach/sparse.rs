@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
+use crate::chunk::SLICE_BYTES_MAX;
 use crate::error::Result;
 use crate::id::Digest;
-use crate::persist::SLICE_BYTES_MAX;
 use crate::ports::{File, Files};
 
 /// File systems store nothing for blocks of this size, or a multiple.
@@ -92,8 +92,8 @@ fn is_zero(block: &[u8]) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::memory::MemoryFiles;
     use crate::ports::{Files, Open};
+    use crate::testing::MemoryFiles;
 
     /// Writes `content` at `at` of a file of zeros. Returns how many bytes were written, and whether the end was left out.
     fn written(at: usize, content: &[u8]) -> (u64, bool) {

@@ -5,14 +5,12 @@
 //! directory, so one that is found was left by a run that was killed, and an attach into another directory above or below
 //! has another name for its own.
 
-use super::Rest;
-use super::sweep::Removal;
+use super::rest::{Removal, Rest};
 use crate::error::{Error, Result};
 use crate::path;
-use crate::persist::STAGING;
 use crate::ports::{Change, Edit, Files, Kind, Time};
-
-pub(super) use crate::persist::is_staging;
+use crate::reserved::STAGING;
+use crate::text::text_of;
 
 /// Below a staging directory: new directories, each to be moved as a whole.
 pub(super) const TREES: &str = "t";
@@ -137,7 +135,7 @@ fn remove_directory(files: &impl Files, dir: &str) -> Result<u64> {
         let mut gone = Vec::new();
         for entry in files.entries(&dir)? {
             let Ok(name) = std::str::from_utf8(&entry.name) else {
-                let shown = path::join(&dir, &crate::error::text_of(&entry.name));
+                let shown = path::join(&dir, &text_of(&entry.name));
                 let message = "a name is not UTF-8, so it cannot be removed";
                 return Err(Error::invalid("name-not-utf8", message, &shown));
             };

@@ -1,12 +1,13 @@
 //! The part of an attach that runs on many threads: compare, fetch, open, verify, write.
 
-use super::{ChunkIn, Kept, Outcome, Piece, PieceTarget, TaskIn, sparse};
+use super::sparse;
+use super::task::{ChunkIn, Kept, Outcome, Piece, PieceTarget, TaskIn};
 use crate::error::{Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
 use crate::ports::{Change, File, Files, Open, Read, Scratch, Store, read_fully};
-use crate::spool::Spooled;
+use crate::scratch_list::Spooled;
 
 /// Two ranges of a pack with less than this between them are fetched as one: a request costs as much.
 const GAP_BYTES_MAX: u64 = 128 << 10;

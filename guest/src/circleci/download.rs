@@ -1,6 +1,7 @@
 //! The bytes of an artifact: streamed, checked against the length that the server says, and taken up again where they
 //! broke off.
 
+use super::content_range::content_range;
 use super::send::{Client, Trouble, trouble};
 use super::url;
 use crate::error::{Error, Problem, Result, warning};
@@ -386,28 +387,4 @@ fn expired(error: Error, wanted: Wanted<'_>) -> Error {
         }),
         other => other,
     }
-}
-
-/// What `Content-Range` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ContentRange {
-    /// Where the bytes begin. `None` where there are none.
-    first: Option<u64>,
-    /// The length of everything, where the server knows it.
-    total: Option<u64>,
-}
-
-/// Reads `bytes FIRST-LAST/TOTAL` and `bytes */TOTAL`. TOTAL may be `*`.
-fn content_range<B>(answer: &HttpAnswer<B>) -> Option<ContentRange> {
-    let text = answer.header("content-range")?;
-    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let first = match range {
-        "*" => None,
-        range => Some(range.split_once('-')?.0.parse().ok()?),
-    };
-    let total = match total {
-        "*" => None,
-        total => Some(total.parse().ok()?),
-    };
-    Some(ContentRange { first, total })
 }

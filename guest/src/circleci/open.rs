@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::artifacts::{self, Artifact, Objects};
 use super::find::{Candidates, Found, find};
+use super::job::Job;
 use super::send::Client;
+use super::source::Source;
 use super::store::{ArtifactStore, Index};
-use super::{Job, Source};
 use crate::error::{Error, Problem, Result, warning};
 use crate::keys::{self, Project};
 use crate::lookup::{self, Query, Scope};

@@ -1,6 +1,6 @@
 //! Whether a failed request is tried again, and when. Decides only: `send.rs` does the waiting.
 
-use std::time::UNIX_EPOCH;
+use crate::date::until;
 
 /// Nobody is waited for longer than this at a time, whatever a server says.
 const TOLD_MS_MAX: u64 = 300_000;
@@ -61,20 +61,6 @@ pub(super) fn told_ms(headers: &[(String, String)], now_ms: u64) -> Option<u64> 
     };
     let told = retry_after.or_else(reset).or_else(window)?;
     Some(told.min(TOLD_MS_MAX))
-}
-
-/// Returns the milliseconds until a date as HTTP has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn until(date: &str, now_ms: u64) -> Option<u64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let mut parts = date.split_once(", ")?.1.split(' ');
-    let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let text = format!("{year}-{month:02}-{day}T{time}Z");
-    let at = humantime::parse_rfc3339(&text).ok()?;
-    let at_ms = at.duration_since(UNIX_EPOCH).ok()?.as_millis() as u64;
-    Some(at_ms.saturating_sub(now_ms))
 }
 
 /// Returns how long to wait before the next try, in milliseconds, where nobody said: doubled each time, and of that

@@ -2,7 +2,8 @@
 //! of it in the user's words.
 
 use super::retry::{self, Verdict};
-use super::{Source, url};
+use super::source::Source;
+use super::url;
 use crate::error::{Error, Result, warning};
 use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
 

@@ -5,7 +5,7 @@
 
 use super::find::{Found, find};
 use super::send::Client;
-use super::{Source, check_variable};
+use super::source::Source;
 use crate::context::Context;
 use crate::error::{Error, Problem, Result, warning};
 use crate::lookup::Scope;
@@ -187,4 +187,17 @@ fn backwards(request: &SetLatest, why: &str) -> Error {
         request.variable, request.number
     );
     Error::stale("latest-moved-on", message, &request.variable)
+}
+
+/// Checks the name of a variable: what CircleCI and a shell take.
+fn check_variable(name: &str) -> Result<()> {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if begins && plain && name.len() <= 200 {
+        return Ok(());
+    }
+    let message = "a variable's name has letters, digits and `_`, and does not begin with a digit";
+    Err(Error::invalid("wrong-variable", message, name))
 }

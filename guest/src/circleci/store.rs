@@ -5,9 +5,9 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use super::Source;
 use super::download::{Step, Wanted, download, size};
 use super::send::Client;
+use super::source::Source;
 use crate::error::{Error, Result};
 use crate::ports::{Http, PutMode, PutOutcome, Store};
 

@@ -12,7 +12,7 @@ use crate::error::{Problem, Result};
 use crate::lookup::{self, Query, Scope};
 use crate::ports::Store;
 use crate::record::Record;
-use crate::spool::Spooled;
+use crate::scratch_list::Spooled;
 use crate::tree::{Content, Entry};
 use crate::workspace::{Merge, OnConflict};
 

@@ -3,10 +3,11 @@
 use super::convert::{builds, context, scope, to_wit_error, wit_problems};
 use super::exports::channels as wit;
 use super::store::Granted;
+use crate::build_id::BuildId;
 use crate::channel::{self, Moved, Promote, Rollback, Target};
-use crate::event::{Action, Event, Pointer};
+use crate::event::{Action, Event};
 use crate::lookup;
-use crate::record::BuildId;
+use crate::pointer::Pointer;
 
 impl wit::Guest for super::Component {
     fn promote(request: wit::PromoteRequest) -> Result<wit::Moved, wit::Error> {

@@ -5,7 +5,7 @@ use super::exports::retention as wit;
 use super::scratch::Granted as Scratch;
 use super::store::Granted;
 use crate::prune::{self, Amount, Decided, Plan, Policy, Prune, Remove};
-use crate::spool::Spooled;
+use crate::scratch_list::Spooled;
 
 impl wit::Guest for super::Component {
     fn decide(request: wit::Request) -> Result<wit::Plan, wit::Error> {

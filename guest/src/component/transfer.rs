@@ -13,8 +13,8 @@ use super::scratch::Granted as Scratch;
 use super::store::Granted as GrantedStore;
 use crate::circleci::{self, Artifacts, Source, plain};
 use crate::error::{Error, Result};
-use crate::plan::{Action, Planned, Step, Task};
-use crate::spool::Spooled;
+use crate::scratch_list::Spooled;
+use crate::transfer_plan::{Action, Planned, Step, Task};
 use crate::{attach, persist, verify};
 
 /// What `shared` and `rest` of a plan begin with: which of them it is.

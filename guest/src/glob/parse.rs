@@ -1,6 +1,7 @@
 //! The text of a pattern: its characters become tokens, braces are expanded, and each alternative is brought to one form.
 
-use super::{ALTERNATIVES_MAX, EXPANDED_MAX, GlobFault, PATTERN_BYTES_MAX, Piece};
+use super::error::{ALTERNATIVES_MAX, EXPANDED_MAX, GlobFault, PATTERN_BYTES_MAX};
+use super::piece::Piece;
 
 /// Returns what a pattern stands for after its first `skip` characters: one list of pieces for each way through its braces.
 pub(super) fn alternatives(text: &str, skip: usize) -> Result<Vec<Vec<Piece>>, GlobFault> {

@@ -1,6 +1,8 @@
 //! The selection that the patterns of one request make, and what of it a user should hear of.
 
-use super::{Glob, GlobError, GlobFault, compile, parse};
+use super::error::{GlobError, GlobFault};
+use super::parse;
+use super::pattern::{Glob, compile};
 
 /// What a [`Selection`] says of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,11 @@ impl Selection {
             Some(first) => Err(GlobError::new(first.glob.text(), GlobFault::OnlyExcludes).into()),
             None => Err(GlobError::NoPattern.into()),
         }
+    }
+
+    /// Compiles the patterns of a tree. They were written to mean the same whatever exists.
+    pub fn of_patterns<S: AsRef<str>>(patterns: &[S]) -> Result<Self, GlobError> {
+        Selection::parse(patterns, |_| Ok(false))
     }
 
     fn include(&mut self, glob: Glob) {

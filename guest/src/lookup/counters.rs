@@ -5,11 +5,12 @@
 
 use std::collections::VecDeque;
 
-use crate::counter::{AHEAD_MS_MAX, Counter, Rank};
+use crate::counter::{Counter, Rank};
 use crate::error::{Error, Result};
 use crate::keys;
 use crate::order::{Leaf, inverted, newest_first};
 use crate::ports::Store;
+use crate::recency::AHEAD_MS_MAX;
 
 /// Keys asked for at a time. One build has as many as it has parallel nodes, mostly one.
 pub(super) const PAGE: u32 = 32;

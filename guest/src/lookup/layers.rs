@@ -5,12 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scope, all_keys, read, warn_of_trust};
-use crate::counter::{Across, newest_first};
+use super::read::{all_keys, read, warn_of_trust};
+use super::scope::Scope;
 use crate::error::{Error, Problem, Result, warning};
 use crate::keys::{self, Project};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
-use crate::record::{Record, open, seal};
+use crate::recency::{Across, newest_first};
+use crate::record::Record;
+use crate::sealed::{open, seal};
 
 /// The most layers of one workspace.
 const LAYERS_MAX: usize = 10_000;

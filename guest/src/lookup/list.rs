@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use super::counters::{CounterKeys, Form, counters};
-use super::{SEARCHED_MAX, Scope, read};
-use crate::counter::{Across, Standing, first, newest_first};
+use super::read::{SEARCHED_MAX, read};
+use super::scope::Scope;
+use crate::build_id::Placed;
 use crate::error::{Error, Result};
-use crate::keys;
-use crate::name;
 use crate::ports::Store;
-use crate::record::{Placed, Record};
-use crate::store_format;
+use crate::recency::{Across, Standing, first, newest_first};
+use crate::record::Record;
+use crate::{keys, name, store_format};
 
 /// Which builds a list shows.
 #[derive(Debug, Clone, Default)]

@@ -1,16 +1,18 @@
 //! The newest build below a prefix: of each counter the newest complete one, and of these the one that comes first.
 
-use std::collections::VecDeque;
-
-use super::counters::{CounterKeys, Form, PAGE, counters};
+use super::candidate::{Candidate, Incomplete};
+use super::counters::{CounterKeys, Form, counters};
+use super::groups::Groups;
 use super::list::before;
-use super::passed_over::{self, Incomplete};
-use super::{SEARCHED_MAX, Scope, read, sound};
-use crate::counter::{self, Rank, Standing};
+use super::read::{SEARCHED_MAX, read, sound};
+use super::scope::Scope;
+use super::warnings;
+use crate::build_id::{BuildId, Placed};
 use crate::error::{Error, Problem, Result, warning};
 use crate::order::{Leaf, inverted, newest_first};
 use crate::ports::Store;
-use crate::record::{BuildId, Placed, Record};
+use crate::recency::{Standing, first};
+use crate::record::Record;
 
 /// Where to look.
 pub(super) struct Search<'a> {
@@ -107,28 +109,6 @@ impl CounterKeys {
     }
 }
 
-/// What one counter has.
-pub(super) struct Candidate {
-    /// The newest complete build: a record for each node. Empty where there is none.
-    pub records: Vec<Record>,
-    /// That another job of the same run has the same right to be meant.
-    ambiguous: Option<Error>,
-    /// The newest build of which nodes are missing, if it is newer than `records`.
-    pub incomplete: Option<Incomplete>,
-    /// The damage that ends a strict search, or the first that was passed over.
-    damage: Option<Error>,
-    /// What says that damaged builds were passed over.
-    skipped: Vec<Problem>,
-    rank: Rank,
-}
-
-impl Candidate {
-    /// Returns what it takes to compare the build with others.
-    pub(super) fn placed(&self) -> Option<Placed> {
-        Placed::of(&self.records)
-    }
-}
-
 /// Returns the records of the newest complete build: one, or one for each parallel node. Warns of what was passed over;
 /// where there is nothing else, the first damage is the error.
 pub(super) fn newest(
@@ -192,7 +172,7 @@ fn newest_among(
         .filter_map(|(at, placed)| Some((at, placed.as_ref()?.standing())))
         .collect();
     let heads: Vec<Standing<'_>> = there.iter().map(|(_, head)| *head).collect();
-    let winner = counter::first(&heads, now_ms)
+    let winner = first(&heads, now_ms)
         .and_then(|at| there.get(at))
         .map(|(at, _)| *at);
     let rank = winner.and_then(|at| candidates.get(at)).map(|it| it.rank);
@@ -206,9 +186,9 @@ fn newest_among(
     match (winner, damage) {
         (_, Some(damage)) if !search.lenient => Err(damage),
         (None, Some(damage)) => Err(damage),
-        (None, None) => passed_over::only_incomplete(&candidates, scope),
+        (None, None) => warnings::only_incomplete(&candidates, scope),
         (Some(winner), _) => {
-            passed_over::warn(&candidates, winner, scope, warnings);
+            warnings::warn(&candidates, winner, scope, warnings);
             let Candidate {
                 mut records,
                 ambiguous,
@@ -341,21 +321,6 @@ fn skipped(store: &impl Store, key: &str, damage: &Error) -> Problem {
     warning("damaged-skipped", message, &subject)
 }
 
-/// Whether two keys of builds lie in the same run: all but the leaf is equal.
-fn same_run(a: &str, b: &str) -> bool {
-    let run = |key: &str| {
-        let (dir, last) = key.rsplit_once('/')?;
-        // A look-up key has the run in its last name, a branch's in the names before.
-        let run = if Leaf::parse(last).is_some() {
-            ""
-        } else {
-            last.split_once('-')?.0
-        };
-        Some((dir.to_owned(), run.to_owned()))
-    };
-    run(a).is_some() && run(a) == run(b)
-}
-
 fn ambiguous_jobs(scope: &Scope, record: &Record, other: &Record) -> Error {
     let job = |record: &Record| record.job.clone().unwrap_or_else(|| "(no job)".to_owned());
     let message = format!(
@@ -366,95 +331,4 @@ fn ambiguous_jobs(scope: &Scope, record: &Record, other: &Record) -> Error {
         job(other)
     );
     Error::conflict("ambiguous-job", message, &scope.selector)
-}
-
-/// Groups the keys of a counter by build, in order.
-struct Groups<'a, S> {
-    store: &'a S,
-    keys: CounterKeys,
-    read: VecDeque<(String, Leaf)>,
-    /// How many keys were looked at.
-    searched: usize,
-    most: usize,
-}
-
-impl<'a, S: Store> Groups<'a, S> {
-    fn new(store: &'a S, keys: CounterKeys, most: usize) -> Self {
-        Groups {
-            store,
-            keys,
-            read: VecDeque::new(),
-            searched: 0,
-            most,
-        }
-    }
-
-    /// Whether so much was looked at that only the newest builds matter.
-    fn is_long(&self) -> bool {
-        self.searched > PAGE as usize
-    }
-
-    /// Returns the key that comes so many keys after the next one, which is not taken by that.
-    fn key(&mut self, ahead: usize) -> Result<Option<&(String, Leaf)>> {
-        while self.read.len() <= ahead && self.searched < self.most {
-            let Some(page) = self.keys.page(self.store)? else {
-                break;
-            };
-            self.searched += page.len();
-            self.read.extend(page);
-        }
-        Ok(self.read.get(ahead))
-    }
-
-    fn next(&mut self) -> Result<Option<Vec<(String, Leaf)>>> {
-        self.key(0)?;
-        let Some((first, of)) = self.read.pop_front() else {
-            return Ok(None);
-        };
-        let mut group = vec![(first.clone(), of.clone())];
-        while let Some((key, leaf)) = self.key(0)?
-            && same_run(&first, key)
-            && leaf.same_attempt(&of)
-        {
-            group.extend(self.read.pop_front());
-        }
-        self.add_earlier_attempts(&first, &of, &mut group)?;
-        Ok(Some(group))
-    }
-
-    /// Adds the nodes that were not run again: of each the last attempt before. Their keys stay, for the build that there
-    /// was without this attempt.
-    fn add_earlier_attempts(
-        &mut self,
-        first: &str,
-        of: &Leaf,
-        group: &mut Vec<(String, Leaf)>,
-    ) -> Result<()> {
-        let mut ahead = 0;
-        while group.len() < of.node.total as usize
-            && let Some((key, leaf)) = self.key(ahead)?
-            && same_run(first, key)
-        {
-            let is_missing = |(_, other): &(String, Leaf)| other.node.index != leaf.node.index;
-            if leaf.same_job(of) && group.iter().all(is_missing) {
-                group.push((key.clone(), leaf.clone()));
-            }
-            ahead += 1;
-        }
-        Ok(())
-    }
-
-    /// Returns the key of another job of the run that this key is of.
-    fn other_job(&mut self, first: &str, of: &Leaf) -> Result<Option<String>> {
-        let mut ahead = 0;
-        while let Some((key, leaf)) = self.key(ahead)?
-            && same_run(first, key)
-        {
-            if leaf.job != of.job {
-                return Ok(Some(key.clone()));
-            }
-            ahead += 1;
-        }
-        Ok(None)
-    }
 }

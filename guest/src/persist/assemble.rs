@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::base::Chunks;
-use super::worker::changed;
-use super::{At, Done, Item, ItemKind, Slice};
+use super::base::{Chunks, base_chunk, no_chunk};
+use super::item::{At, Done, Item, ItemKind, Slice, changed};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::pack::Packs;
@@ -263,14 +262,6 @@ fn starts(written: &HashMap<u32, Packs>) -> HashMap<u32, Vec<u32>> {
             (*writer, packs.iter().map(&mut start).collect())
         })
         .collect()
-}
-
-pub(super) fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
-    base.chunks.get(number as usize).ok_or_else(no_chunk)
-}
-
-pub(super) fn no_chunk() -> Error {
-    Error::internal("a worker named a chunk that does not exist")
 }
 
 /// Numbers the chunks of a part: those that its entries use, by pack.

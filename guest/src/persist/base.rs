@@ -8,14 +8,14 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Known};
-use crate::error::Result;
+use super::item::{At, Known};
+use crate::error::{Error, Result};
 use crate::id::{Digest, PackId, TreeId};
 use crate::lookup::sound;
 use crate::path;
 use crate::ports::{Scratch, Store, Time};
 use crate::record::Record;
-use crate::spool::{Spool, Spooled};
+use crate::scratch_list::{Spool, Spooled};
 use crate::tree::{Chunk, Content, Entries, Located, Place, Table};
 
 /// Each worker holds a copy of the index: 8 MB of files.
@@ -197,7 +197,7 @@ impl<'a, S: Store> Base<'a, S> {
             .number(&located.table)?
             .get(*chunk as usize)
             .copied()
-            .ok_or_else(super::assemble::no_chunk)?;
+            .ok_or_else(no_chunk)?;
         self.files.push(Candidate {
             size: if is_found { 0 } else { *size },
             digest: *digest,
@@ -321,4 +321,12 @@ impl Index {
         let (_, chunk) = *self.slices.get(found)?;
         Some(At::Base { chunk, offset: 0 })
     }
+}
+
+pub(super) fn base_chunk(base: &Chunks, number: u32) -> Result<&Chunk> {
+    base.chunks.get(number as usize).ok_or_else(no_chunk)
+}
+
+pub(crate) fn no_chunk() -> Error {
+    Error::internal("a worker named a chunk that does not exist")
 }

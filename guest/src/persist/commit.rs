@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::repair::PackCheck;
+use super::pack_check::PackCheck;
 use crate::error::{Error, Result};
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::record::Record;

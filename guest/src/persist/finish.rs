@@ -3,23 +3,21 @@
 use std::collections::{HashMap, HashSet};
 
 use super::assemble::{Assembling, Counted, assemble};
-use super::base::Chunks;
-use super::carried::{Carried, Overlaid, compare};
-use super::commit::{Committed, Standing, check_same_build, commit, standing};
-use super::repair::{PackCheck, Unfit, chunks_in, repair, unfit_in_base};
-use super::rescue::rescue;
-use super::worker::Worker;
-use super::{Done, Item, Outcome, Rest, Stored};
+use super::commit::{Committed, commit};
+use super::existing::Before;
+use super::gathered::Gathered;
+use super::other_jobs::check_other_jobs;
+use super::overlay::Overlaid;
+use super::pack_check::PackCheck;
+use super::repair::{Unfit, chunks_in, unfit_in_base};
+use super::rest::Rest;
 use crate::condemned::{Condemned, Removed};
-use crate::counter::Across;
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::pack::Packs;
 use crate::ports::{Care, Files, Scratch, Store};
 use crate::record::Record;
-use crate::tree::{Entries, Writer};
-use crate::{lookup, workspace};
+use crate::tree::Writer;
 
 /// A persist that is overtaken by this many prunes in a row gives up.
 const ROUNDS_MAX: u32 = 100;
@@ -58,82 +56,6 @@ pub struct StoredAgain {
     pub sparse_bytes: u64,
     /// It lay where a prune is about to delete, or may be.
     pub condemned_bytes: u64,
-}
-
-/// What the workers left, and what has been done with it since.
-struct Gathered<'a> {
-    scratch: &'a dyn Scratch,
-    /// In path order.
-    tasks: Vec<Stored>,
-    /// By the number of the writer.
-    packs: HashMap<u32, Packs>,
-    /// Writers whose packs have names that never were.
-    salted: HashSet<u32>,
-    stored_bytes: u64,
-}
-
-impl<'a> Gathered<'a> {
-    fn read(scratch: &'a dyn Scratch, outcomes: &[Vec<u8>]) -> Result<Gathered<'a>> {
-        let mut gathered = Gathered {
-            scratch,
-            tasks: Vec::new(),
-            packs: HashMap::new(),
-            salted: HashSet::new(),
-            stored_bytes: 0,
-        };
-        for outcome in outcomes {
-            match crate::wire::read(outcome)? {
-                Outcome::Task(stored) => gathered.tasks.push(stored),
-                Outcome::Closed {
-                    writer,
-                    packs,
-                    stored_bytes,
-                } => {
-                    let packs = packs.items(scratch).collect::<Result<_>>()?;
-                    gathered.packs.insert(writer, packs);
-                    gathered.stored_bytes += stored_bytes;
-                }
-            }
-        }
-        Ok(gathered)
-    }
-
-    /// Returns what became of each item, in path order.
-    fn items(&self) -> impl Iterator<Item = Result<(Item, Done)>> {
-        self.tasks.iter().flat_map(|task| task.items(self.scratch))
-    }
-
-    /// Stores some chunks again, as the writer of this number. Returns the bytes stored.
-    fn store_again(
-        &mut self,
-        store: &impl Store,
-        files: &impl Files,
-        unfit: &HashSet<super::repair::ChunkName>,
-        writer: u32,
-        salt: Option<Digest>,
-    ) -> Result<u64> {
-        if unfit.is_empty() {
-            return Ok(0);
-        }
-        let mut worker = Worker::without_base(writer, salt);
-        self.tasks = repair(store, files, self.scratch, unfit, &mut worker, &self.tasks)?;
-        let (packs, bytes) = worker.into_packs(store)?;
-        self.packs.insert(writer, packs);
-        if salt.is_some() {
-            self.salted.insert(writer);
-        }
-        self.stored_bytes += bytes;
-        Ok(bytes)
-    }
-
-    /// Returns the packs that may have names of packs that were there before.
-    fn unsalted(&self) -> impl Iterator<Item = PackId> {
-        let unsalted = self
-            .packs
-            .iter()
-            .filter(|(writer, _)| !self.salted.contains(writer));
-        unsalted.flat_map(|(_, packs)| packs).map(|(id, _)| *id)
-    }
 }
 
 /// Puts the tree together and commits the build.
@@ -278,90 +200,6 @@ pub fn finish(
     Err(Error::stale("pruned-meanwhile", message, &record.project))
 }
 
-/// What the build was before.
-struct Before {
-    stands: Option<Record>,
-    /// Whether it has all that is persisted now.
-    repeats: bool,
-    /// Whether it has a file of those with the same content: the step is run again.
-    again: bool,
-    carried: Option<Carried>,
-}
-
-impl Before {
-    /// Returns the patterns of all persists, where this one has those of `new`.
-    fn covers(&self, new: &[String]) -> Vec<String> {
-        let Some(carried) = &self.carried else {
-            return new.to_vec();
-        };
-        let mut all = carried.covers.clone();
-        if !self.repeats {
-            all.extend(new.iter().filter(|new| !carried.covers.contains(new)).cloned());
-        }
-        all
-    }
-
-    /// Stores again, as the writer of this number, what the build had before and lost since. Returns the bytes stored.
-    fn rescue(
-        &mut self,
-        store: &impl Store,
-        files: &impl Files,
-        base: &Chunks,
-        packs: &mut PackCheck,
-        gathered: &mut Gathered<'_>,
-        writer: u32,
-    ) -> Result<u64> {
-        let Some(carried) = &mut self.carried else {
-            return Ok(0);
-        };
-        let mut worker = Worker::without_base(writer, None);
-        let mut slices = HashMap::new();
-        let new = Assembling::new(gathered.items(), &mut slices);
-        carried.rescued = rescue(store, files, carried, base, packs, new, &mut worker)?;
-        let (written, bytes) = worker.into_packs(store)?;
-        packs.forget([&written]);
-        gathered.packs.insert(writer, written);
-        gathered.stored_bytes += bytes;
-        Ok(bytes)
-    }
-
-    /// Looks at the newest revision, and decides which one this persist makes.
-    fn find(
-        store: &impl Store,
-        record: &mut Record,
-        gathered: &Gathered<'_>,
-        base: &mut Chunks,
-    ) -> Result<Before> {
-        let standing: Standing = standing(store, record)?;
-        let mut before = Before {
-            stands: None,
-            // A damaged record is replaced.
-            repeats: standing.is_found(),
-            again: false,
-            carried: None,
-        };
-        if let Some(stands) = &standing.record {
-            check_same_build(stands, record)?;
-            let mut slices = HashMap::new();
-            let own = Assembling::new(gathered.items(), &mut slices);
-            match compare(store, &stands.tree, own).and_then(|common| {
-                before.repeats &= common.all || !standing.is_whole();
-                before.again = common.any;
-                Carried::of(store, stands, base)
-            }) {
-                Ok(carried) => before.carried = Some(carried),
-                // Its files are lost. The same ones may take their place.
-                Err(error) => drop(error.into_damage()?),
-            }
-        }
-        record.revision = standing.revision(before.repeats)?;
-        before.stands = standing
-            .record
-            .filter(|stands| stands.revision == record.revision);
-        Ok(before)
-    }
-}
-
 fn missing(store: &impl Store, packs: &HashSet<PackId>) -> Result<Vec<PackId>> {
     let mut missing = Vec::new();
     for id in packs {
@@ -373,46 +211,10 @@ fn missing(store: &impl Store, packs: &HashSet<PackId>) -> Result<Vec<PackId>> {
 }
 
 /// Returns what makes the names of this run's packs and trees differ from any before.
-fn salt(record: &Record, round: u32) -> Digest {
+pub(super) fn salt(record: &Record, round: u32) -> Digest {
     let run = format!(
         "{:?} {round}",
         (record.build_id(), record.node, record.created_ms)
     );
     Digest::of(run.as_bytes())
-}
-
-/// Finds, before anything becomes visible, a path that another job of the workspace persisted with other bytes. What is
-/// damaged there is for attach to report: it must not keep a job from replacing its own layer.
-fn check_other_jobs(store: &impl Store, record: &Record, gathered: &Gathered<'_>) -> Result<()> {
-    let Some(workspace) = &record.workspace else {
-        return Ok(());
-    };
-    for layer in lookup::sound(lookup::layers_of(
-        store,
-        &keys::Project::new(&record.project),
-        workspace,
-        record.trusted(),
-        record.created_ms,
-    ))? {
-        // Of the same job, layers with another number of nodes are replaced, and so are those of an earlier run of it, by
-        // nodes that have not ended yet.
-        let is_earlier = || {
-            let (new, old) = (record.standing(), layer.standing());
-            new.is_newer_across(&old, Across::Dates, record.created_ms)
-        };
-        let is_replaced = layer.node == record.node || layer.node.total != record.node.total || is_earlier();
-        if layer.job == record.job && is_replaced {
-            continue;
-        }
-        let Some(mut other) = lookup::sound(Entries::open(store, &layer.tree).map(Some))? else {
-            continue;
-        };
-        let mut slices = HashMap::new();
-        let mut own = Assembling::new(gathered.items(), &mut slices).map(|own| Ok(own?.entry));
-        match workspace::check_pair((&layer, &mut other), (record, &mut own)) {
-            Err(conflict @ Error::Conflict(_)) => return Err(conflict),
-            checked => lookup::sound(checked)?,
-        }
-    }
-    Ok(())
 }

@@ -5,18 +5,15 @@ use std::collections::HashMap;
 use fastcdc::v2020::FastCDC;
 
 use super::base::{Index, SpooledIndex};
-use super::{At, BUNDLE_BYTES, Done, Item, ItemKind, Items, Known, Outcome, SMALL_BYTES_MAX, Slice, Stored};
+use super::item::{At, Done, Item, ItemKind, Items, Known, Outcome, Slice, Stored, changed};
+use crate::chunk::{BUNDLE_BYTES, SLICE_BYTES, SLICE_BYTES_MAX, SLICE_BYTES_MIN, SMALL_BYTES_MAX};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::pack::PackWriter;
 use crate::ports::{Care, File, Files, Open, Scratch, Store, Time, read_fully};
-use crate::spool::Spooled;
+use crate::scratch_list::Spooled;
 use crate::tree::CHUNKS_MAX;
 
-/// FastCDC's limits for slices, in bytes.
-const SLICE_BYTES_MIN: usize = 64 << 10;
-const SLICE_BYTES: usize = 256 << 10;
-pub(crate) const SLICE_BYTES_MAX: usize = 1 << 20;
 /// How much of a segment is in memory at a time: a few slices.
 const WINDOW_BYTES: usize = 4 << 20;
 /// What a worker remembers of what it stored: some 50 bytes each, and more would not pay.
@@ -372,11 +369,6 @@ fn set(done: &mut [Done], item: usize, value: Done) {
     if let Some(place) = done.get_mut(item) {
         *place = value;
     }
-}
-
-/// The error for a file that did not hold still. Also used where `finish` reads a file a second time.
-pub(super) fn changed(path: &str) -> Error {
-    Error::invalid("file-changed", "a file changed while it was read", path)
 }
 
 /// Returns the size that the file system says an open file has. It must be the file that was listed.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Fate;
+use super::rest::Fate;
 use crate::condemned::{Mark, Phase};
 use crate::error::Result;
 use crate::id::Digest;

@@ -1,18 +1,21 @@
 //! Removing one build that must go: what is planned here, `run` of prune does.
 
-use super::policy::CHANNEL_STEPS;
-use super::{Fate, Next, Rest, removable};
+use super::pointers;
+use super::pointers::CHANNEL_STEPS;
+use super::rest::{Fate, Next, Rest, removable};
 use crate::condemned::{Condemned, Phase, Removed};
 use crate::error::{Error, Result};
 use crate::id::{PackId, TreeId};
+use crate::inventory::present;
 use crate::keys::{self, Project};
 use crate::lookup::{self, Scope, sound};
 use crate::ports::{Clock, Scratch, Store};
-use crate::record::{Record, seal};
-use crate::spool::Spooled;
-use crate::survey::present;
+use crate::record::Record;
+use crate::removal_note::Note;
+use crate::scratch_list::Spooled;
+use crate::sealed::seal;
+use crate::store_format;
 use crate::tree::{References, references};
-use crate::{channel, store_format};
 
 /// For so long nothing may begin to point to a build that was removed, in milliseconds: a mover may have looked before.
 const REMOVED_MS: u64 = 24 * 3_600_000;
@@ -35,27 +38,8 @@ pub struct Removal {
     pub records: Vec<Record>,
     /// What points to it.
     pub pointed: Vec<String>,
-    /// For [`super::run`].
+    /// For [`super::run()`].
     pub rest: Vec<u8>,
-}
-
-/// What says that a build was removed, by whom and why: created once, and left there.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Note {
-    /// The artifact's name.
-    pub artifact: String,
-    /// The number of the build.
-    pub number: u64,
-    /// Why.
-    pub reason: Option<String>,
-    /// Who.
-    pub actor: Option<String>,
-    /// The CI system.
-    pub runner: String,
-    /// Where people see the job.
-    pub url: Option<String>,
-    /// When, in milliseconds since 1970.
-    pub created_ms: u64,
 }
 
 /// Decides what goes. Changes nothing.
@@ -69,13 +53,13 @@ pub fn plan(
     store_format::check(store)?;
     let condemned = Condemned::last_or_unknown(store)?;
     let scope = &request.scope;
-    let (found, _) = channel::one_build(store, scope)?;
+    let (found, _) = lookup::one_build(store, scope)?;
     let first = found
         .first()
         .ok_or_else(|| Error::internal("a build of no record"))?;
     let build = Removed::new(&first.project, &first.artifact, first.build_id());
     let records = lookup::nodes_of(store, first)?;
-    let mut pointed = super::policy::pointed_to(&present(store, CHANNEL_STEPS, false)?);
+    let mut pointed = pointers::pointed_to(&present(store, CHANNEL_STEPS, false)?);
     let key = (build.project.clone(), build.artifact.clone(), build.build.clone());
     let pointed = pointed.remove(&key).unwrap_or_default();
     if !pointed.is_empty() && !request.even_if_pointed_to {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fate, Pruned, Rest, policy};
+use super::pointers;
+use super::rest::{Amount, Fate, Rest};
 use crate::condemned::{Condemned, Mark, Phase, Removed};
 use crate::error::{Error, Result};
+use crate::inventory::present;
 use crate::keys;
 use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
-use crate::survey::present;
 
 /// How many keys are deleted at a time.
 const DELETED_AT_ONCE: usize = 1000;
@@ -109,7 +110,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         store.put(&key, &bytes, PutMode::Create)?;
     }
     // From here on nobody points to what is removed without noticing, so what is pointed to now is all there is.
-    let pointed = policy::pointed_to(&present(store, keep_channel_steps, over_damage)?);
+    let pointed = pointers::pointed_to(&present(store, keep_channel_steps, over_damage)?);
     let mut pruned = Pruned {
         deleted,
         condemned,
@@ -153,4 +154,17 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         store.put(&key, &bytes, PutMode::Create)?;
     }
     Ok(pruned)
+}
+
+/// What a prune did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Builds whose records were removed.
+    pub removed: u64,
+    /// What was deleted.
+    pub deleted: Amount,
+    /// What a later prune will delete.
+    pub condemned: Amount,
+    /// Whether another prune came first, so that nothing was done, or began meanwhile, so that not all was.
+    pub overtaken: bool,
 }

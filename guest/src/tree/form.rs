@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Content, Entry, PACK_BYTES_MAX, Place};
-use crate::frame::CHUNK_BYTES_MAX;
+use crate::chunk::CHUNK_BYTES_MAX;
 use crate::id::{Digest, PackId, TreeId};
 use crate::path;
 use crate::ports::Time;

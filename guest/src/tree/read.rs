@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::form::{EntryLine, Header, PackLine, PartLine};
 use super::{CHUNKS_MAX, Chunk, Content, Entry, Located, Place, Table, check_size};
 use crate::error::{Error, Result};
+use crate::glob::Selection;
 use crate::id::{Digest, PackId, TreeId};
-use crate::lines::Reader;
+use crate::json_lines::Reader;
 use crate::path;
 use crate::ports::{Store, get_intact};
 
@@ -47,7 +48,7 @@ impl<'a, S: Store> Entries<'a, S> {
     /// Opens the tree `id`: reads its list of parts, or the only one.
     pub fn open(store: &'a S, id: &TreeId) -> Result<Entries<'a, S>> {
         let (key, mut lines, header) = fetch(store, id)?;
-        if !header.covers.is_empty() && crate::attach::covered(&header.covers).is_err() {
+        if !header.covers.is_empty() && Selection::of_patterns(&header.covers).is_err() {
             return Err(Error::damaged(&key, "it covers what no pattern can say"));
         }
         let mut entries = Entries {

@@ -6,9 +6,9 @@ use super::form::{EntryLine, Header, PackLine, PartLine};
 use super::{Content, Entry, Place, Table, check_size};
 use crate::error::Result;
 use crate::id::{Digest, PackId, TreeId};
-use crate::lines::Writer as Lines;
+use crate::json_lines::Writer as Lines;
 use crate::ports::{Care, Store, put_named};
-use crate::record::VERSION;
+use crate::sealed::VERSION;
 
 /// A part ends after this much, where a path says so.
 const PART_BYTES_MIN: usize = 512 << 10;

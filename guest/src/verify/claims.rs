@@ -6,10 +6,11 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::external_sort::Sorter;
 use crate::id::{Digest, PackId, TreeId};
-use crate::plan::Task;
 use crate::ports::{Scratch, Store};
-use crate::spool::{Sorter, Spool, Spooled};
+use crate::scratch_list::{Spool, Spooled};
+use crate::transfer_plan::Task;
 use crate::tree::{Content, Entries, Entry, Located, Place, Table};
 
 /// A task is closed by the pack that gives it this many. A pack without its data takes one request.

@@ -10,22 +10,24 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use claims::Claims;
-pub use packs::run;
-use packs::{About, Outcome, hurts};
-
+use crate::build_id::BuildId;
 use crate::condemned::Condemned;
 use crate::error::{Damage, Result};
-use crate::event::{Event, Pointer};
+use crate::event::Event;
 use crate::id::{Digest, PackId, TreeId};
-use crate::keys;
+use crate::inventory::{Damages, Depth, Found, Survey, survey};
+use crate::keys::{self, is_event};
 use crate::lookup::{self, Scope};
-use crate::plan::Planned;
+use crate::pointer::Pointer;
 use crate::ports::{Scratch, Store};
-use crate::record::{BuildId, Record};
-use crate::spool::{Items, Spool, Spooled};
+use crate::record::Record;
+use crate::scratch_list::{Items, Spool, Spooled};
 use crate::store_format;
-use crate::survey::{Damages, Depth, Found, Survey, is_event, survey};
+use crate::transfer_plan::Planned;
+use claims::Claims;
+use packs::{About, Outcome, hurts};
+
+pub use packs::run;
 
 /// Of so many of the builds that a damage hurts the records are given: there may be very many.
 const NAMED_MAX: usize = 20;

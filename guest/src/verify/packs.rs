@@ -9,11 +9,10 @@ use super::claims::{ChunkIn, Chunks, Claim, TaskIn};
 use crate::error::{Damage, Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId, TreeId};
-use crate::keys;
-use crate::lookup;
 use crate::ports::{Scratch, Store, get_intact};
-use crate::spool::Items;
+use crate::scratch_list::Items;
 use crate::tree::{Content, Entries, Entry, Located, Place, Table};
+use crate::{keys, lookup};
 
 /// What a damage of a pack is about, and so which trees it hurts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

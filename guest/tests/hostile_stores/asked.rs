@@ -6,12 +6,13 @@ use baton_guest::attach::{self, Attach, Layout};
 use baton_guest::context::Context;
 use baton_guest::error::{Error, Result};
 use baton_guest::lookup::{self, Query, Scope};
-use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, IfNoFiles, Persist, SpecialFiles};
+use baton_guest::pointer::Pointer;
 use baton_guest::prune::{self, Policy, Prune};
+use baton_guest::testing::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::verify::{self, Verify};
 use baton_guest::workspace::{Merge, OnConflict};
-use baton_guest::{channel, diff, event::Pointer};
+use baton_guest::{channel, diff};
 
 use crate::stores::written::Written;
 
@@ -105,7 +106,7 @@ fn builds(store: &MemoryStore) -> Result<()> {
 fn list(
     store: &MemoryStore,
     selector: &str,
-) -> Result<baton_guest::spool::Spooled<baton_guest::tree::Entry>> {
+) -> Result<baton_guest::scratch_list::Spooled<baton_guest::tree::Entry>> {
     let (entries, _) = lookup::intact(store, &scope(selector), |resolved| {
         let mut merge = Merge::open(store, &resolved.layers, OnConflict::Newest)?;
         diff::list(&MemoryScratch, || {

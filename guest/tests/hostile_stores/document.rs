@@ -3,9 +3,9 @@
 
 use baton_guest::condemned::Condemned;
 use baton_guest::keys;
-use baton_guest::memory::MemoryStore;
 use baton_guest::ports::Care;
 use baton_guest::record::Record;
+use baton_guest::testing::MemoryStore;
 use baton_guest::tree::{Entries, Writer};
 
 use crate::asked::memory;

@@ -1,6 +1,6 @@
 //! A store that is written from the document alone is read: every kind of object, found in every way.
 
-use baton_guest::memory::MemoryFiles;
+use baton_guest::testing::MemoryFiles;
 
 use crate::asked::{COMMANDS, memory, run, verified};
 use crate::stores::written::digest;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use baton_guest::{Error, Result};
 
 use crate::asked::{COMMANDS, code, memory, run};

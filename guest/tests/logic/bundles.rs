@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::tree::{Content, Place};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};

@@ -6,10 +6,11 @@ use baton_guest::Error;
 use baton_guest::channel::{self, Moved, Promote, Rollback, Target};
 use baton_guest::context::Context;
 use baton_guest::error::Result;
-use baton_guest::event::{Action, Pointer};
-use baton_guest::memory::{MemoryClock, MemoryScratch, MemoryStore};
+use baton_guest::event::Action;
+use baton_guest::pointer::Pointer;
 use baton_guest::ports::{PutMode, PutOutcome, Store};
 use baton_guest::prune::{self, Policy, Remove};
+use baton_guest::testing::{MemoryClock, MemoryScratch, MemoryStore};
 
 use crate::prune::{damages, prune_at, request};
 use crate::support::driver::{persisted_file, resolve, scope};

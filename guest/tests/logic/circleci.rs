@@ -4,9 +4,9 @@ use baton_guest::attach::Attach;
 use baton_guest::circleci::{self, Artifacts, Source, plain};
 use baton_guest::error::{Error, Result};
 use baton_guest::lookup::Scope;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
-use baton_guest::memory_http::{MemoryHttp, Scripted};
 use baton_guest::ports::{HttpFailure, Store};
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::testing::{MemoryHttp, Scripted};
 use baton_guest::workspace::OnConflict;
 use serde_json::{Value, json};
 
@@ -73,7 +73,8 @@ fn attach(http: &MemoryHttp, files: &MemoryFiles, request: &Attach) -> Result<u6
         panic!("a store where plain files are")
     };
     let planned = plain::plan(files, &MemoryScratch, &source(), &stored, request)?.planned;
-    let run = |task: &baton_guest::plan::Task| plain::run(http, files, &planned.shared, &task.payload);
+    let run =
+        |task: &baton_guest::transfer_plan::Task| plain::run(http, files, &planned.shared, &task.payload);
     let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>();
     let finished =
         outcomes.and_then(|outcomes| plain::finish(files, &MemoryScratch, &planned.rest, &outcomes));

@@ -3,7 +3,7 @@
 use baton_guest::circleci::{self, Job, SetLatest};
 use baton_guest::context::Context;
 use baton_guest::error::{Error, Result};
-use baton_guest::memory_http::{MemoryHttp, Scripted};
+use baton_guest::testing::{MemoryHttp, Scripted};
 use serde_json::{Value, json};
 
 use crate::circleci::{BASE, scope, source, v2};

@@ -1,11 +1,14 @@
 //! Builds of several counters in one store: look-ups, lists and moves follow the one order of `counter`, at a cost that does
 //! not grow with history.
 
+use baton_guest::build_id::Placed;
 use baton_guest::context::Context;
-use baton_guest::counter::{self, Across, Rank, Standing};
+use baton_guest::counter::Rank;
 use baton_guest::lookup::{self, Query, Scope};
-use baton_guest::memory::MemoryStore;
-use baton_guest::record::{Placed, Record};
+use baton_guest::recency::Across;
+use baton_guest::recency::{self, Standing};
+use baton_guest::record::Record;
+use baton_guest::testing::MemoryStore;
 use proptest::prelude::*;
 
 use crate::support::driver::{put_record, scope};
@@ -64,7 +67,7 @@ fn put(store: &MemoryStore, builds: Vec<Context>) -> Vec<Record> {
 }
 
 fn sorted(records: Vec<Record>) -> Vec<Record> {
-    counter::newest_first(records, Across::Ranks, NOW_MS, Record::standing)
+    recency::newest_first(records, Across::Ranks, NOW_MS, Record::standing)
 }
 
 fn listed(store: &MemoryStore, branch: Option<&str>) -> Vec<Record> {
@@ -95,7 +98,7 @@ proptest! {
         }
         // Over all branches it is shown who built what, and the place is that of the number.
         let everyone = |record: &Record| record.clone();
-        let all = counter::newest_first(records.iter().map(everyone).collect(), Across::Ranks, NOW_MS, |record| Standing {
+        let all = recency::newest_first(records.iter().map(everyone).collect(), Across::Ranks, NOW_MS, |record| Standing {
             trusted: true,
             ..record.standing()
         });

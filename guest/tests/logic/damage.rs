@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use baton_guest::Error;
 use baton_guest::id::Digest;
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::pack::PackWriter;
 use baton_guest::ports::Care;
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use baton_guest::tree::{Content, Entry, Place, Table, Writer};
 
 use crate::support::driver::{all_of, attach, persisted};

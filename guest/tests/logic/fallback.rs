@@ -4,7 +4,7 @@ use baton_guest::Error;
 use baton_guest::error::Result;
 use baton_guest::keys;
 use baton_guest::lookup::{self, Resolved, Scope, Unfit};
-use baton_guest::memory::MemoryStore;
+use baton_guest::testing::MemoryStore;
 use baton_guest::workspace::{Merge, OnConflict};
 
 use crate::channels::with_builds;

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use baton_guest::context::Context;
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::order::Node;
 use baton_guest::ports::Time;
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use crate::support::driver::{all_of, attach, persisted};

@@ -3,7 +3,7 @@
 use baton_guest::Error;
 use baton_guest::context::Context;
 use baton_guest::id::Digest;
-use baton_guest::memory::MemoryStore;
+use baton_guest::testing::MemoryStore;
 use serde_json::{Value, json};
 
 use crate::support::driver::{all_of, attach, attached_latest, persisted_file, put_record};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use baton_guest::chunk::CHUNK_BYTES_MAX;
 use baton_guest::context::Context;
-use baton_guest::frame::CHUNK_BYTES_MAX;
 use baton_guest::id::Digest;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::record::Record;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::verify::{self, Verify};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use baton_guest::Error;
 use baton_guest::attach::{self, Attach};
 use baton_guest::context::Context;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 use serde_json::{Value, json};
 use structured_zstd::encoding::{CompressionLevel, compress_slice_to_vec};
 

@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use baton_guest::attach::{self, Attach};
 use baton_guest::error::{Error, Problem, Result};
-use baton_guest::memory::{MemoryFile, MemoryFiles, MemoryScratch, MemoryStore};
-use baton_guest::plan::Planned;
 use baton_guest::ports::{Change, DirEntry, Edit, File, Files, Link, Open, Time};
+use baton_guest::testing::{MemoryFile, MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::transfer_plan::Planned;
 
 use crate::support::driver::{all_of, attach, persisted};
 use crate::support::{build, noise};
@@ -162,7 +162,8 @@ fn killed_anywhere(store: &MemoryStore, old: &MemoryFiles, new: &MemoryFiles, re
 
 fn work(store: &MemoryStore, dying: &Dying<'_>, planned: &Planned) -> Result<attach::Attached> {
     let mut worker = attach::Worker::default();
-    let run = |task: &baton_guest::plan::Task| worker.run(store, &dying, &MemoryScratch, &task.payload);
+    let run =
+        |task: &baton_guest::transfer_plan::Task| worker.run(store, &dying, &MemoryScratch, &task.payload);
     let outcomes = planned.tasks.iter().map(run).collect::<Result<Vec<_>>>()?;
     attach::finish(&dying, &MemoryScratch, &planned.rest, &outcomes)
 }

@@ -2,9 +2,9 @@
 
 use baton_guest::context::Context;
 use baton_guest::lookup::Scope;
-use baton_guest::memory::MemoryStore;
 use baton_guest::order::Node;
 use baton_guest::record::Record;
+use baton_guest::testing::MemoryStore;
 use proptest::prelude::*;
 
 use crate::support::driver::{persisted_file, put_record, resolve, resolve_scope, scope};
@@ -248,7 +248,7 @@ fn a_job_is_found_behind_builds_of_others() {
 fn the_base_is_the_same_jobs_own_build() {
     use crate::support::driver::{everything, persist};
     use crate::support::noise;
-    use baton_guest::memory::MemoryFiles;
+    use baton_guest::testing::MemoryFiles;
     let store = MemoryStore::default();
     let files = |seed: u64, file: &str| {
         let files = MemoryFiles::default();

@@ -2,9 +2,9 @@
 
 use baton_guest::attach::Attach;
 use baton_guest::context::Context;
-use baton_guest::memory::MemoryStore;
 use baton_guest::path;
 use baton_guest::persist::Persist;
+use baton_guest::testing::MemoryStore;
 use proptest::prelude::*;
 
 use crate::support::driver::{attach, everything, persist};

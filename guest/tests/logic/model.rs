@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_guest::channel::{self, Promote, Rollback, Target};
 use baton_guest::context::Context;
-use baton_guest::event::Pointer;
-use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::pointer::Pointer;
 use baton_guest::prune::{self, Policy};
+use baton_guest::testing::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use proptest::prelude::*;
 
 use crate::channels::{back, main_branch, production, release, rollback, who};

@@ -2,8 +2,8 @@
 
 use baton_guest::context::Context;
 use baton_guest::lookup::{self, Page, Scope};
-use baton_guest::memory::MemoryStore;
 use baton_guest::order::Node;
+use baton_guest::testing::MemoryStore;
 
 use crate::channels::{back, promote};
 use crate::support::driver::{persisted_file, put_record, resolve, resolve_scope, scope};
@@ -223,7 +223,7 @@ fn a_branch_that_is_given_as_a_channel_is_told_apart() {
     persisted_file(&store, build(1), "file", "x");
     promote(&store, "build:1").unwrap();
     let message = |channel: &str| {
-        let pointer = baton_guest::event::Pointer::Channel(channel.into());
+        let pointer = baton_guest::pointer::Pointer::Channel(channel.into());
         let target = baton_guest::channel::Target::Steps(1);
         baton_guest::channel::rollback(&store, &back(pointer, target))
             .unwrap_err()
@@ -296,7 +296,7 @@ fn what_is_newer_than_a_rollback_is_not_looked_into() {
     for (run, path) in [(1, "a"), (2, "b"), (3, "a")] {
         persisted_file(&store, build(run), path, "x");
     }
-    let main = baton_guest::event::Pointer::Branch("main".into());
+    let main = baton_guest::pointer::Pointer::Branch("main".into());
     let target = baton_guest::channel::Target::Build("build:2".into());
     baton_guest::channel::rollback(&store, &back(main, target)).unwrap();
     assert_eq!(having(&store, &["a"]).unwrap(), 1);

@@ -2,9 +2,9 @@
 
 use baton_guest::attach::Attach;
 use baton_guest::error::Result;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, IfNoFiles, Persist, SpecialFiles};
-use baton_guest::plan::Planned;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::transfer_plan::Planned;
 use baton_guest::{Error, ports};
 
 use crate::support::driver::{all_of, attach, everything, persist, persisted};

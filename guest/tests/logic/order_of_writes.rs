@@ -4,9 +4,9 @@
 use std::cell::Cell;
 
 use baton_guest::context::Context;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, Persist};
 use baton_guest::record::Record;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 
 use crate::support::driver::{
     all_of, attach, attached_latest, everything, persist, persisted, resolve, work,

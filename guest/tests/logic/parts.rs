@@ -4,9 +4,9 @@ use baton_guest::Error;
 use baton_guest::context::Context;
 use baton_guest::id::{Digest, TreeId};
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::ports::{Change, Files, Time};
 use baton_guest::prune::Policy;
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use baton_guest::tree::{Border, Entries, References, references};
 use serde_json::json;
 

@@ -5,10 +5,10 @@ use std::cell::{Cell, RefCell};
 use baton_guest::channel::Target;
 use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
-use baton_guest::memory::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist;
 use baton_guest::ports::Store;
 use baton_guest::prune::{self, Plan, Policy, Prune, Pruned};
+use baton_guest::testing::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::verify::{self, Verify};
 
 use crate::channels::{back, main_branch, promote, rollback, with_builds};
@@ -68,7 +68,8 @@ pub(crate) fn damages(store: &impl Store) -> Vec<String> {
         },
     )
     .unwrap();
-    let run = |task: &baton_guest::plan::Task| verify::run(store, &MemoryScratch, &task.payload).unwrap();
+    let run =
+        |task: &baton_guest::transfer_plan::Task| verify::run(store, &MemoryScratch, &task.payload).unwrap();
     let outcomes: Vec<_> = planned.tasks.iter().map(run).collect();
     let verified = verify::finish(store, &MemoryScratch, &planned.rest, &outcomes).unwrap();
     let shown = |finding: &verify::Finding| format!("{:?}", finding.damage);

@@ -8,9 +8,9 @@ use baton_guest::channel::{self, Target};
 use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::Persisted;
 use baton_guest::prune::Policy;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::verify::{self, Verified, Verify};
 
 use crate::channels::{back, production, promote};
@@ -106,7 +106,8 @@ fn verified(store: &MemoryStore) -> Result<Verified, Error> {
             names_builds: false,
         },
     )?;
-    let run = |task: &baton_guest::plan::Task| verify::run(store, &MemoryScratch, &task.payload).unwrap();
+    let run =
+        |task: &baton_guest::transfer_plan::Task| verify::run(store, &MemoryScratch, &task.payload).unwrap();
     let outcomes: Vec<_> = planned.tasks.iter().map(run).collect();
     verify::finish(store, &MemoryScratch, &planned.rest, &outcomes)
 }

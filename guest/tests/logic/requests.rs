@@ -2,10 +2,10 @@
 
 use baton_guest::channel::{self, Promote, Rollback, Target};
 use baton_guest::context::Context;
-use baton_guest::event::Pointer;
 use baton_guest::lookup;
-use baton_guest::memory::MemoryStore;
+use baton_guest::pointer::Pointer;
 use baton_guest::record::Record;
+use baton_guest::testing::MemoryStore;
 
 use crate::support::build;
 use crate::support::driver::{put_record, scope};

@@ -3,10 +3,10 @@
 
 use baton_guest::context::Context;
 use baton_guest::lookup::{self, Scope};
-use baton_guest::memory::{MemoryClock, MemoryScratch, MemoryStore};
 use baton_guest::order::Node;
 use baton_guest::prune::{self, Policy, Remove};
 use baton_guest::record::Record;
+use baton_guest::testing::{MemoryClock, MemoryScratch, MemoryStore};
 use proptest::prelude::*;
 
 use crate::channels::{back, main_branch, promote, rollback};

@@ -5,9 +5,9 @@ use baton_guest::Error;
 use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::persist::Persist;
 use baton_guest::prune::Policy;
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 
 use crate::prune::{damages, prune_at};
 use crate::support::driver::{all_of, attach, everything, persist};

@@ -5,11 +5,11 @@ use std::cell::{Cell, RefCell};
 use baton_guest::context::Context;
 use baton_guest::error::Result;
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::order::Node;
 use baton_guest::persist::{self, Persist};
 use baton_guest::ports::{PutMode, PutOutcome, Store};
 use baton_guest::prune::Policy;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 
 use crate::channels::promote;
 use crate::prune::{damages, prune_at};

@@ -1,7 +1,7 @@
 //! What was persisted is what is attached: whatever the tree, and however many workers share the work.
 
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 use proptest::prelude::*;
 
 use crate::support::driver::{all_of, attach, attached_latest, everything, persist, persisted};

@@ -2,7 +2,7 @@
 
 use baton_guest::context::Context;
 use baton_guest::lookup::{self, Query};
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 
 use crate::support::driver::{all_of, attach, persisted_file, put_record, resolve, scope};
 use crate::support::{build, code};

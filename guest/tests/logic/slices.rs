@@ -1,7 +1,7 @@
 //! Large files: cut by their content, so that what is the same is stored once wherever it stands.
 
 use baton_guest::id::Digest;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use baton_guest::tree::{Content, Place};
 
 use crate::support::driver::{attached_latest, everything, persist, persisted};

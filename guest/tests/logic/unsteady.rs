@@ -1,8 +1,8 @@
 //! Directories that do not hold still, are full, or may not be written.
 
 use baton_guest::attach::{self, Attach};
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::ports::{Edit, Files};
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
 
 use crate::support::driver::{all_of, attach, everything, persist, persisted};
 use crate::support::files::{CaseInsensitive, Unprivileged};

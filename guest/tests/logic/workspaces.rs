@@ -4,8 +4,8 @@ use baton_guest::Error;
 use baton_guest::attach::Attach;
 use baton_guest::context::Context;
 use baton_guest::lookup::Scope;
-use baton_guest::memory::MemoryStore;
 use baton_guest::order::Node;
+use baton_guest::testing::MemoryStore;
 
 use crate::support::driver::{everything, persist, persisted_file, resolve};
 use crate::support::layers::{attached, files, layer, newest, paths, workspace};

@@ -8,8 +8,8 @@ use baton_guest::attach::{Attach, Layout};
 use baton_guest::circleci::{self, Artifacts, SetLatest, Source, plain};
 use baton_guest::context::Context;
 use baton_guest::lookup::{self, Scope};
-use baton_guest::memory::{MemoryFiles, MemoryScratch};
 use baton_guest::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
+use baton_guest::testing::{MemoryFiles, MemoryScratch};
 use baton_guest::workspace::OnConflict;
 
 const BASE: &str = "https://ci.example";

@@ -1,10 +1,11 @@
 //! Bytes that are taken for a chunk's frame, and for a stored object that is compressed.
 
+use baton_guest::chunk::CHUNK_BYTES_MAX;
 use baton_guest::condemned::Condemned;
-use baton_guest::frame::{CHUNK_BYTES_MAX, Compressor, Decompressor};
+use baton_guest::frame::{Compressor, Decompressor};
 use baton_guest::id::{Digest, TreeId};
 use baton_guest::keys;
-use baton_guest::memory::MemoryStore;
+use baton_guest::testing::MemoryStore;
 use baton_guest::tree::Entries;
 
 /// Splits an input into the length that a tree promises, in three bytes, and the frame.

@@ -1,11 +1,12 @@
 //! Contents of chunks on their way into packs and back.
 
-use baton_guest::frame::{CHUNK_BYTES_MAX, Decompressor};
+use baton_guest::chunk::CHUNK_BYTES_MAX;
+use baton_guest::frame::Decompressor;
 use baton_guest::id::{Digest, PackId};
 use baton_guest::keys;
-use baton_guest::memory::MemoryStore;
 use baton_guest::pack::PackWriter;
 use baton_guest::ports::Care;
+use baton_guest::testing::MemoryStore;
 
 /// A chunk is made of an instruction of four bytes: where its bytes begin in the input, how many they are, and how often
 /// they are repeated.

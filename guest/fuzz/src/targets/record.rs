@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use baton_guest::condemned::Condemned;
 use baton_guest::event::Event;
 use baton_guest::id::Digest;
-use baton_guest::memory::MemoryStore;
 use baton_guest::order::{self, Leaf};
-use baton_guest::record::{self, Record};
-use baton_guest::{keys, store_format};
+use baton_guest::record::Record;
+use baton_guest::testing::MemoryStore;
+use baton_guest::{keys, sealed, store_format};
 
 /// The first byte says what the others are.
 pub(crate) fn check(data: &[u8]) {
@@ -52,7 +52,7 @@ fn same<T: Debug + PartialEq>(one: &T, other: baton_guest::Result<T>) {
 
 fn record_of(bytes: &[u8]) {
     // Which keys it has is in it.
-    let said: Record = match record::open("record", "key", bytes) {
+    let said: Record = match sealed::open("record", "key", bytes) {
         Ok(said) => said,
         Err(error) => return super::is_stated(&error),
     };
@@ -86,7 +86,7 @@ fn record_of(bytes: &[u8]) {
 }
 
 fn event_of(bytes: &[u8]) {
-    let said: Event = match record::open("event", "key", bytes) {
+    let said: Event = match sealed::open("event", "key", bytes) {
         Ok(said) => said,
         Err(error) => return super::is_stated(&error),
     };

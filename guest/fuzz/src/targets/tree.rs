@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_guest::error::Result;
 use baton_guest::id::TreeId;
 use baton_guest::keys;
-use baton_guest::memory::MemoryStore;
 use baton_guest::path;
 use baton_guest::ports::Care;
+use baton_guest::testing::MemoryStore;
 use baton_guest::tree::{
     Content, Entries, Entry, Located, Place, References, Table, Writer, references, tables,
 };

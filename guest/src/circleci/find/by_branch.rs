@@ -13,9 +13,10 @@
 use std::collections::BTreeSet;
 
 use super::super::api::{Build, BuildWorkflow, Pipeline};
+use super::super::job::{Job, fits, workflow_job};
 use super::super::send::Client;
-use super::super::{Job, time_ms};
-use super::{Seen, fits, workflow_job};
+use super::searched::Seen;
+use crate::date::time_ms;
 use crate::error::{Error, Problem, Result};
 use crate::ports::Http;
 

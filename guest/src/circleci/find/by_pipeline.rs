@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::super::Job;
 use super::super::api::Pipeline;
+use super::super::job::{Job, fits, workflow_job};
 use super::super::send::Client;
-use super::{Seen, fits, workflow_job};
+use super::searched::Seen;
 use crate::error::{Error, Result};
 use crate::ports::Http;
 

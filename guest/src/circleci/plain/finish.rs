@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::Job;
-use super::{Outcome, Rest};
+use super::super::job::Job;
+use super::task::{Outcome, Rest};
 use crate::attach::{self, Attached};
 use crate::error::{Error, Result};
 use crate::id::Digest;

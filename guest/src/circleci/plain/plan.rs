@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::super::artifacts::Artifact;
-use super::super::{Job, Source};
-use super::{Part, Rest, Shared, TaskIn};
+use super::super::job::Job;
+use super::super::source::Source;
+use super::task::{Part, Rest, Shared, TaskIn};
 use crate::attach::{self, Attach};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::path;
-use crate::plan::{Planned, Task};
 use crate::ports::{Files, Scratch, Time};
+use crate::transfer_plan::{Planned, Task};
 use crate::tree::{Content, Entry, Place};
 use crate::workspace::OnConflict;
 

@@ -2,7 +2,7 @@
 
 use super::super::download::{Step, Wanted, download};
 use super::super::send::Client;
-use super::{Outcome, Shared, TaskIn};
+use super::task::{Outcome, Shared, TaskIn};
 use crate::error::{Error, Result};
 use crate::id::Hashing;
 use crate::ports::{Edit, File, Files, Http, Open};

@@ -4,11 +4,11 @@ use baton_guest::attach::{self, Attach, Attached};
 use baton_guest::context::Context;
 use baton_guest::error::Result;
 use baton_guest::lookup::{self, Layer, Scope};
-use baton_guest::memory::{MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::persist::{self, IfNoFiles, Persist, Persisted};
-use baton_guest::plan::Planned;
 use baton_guest::ports::{Files, Store};
 use baton_guest::record::Record;
+use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
+use baton_guest::transfer_plan::Planned;
 use baton_guest::workspace::OnConflict;
 
 /// Everything below the root as the artifact `dist`.

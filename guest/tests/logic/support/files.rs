@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use baton_guest::error::{Error, Problem, Result};
-use baton_guest::memory::{MemoryFile, MemoryFiles};
 use baton_guest::path;
 use baton_guest::ports::{Change, DirEntry, Edit, File, Files, Link, Open, Time};
+use baton_guest::testing::{MemoryFile, MemoryFiles};
 
 /// Checks that every path stays inside, and counts what is written and renamed.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use baton_guest::context::Context;
 use baton_guest::frame::Compressor;
 use baton_guest::id::{Digest, PackId, TreeId};
 use baton_guest::keys;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use serde_json::{Value, json};
 use structured_zstd::encoding::{CompressionLevel, compress_slice_to_vec};
 

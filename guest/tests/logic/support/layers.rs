@@ -4,8 +4,8 @@ use baton_guest::Result;
 use baton_guest::attach::Attach;
 use baton_guest::context::Context;
 use baton_guest::lookup::Scope;
-use baton_guest::memory::{MemoryFiles, MemoryStore};
 use baton_guest::persist::Persist;
+use baton_guest::testing::{MemoryFiles, MemoryStore};
 use baton_guest::workspace::OnConflict;
 
 use super::driver::{all_of, attach, everything, persist};

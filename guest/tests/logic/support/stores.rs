@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use baton_guest::error::{Error, Problem, Result};
-use baton_guest::memory::MemoryStore;
 use baton_guest::ports::{PutMode, PutOutcome, Store};
+use baton_guest::testing::MemoryStore;
 
 /// Returns a store with the same objects.
 pub(crate) fn copy(store: &MemoryStore) -> MemoryStore {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use baton_guest::memory::MemoryFiles;
 use baton_guest::path;
 use baton_guest::ports::{Change, Files, Link, Time};
+use baton_guest::testing::MemoryFiles;
 use proptest::prelude::*;
 use proptest::sample::select;
 

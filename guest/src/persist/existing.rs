@@ -1,0 +1,99 @@
+//! What the build had before this persist.
+
+use std::collections::HashMap;
+
+use super::assemble::Assembling;
+use super::base::Chunks;
+use super::commit::{Standing, check_same_build, standing};
+use super::gathered::Gathered;
+use super::pack_check::PackCheck;
+use super::previous::{Carried, compare};
+use super::restore::rescue;
+use super::worker::Worker;
+use crate::error::Result;
+use crate::ports::{Files, Store};
+use crate::record::Record;
+
+/// What the build was before.
+pub(super) struct Before {
+    pub(super) stands: Option<Record>,
+    /// Whether it has all that is persisted now.
+    pub(super) repeats: bool,
+    /// Whether it has a file of those with the same content: the step is run again.
+    pub(super) again: bool,
+    pub(super) carried: Option<Carried>,
+}
+
+impl Before {
+    /// Returns the patterns of all persists, where this one has those of `new`.
+    pub(super) fn covers(&self, new: &[String]) -> Vec<String> {
+        let Some(carried) = &self.carried else {
+            return new.to_vec();
+        };
+        let mut all = carried.covers.clone();
+        if !self.repeats {
+            all.extend(new.iter().filter(|new| !carried.covers.contains(new)).cloned());
+        }
+        all
+    }
+
+    /// Stores again, as the writer of this number, what the build had before and lost since. Returns the bytes stored.
+    pub(super) fn rescue(
+        &mut self,
+        store: &impl Store,
+        files: &impl Files,
+        base: &Chunks,
+        packs: &mut PackCheck,
+        gathered: &mut Gathered<'_>,
+        writer: u32,
+    ) -> Result<u64> {
+        let Some(carried) = &mut self.carried else {
+            return Ok(0);
+        };
+        let mut worker = Worker::without_base(writer, None);
+        let mut slices = HashMap::new();
+        let new = Assembling::new(gathered.items(), &mut slices);
+        carried.rescued = rescue(store, files, carried, base, packs, new, &mut worker)?;
+        let (written, bytes) = worker.into_packs(store)?;
+        packs.forget([&written]);
+        gathered.packs.insert(writer, written);
+        gathered.stored_bytes += bytes;
+        Ok(bytes)
+    }
+
+    /// Looks at the newest revision, and decides which one this persist makes.
+    pub(super) fn find(
+        store: &impl Store,
+        record: &mut Record,
+        gathered: &Gathered<'_>,
+        base: &mut Chunks,
+    ) -> Result<Before> {
+        let standing: Standing = standing(store, record)?;
+        let mut before = Before {
+            stands: None,
+            // A damaged record is replaced.
+            repeats: standing.is_found(),
+            again: false,
+            carried: None,
+        };
+        if let Some(stands) = &standing.record {
+            check_same_build(stands, record)?;
+            let mut slices = HashMap::new();
+            let own = Assembling::new(gathered.items(), &mut slices);
+            match compare(store, &stands.tree, own).and_then(|common| {
+                before.repeats &= common.all || !standing.is_whole();
+                before.again = common.any;
+                Carried::of(store, stands, base)
+            }) {
+                Ok(carried) => before.carried = Some(carried),
+                // Its files are lost. The same ones may take their place.
+                Err(error) => drop(error.into_damage()?),
+            }
+        }
+        record.revision = standing.revision(before.repeats)?;
+        before.stands = standing
+            .record
+            .filter(|stands| stands.revision == record.revision);
+        Ok(before)
+    }
+}

@@ -1,0 +1,169 @@
+//! What a build had before a further persist: it stays below what is persisted now.
+
+use std::collections::{HashMap, HashSet};
+
+use super::assemble::Assembled;
+use super::base::{Chunks, no_chunk};
+use super::item::At;
+use super::pack_check::{PackCheck, lost_pack};
+use crate::diff::same_content;
+use crate::error::{Error, Result};
+use crate::id::{PackId, TreeId};
+use crate::path;
+use crate::ports::Store;
+use crate::record::Record;
+use crate::tree::{Chunk, Content, Entries, Located, Place, Table, tables};
+
+/// What the build had before: it stays, except for what is persisted now.
+pub(super) struct Carried {
+    pub(super) tree: TreeId,
+    /// The numbers of its chunks in the base, by pack and offset.
+    numbers: HashMap<(PackId, u64), u32>,
+    /// The packs that its tree uses.
+    pub packs: HashSet<PackId>,
+    /// The patterns that it was persisted with.
+    pub covers: Vec<String>,
+    /// What was lost and is stored again.
+    pub rescued: Rescued,
+}
+
+impl Carried {
+    /// Adds the chunks of the tree of `record` to the base.
+    pub(super) fn of(store: &impl Store, record: &Record, base: &mut Chunks) -> Result<Carried> {
+        let mut packs: HashMap<PackId, u32> = (0..).zip(&base.packs).map(|(at, id)| (*id, at)).collect();
+        let mut numbers = HashMap::new();
+        for (number, chunk) in (0..).zip(&base.chunks) {
+            let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
+            numbers.insert((*id, chunk.offset), number);
+        }
+        let mut used = HashSet::new();
+        let mut add = |table: &Table| {
+            for chunk in &table.chunks {
+                let Ok(id) = table.pack(chunk) else { continue };
+                used.insert(*id);
+                let pack = *packs.entry(*id).or_insert_with(|| {
+                    base.packs.push(*id);
+                    base.packs.len() as u32 - 1
+                });
+                numbers.entry((*id, chunk.offset)).or_insert_with(|| {
+                    base.chunks.push(Chunk {
+                        pack,
+                        ..chunk.clone()
+                    });
+                    base.chunks.len() as u32 - 1
+                });
+            }
+        };
+        tables(store, &record.tree, &mut add)?;
+        Ok(Carried {
+            tree: record.tree,
+            numbers,
+            packs: used,
+            covers: Entries::open(store, &record.tree)?.covers().to_vec(),
+            rescued: Rescued::new(),
+        })
+    }
+
+    /// Whether a pack that the tree uses cannot be relied on.
+    pub(super) fn has_lost(&self, store: &impl Store, base: &Chunks, packs: &mut PackCheck) -> Result<bool> {
+        for ((id, _), chunk) in &self.numbers {
+            let at = At::Base {
+                chunk: *chunk,
+                offset: 0,
+            };
+            if self.packs.contains(id) && lost_pack(store, base, packs, &at)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns where a chunk of the tree is in the base.
+    pub(super) fn there(&self, table: &Table, number: u32, offset: u32) -> Result<At> {
+        let chunk = table.chunks.get(number as usize).ok_or_else(no_chunk)?;
+        let known = self.numbers.get(&(*table.pack(chunk)?, chunk.offset));
+        Ok(At::Base {
+            chunk: *known.ok_or_else(no_chunk)?,
+            offset,
+        })
+    }
+
+    /// Returns an entry of the tree, and where its bytes are.
+    pub(super) fn assembled(&self, Located { mut entry, table }: Located) -> Result<Assembled> {
+        let there = |number: u32, offset: u32| {
+            let chunk = table.chunks.get(number as usize).ok_or_else(no_chunk)?;
+            let at = self.there(&table, number, offset)?;
+            Ok::<_, Error>((at, u64::from(chunk.raw_length)))
+        };
+        let mut at = Vec::new();
+        if let Content::File { size, place, .. } = &mut entry.content {
+            match place {
+                Place::Empty => {}
+                Place::Bundle { chunk, offset } => at.push((there(*chunk, *offset)?.0, *size)),
+                Place::Slices(runs) => {
+                    for number in Place::slices(runs) {
+                        at.push(there(number, 0)?);
+                    }
+                    runs.clear();
+                }
+            }
+        }
+        if let Some(rescued) = self.rescued.get(&entry.path) {
+            at.clone_from(rescued);
+            if let (Content::File { place, .. }, Some((At::New { offset: start, .. }, _))) =
+                (&mut entry.content, rescued.first())
+                && let Place::Bundle { offset, .. } = place
+            {
+                *offset = *start;
+            }
+        }
+        Ok(Assembled {
+            entry,
+            at,
+            new_bytes: 0,
+        })
+    }
+}
+
+/// What a tree has in common with what is persisted now.
+pub(super) struct Common {
+    /// It has all of these entries as they are.
+    pub all: bool,
+    /// It has the content of one of the files under its path.
+    pub any: bool,
+}
+
+/// Compares a tree with what is persisted now.
+pub(super) fn compare(
+    store: &impl Store,
+    tree: &TreeId,
+    entries: impl Iterator<Item = Result<Assembled>>,
+) -> Result<Common> {
+    let mut common = Common {
+        all: true,
+        any: false,
+    };
+    let mut there = Entries::open(store, tree)?;
+    let mut head = there.next_entry()?;
+    for wanted in entries {
+        let wanted = wanted?.entry;
+        while let Some(located) = &head
+            && path::compare(&located.entry.path, &wanted.path).is_lt()
+        {
+            head = there.next_entry()?;
+        }
+        let same = head.as_ref().map(|located| &located.entry);
+        let same =
+            same.filter(|entry| entry.path == wanted.path && same_content(&entry.content, &wanted.content));
+        common.any |= same.is_some() && matches!(wanted.content, Content::File { .. });
+        common.all &=
+            same.is_some_and(|entry| (entry.bits, entry.modified) == (wanted.bits, wanted.modified));
+        if common.any && !common.all {
+            break;
+        }
+    }
+    Ok(common)
+}
+
+/// Where the bytes of files are that were stored again, by path.
+pub(super) type Rescued = HashMap<String, Vec<(At, u64)>>;

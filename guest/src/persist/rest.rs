@@ -1,0 +1,21 @@
+//! What the end of a persist needs besides the outcomes of the tasks.
+
+use serde::{Deserialize, Serialize};
+
+use super::base;
+use crate::record::Record;
+
+/// What `finish` needs besides the outcomes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    pub record: Record,
+    pub base: base::Found,
+    pub base_record: Option<Record>,
+    pub check_conflicts: bool,
+    /// Whether to read back all that the build will point to.
+    pub read_back: bool,
+    /// The patterns of the request: what the tree covers.
+    pub covers: Vec<String>,
+    /// The number of the last list of what is condemned.
+    pub prunes: u64,
+}

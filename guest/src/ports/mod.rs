@@ -1,0 +1,17 @@
+//! What the logic needs from outside, as small traits: the store, the granted directory, the time, and HTTP.
+//! `component/` implements them over the imports, `testing/` in memory for tests.
+
+mod files;
+mod http;
+mod intact;
+mod run;
+mod store;
+
+pub use files::{
+    Change, DirEntry, Edit, File, Files, Kind, Link, Open, Reserved, Standing, Time, read_fully,
+};
+pub use http::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
+pub(crate) use intact::Read;
+pub use intact::get_intact;
+pub use run::{Clock, Scratch};
+pub use store::{Care, PutMode, PutOutcome, Store, put_named};

@@ -1,0 +1,69 @@
+//! A plan: what a transfer will do, before it does it. The same shape for persist and attach.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Problem;
+use crate::record::Record;
+use crate::scratch_list::Spooled;
+
+/// Some MiB of work.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Task {
+    /// For the worker.
+    pub payload: Vec<u8>,
+    /// How many files it is about.
+    pub files: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// What would be done to one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Persist: it is read, and stored as far as the store does not have it.
+    Store,
+    /// Attach: nothing is there.
+    Create,
+    /// Attach: something else is there.
+    Replace,
+    /// Attach: something of the same size is there.
+    Compare,
+    /// Attach: `clean` takes it away.
+    Remove,
+}
+
+/// One step, for a dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What.
+    pub action: Action,
+    /// Where.
+    pub path: String,
+    /// 1, or how many files and symlinks are in a directory that is removed.
+    pub files: u64,
+    /// The size of a file, or the sum of those in a directory that is removed.
+    pub bytes: u64,
+}
+
+/// A plan, ready to be run.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// The work, in order.
+    pub tasks: Vec<Task>,
+    /// For each worker.
+    pub shared: Vec<u8>,
+    /// For `finish`.
+    pub rest: Vec<u8>,
+    /// How many files there are.
+    pub files: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+    /// For a dry run, in path order.
+    pub steps: Spooled<Step>,
+    /// What a person should know.
+    pub warnings: Vec<Problem>,
+    /// Attach: the builds that the selector means.
+    pub builds: Vec<Record>,
+    /// Attach: whether another build may take their place if their bytes turn out to be damaged.
+    pub may_fall_back: bool,
+}
