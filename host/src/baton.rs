@@ -26,7 +26,7 @@ use crate::signing::{SigningKey, VerifyingKey};
 use crate::statement;
 use crate::store::ObjectStore;
 
-/// An attach that met this many damaged builds in a row looks no further.
+/// An attach gives up after this many consecutive damaged builds.
 const FALLBACKS_MAX: usize = 32;
 /// Nor one that met this many damaged trees: a workspace has one for each job.
 const UNFIT_MAX: usize = 10_000;
@@ -46,18 +46,18 @@ pub struct Options {
     /// The most temporary space of one run, in bytes. A run whose files are many keeps its lists there: 16 MiB in memory, and the
     /// rest in a file without a name. Default: 16 GiB.
     pub scratch_bytes_max: u64,
-    /// Where that file is made. Default: `/tmp`; the command takes the system's directory for temporary files.
+    /// The directory of that file. Default: `/tmp`; the command uses the system's directory for temporary files.
     pub scratch_dir: PathBuf,
     /// The longest that one call into the component may take: one task, or the plan of a transfer. Default: 15 minutes. A
     /// component from a file is ended anywhere, the built-in one when it next asks for something.
     pub call_time_max: Duration,
     /// The most directories and files that one instance may hold open. Default: 256.
     pub handles_max: usize,
-    /// What ends a run early.
+    /// Ends a run early.
     pub interrupt: Interrupt,
     /// How CircleCI is reached, for scopes that look among its artifacts. Default: it is not, and no server is.
     pub circleci: Option<CircleCi>,
-    /// Hears that a run waits for a server. Default: nobody does.
+    /// Called before the run waits for a server. Default: no callback.
     pub on_wait: Option<OnWait>,
     /// Directories, besides the store's, that baton keeps for itself: what is in them is neither persisted nor removed.
     /// Default: none.
@@ -101,11 +101,11 @@ pub struct Details {
     pub builds: Vec<Build>,
     /// The entries of their merged trees, in path order.
     pub entries: Paged<TreeEntry>,
-    /// That a hold decided, or that newer builds are damaged.
+    /// Warnings, for example that a hold decided, or that newer builds are damaged.
     pub warnings: Vec<Problem>,
 }
 
-/// What differs between two selectors' answers.
+/// The differences between the builds of two selectors.
 #[derive(Debug)]
 pub struct Difference {
     /// The first selector's builds.
@@ -114,11 +114,11 @@ pub struct Difference {
     pub after: Vec<Build>,
     /// In path order.
     pub changes: Paged<FileChange>,
-    /// What the look-ups warned of.
+    /// The warnings of the look-ups.
     pub warnings: Vec<Problem>,
 }
 
-/// What a prune will do.
+/// The plan of a prune.
 #[derive(Debug)]
 pub struct PrunePlan {
     /// How many builds of the project were judged.
@@ -127,26 +127,26 @@ pub struct PrunePlan {
     pub removed: u64,
     /// One for each of them.
     pub decisions: Paged<Decision>,
-    /// What is deleted now.
+    /// The objects that are deleted now.
     pub deleted: Amount,
-    /// What nothing leads to any more, and a later prune deletes.
+    /// The unused objects that a later prune deletes.
     pub condemned: Amount,
     rest: Vec<u8>,
     scratch: Arc<Scratch>,
 }
 
-/// What the removal of one build will do.
+/// The plan of the removal of one build.
 #[derive(Debug)]
 pub struct Removal {
     /// The build: one for each node.
     pub builds: Vec<Build>,
-    /// What points to it.
+    /// The channels and branches that point to it.
     pub pointed: Vec<String>,
     rest: Vec<u8>,
     scratch: Arc<Scratch>,
 }
 
-/// Hears how a transfer goes. Every method has a default that does nothing.
+/// Receives the progress of a transfer. Every method has a default that does nothing.
 pub trait Progress {
     /// The directory is in use by another attach, and this one waits.
     fn waiting(&mut self) {}
@@ -156,7 +156,7 @@ pub trait Progress {
         let _ = damage;
     }
 
-    /// What will be done is known. `steps` lists it for a dry run. Returns whether to go on.
+    /// The plan is complete. `steps` lists its steps for a dry run. Returns whether to continue.
     fn planned(&mut self, plan: &Planned, steps: &mut Steps) -> Result<bool, Error> {
         let _ = (plan, steps);
         Ok(true)
@@ -279,9 +279,9 @@ impl Baton {
         Ok(directory)
     }
 
-    /// Brings an artifact into `target`, which is made if it is not there. The component may change what is below
-    /// `target`, and read from the store. A latest build that turns out to be damaged gives way to the one before, unless
-    /// the scope is strict. Returns nothing where `progress` ended the run at the plan.
+    /// Brings an artifact into `target`, which is created if it is missing. The component may change the files below
+    /// `target`, and read from the store. If the latest build is damaged, the one before is attached, unless the scope is
+    /// strict. Returns `None` if `progress` ended the run at the plan.
     pub fn attach(
         &self,
         target: &Path,

@@ -16,7 +16,7 @@ use crate::http::{AddressCheck, HttpClient, HttpOptions};
 /// CircleCI itself.
 pub const CLOUD: &str = "https://circleci.com";
 
-/// Which CircleCI is asked, and how.
+/// The CircleCI server, and how it is reached.
 #[derive(Clone)]
 pub struct CircleCi {
     /// The origin of the API, for example `https://circleci.com`.
@@ -105,7 +105,7 @@ impl CircleCi {
         }
     }
 
-    /// Makes the client, and the gate that it is behind.
+    /// Creates the client, and the gate in front of it.
     pub(crate) fn egress(&self) -> Result<Egress, Error> {
         let policy = self.policy()?;
         let options = HttpOptions {
@@ -149,7 +149,7 @@ impl CircleCi {
     }
 }
 
-/// Returns the origin of a URL that has nothing behind it.
+/// Returns the origin of a URL that consists of nothing else.
 fn origin(url: &str) -> Option<Origin> {
     let url = address(url.trim_end_matches('/'))?;
     let plain = matches!(url.path(), "" | "/") && url.query().is_none();

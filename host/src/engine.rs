@@ -19,11 +19,12 @@ const COMPILE_TIME_MAX: Duration = Duration::from_secs(300);
 /// How long it may take to take back what a failed run left.
 const ABANDON_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What the outcomes of all tasks may have together. Those of a million files are some MiB.
+/// The maximum size of the outcomes of all tasks together. Those of a million files are some MiB.
 const OUTCOMES_BYTES_MAX: usize = 64 << 20;
 /// A plan has no more tasks: one is some 16 MiB.
 const TASKS_MAX: usize = 1_000_000;
-/// What each worker may be given of a plan. Where the packs of a store among artifacts lie is some MiB.
+/// The maximum size of the part of a plan that each worker receives. The places of the packs of a store among artifacts are
+/// some MiB.
 const SHARED_BYTES_MAX: usize = 64 << 20;
 
 /// The component, ready to be instantiated any number of times.

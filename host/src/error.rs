@@ -1,4 +1,4 @@
-//! What can go wrong on the host's side. What the component reports comes along as it is.
+//! The errors of the host. An error of the component is passed on unchanged.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,15 +14,15 @@ pub enum Error {
     /// The component ended itself: a defect, or an enemy.
     #[error("the component failed in `{call}`")]
     Trap {
-        /// Which export was running.
+        /// The export that was running.
         call: &'static str,
-        /// What it wrote to its standard error, and where it ended.
+        /// Its output on standard error, and the place where it ended.
         report: String,
     },
     /// The component used more memory than it may.
     #[error("the component needs more than {limit_mib} MiB of memory in `{call}`")]
     Memory {
-        /// Which export was running.
+        /// The export that was running.
         call: &'static str,
         /// The limit in MiB.
         limit_mib: u64,
@@ -33,7 +33,7 @@ pub enum Error {
     /// A call took longer than it may.
     #[error("`{call}` was ended after {} s", .limit.as_secs())]
     Timeout {
-        /// Which export was running.
+        /// The export that was running.
         call: &'static str,
         /// The limit.
         limit: Duration,
@@ -49,10 +49,10 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// What should be a component of this world is none.
+    /// The file is not a component of this world.
     #[error("{name} is not a component that this baton can run: {reason}")]
     ComponentInvalid {
-        /// Which one.
+        /// The name of the file.
         name: String,
         /// Why.
         reason: String,
@@ -80,7 +80,7 @@ pub enum Error {
     Unsigned {
         /// Its selector.
         build: String,
-        /// What is missing.
+        /// The missing part.
         reason: String,
     },
     /// CircleCI cannot be asked as it was said.
@@ -88,7 +88,7 @@ pub enum Error {
     CircleCi {
         /// The origin of the API.
         base_url: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The store cannot be opened.

@@ -15,7 +15,7 @@ const HOST_BYTES_MAX: usize = 253;
 /// AWS, "AssumeRoleWithWebIdentity", `RoleArn`.
 const ARN_BYTES_MAX: usize = 2048;
 
-/// What a value must look like.
+/// The form that a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// One label of a host's name: a region.
@@ -30,7 +30,7 @@ pub(crate) enum Form {
     Account,
     /// One name of a path.
     Name,
-    /// A path that is put behind a host.
+    /// A path that follows a host.
     Route,
     /// A role of AWS.
     Arn,

@@ -17,7 +17,8 @@ use crate::error::Error;
 use crate::grants::{Ended, Grants, Watch};
 use crate::interrupt::{Interrupt, TICK};
 
-/// What one call may carry from the component: the largest is an object for the store. Lists that have no end come in pages.
+/// The maximum size of one call of the component: the largest is an object for the store. Lists without a limit come in
+/// pages.
 const HOSTCALL_BYTES_MAX: usize = 256 << 20;
 /// The call that gives files their names. Once it has begun, an interrupt lets it come to its end.
 const FINISH: &str = "finish";

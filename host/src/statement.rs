@@ -1,7 +1,7 @@
-//! What is signed of a build: an in-toto Statement v1 with an SLSA provenance v1 predicate.
+//! The signed statement of a build: an in-toto Statement v1 with an SLSA provenance v1 predicate.
 //!
-//! The host makes it, from what the component says of the build, and signs it only where that is what the host itself knows
-//! of the job. So a component cannot choose what is signed: of all that a statement says, the tree alone is its own. The
+//! The host creates it from what the component says of the build, and signs it only if that is what the host itself knows
+//! about the job. So a component cannot choose what is signed: of all that a statement says, the tree alone is its own. The
 //! same build always gives the same bytes, so that a signature is checked against the build without believing the store.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bindings::{Build, BuildContext, Counter, Node, PersistRequest, Rank};
 
-/// What a DSSE envelope says of the bytes that it holds (in-toto attestation, "Envelope").
+/// The payload type of a DSSE envelope (in-toto attestation, "Envelope").
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// RFC 3339 has four digits for a year.
 const YEAR_10000_MS: u64 = 253_402_300_800_000;

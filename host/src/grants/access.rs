@@ -1,5 +1,5 @@
-//! What each operation is granted, as a value. A run takes its grants from here, and so do `baton policy` and the table in
-//! ARCHITECTURE.md: nothing else says what an operation may do.
+//! The grants of each operation, as a value. A run, `baton policy` and the table in ARCHITECTURE.md take the grants from
+//! here, and from nowhere else.
 
 use std::fmt;
 

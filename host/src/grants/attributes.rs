@@ -133,7 +133,7 @@ impl Host for Grants {
                 grants.check_time()?;
                 let (parent, name) = parents.of(&link.path)?;
                 symlink(parent, name, link)
-                    .map_err(|error| failed("a symlink could not be made", &link.path, error))?;
+                    .map_err(|error| failed("cannot create a symlink", &link.path, error))?;
             }
             Ok(())
         })
@@ -240,12 +240,12 @@ fn edit(parents: &mut Parents<'_>, change: &Edit) -> Result<Option<(String, File
         Edit::MakeDirectory(path) => {
             let (parent, name) = parents.of(path)?;
             mkdirat(parent, name, Mode::from_raw_mode(0o777))
-                .map_err(|error| failed("a directory could not be made", path, error))?;
+                .map_err(|error| failed("cannot create a directory", path, error))?;
         }
         Edit::MakeFile(path) => {
             let (parent, name) = parents.of(path)?;
             let file = open_to_write(parent, name, OFlags::CREATE | OFlags::EXCL)
-                .map_err(|error| failed("a file could not be made", path, error))?;
+                .map_err(|error| failed("cannot create a file", path, error))?;
             return Ok(Some((path.clone(), file)));
         }
         Edit::SetSize((path, size)) => {

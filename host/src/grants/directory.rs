@@ -33,7 +33,7 @@ impl Directory {
         Directory::open(what, path, Access::Read)
     }
 
-    /// Opens a directory to change it, makes it if it is not there, and waits until no other run holds it: two that
+    /// Opens a directory to change it, creates it if it is missing, and waits until no other run holds it: two runs that
     /// attach to one directory at once would undo each other's work. `waiting` is called if that takes time, and an
     /// interrupt ends it.
     pub(crate) fn write(

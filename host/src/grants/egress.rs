@@ -1,4 +1,4 @@
-//! Which requests may leave: the policy alone, without a socket.
+//! The policy for requests: which of them may leave. It has no socket.
 //!
 //! Nothing may, unless it goes to one of three places: what baton asks of the API, about the projects that the run is
 //! about; the hosts that CircleCI keeps artifacts on; and, once and without the token, the very URL that an artifact's
@@ -21,7 +21,7 @@ const ARTIFACT_PATH: &str = "/output/";
 const CLOUD_HOST: &str = "circleci.com";
 /// So many redirects may be open at a time. One instance asks one thing after the other.
 const TICKETS_MAX: usize = 16;
-/// What a request may say. Host and length are the client's own.
+/// The headers that a request may have. The client sets host and length.
 const HEADERS: [HeaderName; 6] = [
     header::ACCEPT,
     header::CONTENT_TYPE,
@@ -78,7 +78,7 @@ impl Origin {
     }
 }
 
-/// What a run may ask.
+/// The requests that a run may send.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     api: Origin,
@@ -101,7 +101,7 @@ pub(crate) struct Change {
     pub(crate) number: u64,
 }
 
-/// What sets a variable: these two fields, and no other.
+/// The body that sets a variable: these two fields, and no other.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewVariable<'a> {
@@ -119,7 +119,7 @@ impl Change {
     }
 }
 
-/// That a request may leave, and how.
+/// The way in which an admitted request leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admitted {
     /// To the API, with the token.
@@ -289,7 +289,7 @@ impl Policy {
         }
     }
 
-    /// Whether artifacts are there: on a host of theirs, or below the one path that the API's host has them.
+    /// Whether the URL is one of artifacts: on a host of theirs, or below the one path of the API's host that has them.
     fn is_artifact(&self, origin: &Origin, path: &str) -> bool {
         let on_cloud = self.cloud
             && origin.tls

@@ -14,11 +14,11 @@ use crate::bindings::{Kind, PluginError, Timestamp};
 
 /// A page ends with the entry that makes it this large.
 const PAGE_BYTES: usize = 4 << 20;
-/// What an entry takes besides its name, about.
+/// The approximate size of an entry without its name.
 const ENTRY_BYTES: usize = 96;
 /// How many names of one directory are in memory.
 const NAMES_BYTES_MAX: usize = 16 << 20;
-/// What a name takes besides its bytes, about.
+/// The approximate size of a name without its bytes.
 const NAME_BYTES: usize = 40;
 
 /// The names of a directory that are still to be given, in descending order, for the page after the one that was given last.

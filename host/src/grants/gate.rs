@@ -29,7 +29,7 @@ const REQUEST_BYTES_MAX: usize = 1 << 20;
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answered = Result<(Response<WasiBody>, Io), Error>;
 
-/// What a run may ask over HTTP, and with what.
+/// The requests that a run may send over HTTP, and the client for them.
 #[derive(Clone)]
 pub(crate) struct Egress {
     pub(crate) policy: Policy,
@@ -214,7 +214,7 @@ impl Body for Watched {
     }
 }
 
-/// Says in the words of `wasi:http` that the call ends. The next grant that the component asks ends it for good.
+/// Returns the `wasi:http` error of a call that must end. The next grant that the component uses ends it.
 fn ended(why: Ended) -> Error {
     match why {
         Ended::Interrupted => Error::ConnectionTerminated,

@@ -1,11 +1,11 @@
-//! What a component may use up.
+//! The limits of a component.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
 /// An instance of the component has this many core instances, tables and memories at most: several times what baton's has.
-/// What is not counted has no limit, however small each is.
+/// Uncounted things have no limit, however small each is.
 const INSTANCES_MAX: usize = 100;
 const TABLES_MAX: usize = 20;
 const MEMORIES_MAX: usize = 10;

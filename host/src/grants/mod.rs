@@ -1,4 +1,4 @@
-//! What a run is granted: the component reaches nothing else. A file an import.
+//! The grants of a run: the component reaches nothing else. One file for each import.
 
 mod access;
 mod attributes;
@@ -40,7 +40,7 @@ use crate::store::ObjectStore;
 /// How much of what a component writes to its standard error is kept for the report of a crash.
 const STDERR_BYTES_MAX: usize = 16 << 10;
 
-/// What a run has to grant. Its instances share most of it.
+/// The resources that a run can grant. Its instances share most of them.
 #[derive(Clone)]
 pub(crate) struct Resources {
     pub(crate) store: Arc<dyn ObjectStore>,
@@ -53,7 +53,7 @@ pub(crate) struct Resources {
     pub(crate) limits: Limits,
 }
 
-/// What one instance of the component is granted.
+/// The grants of one instance of the component.
 pub(crate) struct Grants {
     store: Arc<dyn ObjectStore>,
     store_access: Option<StoreAccess>,
@@ -63,7 +63,7 @@ pub(crate) struct Grants {
     pub(crate) limits: Limits,
     /// Set by the instance.
     pub(crate) watch: Watch,
-    /// The file that was written last, by its path: most writes go on in it.
+    /// The file that was written last, by its path: most writes continue in it.
     written: Option<(String, std::fs::File)>,
     names: Option<entries::Names>,
     on_wait: Option<OnWait>,

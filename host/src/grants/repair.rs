@@ -1,6 +1,6 @@
-//! What a run may replace in its store, and nothing else: the bounded exception to "what exists stays".
+//! The objects of a store that a run may replace: the bounded exception to "existing objects stay".
 //!
-//! Three things may be replaced. An object whose name is the digest of the new bytes: that harms nobody, whatever was there.
+//! Three kinds may be replaced. An object whose name is the digest of the new bytes: that is always harmless.
 //! An object that is not what its own first line says: it is damaged, and nobody can read it. And of the run's own project
 //! a few objects, since a build that lost its bytes gets other ones, and its records with them. All other keys are safe
 //! from a component, whatever it asks.
@@ -22,7 +22,7 @@ const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
 /// docs/reference/format.md, "Keys".
 const NAME_BYTES_MAX: usize = 180;
 
-/// What is left to a run. Its instances share it.
+/// The repairs that a run has left. Its instances share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repairs {
     /// The project as one name of a key. Absent: objects of no project.
@@ -78,7 +78,7 @@ fn is_digest(name: &str) -> bool {
     name.len() == 2 * blake3::OUT_LEN && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What the first line of a small object says of the rest.
+/// The first line of a small object, which describes the rest.
 #[derive(Deserialize)]
 struct Header {
     digest: String,

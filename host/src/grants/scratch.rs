@@ -20,7 +20,7 @@ const MEMORY_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Scratch {
     bytes_max: u64,
-    /// Where the file is made.
+    /// The directory of the file.
     dir: PathBuf,
     pages: Mutex<Pages>,
 }

@@ -1,4 +1,4 @@
-//! What the system says of an entry besides its attributes: where mounts begin, and what no attach may empty.
+//! Properties of an entry that are not attributes: whether a mount begins there, and whether an attach may empty it.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ const DEPTH_MAX: usize = 2048;
 /// Names a file whatever its path: device and inode.
 type Identity = (u64, u64);
 
-/// What of an entry decides about changes, whichever call it came from.
+/// The properties of an entry that decide about changes, from whichever call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) mode: RawMode,
@@ -151,7 +151,7 @@ fn only_if(holds: bool, flag: Standing) -> Standing {
     if holds { flag } else { Standing::default() }
 }
 
-/// What must be kept, by identity: a path can lead to one directory in many ways.
+/// The entries that must be kept, by identity: a path can lead to one directory in many ways.
 #[derive(Debug, Default)]
 pub(crate) struct ReservedPlaces {
     /// Directories that baton keeps for itself.

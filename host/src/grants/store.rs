@@ -10,7 +10,7 @@ use crate::store::{self, Key, ObjectStore, StoreError};
 /// As the WIT says.
 const DELETED_MAX: usize = 1000;
 
-/// What a call of the component gets: the outer failure ends the component, the inner one is an answer.
+/// The result of a call of the component: the outer error ends the component, the inner one is an answer.
 type Served<T> = wasmtime::Result<Result<T, PluginError>>;
 
 impl Host for Grants {

@@ -1,4 +1,4 @@
-//! The import `waiting`: patience that the user hears of, and can end.
+//! The import `waiting`: a pause that is reported to the user, and that the user can end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const WAIT_MS_MAX: u64 = 600_000;
 
 type Hear = dyn Fn(Duration, &str) + Send + Sync;
 
-/// Hears that a run waits for a server: for how long, and why, in a few words. Several threads call at once.
+/// A callback before the run waits for a server: for how long, and why, in a few words. Several threads call it at once.
 #[derive(Clone)]
 pub struct OnWait(Arc<Hear>);
 

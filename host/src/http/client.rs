@@ -80,7 +80,7 @@ impl HttpClient {
         })
     }
 
-    /// Sends a request, and returns when the answer's head is there. Must run on a tokio runtime.
+    /// Sends a request, and returns when the head of the answer has arrived. Must run on a tokio runtime.
     pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<Response<Received>, HttpFailure>
     where
         B: Body<Data = Bytes> + Send + Sync + 'static,

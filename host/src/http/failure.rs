@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::ErrorKind;
 
-/// What went wrong.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HttpFailureKind {
     /// The host's name has no address.
@@ -21,7 +21,7 @@ pub(crate) enum HttpFailureKind {
     TimedOut,
     /// The connection ended in the middle.
     Interrupted,
-    /// The request itself is wrong, or must not be made.
+    /// The request itself is wrong, or must not be sent.
     Request,
     /// Anything else.
     Other,

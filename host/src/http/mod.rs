@@ -17,12 +17,12 @@ pub(crate) use failure::{HttpFailure, HttpFailureKind};
 pub(crate) use resolver::{AddressCheck, all_addresses};
 pub(crate) use timed::Received;
 
-/// How requests are made.
+/// The options of the HTTP client.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpOptions {
     /// Certificates in PEM that are trusted besides the system's and the bundled ones.
     pub ca_pem: Vec<String>,
-    /// Which proxies to use.
+    /// The proxies to use.
     pub proxies: Proxies,
     /// Whether a request may go out without TLS.
     pub allow_http: bool,

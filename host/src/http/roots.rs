@@ -1,5 +1,5 @@
-//! TLS, and whom it trusts: what the system trusts, what is built in (minimal images have nothing else), and what the
-//! user adds.
+//! TLS, and the certificates that it trusts: those of the system, the built-in ones (minimal images have no others), and
+//! those that the user adds.
 
 use std::sync::Arc;
 

@@ -29,7 +29,7 @@ use crate::{beneath, files};
 const LARGE_BYTES: usize = 1 << 20;
 /// Two overlap one pack's write with the other's flush; more only queue up at the disk.
 const SETTLING_THREADS: usize = 2;
-/// What is not durable yet is in the page cache already, so only its number is bounded.
+/// The maximum number of objects that are not durable yet. Their bytes are in the page cache, so they need no other limit.
 const PENDING_MAX: usize = 8;
 /// Others than the owner have no access to a store, unless somebody asked for that.
 const PRIVATE: u32 = 0o700;

@@ -14,7 +14,7 @@ pub enum StoreLocation {
     Cloud(CloudLocation),
     /// The memory of this process: for tests, and gone with it.
     Memory,
-    /// What jobs of CircleCI stored as artifacts, to read: of the project with this slug, or of the one that asks.
+    /// The artifacts of CircleCI's jobs, for reading: of the project with this slug, or of the project that asks.
     CircleCi(Option<String>),
 }
 
@@ -169,7 +169,7 @@ fn is_slug(text: &str) -> bool {
         })
 }
 
-/// Somebody may have put a password where a URL has one, or a signature behind it.
+/// Removes the parts of a URL that may hold a password or a signature.
 fn without_secrets(text: &str) -> String {
     let (shown, cut) = match text.find(['?', '#']) {
         Some(end) => (text.get(..end).unwrap_or_default(), "…"),

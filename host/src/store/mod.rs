@@ -1,4 +1,4 @@
-//! Stores: bytes under keys, behind one small trait. The component sees it as the import `store`.
+//! Stores: bytes under keys, with one small trait. The component sees it as the import `store`.
 
 mod cloud;
 mod directory;
@@ -53,7 +53,7 @@ fn is_name(name: &str) -> bool {
     (1..=200).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
 }
 
-/// Whether a prefix, or the key that a listing starts behind, could be the beginning of a key.
+/// Checks that a prefix, or the key after which a listing starts, could be the beginning of a key.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
     let complete = prefix.strip_suffix('/').unwrap_or(prefix);
     if complete.is_empty() && prefix.is_empty() {
@@ -78,7 +78,7 @@ pub(crate) fn check_size(key: &str, size_bytes: u64, is_range: bool) -> Result<(
     })
 }
 
-/// What becomes of an object that is already there.
+/// How `put` treats an existing object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutMode {
     /// It stays. Of any number of racing creators exactly one wins.
@@ -93,9 +93,9 @@ pub enum PutMode {
 /// How a put ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutOutcome {
-    /// The object is there, with these bytes.
+    /// The object exists with these bytes.
     Stored,
-    /// Another one was there before, and stays.
+    /// Another object existed, and stays.
     AlreadyExists,
 }
 
@@ -120,7 +120,7 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// Stores an object. Atomic: a reader sees all of it or nothing, also after a crash of the machine.
     fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError>;
 
-    /// Returns at most `limit` keys that begin with `prefix` and come behind `start_after`, ascending as far as the
+    /// Returns at most `limit` keys that begin with `prefix` and come after `start_after`, ascending as far as the
     /// names compared are of equal length.
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
 
@@ -152,12 +152,12 @@ pub enum StoreError {
     /// A file is at the place that was named.
     #[error("the store {} is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// What was given does not name a store.
+    /// The text does not name a store.
     #[error("{given:?} does not name a store: {reason}")]
     Location {
         /// As it was given, without what may be a password.
         given: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// An object is larger than any that baton makes.
@@ -171,7 +171,7 @@ pub enum StoreError {
     /// The operating system said no.
     #[error("{key} could not be {what} in the store {}", .store.display())]
     Io {
-        /// What was being done: `read`, `written`, `listed`, `removed`.
+        /// The operation: `read`, `written`, `listed`, `removed`.
         what: &'static str,
         /// The object, or the prefix.
         key: String,
@@ -185,7 +185,7 @@ pub enum StoreError {
     NotAtomic {
         /// The store.
         store: String,
-        /// What was seen.
+        /// The observation.
         reason: String,
     },
     /// A thread could not be started, or ended early.
@@ -194,7 +194,7 @@ pub enum StoreError {
     /// The server of an object store said no, or nothing.
     #[error("{}", remote_summary(what, key, store))]
     Remote {
-        /// What was being done: `read`, `written`, `listed`, `removed`, `opened`.
+        /// The operation: `read`, `written`, `listed`, `removed`, `opened`.
         what: &'static str,
         /// The object, or the prefix. Empty: the store as a whole.
         key: String,

@@ -4,7 +4,7 @@ use super::{PutOutcome, StoreError};
 
 /// How many create the same key at once.
 const RACERS: usize = 8;
-/// What a probe that finds nothing wrong has shown.
+/// The result of a successful test.
 pub(super) const ATOMIC: (&str, &str) = ("create", "atomic: of 8 racing creators one wins");
 
 /// Puts and gets what a probe needs: by a name within the probe's place, whole.
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// What a server does with a create.
+    /// The way in which a server handles a create.
     enum Server {
         Atomic,
         Overwrites,

@@ -1,4 +1,4 @@
-//! Stores large objects behind the writer's back.
+//! Stores large objects in the background.
 //!
 //! A worker that waited for the disk or the network after every pack would spend more time on that than on the pack. So a
 //! pack is stored on a thread of its own, and everybody who could notice waits for it first: a reader, and above all the
@@ -31,7 +31,7 @@ struct State<E> {
     queue: VecDeque<Job<E>>,
     running: usize,
     started: usize,
-    /// The first failure. It stays: whatever is written later must not be trusted to point to what is there.
+    /// The first failure. It stays: an object that is written later must not point to objects that may be missing.
     failed: Option<E>,
 }
 

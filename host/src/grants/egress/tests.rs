@@ -1,4 +1,4 @@
-//! Which requests may leave, and which may not.
+//! Requests that may leave, and requests that may not.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
@@ -232,7 +232,7 @@ fn a_redirect_is_followed_once_without_the_token_and_only_there() {
     assert_eq!(cloud.admit(&Method::POST, &uri(target), b"", &mut tickets), None);
     assert_eq!(ask(&cloud, target, &mut tickets), Some(Admitted::Led));
     assert_eq!(ask(&cloud, target, &mut tickets), None);
-    // Who was led to leads no further.
+    // A server that was reached by a redirect may not redirect further.
     cloud.answered(
         Admitted::Led,
         &uri(target),

@@ -39,7 +39,7 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
-/// A bucket, and the calls that can be made to it. Keys are relative to the store's prefix.
+/// A bucket, and the calls to it. Keys are relative to the store's prefix.
 pub(super) struct Calls {
     pub(super) runtime: Runtime,
     objects: Arc<dyn Library>,
@@ -49,7 +49,7 @@ pub(super) struct Calls {
     deletes_in_bulk: bool,
     /// As errors show it.
     location: String,
-    /// What all keys begin with: empty, or names with a `/` behind each.
+    /// The prefix of all keys: empty, or names with a `/` after each.
     prefix: String,
     server: String,
     is_known: bool,
@@ -154,7 +154,7 @@ impl Calls {
             Answer::Is(Ok(bytes)) => Ok(Some(bytes)),
             Answer::Is(Err(size)) => check_size(key, size, false).map(|()| None),
             Answer::Missing => Ok(None),
-            // The object is there, and the range begins behind its end.
+            // The object exists, and the range begins after its end.
             Answer::Exists => Ok(Some(Vec::new())),
         }
     }
@@ -250,8 +250,8 @@ impl Calls {
         }
     }
 
-    /// Puts an object that is named by its content. One that is there and has lost some of its bytes must not stand in the
-    /// way of its repair.
+    /// Puts an object that is named by its content. An existing object that has lost some of its bytes must not prevent its
+    /// repair.
     pub(super) fn put_named(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
         let length = bytes.len() as u64;
         let stands = self.put(key, bytes.clone(), PutMode::Named)? == PutOutcome::AlreadyExists;

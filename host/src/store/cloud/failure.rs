@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What is wrong.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemoteKind {
     /// The options do not describe a store that can be asked.
@@ -19,7 +19,7 @@ pub enum RemoteKind {
     Clock,
     /// The server's certificate is not trusted, or it does not speak TLS.
     Certificate,
-    /// No connection comes about.
+    /// The server cannot be reached.
     Unreachable,
     /// The server takes too long.
     Timeout,
@@ -54,10 +54,10 @@ impl RemoteKind {
     }
 }
 
-/// What a server said, or that it said nothing.
+/// The answer of a server that failed, or the lack of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteFailure {
-    /// What is wrong.
+    /// The kind of the failure.
     pub kind: RemoteKind,
     /// One sentence, with no secret in it.
     pub message: String,

@@ -1,4 +1,5 @@
-//! What one try heard from the server: how to go on is decided by that, not by the message of a library's error.
+//! The answer that one attempt received from the server. The next step depends on it, not on the message of a library's
+//! error.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -11,7 +12,7 @@ pub(super) const ERROR_BYTES_MAX: usize = 64 << 10;
 /// An answer to a deletion of a thousand keys, each named, is smaller.
 pub(super) const BATCH_BYTES_MAX: usize = 16 << 20;
 
-/// Who was asked.
+/// The service that was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Asked {
     /// The store.
@@ -21,7 +22,7 @@ pub(super) enum Asked {
     Credentials,
 }
 
-/// The last that was heard.
+/// The last answer that was received.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard {
     pub(super) asked: Asked,
@@ -29,7 +30,7 @@ pub(super) struct Heard {
     pub(super) status: Option<u16>,
     /// The code of the server's error, for example `SlowDown`.
     pub(super) code: String,
-    /// What the server says besides.
+    /// The server's message.
     pub(super) message: String,
     /// Where the bucket is, if Amazon says so.
     pub(super) region: Option<String>,

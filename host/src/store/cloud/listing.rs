@@ -56,7 +56,7 @@ impl Listing {
         }
     }
 
-    /// Returns at most `limit` keys that begin with `prefix` and come behind `start_after`.
+    /// Returns at most `limit` keys that begin with `prefix` and come after `start_after`.
     pub(super) fn list(
         self,
         calls: &Calls,

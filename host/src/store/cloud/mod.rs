@@ -1,8 +1,8 @@
 //! S3, GCS and Azure as a store, on the crate `object_store`: it signs, and knows the three APIs.
 //!
-//! What is left to do here: calls from threads onto its futures, when to try again, which of several creators won, in what
-//! order keys are listed, and errors that say what to mend. What is deliberately not here: multipart uploads. The largest
-//! object is far below what one request may carry.
+//! This module does the rest: calls from threads onto its futures, when to retry, which of several creators won, in what
+//! order keys are listed, and errors that say what to fix. It deliberately has no multipart uploads: the largest object is
+//! far below the limit of one request.
 
 mod calls;
 mod connector;
@@ -74,7 +74,7 @@ impl CloudStore {
         })
     }
 
-    /// Returns how many requests were made so far, tries included.
+    /// Returns the number of requests so far, including retries.
     pub fn requests(&self) -> u64 {
         self.calls.requests()
     }
@@ -100,7 +100,7 @@ impl ObjectStore for CloudStore {
             self.settling.settle()?;
             return self.calls.put(key.as_str(), Bytes::copy_from_slice(bytes), mode);
         }
-        // Before the copy is made: how many of them there are is what bounds the memory.
+        // Before the copy is created: the number of copies bounds the memory.
         self.settling.wait_for_room();
         let (calls, key, bytes) = (
             Arc::clone(&self.calls),

@@ -12,7 +12,7 @@ use super::providers::checked;
 use crate::forms::Form;
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind};
 
-/// Whom the token is for, as AWS wants it.
+/// The audience of the token, as AWS expects it.
 const AUDIENCE: &str = "sts.amazonaws.com";
 /// A token is a few KiB.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -25,7 +25,7 @@ const REQUESTED: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_
 /// Where a token comes from.
 #[derive(Clone)]
 pub(super) enum TokenSource {
-    /// It is there already, for an hour on CircleCI.
+    /// The runner has set it; on CircleCI it is valid for an hour.
     Given(String),
     /// GitHub hands out a new one at each request.
     Requested { url: String, bearer: String },
@@ -94,15 +94,15 @@ impl TokenSource {
     }
 }
 
-/// Makes a request for credentials, notes what is heard, and returns the answer's body.
+/// Sends a request for credentials, notes the answer, and returns its body.
 pub(super) async fn ask(
     client: &HttpClient,
     request: Request<Full<Bytes>>,
-    whom: &str,
+    service: &str,
 ) -> Result<Bytes, object_store::Error> {
     let answer = client.send(request).await.map_err(|failure| {
         heard::note_failure(Asked::Credentials, &failure);
-        failed(format!("{whom} did not answer: {failure}"))
+        failed(format!("{service} did not answer: {failure}"))
     })?;
     let (parts, body) = answer.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX)
@@ -111,11 +111,11 @@ pub(super) async fn ask(
         .map_err(|error| {
             let failure = HttpFailure::new(HttpFailureKind::Interrupted, error.to_string());
             heard::note_failure(Asked::Credentials, &failure);
-            failed(format!("{whom} broke off: {error}"))
+            failed(format!("{service} broke off: {error}"))
         })?;
     let body = body.to_bytes();
     let (code, message) = heard::error_of(&body);
-    let refused = format!("{whom} refused: {} {code} {message}", parts.status);
+    let refused = format!("{service} refused: {} {code} {message}", parts.status);
     heard::note(Heard {
         asked: Asked::Credentials,
         status: Some(parts.status.as_u16()),

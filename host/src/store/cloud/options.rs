@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::http::HttpOptions;
 use crate::interrupt::Interrupt;
 
-/// What a command is going to do with a store.
+/// The way in which a command uses a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreUse {
     /// Only read from it.
@@ -79,7 +79,7 @@ pub struct CloudOptions {
     pub connections_max: usize,
     /// The longest that one call may take, all tries together.
     pub time_budget: Duration,
-    /// What ends a call early.
+    /// Ends a call early.
     pub interrupt: Interrupt,
 }
 

@@ -1,7 +1,7 @@
-//! What a server can do, tried out and remembered. A server is believed neither that it creates atomically nor that it
-//! lists in order.
+//! Tests what a server supports, and remembers the result. No server is trusted to create atomically, or to list in order,
+//! without a test.
 //!
-//! What was found is kept beside the store, under a name that no key can have, with the server that it was found of.
+//! The result is stored next to the store, under a name that no key can have, with the server that was tested.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const FOUND: &str = ".probe/found.json";
 const IN_BYTES: [&str; 4] = ["k-x", "k.x", "k/x", "m"];
 const IN_NAMES: [&str; 4] = ["k/x", "k-x", "k.x", "m"];
 
-/// What was found of a server.
+/// The result of the tests of a server.
 #[derive(Serialize, Deserialize)]
 struct Found {
     server: String,

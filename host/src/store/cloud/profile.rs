@@ -9,7 +9,7 @@ const BYTES_MAX: u64 = 4 << 20;
 
 use super::failure::{RemoteFailure, RemoteKind};
 
-/// What a profile says.
+/// The settings of a profile.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Profile(BTreeMap<String, String>);
 

@@ -23,11 +23,11 @@ use crate::store::location::{CloudLocation, Provider};
 pub(super) struct Opened {
     pub(super) objects: Arc<dyn object_store::ObjectStore>,
     pub(super) lister: Arc<dyn PaginatedListStore>,
-    /// Credentials that can be fetched anew.
+    /// Credentials that can be renewed.
     pub(super) renewable: Option<Arc<dyn Renewable>>,
     /// Whether many keys are deleted with one request.
     pub(super) deletes_in_bulk: bool,
-    /// Which server it is: what was learnt of one says nothing of another.
+    /// The server. Test results of one say nothing about another.
     pub(super) server: String,
     /// Whether it is one of the three large services, whose listings are known to come in order of bytes.
     pub(super) is_known: bool,
@@ -144,7 +144,7 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     let endpoint = endpoint.map(|(what, endpoint)| (what, endpoint.trim_end_matches('/')));
     let endpoint_of = endpoint.map_or("the endpoint", |(what, _)| what);
     let endpoint = endpoint.map(|(_, endpoint)| endpoint);
-    // A server of one's own rarely has regions, and takes the name that Amazon gave its first one.
+    // A private server rarely has regions, and accepts the name of Amazon's first one.
     let region = match (region, endpoint) {
         (Some(region), _) => region,
         (None, Some(_)) => "us-east-1",
@@ -206,7 +206,7 @@ fn s3(location: &CloudLocation, options: &CloudOptions, store: HttpClient) -> Re
     })
 }
 
-/// What a variable becomes in the library's hands.
+/// Returns the form that the value of a variable must have, by the use that the library makes of it.
 fn form_of_s3(key: &AmazonS3ConfigKey) -> Form {
     match key {
         AmazonS3ConfigKey::AccessKeyId

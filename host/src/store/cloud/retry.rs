@@ -1,4 +1,4 @@
-//! Whether and when to try again: decided here, from what was heard; slept elsewhere.
+//! Decides whether and when to retry, from the answer of the server. Another module sleeps.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ const NAMELESS_MAX: Duration = Duration::from_secs(5);
 const RENEWALS_MAX: u32 = 2;
 /// An upload that was damaged on the way this often is damaged before it.
 const DAMAGED_MAX: u32 = 4;
-/// Who hands out credentials is near, or is not there at all.
+/// A service for credentials is near, or does not exist.
 const CREDENTIALS_TRIES_MAX: u32 = 3;
 
-/// What to do after a try that failed.
+/// The action after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Pause, and try again.
@@ -33,20 +33,20 @@ pub(super) enum Verdict {
     Final(RemoteKind),
 }
 
-/// What the tries of one call have come to.
+/// The attempts of one call so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tries {
     /// How many there were, at least one.
     pub(super) count: u32,
     /// How long they and the pauses between them took.
     pub(super) elapsed: Duration,
-    /// What all may take together.
+    /// The time limit of all attempts together.
     pub(super) budget: Duration,
-    /// Whether there are credentials that can be fetched anew.
+    /// Whether there are credentials that can be renewed.
     pub(super) can_renew: bool,
     /// How often they were.
     pub(super) renewals: u32,
-    /// What of `elapsed` had passed when the server was last seen, before it could not be reached.
+    /// The part of `elapsed` that had passed when the server was last reachable.
     pub(super) unreachable_from: Option<Duration>,
 }
 
@@ -124,11 +124,11 @@ enum Class {
     Busy,
     /// The connection ended or stood still.
     Lost(RemoteKind),
-    /// What the server got is not what was sent.
+    /// The server received other bytes than were sent.
     Damaged,
     Unreachable,
     Nameless,
-    /// Who hands out credentials does not answer.
+    /// The service for credentials does not answer.
     NoCredentials,
 }
 

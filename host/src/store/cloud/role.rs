@@ -19,11 +19,11 @@ use crate::http::HttpClient;
 /// Credentials are renewed this long before they end, or at half their life if that is shorter.
 const AHEAD: Duration = Duration::from_secs(300);
 
-/// Credentials that can be made to be fetched anew.
+/// Credentials that can be renewed on request.
 #[async_trait]
 pub(super) trait Renewable: std::fmt::Debug + Send + Sync {
     /// The server said to a request that began at `asked` that they have expired. Credentials that were fetched since are
-    /// others: of several requests that hear it at once, one has them fetched.
+    /// others: if several requests learn it at once, one of them renews the credentials.
     async fn expired(&self, asked: Instant);
 }
 
@@ -35,7 +35,7 @@ pub(super) struct RoleCredentials {
     pub(super) arn: String,
     /// The address of the token service.
     pub(super) endpoint: String,
-    /// What AWS's log calls the session: 2 to 64 letters, digits and `=,.@-`.
+    /// The name of the session in AWS's log: 2 to 64 letters, digits and `=,.@-`.
     pub(super) session: String,
     pub(super) current: Mutex<Option<Current>>,
 }
@@ -140,7 +140,7 @@ impl CredentialProvider for RoleCredentials {
         }
         let fetched = match (self.fetch().await, &*place) {
             (Ok(fetched), _) => fetched,
-            // It was early: what is there serves until the next try.
+            // It was early: the current credentials are used until the next attempt.
             (Err(_), Some(current)) if SystemTime::now() < current.ends_at => {
                 return Ok(Arc::clone(&current.credential));
             }

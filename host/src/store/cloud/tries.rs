@@ -18,7 +18,7 @@ use crate::store::StoreError;
 /// How often a call looks whether it is to end.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What one call is about.
+/// The subject of one call.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     /// For an error: `read`, `written`, `listed`, `removed`.
@@ -28,12 +28,12 @@ pub(super) struct Subject<'a> {
     pub(super) unlimited: bool,
 }
 
-/// What a call comes to when nothing is wrong.
+/// The result of a call without a failure.
 pub(super) enum Answer<T> {
     Is(T),
     /// There is no such object.
     Missing,
-    /// There is one already, or what is asked of it lies behind its end.
+    /// The object exists, or the requested range begins after its end.
     Exists,
 }
 
@@ -136,7 +136,7 @@ fn expected<T>(error: &object_store::Error, heard: &Heard) -> Option<Answer<T>> 
     }
 }
 
-/// Says what was heard last, after how many tries.
+/// Describes the last answer and the number of attempts.
 fn explained(kind: RemoteKind, error: &object_store::Error, heard: &Heard, tries: Tries) -> RemoteFailure {
     let mut message = match (&heard.failure, heard.status) {
         (Some((_, message)), _) => message.clone(),

@@ -13,7 +13,8 @@ use super::super::PutOutcome;
 use crate::beneath;
 
 const TEMPORARY: &str = ".tmp";
-/// A directory that is removed this often before an object gets its name is not there for another reason.
+/// After this many attempts, a directory that is missing when an object is linked is missing for another reason than a
+/// concurrent delete.
 const DIRECTORY_TRIES_MAX: u32 = 100;
 /// A temporary file that nobody has touched for so long was left by a crash.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
