@@ -52,3 +52,9 @@ pub use store::{
     ObjectStore, Provider, PutMode, PutOutcome, RemoteFailure, RemoteKind, Role, StoreError, StoreLocation,
     StoreUse, Variables,
 };
+
+/// The Rust blocks of the documents, which `cargo test --doc` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/guides/embed.md")]
+pub struct Documents;
