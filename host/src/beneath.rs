@@ -18,7 +18,7 @@ use rustix::io::Errno;
 pub(crate) fn open(dir: impl AsFd, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match try_open(dir.as_fd(), path, flags, mode) {
-        // Where a directory is wanted, this is also what the system says of a link.
+        // If a directory is wanted, the system returns this error for a link too.
         Err(Errno::NOTDIR) if has_link(dir.as_fd(), path) => Err(Errno::LOOP.into()),
         opened => Ok(opened?),
     }

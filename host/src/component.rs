@@ -94,7 +94,7 @@ impl Component {
         )
     }
 
-    /// Makes it ready to run.
+    /// Prepares it to run.
     pub(crate) fn load(&self, engine: &Engine) -> Result<wasmtime::component::Component, Error> {
         let compiled_ahead = match self.path {
             None => deserialize(engine).ok(),

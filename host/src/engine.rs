@@ -16,7 +16,7 @@ use crate::interrupt::{Interrupt, TICK};
 
 /// How long the compilation of a component from a file may take.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(300);
-/// How long it may take to take back what a failed run left.
+/// The time limit for removing what a failed run left.
 const ABANDON_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The maximum size of the outcomes of all tasks together. Those of a million files are some MiB.
@@ -66,7 +66,7 @@ impl Engine {
         Ok(Engine { loaded, interrupt })
     }
 
-    /// Makes an instance with its grants.
+    /// Creates an instance with its grants.
     pub(crate) fn instance(&self, grants: Grants) -> Result<Instance, Error> {
         Instance::start(Arc::clone(&self.loaded), grants, self.interrupt.clone())
     }
@@ -90,7 +90,7 @@ impl Engine {
             Ok(planned) => planned,
             Err(error) => {
                 drop(planner);
-                // A component that answers has taken back what it left.
+                // A component that answers has removed what it left.
                 if !matches!(error, Error::Plugin(_)) {
                     self.abandon(None, grants);
                 }
@@ -135,8 +135,8 @@ impl Engine {
         finished.map(Some)
     }
 
-    /// Takes back what a failed run left: with the rest of its plan, or without one where the plan failed. Its own failure
-    /// would only hide the one that led here, and the next run takes back what this could not.
+    /// Removes what a failed run left: with the rest of its plan, or without one if the plan failed. A failure of this call
+    /// would only hide the original one, and the next run removes what remains.
     fn abandon(&self, rest: Option<&[u8]>, grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
         let abandoned = grants().and_then(|mut grants| {
             // What has changed nothing has left nothing.
@@ -282,7 +282,7 @@ fn check(count: usize, most: usize, what: &str) -> Result<(), Error> {
     }
 }
 
-/// Makes a component ready to run. The compilation of one from a file may take any time.
+/// Prepares a component to run. The compilation of one from a file may take any time.
 fn load(
     component: &Component,
     engine: &wasmtime::Engine,
@@ -300,7 +300,7 @@ fn load(
     })
 }
 
-/// Makes running components look whether they must end, until the engine is gone.
+/// Lets running components check whether they must end, until the engine is dropped.
 fn start_ticking(engine: &wasmtime::Engine) {
     let engine = engine.weak();
     thread::spawn(move || {

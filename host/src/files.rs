@@ -27,7 +27,7 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         ));
     }
     let mut bytes = Vec::new();
-    // What the file says of its size is not asked: it may grow, and some file systems say 0.
+    // The size in the metadata is not used: the file may grow, and some file systems report 0.
     let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if read as u64 > bytes_max {
         return Err(io::Error::new(

@@ -43,7 +43,7 @@ pub(crate) struct Instance {
 type Call = Box<dyn FnOnce(&mut Running) + Send>;
 
 impl Instance {
-    /// Makes an instance.
+    /// Creates an instance.
     pub(crate) fn start(
         loaded: Arc<Loaded>,
         mut grants: Grants,

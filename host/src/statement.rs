@@ -1,7 +1,7 @@
 //! The signed statement of a build: an in-toto Statement v1 with an SLSA provenance v1 predicate.
 //!
-//! The host creates it from what the component says of the build, and signs it only if that is what the host itself knows
-//! about the job. So a component cannot choose what is signed: of all that a statement says, the tree alone is its own. The
+//! The host creates it from the component's description of the build, and signs it only if that equals what the host itself
+//! knows about the job. So a component cannot choose what is signed: only the tree of a statement comes from it. The
 //! same build always gives the same bytes, so that a signature is checked against the build without believing the store.
 
 use std::collections::BTreeMap;

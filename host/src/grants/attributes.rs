@@ -234,7 +234,7 @@ fn holes(parent: &OwnedFd, name: &str, part: Range, least: u64) -> io::Result<Ve
     Ok(holes)
 }
 
-/// Makes one change. Returns a file that it made, open.
+/// Applies one change. Returns the file that it created, open.
 fn edit(parents: &mut Parents<'_>, change: &Edit) -> Result<Option<(String, File)>, PluginError> {
     match change {
         Edit::MakeDirectory(path) => {

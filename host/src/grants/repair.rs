@@ -84,8 +84,7 @@ struct Header {
     digest: String,
 }
 
-/// Whether an object is what it says of itself, as far as that can be seen without its meaning. One that is not there is
-/// not.
+/// Whether an object matches its own first line. A missing object does not.
 fn is_whole(store: &dyn ObjectStore, key: Key<'_>) -> Result<bool, StoreError> {
     match store.head(key)? {
         None => return Ok(false),

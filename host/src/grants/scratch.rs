@@ -43,7 +43,7 @@ enum Page {
 }
 
 impl Scratch {
-    /// Makes an empty space with a limit for all pages together. `dir` is for the file, if one is needed.
+    /// Creates an empty space with a limit for all pages together. `dir` is for the file, if one is needed.
     pub(crate) fn new(bytes_max: u64, dir: PathBuf) -> Scratch {
         Scratch {
             bytes_max,
@@ -121,7 +121,7 @@ impl Pages {
     }
 }
 
-/// Makes a file that has no name, so that nothing is left of it however the run ends.
+/// Creates a file without a name, so that nothing of it remains however the run ends.
 fn nameless(dir: &Path) -> io::Result<File> {
     use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -17,7 +17,7 @@ use super::{HttpOptions, roots};
 /// This machine, under each of its names. What is asked there may go without TLS, and no proxy is to see it.
 const LOOPBACK: &str = "localhost,localhost.,127.0.0.0/8,::1";
 
-/// Makes requests. Clones share their connections.
+/// Sends requests. Clones share their connections.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     client: reqwest::Client,
@@ -32,7 +32,7 @@ impl std::fmt::Debug for HttpClient {
 }
 
 impl HttpClient {
-    /// Makes a client. `check` sees every address before it is asked.
+    /// Creates a client. `check` receives every address before the client connects to it.
     pub(crate) fn new(options: &HttpOptions, check: AddressCheck) -> Result<HttpClient, HttpFailure> {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(roots::tls(&options.ca_pem)?)

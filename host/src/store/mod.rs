@@ -132,8 +132,8 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Tries out whether the store does what it must, above all that of several creators one wins. Returns what was found
-    /// of what. What it puts into the store it removes, and no listing shows it.
+    /// Tests whether the store keeps its promises, above all that of several creators one succeeds. Returns each result with
+    /// its subject. It removes the objects of the test, and no listing shows them.
     fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError>;
 
     /// Returns how people name this store. Never with a secret in it.

@@ -1,4 +1,4 @@
-//! Whether a store lets exactly one of several creators win: tried out, since several servers say so and overwrite.
+//! Tests whether a store lets exactly one of several creators succeed, because several servers report success and overwrite.
 
 use super::{PutOutcome, StoreError};
 

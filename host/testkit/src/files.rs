@@ -88,7 +88,7 @@ pub fn give(path: &Path, user: u32) {
     });
 }
 
-/// Makes all directories writable to their owner.
+/// Gives the owner write permission to all directories.
 pub fn open_up(path: &Path) {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return;

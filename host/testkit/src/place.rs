@@ -115,7 +115,7 @@ impl<O: Objects> Place<O> {
             .fold(job, |job, (variable, value)| job.set(variable, value))
     }
 
-    /// Makes jobs run as a user without root's privileges, so that permission bits apply, and gives the files to that user.
+    /// Lets jobs run as a user without root's privileges, so that permission bits apply, and gives the files to that user.
     /// Returns `None`, and prints it, if that is impossible.
     pub fn without_privileges(&self, job: Job) -> Option<Job> {
         if !rustix::process::geteuid().is_root() {

@@ -249,7 +249,7 @@ impl Place {
         Ok(path)
     }
 
-    /// Makes room for the next measurement.
+    /// Frees disk space for the next measurement.
     fn clear(&self, name: &str) -> Result<(), Box<dyn Error>> {
         if !self.keep {
             fs::remove_dir_all(self.root.join(name))?;

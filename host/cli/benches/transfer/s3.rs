@@ -1,8 +1,8 @@
 //! The same tree through S3: how many requests it takes, and what it costs when each of them takes longer.
 //!
 //! SeaweedFS keeps its data in memory, so that what is measured is baton and not a disk. A proxy before it counts the
-//! requests and adds the latency. Each run has a store of its own, in which something was persisted before: what a server
-//! can do is tried out once a store, and is no part of a persist's figures.
+//! requests and adds the latency. Each run has a store of its own, in which a build was persisted before: a server is
+//! tested once a store, and that test is not a part of a persist's figures.
 
 use std::error::Error;
 use std::fs;
@@ -136,7 +136,7 @@ pub(crate) fn measure(
 }
 
 impl Remote<'_> {
-    /// Makes a store, in which there is something already. Returns how many requests that took.
+    /// Creates a store with one build. Returns the number of requests that this took.
     fn prepare(&self, prefix: &str) -> Result<usize, Box<dyn Error>> {
         let root = self.work.join("first");
         fs::create_dir_all(&root)?;

@@ -122,7 +122,7 @@ const LICENCE: &str = "\
 /// How many lines back a repeated line may lie.
 const REPEAT_LINES_MAX: usize = 48;
 
-/// Makes words and source text.
+/// Generates words and source text.
 pub(crate) struct SourceText {
     words: Vec<String>,
 }

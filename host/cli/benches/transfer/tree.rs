@@ -1,4 +1,4 @@
-//! Makes the trees that are transferred: the same ones on every run and every machine.
+//! Generates the trees that are transferred: the same ones on every run and every machine.
 //!
 //! The sizes, depths and modes are those of a large source checkout, and some names are as odd as a file
 //! system allows. Names that are not UTF-8, hard links and special files are left out: baton does not carry
@@ -51,7 +51,7 @@ pub(crate) struct Tree {
     pub(crate) bytes: u64,
 }
 
-/// Makes a tree of `file_count` files that hold `bytes` in all, and symlinks and empty directories besides.
+/// Generates a tree of `file_count` files that hold `bytes` in all, and symlinks and empty directories besides.
 pub(crate) fn generate(root: &Path, file_count: usize, bytes: u64) -> Result<Tree, Box<dyn Error>> {
     let mut random = Random::new(SEED);
     let text = SourceText::new(&mut random);
@@ -113,7 +113,7 @@ pub(crate) fn change_one_percent(tree: &Tree, round: u64) -> Result<usize, Box<d
     Ok(changed.len())
 }
 
-/// Makes one file: a run of text, a run of noise, and so on; runs are of 64 KiB to 1 MiB.
+/// Generates one file: a run of text, a run of noise, and so on; runs are of 64 KiB to 1 MiB.
 pub(crate) fn generate_large(path: &Path, bytes: u64) -> Result<(), Box<dyn Error>> {
     let mut random = Random::new(SEED);
     let text = SourceText::new(&mut random);
@@ -229,7 +229,7 @@ fn file_sizes(count: usize, bytes: u64, random: &mut Random) -> Vec<usize> {
     sizes
 }
 
-/// Makes a symlink for each hundred files: to a sibling, by way of the parent, absolute, dangling, or to
+/// Creates a symlink for each hundred files: to a sibling, by way of the parent, absolute, dangling, or to
 /// a directory. No target depends on where the tree lies: that differs from run to run.
 fn make_links(files: &[PathBuf], random: &mut Random) -> Result<(), Box<dyn Error>> {
     for number in 0..files.len().div_ceil(100) {

@@ -132,7 +132,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Makes the directories that `guest/examples/hostile/component/files.rs` expects, and a store.
+    /// Creates the directories that `guest/examples/hostile/component/files.rs` expects, and a store.
     pub(crate) fn new(component: &Path) -> Scene {
         let place = Place::new();
         let job = place.job("work");

@@ -1,4 +1,4 @@
-//! What `baton policy` prints is exactly what a command's component can do: a component tries everything, and tells.
+//! Checks that `baton policy` prints exactly the grants of a command: a component tries everything, and reports the results.
 
 use std::collections::BTreeSet;
 

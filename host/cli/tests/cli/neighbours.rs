@@ -25,7 +25,7 @@ fn fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
 }
 
-/// Makes a file look as if nobody had touched it for a week.
+/// Sets the time of a file to a week ago.
 fn age(path: &Path) {
     let week = Duration::from_secs(7 * 24 * 60 * 60);
     let file = fs::File::options().write(true).open(path).unwrap();

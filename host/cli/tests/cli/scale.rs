@@ -19,7 +19,7 @@ const GROWTH_MIB_MAX: u64 = 28;
 /// The memory limit of an instance of the component, for any number of entries. The default is 512.
 const INSTANCE_MIB: &str = "48";
 
-/// Makes entries with paths of some 230 bytes. Most are symlinks, which cost the fewest system calls.
+/// Creates entries with paths of some 230 bytes. Most are symlinks, which cost the fewest system calls.
 fn fill(root: &Path, entries: usize) {
     for number in 0..entries {
         let dir = root.join(format!("{:0>100}", number / 500));

@@ -1,4 +1,5 @@
-//! A store over time: damage is found and told, gives way to what is whole, and is repaired; what is old is pruned.
+//! A store over time: damage is found and reported, intact builds replace damaged ones, damage is repaired, and old builds
+//! are pruned.
 
 use crate::files::{assert_same, noise, read, write};
 use crate::place::{Job, Place};
@@ -167,7 +168,7 @@ fn only_what_a_key_has_signed_is_attached() {
     job.baton("attach latest --at out --require-signed key.pem")
         .succeeds();
     job.baton("verify latest --key key.pem").succeeds();
-    // Nobody signs a tree, only what a build says of it.
+    // A signature covers a build, and not a tree alone.
     let tree = job.json("latest")["builds"][0]["tree"]
         .as_str()
         .unwrap()

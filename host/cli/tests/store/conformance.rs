@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::servers::weed::Weed;
 
-/// Makes a test of each promise, for the stores that an expression makes. Each test has an empty store.
+/// Generates a test of each promise, for the stores that an expression returns. Each test has an empty store.
 macro_rules! conforms {
     ($kind:ident, $make:expr) => {
         mod $kind {

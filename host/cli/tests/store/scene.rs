@@ -17,8 +17,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Returns a job that has persisted build 1. What a server can do was tried out then, so that what a test sees is
-    /// its own.
+    /// Returns a job that has persisted build 1. The server was tested at that moment, so a test sees only its own requests.
     pub(crate) fn new() -> Scene {
         let scene = Scene::before(Weed::shared());
         scene.write_tree(1);

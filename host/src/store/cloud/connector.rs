@@ -20,7 +20,7 @@ const METADATA_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_
 /// And to answer.
 const METADATA_ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(4);
 
-/// Makes clients for the library: one for the store, one for the addresses that hand out credentials.
+/// Creates clients for the library: one for the store, one for the addresses that hand out credentials.
 #[derive(Debug)]
 pub(super) struct Connector {
     pub(super) store: HttpClient,

@@ -82,7 +82,7 @@ pub(super) fn error_of(body: &[u8]) -> (String, String) {
     )
 }
 
-/// Makes what a server wrote fit for a line.
+/// Reduces a server's text to one printable line.
 fn shown(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -47,7 +47,7 @@ pub struct CloudStore {
 }
 
 impl CloudStore {
-    /// Opens a store. To write, the server must be known to let exactly one of several creators win: that is tried out at
+    /// Opens a store. To write, the server must be known to let exactly one of several creators win: that is tested at
     /// first use, and remembered in the bucket. Nothing else is asked of the server yet.
     pub fn open(
         location: &CloudLocation,

@@ -26,7 +26,7 @@ struct Found {
     listing: String,
 }
 
-/// Returns how the server lists. To write, it must be atomic: that is looked up, or tried out and remembered.
+/// Returns how the server lists. To write, it must be atomic: that is looked up, or tested and remembered.
 pub(super) fn learn(calls: &Calls, usage: StoreUse) -> Result<Listing, StoreError> {
     if calls.is_known() && usage == StoreUse::Read {
         return Ok(Listing::Bytes);
@@ -61,7 +61,7 @@ fn remember(calls: &Calls, listing: Listing) -> Result<(), StoreError> {
     calls.put(FOUND, Bytes::from(bytes), PutMode::Overwrite).map(drop)
 }
 
-/// Tries out what a server can do, removes what it put there, and remembers what it found.
+/// Tests a server, removes the objects of the test, and remembers the result.
 pub(super) fn probe(calls: &Calls) -> Result<Listing, StoreError> {
     let place = new_place();
     let found = create_is_atomic(&Place(calls, &place)).and_then(|()| listing(calls, &place));

@@ -112,7 +112,7 @@ impl Root {
         }
     }
 
-    /// Makes a temporary file durable, and gives it its name. A delete may take the directory away meanwhile, with the
+    /// Flushes a temporary file to the disk, and links it to its name. A delete may take the directory away meanwhile, with the
     /// last object that was in it: then it is created again.
     pub(super) fn publish(
         &self,

@@ -95,7 +95,7 @@ fn variables(prefix: &str) -> Vec<(&'static str, OsString)> {
     ]
 }
 
-/// Returns what baton finds out about the server: doctor tries it out.
+/// Returns the test result of the server, which doctor writes.
 fn found() -> &'static [u8] {
     static FOUND_ONCE: OnceLock<Vec<u8>> = OnceLock::new();
     FOUND_ONCE.get_or_init(|| {
