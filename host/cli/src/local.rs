@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use baton_host::context::Overrides;
 use baton_host::{BuildContext, Options};
-use baton_local::run::{Occurrence, Outcome, RunOptions, Session};
+use baton_local::run::{Event, NodeName, Outcome, RunOptions, Session};
 use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection, plan};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ use super::stores::data_directory;
 const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../../../orb.yml"));
 /// CircleCI takes configs of 3 MB at most.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
-/// What stands for a commit where there is none.
+/// The commit of a directory without one.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
@@ -69,9 +69,9 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         binary: std::env::current_exe().context("this program cannot be found")?,
         actor,
         approved: args.approved,
-        options: interruptible(settings)?,
+        transfer: interruptible(settings)?,
     };
-    let outcome = session.run(&planned, &pipeline, &options, &mut talk)?;
+    let outcome = session.run(&planned, &pipeline, &options, &report)?;
     print_outcome(&outcome, &pipeline, settings.format);
     match outcome.is_success() {
         true => Ok(()),
@@ -209,44 +209,45 @@ fn interruptible(settings: &Settings) -> Result<Options, Failure> {
     })
 }
 
-/// Says what happens. What steps say is passed on as it comes.
-fn talk(occurrence: Occurrence<'_>) {
-    match occurrence {
-        Occurrence::Workflow(workflow) => {
+/// Prints an event. The output of steps is passed on as it arrives.
+fn report(event: Event<'_>) {
+    match event {
+        Event::WorkflowStarted(workflow) => {
             say("");
             say(&format!("== workflow {}", workflow.name));
         }
-        Occurrence::Node {
-            job,
-            number,
+        Event::NodeStarted {
             node,
+            number,
             directory,
+            ..
         } => {
             let which = match node {
-                (_, 1) => String::new(),
-                (index, total) => format!(", node {index} of {total}"),
+                NodeName { total: 1, .. } => String::new(),
+                NodeName { index, total, .. } => format!(", node {index} of {total}"),
             };
             say("");
             say(&format!(
                 "-- job {} ({number}{which}) in {}",
-                job.name,
+                node.job,
                 directory.display()
             ));
         }
-        Occurrence::Step(step) => say(&format!("-- {}: {}", step.action.kind(), step.name)),
-        Occurrence::Output(bytes) => pass_on(bytes),
-        Occurrence::StepEnded {
+        Event::StepStarted { step, .. } => say(&format!("-- {}: {}", step.action.kind(), step.name)),
+        Event::Output { bytes, .. } => pass_on(bytes),
+        Event::StepEnded {
             step,
             failure: Some(failure),
             took,
+            ..
         } => say(&format!(
             "-- {} failed after {}: {}",
             step.name,
             seconds(took),
             failure
         )),
-        Occurrence::StepEnded { .. } => {}
-        Occurrence::Note(note) => say(&format!("note: {note}")),
+        Event::StepEnded { .. } => {}
+        Event::Note { text, .. } => say(&format!("note: {text}")),
         _ => {}
     }
 }

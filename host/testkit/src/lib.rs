@@ -13,6 +13,7 @@
     reason = "tests are read with their source; what is not obvious has a comment"
 )]
 
+mod cargo;
 pub mod files;
 pub mod history;
 pub mod hostile;
@@ -21,7 +22,7 @@ pub mod place;
 pub mod servers;
 pub mod stored;
 
-use std::path::{Path, PathBuf};
+pub use cargo::{command, profile_directory, repository};
 
 /// Jobs and stores of scenes that run on a store in a directory.
 pub mod on_directory {
@@ -37,21 +38,4 @@ pub mod on_bucket {
 
     pub type Place = crate::place::Place<crate::objects::Bucket>;
     pub type Stored = crate::stored::Stored<crate::objects::Bucket>;
-}
-
-/// Returns the repository.
-pub fn repository() -> PathBuf {
-    let below = Path::new(env!("CARGO_MANIFEST_DIR"));
-    below.ancestors().nth(2).unwrap().to_owned()
-}
-
-/// Returns cargo's directory of this profile, for example `target/debug`: test programs are in a directory below it.
-pub fn profile_directory() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    program.ancestors().nth(2).unwrap().to_owned()
-}
-
-/// Returns the command under test. Cargo builds it before the tests of its package.
-pub fn command() -> PathBuf {
-    profile_directory().join("baton")
 }

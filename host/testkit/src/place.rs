@@ -94,7 +94,7 @@ impl<O: Objects> Place<O> {
     pub fn bare(&self, dir: &str) -> Job {
         let dir = self.path(dir);
         fs::create_dir_all(&dir).unwrap();
-        let beside = crate::profile_directory();
+        let beside = crate::cargo::profile_directory();
         let others = std::env::var_os("PATH").unwrap_or_default();
         let path =
             std::env::join_paths(std::iter::once(beside).chain(std::env::split_paths(&others))).unwrap();
@@ -193,7 +193,7 @@ impl Job {
     }
 
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        self.prepared(Command::new(crate::command()), arguments)
+        self.prepared(Command::new(crate::cargo::command()), arguments)
     }
 
     fn prepared<A: AsRef<OsStr>>(

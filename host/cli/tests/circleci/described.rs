@@ -27,7 +27,7 @@ fn document() -> Option<&'static Value> {
 pub(crate) fn check(exchanges: &[Exchange]) {
     let Some(document) = document() else { return };
     for exchange in exchanges {
-        let asked = &exchange.asked;
+        let asked = &exchange.request;
         let Some(path) = asked.path.strip_prefix("/api/v2") else {
             continue;
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use baton_local::api::{Asked, Content, Fault, JobStatus};
+use baton_local::api::{ApiRequest, Content, Fault, JobStatus};
 
 use crate::world::{World, refusal};
 
@@ -12,7 +12,7 @@ use crate::world::{World, refusal};
 fn first(
     times: usize,
     fault: impl Fn() -> Fault + Send + 'static,
-) -> impl FnMut(&Asked) -> Option<Fault> + Send {
+) -> impl FnMut(&ApiRequest) -> Option<Fault> + Send {
     let mut left = times;
     move |_| {
         left = left.checked_sub(1)?;
@@ -120,7 +120,7 @@ fn a_download_that_breaks_off_is_taken_up_where_it_was() {
     let led = world.led.lock().unwrap();
     let ranges: Vec<_> = led
         .iter()
-        .filter_map(|it| it.asked.headers.get("range"))
+        .filter_map(|it| it.request.headers.get("range"))
         .collect();
     assert!(
         !ranges.is_empty(),
@@ -214,7 +214,7 @@ fn an_artifact_that_is_listed_and_gone_has_expired() {
 fn circles_are_left() {
     let world = World::new();
     world.build("main", "x");
-    world.trouble(|asked: &Asked| {
+    world.trouble(|asked: &ApiRequest| {
         Some(Fault::Answer {
             status: 302,
             headers: vec![("location".to_owned(), format!("{}?{}", asked.path, asked.query))],

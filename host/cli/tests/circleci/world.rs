@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use baton_local::api::{
-    Api, Artifact, Asked, Content, Exchange, Fault, JobStatus, NewPipeline, Pipeline, Server, Settings,
-    WorkflowStatus,
+    Api, ApiRequest, Artifact, Content, Exchange, Fault, JobStatus, NewPipeline, PipelineRecord, Server,
+    ServerOptions, WorkflowStatus,
 };
 
 use crate::described;
@@ -14,10 +14,13 @@ use crate::place::{Job, Place};
 pub(crate) const PROJECT: &str = "gh/acme/shop";
 pub(crate) const TOKEN: &str = "CCIPAT_very-secret-0123456789abcdef";
 
+/// The query of the URLs that the origin with artifacts redirects to: whoever has it can read the artifact.
+pub(crate) const SIGNATURE: &str = "X-Signature=0123456789abcdef";
+
 /// The requests to a server, in order.
 pub(crate) type Record = Arc<Mutex<Vec<Exchange>>>;
 /// The fault of a server. A test may change it at any time.
-pub(crate) type Trouble = Arc<Mutex<Option<Box<dyn FnMut(&Asked) -> Option<Fault> + Send>>>>;
+pub(crate) type Trouble = Arc<Mutex<Option<Box<dyn FnMut(&ApiRequest) -> Option<Fault> + Send>>>>;
 
 pub(crate) struct World {
     pub(crate) place: Place,
@@ -38,7 +41,7 @@ pub(crate) struct World {
 }
 
 /// Lets a server note what it is asked.
-pub(crate) fn recording(record: &Record) -> Option<baton_local::api::Record> {
+pub(crate) fn recording(record: &Record) -> Option<baton_local::api::Observer> {
     let record = Arc::clone(record);
     Some(Arc::new(move |exchange: &Exchange| {
         record.lock().unwrap().push(exchange.clone());
@@ -47,7 +50,7 @@ pub(crate) fn recording(record: &Record) -> Option<baton_local::api::Record> {
 
 fn troubled(trouble: &Trouble) -> Option<baton_local::api::Faults> {
     let trouble = Arc::clone(trouble);
-    Some(Arc::new(move |asked: &Asked| {
+    Some(Arc::new(move |asked: &ApiRequest| {
         trouble
             .lock()
             .unwrap()
@@ -62,47 +65,44 @@ impl World {
     }
 
     /// Starts the three servers; `change` has the last word about the API's.
-    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> World {
+    pub(crate) fn with(change: impl FnOnce(&mut ServerOptions)) -> World {
         let api = Api::new();
         let [asked, fetched, led] = [Record::default(), Record::default(), Record::default()];
         let [trouble, third_trouble] = [Trouble::default(), Trouble::default()];
         let third = Server::start(
             api.clone(),
-            Settings {
+            ServerOptions {
                 faults: troubled(&third_trouble),
-                record: recording(&led),
-                ..Settings::default()
+                observer: recording(&led),
+                ..ServerOptions::default()
             },
         )
         .unwrap();
         let to = third.base_url();
-        let lead_on = move |asked: &Asked| {
+        let lead_on = move |asked: &ApiRequest| {
             let presented = asked.headers.get("circle-token").and_then(|it| it.to_str().ok());
             (presented == Some(TOKEN)).then(|| Fault::Answer {
                 status: 302,
-                headers: vec![(
-                    "location".to_owned(),
-                    format!("{to}{}?{}", asked.path, asked.query),
-                )],
+                headers: vec![("location".to_owned(), format!("{to}{}?{SIGNATURE}", asked.path))],
                 body: String::new(),
             })
         };
         let artifact_server = Server::start(
             api.clone(),
-            Settings {
+            ServerOptions {
                 token: Some(TOKEN.to_owned()),
                 faults: Some(Arc::new(lead_on)),
-                record: recording(&fetched),
-                ..Settings::default()
+                observer: recording(&fetched),
+                ..ServerOptions::default()
             },
         )
         .unwrap();
-        let mut settings = Settings {
+        let mut settings = ServerOptions {
             token: Some(TOKEN.to_owned()),
             artifacts_at: Some(artifact_server.base_url()),
             faults: troubled(&trouble),
-            record: recording(&asked),
-            ..Settings::default()
+            observer: recording(&asked),
+            ..ServerOptions::default()
         };
         change(&mut settings);
         let api_server = Server::start(api.clone(), settings).unwrap();
@@ -136,12 +136,12 @@ impl World {
     }
 
     /// Adds a pipeline of a commit that nothing else builds.
-    pub(crate) fn pipeline(&self, branch: &str) -> Pipeline {
+    pub(crate) fn pipeline(&self, branch: &str) -> PipelineRecord {
         let count = self.api.job_count();
         self.pipeline_of(branch, &format!("{count:040x}"))
     }
 
-    pub(crate) fn pipeline_of(&self, branch: &str, revision: &str) -> Pipeline {
+    pub(crate) fn pipeline_of(&self, branch: &str, revision: &str) -> PipelineRecord {
         self.api.add_pipeline(NewPipeline {
             project: PROJECT.to_owned(),
             branch: Some(branch.to_owned()),
@@ -151,7 +151,7 @@ impl World {
     }
 
     /// Runs a workflow of one job in a pipeline. Returns the job's number.
-    pub(crate) fn run(&self, pipeline: &Pipeline, job: &str, status: JobStatus) -> u64 {
+    pub(crate) fn run(&self, pipeline: &PipelineRecord, job: &str, status: JobStatus) -> u64 {
         let workflow = self.api.add_workflow(&pipeline.id, "main").unwrap();
         self.run_in(&workflow.id, job, 1, status)
     }
@@ -189,14 +189,14 @@ impl World {
     }
 
     /// Lets something go wrong at the API from now on.
-    pub(crate) fn trouble(&self, trouble: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
+    pub(crate) fn trouble(&self, trouble: impl FnMut(&ApiRequest) -> Option<Fault> + Send + 'static) {
         *self.trouble.lock().unwrap() = Some(Box::new(trouble));
     }
 
     /// Returns the paths that the API was asked for since the last time, without their queries.
     pub(crate) fn requests(&self) -> Vec<String> {
         let mut asked = self.asked.lock().unwrap();
-        let paths = asked.iter().map(|it| it.asked.path.clone()).collect();
+        let paths = asked.iter().map(|it| it.request.path.clone()).collect();
         described::check(&asked);
         asked.clear();
         paths

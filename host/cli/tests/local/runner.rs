@@ -135,7 +135,7 @@ fn a_checkout_overwrites_nothing_of_the_person() {
     laptop
         .local(&at(&repository), &[])
         .ends(1)
-        .tells("a checkout would overwrite that");
+        .tells("a checkout would overwrite its files");
     assert_eq!(
         fs::read_to_string(repository.join("notes.txt")).unwrap(),
         "not committed"
@@ -148,10 +148,7 @@ fn a_checkout_overwrites_nothing_of_the_person() {
     let other = laptop.path("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("mine"), "mine").unwrap();
-    laptop
-        .local(&at(&other), &[])
-        .ends(1)
-        .tells("has something in it");
+    laptop.local(&at(&other), &[]).ends(1).tells("is not empty");
     assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
 }
 
@@ -379,7 +376,7 @@ fn a_missing_shell_and_a_missing_directory_say_so() {
     laptop
         .local(&shell, &[])
         .ends(1)
-        .tells("the shell `/no/such/shell` cannot be started");
+        .tells("cannot start the shell `/no/such/shell`");
     let directory = config(
         "  j: {executor: e, steps: [run: {command: a, working_directory: no/such}]}",
         "[j]",
@@ -387,7 +384,7 @@ fn a_missing_shell_and_a_missing_directory_say_so() {
     laptop
         .local(&directory, &[])
         .ends(1)
-        .tells("no/such is not there");
+        .tells("no/such does not exist");
 }
 
 /// The branch that is checked out here is not the one that others start from.

@@ -4,7 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::state::{Job, Pipeline, State, Workflow};
+use super::records::{JobRecord, PipelineRecord, WorkflowRecord};
+use super::state::State;
 
 fn time(ms: u64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
@@ -19,7 +20,7 @@ fn repository_url(project: &str) -> String {
     }
 }
 
-pub(super) fn pipeline(pipeline: &Pipeline) -> Value {
+pub(super) fn pipeline(pipeline: &PipelineRecord) -> Value {
     let of = &pipeline.of;
     let target = repository_url(&of.project);
     let origin = if of.fork {
@@ -57,7 +58,7 @@ pub(super) fn pipeline(pipeline: &Pipeline) -> Value {
     })
 }
 
-pub(super) fn workflow(state: &State, workflow: &Workflow) -> Value {
+pub(super) fn workflow(state: &State, workflow: &WorkflowRecord) -> Value {
     let pipeline = state.pipelines.iter().find(|it| it.id == workflow.pipeline);
     json!({
         "id": workflow.id,
@@ -72,7 +73,7 @@ pub(super) fn workflow(state: &State, workflow: &Workflow) -> Value {
     })
 }
 
-pub(super) fn workflow_job(job: &Job) -> Value {
+pub(super) fn workflow_job(job: &JobRecord) -> Value {
     json!({
         "id": job.id,
         "job_number": job.number,
@@ -86,7 +87,7 @@ pub(super) fn workflow_job(job: &Job) -> Value {
     })
 }
 
-pub(super) fn job(state: &State, job: &Job) -> Value {
+pub(super) fn job(state: &State, job: &JobRecord) -> Value {
     let workflow = state.workflows.iter().find(|it| it.id == job.workflow);
     let (organization, name) = job
         .project
@@ -128,7 +129,7 @@ pub(super) fn job(state: &State, job: &Job) -> Value {
 }
 
 /// Returns a job as v1.1 shows it in a list with `shallow=true`.
-pub(super) fn build(state: &State, job: &Job) -> Option<Value> {
+pub(super) fn build(state: &State, job: &JobRecord) -> Option<Value> {
     let workflow = state.workflows.iter().find(|it| it.id == job.workflow)?;
     let pipeline = state.pipelines.iter().find(|it| it.id == workflow.pipeline)?;
     let (rest, repository) = job.project.rsplit_once('/')?;

@@ -1,4 +1,4 @@
-//! The bytes of an answer, made as they are sent.
+//! The body of a response, read while it is sent.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,9 +9,9 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
 
-use super::state::Content;
+use super::records::Content;
 
-/// What is sent at a time.
+/// The size of a frame in bytes.
 const PIECE_BYTES: u64 = 256 << 10;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;

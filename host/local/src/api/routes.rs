@@ -1,14 +1,19 @@
-//! From a request to what the state answers.
+//! The response to each request, from the state.
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::admission::{from_a_page, presents};
 use super::answers;
-use super::server::{Asked, Settings};
-use super::state::{Api, Content, Job, JobStatus, State, Workflow, short_slug};
+use super::escapes::{decoded, encoded};
+use super::options::ServerOptions;
+use super::records::{Artifact, Content, JobRecord, JobStatus, WorkflowRecord};
+use super::request::ApiRequest;
+use super::slug::short_slug;
+use super::state::{Api, State};
 
-/// What is answered.
+/// The content of a response.
 pub(super) enum Answer {
     Json(StatusCode, Value),
     /// The bytes of an artifact.
@@ -34,37 +39,37 @@ struct NewVariable {
 }
 
 /// Answers one request.
-pub(super) fn answer(api: &Api, settings: &Settings, base: &str, asked: &Asked) -> Answer {
-    if let Some(why) = from_a_page(&asked.headers) {
+pub(super) fn answer(api: &Api, options: &ServerOptions, base: &str, request: &ApiRequest) -> Answer {
+    if let Some(why) = from_a_page(&request.headers) {
         return Answer::message(StatusCode::FORBIDDEN, why);
     }
-    let parts: Vec<String> = asked.path.split('/').skip(1).map(decoded).collect();
+    let parts: Vec<String> = request.path.split('/').skip(1).map(decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let admitted = settings
+    let admitted = options
         .token
         .as_ref()
-        .is_none_or(|token| presents(&asked.headers, token));
+        .is_none_or(|token| presents(&request.headers, token));
     match parts.as_slice() {
         ["output", ..] if !admitted => Answer::Page(StatusCode::UNAUTHORIZED, "log in to see artifacts"),
         ["output", "job", id, "artifacts", node, path @ ..] => artifact(&api.lock(), id, node, path),
         ["api", ..] if !admitted => Answer::message(StatusCode::UNAUTHORIZED, "You must log in first."),
-        ["api", "v2", rest @ ..] => v2(api, settings, base, asked, rest),
-        ["api", "v1.1", "project", host, owner, repository, "tree", branch] if settings.v1 => {
+        ["api", "v2", rest @ ..] => v2(api, options, base, request, rest),
+        ["api", "v1.1", "project", host, owner, repository, "tree", branch] if options.v1 => {
             let project = short_slug(&format!("{host}/{owner}/{repository}"));
-            builds(&api.lock(), asked, &project, branch)
+            builds(&api.lock(), request, &project, branch)
         }
         _ => Answer::not_found("Page"),
     }
 }
 
-fn v2(api: &Api, settings: &Settings, base: &str, asked: &Asked, rest: &[&str]) -> Answer {
+fn v2(api: &Api, options: &ServerOptions, base: &str, request: &ApiRequest, rest: &[&str]) -> Answer {
     // A slug may come as three names or as one with encoded slashes: decoded, both have three names.
     if let ["project", a, b, c, "envvar"] = rest
-        && asked.method == Method::POST
+        && request.method == Method::POST
     {
-        return set_variable(api, asked, &short_slug(&format!("{a}/{b}/{c}")));
+        return set_variable(api, request, &short_slug(&format!("{a}/{b}/{c}")));
     }
-    if asked.method != Method::GET {
+    if request.method != Method::GET {
         return Answer::message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
     }
     let state = &*api.lock();
@@ -73,7 +78,7 @@ fn v2(api: &Api, settings: &Settings, base: &str, asked: &Asked, rest: &[&str]) 
             if state.pipeline(id).is_err() {
                 return Answer::not_found("Pipeline");
             }
-            let of = |it: &&Workflow| it.pipeline == *id;
+            let of = |it: &&WorkflowRecord| it.pipeline == *id;
             state
                 .workflows
                 .iter()
@@ -90,7 +95,7 @@ fn v2(api: &Api, settings: &Settings, base: &str, asked: &Asked, rest: &[&str]) 
             if state.workflow(id).is_err() {
                 return Answer::not_found("Workflow");
             }
-            let of = |it: &&Job| it.workflow == *id;
+            let of = |it: &&JobRecord| it.workflow == *id;
             state.jobs.iter().filter(of).map(answers::workflow_job).collect()
         }
         ["project", a, b, c, rest @ ..] => {
@@ -98,15 +103,15 @@ fn v2(api: &Api, settings: &Settings, base: &str, asked: &Asked, rest: &[&str]) 
             if !state.knows(&project) {
                 return Answer::not_found("Project");
             }
-            match of_project(state, settings, base, asked, &project, rest) {
+            match of_project(state, options, base, request, &project, rest) {
                 Ok(items) => items,
                 Err(answer) => return answer,
             }
         }
         _ => return Answer::not_found("Page"),
     };
-    let token = asked.query("page-token");
-    match answers::page(items, token.as_deref(), settings.page_size) {
+    let token = request.query("page-token");
+    match answers::page(items, token.as_deref(), options.page_size) {
         Some(page) => Answer::Json(StatusCode::OK, page),
         None => Answer::message(StatusCode::BAD_REQUEST, "Invalid page token"),
     }
@@ -115,15 +120,15 @@ fn v2(api: &Api, settings: &Settings, base: &str, asked: &Asked, rest: &[&str]) 
 /// Returns the items of a list of a project, or the answer where it is no list.
 fn of_project(
     state: &State,
-    settings: &Settings,
+    options: &ServerOptions,
     base: &str,
-    asked: &Asked,
+    request: &ApiRequest,
     project: &str,
     rest: &[&str],
 ) -> Result<Vec<Value>, Answer> {
     match rest {
         ["pipeline"] => {
-            let branch = asked.query("branch");
+            let branch = request.query("branch");
             let of_branch = |it: &Option<String>| branch.is_none() || *it == branch;
             let found = state.pipelines.iter().rev();
             Ok(found
@@ -152,21 +157,31 @@ fn of_project(
         [number, "artifacts"] => {
             let found = number.parse().ok().and_then(|number| state.job(project, number));
             let job = found.ok_or_else(|| Answer::not_found("Job"))?;
-            let base = settings.artifacts_at.as_deref().unwrap_or(base);
-            let shown = |(index, it): (usize, &super::Artifact)| {
-                let url = settings.artifact_urls.get(&it.path).cloned().unwrap_or_else(|| {
-                    let path = it.path.split('/').map(encoded).collect::<Vec<_>>().join("/");
-                    // The index keeps paths apart that differ only in what a client would take away.
-                    format!(
-                        "{base}/output/job/{}/artifacts/{}/{path}?at={index}",
-                        job.id, it.node
-                    )
-                });
+            let base = options.artifacts_at.as_deref().unwrap_or(base);
+            let shown = |(index, it): (usize, &Artifact)| {
+                let url = options.artifact_urls.get(&it.path).cloned();
+                let url = url.unwrap_or_else(|| artifact_url(base, &job.id, it, index));
                 json!({ "path": it.path, "node_index": it.node, "url": url })
             };
             Ok(job.artifacts.iter().enumerate().map(shown).collect())
         }
         _ => Err(Answer::not_found("Page")),
+    }
+}
+
+/// Returns the URL of an artifact, which ends in the name of the file: `wget` saves the file under it. Clients remove
+/// empty parts and dots from a path, so URLs of paths that have some would become equal. Those end in the index instead.
+fn artifact_url(base: &str, job: &str, artifact: &Artifact, index: usize) -> String {
+    let parts: Vec<&str> = artifact.path.split('/').collect();
+    let path = parts
+        .iter()
+        .map(|part| encoded(part))
+        .collect::<Vec<_>>()
+        .join("/");
+    let url = format!("{base}/output/job/{job}/artifacts/{}/{path}", artifact.node);
+    match parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+        false => url,
+        true => format!("{url}?at={index}"),
     }
 }
 
@@ -177,11 +192,11 @@ fn one(found: Option<Value>, what: &str) -> Answer {
     }
 }
 
-fn set_variable(api: &Api, asked: &Asked, project: &str) -> Answer {
+fn set_variable(api: &Api, request: &ApiRequest, project: &str) -> Answer {
     if !api.lock().knows(project) {
         return Answer::not_found("Project");
     }
-    match serde_json::from_slice::<NewVariable>(&asked.body) {
+    match serde_json::from_slice::<NewVariable>(&request.body) {
         Ok(NewVariable { name, value }) if !name.is_empty() => {
             api.set_variable(project, &name, &value);
             Answer::Json(StatusCode::CREATED, answers::variable(&name, &value))
@@ -191,16 +206,20 @@ fn set_variable(api: &Api, asked: &Asked, project: &str) -> Answer {
 }
 
 /// Answers v1.1's list of the builds of a branch, newest first.
-fn builds(state: &State, asked: &Asked, project: &str, branch: &str) -> Answer {
-    let number = |name, default| asked.query(name).map_or(Some(default), |text| text.parse().ok());
+fn builds(state: &State, request: &ApiRequest, project: &str, branch: &str) -> Answer {
+    let number = |name, default| {
+        request
+            .query(name)
+            .map_or(Some(default), |text| text.parse().ok())
+    };
     let (Some(limit), Some(offset)) = (number("limit", 30usize), number("offset", 0usize)) else {
         return Answer::message(StatusCode::BAD_REQUEST, "limit and offset are numbers");
     };
     if !state.knows(project) {
         return Answer::not_found("Project");
     }
-    let successful = asked.query("filter").as_deref() == Some("successful");
-    let mut jobs: Vec<&Job> = state
+    let successful = request.query("filter").as_deref() == Some("successful");
+    let mut jobs: Vec<&JobRecord> = state
         .jobs
         .iter()
         .filter(|job| job.project == project && (!successful || job.status == JobStatus::Success))
@@ -232,106 +251,21 @@ fn artifact(state: &State, id: &str, node: &str, path: &[&str]) -> Answer {
     }
 }
 
-/// Returns why a request is refused that a page in a browser may have sent. A page of another site that resolves its own
-/// name to this machine (DNS rebinding) shows by `Host`, and any script of a page shows by `Origin`. No client of the API
-/// sends either.
-fn from_a_page(headers: &HeaderMap) -> Option<&'static str> {
-    let hosts: Vec<_> = headers.get_all(header::HOST).iter().collect();
-    let loopback = match hosts.as_slice() {
-        [host] => host.to_str().is_ok_and(is_loopback),
-        _ => false,
-    };
-    if !loopback {
-        return Some("Host does not name this machine.");
-    }
-    headers
-        .contains_key(header::ORIGIN)
-        .then_some("Requests of web pages are refused.")
-}
-
-/// Whether the value of `Host` is a name of this machine, with or without a port.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
-}
-
-/// Whether a request has the token in one of the three ways that CircleCI takes.
-fn presents(headers: &HeaderMap, token: &str) -> bool {
-    // The comparison of two hashes takes the same time wherever they differ.
-    let is_token = |given: &str| blake3::hash(given.as_bytes()) == blake3::hash(token.as_bytes());
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if text("circle-token").is_some_and(is_token) {
-        return true;
-    }
-    let Some(authorization) = text(header::AUTHORIZATION.as_str()) else {
-        return false;
-    };
-    match authorization.split_once(' ') {
-        Some(("Bearer", given)) => is_token(given),
-        Some(("Basic", given)) => {
-            use base64ct::{Base64, Encoding};
-            Base64::decode_vec(given)
-                .ok()
-                .and_then(|pair| String::from_utf8(pair).ok())
-                .is_some_and(|pair| pair.strip_suffix(':').is_some_and(is_token))
-        }
-        _ => false,
-    }
-}
-
-/// Returns a name as it stands in a URL's path.
-fn encoded(name: &str) -> String {
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
-/// Returns what a part of a URL says. A wrong escape stays as it is.
-pub(super) fn decoded(part: &str) -> String {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        let escape = (byte == b'%')
-            .then(|| behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match escape {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(byte);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use http::HeaderMap;
+
     use super::*;
 
-    fn asked(method: Method, path: &str, headers: &[(&str, &str)]) -> Asked {
+    fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> ApiRequest {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name: http::HeaderName = name.parse().unwrap();
             map.append(name, value.parse().unwrap());
         }
-        Asked {
+        ApiRequest {
             method,
             path: path.to_owned(),
             query: String::new(),
@@ -344,11 +278,11 @@ mod tests {
     fn status(method: Method, path: &str, headers: &[(&str, &str)]) -> u16 {
         let api = Api::new();
         api.set_variable("gh/acme/shop", "A", "1");
-        let settings = Settings {
+        let options = ServerOptions {
             token: Some("secret".to_owned()),
-            ..Settings::default()
+            ..ServerOptions::default()
         };
-        match answer(&api, &settings, "", &asked(method, path, headers)) {
+        match answer(&api, &options, "", &request(method, path, headers)) {
             Answer::Json(status, _) | Answer::Page(status, _) => status.as_u16(),
             Answer::Content(_) => 200,
         }
@@ -383,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn the_url_of_an_artifact_ends_in_the_name_of_the_file() {
+        let url = |path: &str| {
+            let artifact = Artifact {
+                path: path.to_owned(),
+                node: 2,
+                content: Content::from(b"".as_slice()),
+            };
+            artifact_url("http://h", "id", &artifact, 7)
+        };
+        assert_eq!(url("dist/app"), "http://h/output/job/id/artifacts/2/dist/app");
+        assert_eq!(url("a b?.txt"), "http://h/output/job/id/artifacts/2/a%20b%3F.txt");
+        // A client would ask for `b` in each case.
+        for odd in ["a/../b", "/b", "b/", "./b"] {
+            assert!(url(odd).ends_with("?at=7"), "{odd}");
+        }
+    }
+
+    #[test]
     fn a_page_in_a_browser_is_refused_even_with_the_token() {
         let token = ("circle-token", "secret");
         for host in [
@@ -412,13 +364,5 @@ mod tests {
                 "{host}"
             );
         }
-    }
-
-    #[test]
-    fn names_survive_a_url() {
-        for name in ["a b", "grüße", "100%", "a/b", "%41", "~", "x?y#z"] {
-            assert_eq!(decoded(&encoded(name)), name);
-        }
-        assert_eq!(decoded("%zz%4"), "%zz%4");
     }
 }

@@ -1,10 +1,11 @@
-//! The state as text, to go on with it later.
+//! The state as text, from which a later run continues.
 
 use std::path::{Component, Path};
 
 use serde::de::Error as _;
 
-use super::state::{Api, Content, State};
+use super::records::Content;
+use super::state::{Api, State};
 
 impl Api {
     /// Returns all that is known, as JSON. The bytes of artifacts stay where they are: only their files are named.
@@ -46,27 +47,6 @@ fn is_below(file: &Path, directory: &Path) -> bool {
         && file
             .strip_prefix(directory)
             .is_ok_and(|rest| rest != Path::new(""))
-}
-
-/// A map of variables by project and name, as a list: JSON's maps have one text as their key.
-pub(super) mod pairs {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    type Variables = BTreeMap<(String, String), String>;
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        variables: &Variables,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.collect_seq(variables)
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Variables, D::Error> {
-        let pairs = Vec::<((String, String), String)>::deserialize(from)?;
-        Ok(pairs.into_iter().collect())
-    }
 }
 
 #[cfg(test)]

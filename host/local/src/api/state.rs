@@ -1,11 +1,15 @@
-//! What the API knows: made by whoever runs the jobs, asked by whoever looks them up.
+//! The state of the API: written by the runs, read by the requests.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use super::records::{
+    Artifact, JobRecord, JobStatus, NewPipeline, PipelineRecord, WorkflowRecord, WorkflowStatus,
+};
+use super::{slug::short_slug, variables};
 
 /// The state of the API. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -13,10 +17,10 @@ pub struct Api(Arc<Mutex<State>>);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
-    pub(super) pipelines: Vec<Pipeline>,
-    pub(super) workflows: Vec<Workflow>,
-    pub(super) jobs: Vec<Job>,
-    #[serde(with = "super::saved::pairs")]
+    pub(super) pipelines: Vec<PipelineRecord>,
+    pub(super) workflows: Vec<WorkflowRecord>,
+    pub(super) jobs: Vec<JobRecord>,
+    #[serde(with = "variables")]
     pub(super) variables: BTreeMap<(String, String), String>,
     /// The last number that was given, by project.
     pipeline_numbers: BTreeMap<String, u64>,
@@ -30,171 +34,8 @@ pub(super) struct State {
 pub struct UnknownId {
     /// `pipeline`, `workflow` or `job`.
     pub what: &'static str,
-    /// What was asked for.
+    /// The id.
     pub id: String,
-}
-
-/// What a pipeline is made of.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct NewPipeline {
-    /// The slug, for example `gh/acme/shop`.
-    pub project: String,
-    /// The branch that is built. Absent on a tag.
-    pub branch: Option<String>,
-    /// The tag that is built.
-    pub tag: Option<String>,
-    /// The commit in full.
-    pub revision: String,
-    /// Whether the commit comes from a fork.
-    pub fork: bool,
-}
-
-/// One run of a project's configuration.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Pipeline {
-    /// A UUID.
-    pub id: String,
-    /// Counted by project, from 1.
-    pub number: u64,
-    /// What it was made of.
-    pub of: NewPipeline,
-    /// In milliseconds since 1970.
-    pub created_ms: u64,
-}
-
-/// One workflow of a pipeline, or a rerun of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Workflow {
-    /// A UUID.
-    pub id: String,
-    /// As the configuration calls it.
-    pub name: String,
-    /// The pipeline's id.
-    pub pipeline: String,
-    /// The id of the first run: a rerun keeps its workspace.
-    pub workspace: String,
-    /// How it stands.
-    pub status: WorkflowStatus,
-    /// In milliseconds since 1970.
-    pub created_ms: u64,
-    /// In milliseconds since 1970, once it has stopped.
-    pub stopped_ms: Option<u64>,
-}
-
-/// One run of a job.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
-    /// A UUID.
-    pub id: String,
-    /// The project's slug.
-    pub project: String,
-    /// Counted by project over all of its jobs, reruns included, from 1.
-    pub number: u64,
-    /// As the configuration calls it.
-    pub name: String,
-    /// The workflow's id.
-    pub workflow: String,
-    /// How it stands.
-    pub status: JobStatus,
-    /// How many run in parallel.
-    pub nodes: u32,
-    /// In milliseconds since 1970.
-    pub started_ms: u64,
-    /// In milliseconds since 1970, once it has stopped.
-    pub stopped_ms: Option<u64>,
-    /// In the order in which they were added.
-    pub artifacts: Vec<Artifact>,
-}
-
-/// One file that a job stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Artifact {
-    /// As the job named it, whatever that is.
-    pub path: String,
-    /// Which node stored it.
-    pub node: u32,
-    /// Its bytes.
-    pub content: Content,
-}
-
-/// Where the bytes of an artifact are.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Content {
-    /// In memory. It cannot be saved.
-    #[serde(skip)]
-    Bytes(Arc<[u8]>),
-    /// In a file, which is read when it is asked for.
-    File(PathBuf),
-    /// Nowhere: this byte, so many times.
-    Repeated {
-        /// Which byte.
-        byte: u8,
-        /// How many there are.
-        length: u64,
-    },
-}
-
-impl From<&[u8]> for Content {
-    fn from(bytes: &[u8]) -> Content {
-        Content::Bytes(bytes.into())
-    }
-}
-
-impl From<Vec<u8>> for Content {
-    fn from(bytes: Vec<u8>) -> Content {
-        Content::Bytes(bytes.into())
-    }
-}
-
-/// How a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum JobStatus {
-    /// It runs.
-    Running,
-    /// It ended well.
-    Success,
-    /// It ended with a failure.
-    Failed,
-    /// Somebody ended it.
-    Canceled,
-}
-
-impl JobStatus {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            JobStatus::Running => "running",
-            JobStatus::Success => "success",
-            JobStatus::Failed => "failed",
-            JobStatus::Canceled => "canceled",
-        }
-    }
-}
-
-/// How a workflow stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum WorkflowStatus {
-    /// Some job runs.
-    Running,
-    /// All jobs ended well.
-    Success,
-    /// A job failed.
-    Failed,
-    /// It waits for an approval.
-    OnHold,
-    /// Somebody ended it.
-    Canceled,
-}
-
-impl WorkflowStatus {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            WorkflowStatus::Running => "running",
-            WorkflowStatus::Success => "success",
-            WorkflowStatus::Failed => "failed",
-            WorkflowStatus::OnHold => "on_hold",
-            WorkflowStatus::Canceled => "canceled",
-        }
-    }
 }
 
 impl Api {
@@ -218,11 +59,11 @@ impl Api {
     }
 
     /// Adds a pipeline, with the next number of its project.
-    pub fn add_pipeline(&self, mut of: NewPipeline) -> Pipeline {
+    pub fn add_pipeline(&self, mut of: NewPipeline) -> PipelineRecord {
         of.project = short_slug(&of.project);
         let mut state = self.lock();
         let number = next(&mut state.pipeline_numbers, &of.project);
-        let pipeline = Pipeline {
+        let pipeline = PipelineRecord {
             id: state.id(),
             number,
             of,
@@ -233,11 +74,11 @@ impl Api {
     }
 
     /// Adds a workflow to a pipeline, running.
-    pub fn add_workflow(&self, pipeline: &str, name: &str) -> Result<Workflow, UnknownId> {
+    pub fn add_workflow(&self, pipeline: &str, name: &str) -> Result<WorkflowRecord, UnknownId> {
         let mut state = self.lock();
         state.pipeline(pipeline)?;
         let id = state.id();
-        let workflow = Workflow {
+        let workflow = WorkflowRecord {
             workspace: id.clone(),
             id,
             name: name.to_owned(),
@@ -251,10 +92,10 @@ impl Api {
     }
 
     /// Adds a rerun of a workflow: another workflow of the same pipeline, with the same workspace.
-    pub fn add_rerun(&self, workflow: &str) -> Result<Workflow, UnknownId> {
+    pub fn add_rerun(&self, workflow: &str) -> Result<WorkflowRecord, UnknownId> {
         let mut state = self.lock();
         let first = state.workflow(workflow)?.clone();
-        let again = Workflow {
+        let again = WorkflowRecord {
             id: state.id(),
             status: WorkflowStatus::Running,
             created_ms: now_ms(),
@@ -266,12 +107,12 @@ impl Api {
     }
 
     /// Adds a running job to a workflow, with the next number of its project.
-    pub fn add_job(&self, workflow: &str, name: &str, nodes: u32) -> Result<Job, UnknownId> {
+    pub fn add_job(&self, workflow: &str, name: &str, nodes: u32) -> Result<JobRecord, UnknownId> {
         let mut state = self.lock();
         let pipeline = state.workflow(workflow)?.pipeline.clone();
         let project = state.pipeline(&pipeline)?.of.project.clone();
         let number = next(&mut state.job_numbers, &project);
-        let job = Job {
+        let job = JobRecord {
             id: state.id(),
             project,
             number,
@@ -287,14 +128,14 @@ impl Api {
         Ok(job)
     }
 
-    /// Makes `number` the next that a job of the project gets, if it is not below one that was given.
+    /// Sets the number of the project's next job, unless it is below a number that was given.
     pub fn skip_to(&self, project: &str, number: u64) {
         let mut state = self.lock();
         let last = state.job_numbers.entry(short_slug(project)).or_default();
         *last = (*last).max(number.saturating_sub(1));
     }
 
-    /// Ends a job, or says anew how it stands.
+    /// Sets the status of a job.
     pub fn set_job_status(&self, project: &str, number: u64, status: JobStatus) -> Result<(), UnknownId> {
         let mut state = self.lock();
         let job = state.job_mut(project, number)?;
@@ -303,7 +144,7 @@ impl Api {
         Ok(())
     }
 
-    /// Ends a workflow, or says anew how it stands.
+    /// Sets the status of a workflow.
     pub fn set_workflow_status(&self, id: &str, status: WorkflowStatus) -> Result<(), UnknownId> {
         let mut state = self.lock();
         let unknown = || UnknownId {
@@ -342,7 +183,7 @@ impl Api {
     }
 
     /// Returns a job as it stands.
-    pub fn job(&self, project: &str, number: u64) -> Result<Job, UnknownId> {
+    pub fn job(&self, project: &str, number: u64) -> Result<JobRecord, UnknownId> {
         self.lock().job_mut(project, number).cloned()
     }
 
@@ -385,7 +226,7 @@ impl State {
         )
     }
 
-    pub(super) fn pipeline(&self, id: &str) -> Result<&Pipeline, UnknownId> {
+    pub(super) fn pipeline(&self, id: &str) -> Result<&PipelineRecord, UnknownId> {
         let found = self.pipelines.iter().find(|pipeline| pipeline.id == id);
         found.ok_or_else(|| UnknownId {
             what: "pipeline",
@@ -393,7 +234,7 @@ impl State {
         })
     }
 
-    pub(super) fn workflow(&self, id: &str) -> Result<&Workflow, UnknownId> {
+    pub(super) fn workflow(&self, id: &str) -> Result<&WorkflowRecord, UnknownId> {
         let found = self.workflows.iter().find(|workflow| workflow.id == id);
         found.ok_or_else(|| UnknownId {
             what: "workflow",
@@ -401,7 +242,7 @@ impl State {
         })
     }
 
-    fn job_mut(&mut self, project: &str, number: u64) -> Result<&mut Job, UnknownId> {
+    fn job_mut(&mut self, project: &str, number: u64) -> Result<&mut JobRecord, UnknownId> {
         let project = short_slug(project);
         let found = self
             .jobs
@@ -413,7 +254,7 @@ impl State {
         })
     }
 
-    pub(super) fn job(&self, project: &str, number: u64) -> Option<&Job> {
+    pub(super) fn job(&self, project: &str, number: u64) -> Option<&JobRecord> {
         self.jobs
             .iter()
             .find(|job| job.project == project && job.number == number)
@@ -426,16 +267,6 @@ impl State {
             .any(|pipeline| pipeline.of.project == project)
             || self.variables.keys().any(|(of, _)| of == project)
     }
-}
-
-/// Returns a slug with the short name of its host: `gh` for `github`, `bb` for `bitbucket`.
-pub(super) fn short_slug(slug: &str) -> String {
-    for (long, short) in [("github/", "gh/"), ("bitbucket/", "bb/")] {
-        if let Some(rest) = slug.strip_prefix(long) {
-            return format!("{short}{rest}");
-        }
-    }
-    slug.to_owned()
 }
 
 fn next(numbers: &mut BTreeMap<String, u64>, project: &str) -> u64 {

@@ -1,44 +1,41 @@
-//! The step `store_artifacts`: files that the API has from then on.
+//! The step `store_artifacts`: files that the API serves from then on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::job::Node;
-use super::{Occurrence, Watch, unknown};
+use super::assignment::Assignment;
+use super::services::unknown;
 use crate::api::{Artifact, Content};
 use crate::error::{LocalError, Place};
 
-/// Keeps a file, or all files of a directory, as artifacts of the job. Returns why it failed; nothing where it did not.
+/// Stores a file, or all files of a directory, as artifacts of the job. `path` is the path in the config, and `from` what it
+/// means here. Returns why it failed, if it did.
 pub(super) fn store(
-    node: &Node<'_>,
+    assignment: &Assignment<'_>,
     path: &str,
+    from: &Path,
     destination: Option<&str>,
     place: &Place,
-    watch: Watch<'_>,
 ) -> Result<Option<String>, LocalError> {
-    let from = node.place.resolve(&node.working_directory, path);
-    // CircleCI says that there is nothing, and goes on.
+    // CircleCI reports it, and continues.
     if !from.exists() {
-        watch(Occurrence::Note(&format!(
-            "there is nothing at {}",
-            from.display()
-        )));
+        assignment.note(&format!("{} does not exist", from.display()));
         return Ok(None);
     }
     let prefix = settled(destination.unwrap_or(path));
     let mut files = Vec::new();
     if from.is_dir() {
-        list(&from, &from, &mut files)?;
+        list(from, from, &mut files)?;
     } else {
         files.push(PathBuf::new());
     }
-    let run = node.run;
-    let session = run.workflow.session;
-    let kept = session
-        .directory
+    let (record, node) = (assignment.record, assignment.name.index);
+    let kept = assignment
+        .services
+        .directory()
         .join("artifacts")
-        .join(run.api_job.number.to_string())
-        .join(run.node.to_string());
+        .join(record.number.to_string())
+        .join(node.to_string());
     for file in &files {
         let Some(relative) = file.to_str() else {
             return Ok(Some(format!("the name {} is not UTF-8", file.display())));
@@ -50,29 +47,30 @@ pub(super) fn store(
             .collect::<Vec<_>>()
             .join("/");
         let source = if relative.is_empty() {
-            from.clone()
+            from.to_owned()
         } else {
             from.join(file)
         };
         let target = kept.join(blake3::hash(name.as_bytes()).to_hex().as_str());
         fs::create_dir_all(&kept)
             .and_then(|()| fs::copy(&source, &target))
-            .map_err(LocalError::files("an artifact cannot be kept", &source))?;
+            .map_err(LocalError::files("cannot store the artifact", &source))?;
         let artifact = Artifact {
             path: name,
-            node: run.node,
+            node,
             content: Content::File(target),
         };
-        session
+        assignment
+            .services
             .api
-            .add_artifact(&run.api_job.project, run.api_job.number, artifact)
+            .add_artifact(&record.project, record.number, artifact)
             .map_err(unknown(place))?;
     }
-    watch(Occurrence::Note(&format!("kept {} files", files.len())));
+    assignment.note(&format!("stored {} files", files.len()));
     Ok(None)
 }
 
-/// Returns the name that a path has among artifacts: below nothing, and without `.` and `..`.
+/// Returns the name of an artifact for a path: relative, and without `.` and `..`.
 fn settled(path: &str) -> String {
     let mut parts = Vec::new();
     let path = path.strip_prefix("~/").unwrap_or(path);
@@ -89,7 +87,7 @@ fn settled(path: &str) -> String {
 /// Lists the files below a directory, by their paths in it. Links to files count as files; links to directories are not
 /// followed, and what is neither is left out.
 fn list(root: &Path, directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), LocalError> {
-    let unread = |path: &Path| LocalError::files("artifacts cannot be read", path.to_owned());
+    let unread = |path: &Path| LocalError::files("cannot read artifacts from", path.to_owned());
     let mut entries = fs::read_dir(directory)
         .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
         .map_err(unread(directory))?;

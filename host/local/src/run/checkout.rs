@@ -1,4 +1,4 @@
-//! The step `checkout`: the repository as it lies here, changes that nobody has committed included.
+//! The step `checkout`: the repository as it is on this machine, with uncommitted changes.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,28 +10,28 @@ use std::process::{Command, Output};
 use crate::error::LocalError;
 use crate::pipeline::Pipeline;
 
-/// Brings the repository to `target`: what git tracks and what it does not ignore, and its history. Without git, all that
-/// is there. The directory of the runs is left out. Returns why it failed; nothing where it did not.
+/// Copies the repository to `target`: the files that git does not ignore, and the history. Without git, all files. The
+/// state directory is not copied. Returns why it failed, if it did.
 pub(super) fn run(
     repository: &Path,
     target: &Path,
     pipeline: &Pipeline,
-    session: &Path,
+    state: &Path,
 ) -> Result<Option<String>, LocalError> {
-    fs::create_dir_all(target).map_err(LocalError::files("the checkout cannot be made", target))?;
-    // As the session's directory is: so that the one can be found within the other.
+    fs::create_dir_all(target).map_err(LocalError::files("cannot check out to", target))?;
+    // The state directory is canonical, too: one may contain the other.
     let canonical = |path: &Path, what| path.canonicalize().map_err(LocalError::files(what, path));
-    let repository = &canonical(repository, "the repository cannot be read")?;
-    let target = &canonical(target, "the checkout cannot be made")?;
-    if !target.starts_with(session) && !is_ours(target, session)? {
+    let repository = &canonical(repository, "cannot read the repository at")?;
+    let target = &canonical(target, "cannot check out to")?;
+    if !target.starts_with(state) && !is_ours(target, state)? {
         return Ok(Some(format!(
-            "{} is outside of the job's directory and has something in it, and a checkout would overwrite that: empty \
-             it, or name a relative working_directory",
+            "{} is outside of the job's directory and is not empty, and a checkout would overwrite its files: empty \
+             it, or use a relative working_directory",
             target.display()
         )));
     }
     if !repository.join(".git").exists() {
-        return copy_all(repository, target, session).map(|()| None);
+        return copy_all(repository, target, state).map(|()| None);
     }
     let listed = git(
         repository,
@@ -46,7 +46,7 @@ pub(super) fn run(
         let from = repository.join(name);
         // Deleted and not committed, or a submodule: git lists both.
         let is_file = from.symlink_metadata().is_ok_and(|it| !it.is_dir());
-        if is_file && !from.starts_with(session) {
+        if is_file && !from.starts_with(state) {
             copy(&from, &target.join(name))?;
         }
     }
@@ -56,10 +56,11 @@ pub(super) fn run(
     Ok(None)
 }
 
-/// Returns whether a directory that is no job's own may be written to: it is empty, or an earlier checkout found it so.
-fn is_ours(target: &Path, session: &Path) -> Result<bool, LocalError> {
-    let list = session.join("checkouts");
-    let unread = || LocalError::files("the list of checkouts cannot be used", list.clone());
+/// Returns whether a checkout may write to a directory outside of the job's: it is empty, or was when an earlier checkout
+/// wrote to it.
+fn is_ours(target: &Path, state: &Path) -> Result<bool, LocalError> {
+    let list = state.join("checkouts");
+    let unread = || LocalError::files("cannot use the list of checkouts", list.clone());
     let known = match fs::read(&list) {
         Ok(known) => known,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -70,8 +71,7 @@ fn is_ours(target: &Path, session: &Path) -> Result<bool, LocalError> {
     if known.split(|byte| *byte == 0).any(|it| it == own) {
         return Ok(true);
     }
-    let mut entries =
-        fs::read_dir(target).map_err(LocalError::files("the checkout cannot be made", target))?;
+    let mut entries = fs::read_dir(target).map_err(LocalError::files("cannot check out to", target))?;
     if entries.next().is_some() {
         return Ok(false);
     }
@@ -82,7 +82,7 @@ fn is_ours(target: &Path, session: &Path) -> Result<bool, LocalError> {
     Ok(true)
 }
 
-/// Brings the history along, so that steps can ask git. Objects are shared by hard links: that takes no time.
+/// Clones the history, so that steps can use git. Objects are hard links, which takes no time.
 fn history(repository: &Path, target: &Path, pipeline: &Pipeline) -> Result<(), LocalError> {
     let beside = target.join(".git-of-checkout");
     let from = repository.as_os_str();
@@ -98,9 +98,9 @@ fn history(repository: &Path, target: &Path, pipeline: &Pipeline) -> Result<(), 
     let git_dir = target.join(".git");
     fs::rename(beside.join(".git"), &git_dir)
         .and_then(|()| fs::remove_dir(&beside))
-        .map_err(LocalError::files("the history cannot be brought to", &git_dir))?;
+        .map_err(LocalError::files("cannot move the history to", &git_dir))?;
     git(target, &["remote", "set-url", "origin", &pipeline.git_url])?;
-    // It names the branch that is checked out here, which need not be the one that others start from.
+    // It names the branch that is checked out here, which need not be the default branch.
     git(
         target,
         &["update-ref", "--no-deref", "-d", "refs/remotes/origin/HEAD"],
@@ -117,7 +117,7 @@ fn history(repository: &Path, target: &Path, pipeline: &Pipeline) -> Result<(), 
 }
 
 fn git<A: AsRef<OsStr>>(directory: &Path, arguments: &[A]) -> Result<Output, LocalError> {
-    let failed = LocalError::files("git cannot be asked about the repository", directory);
+    let failed = LocalError::files("git failed for the repository", directory);
     let output = Command::new("git")
         .arg("-C")
         .arg(directory)
@@ -132,8 +132,8 @@ fn git<A: AsRef<OsStr>>(directory: &Path, arguments: &[A]) -> Result<Output, Loc
     }
 }
 
-fn copy_all(from: &Path, to: &Path, session: &Path) -> Result<(), LocalError> {
-    let unread = |path: &Path| LocalError::files("the repository cannot be read", path.to_owned());
+fn copy_all(from: &Path, to: &Path, state: &Path) -> Result<(), LocalError> {
+    let unread = |path: &Path| LocalError::files("cannot read the repository at", path.to_owned());
     let mut directories = vec![PathBuf::new()];
     while let Some(directory) = directories.pop() {
         let path = from.join(&directory);
@@ -141,12 +141,12 @@ fn copy_all(from: &Path, to: &Path, session: &Path) -> Result<(), LocalError> {
             let entry = entry.map_err(unread(&path))?;
             let name = directory.join(entry.file_name());
             let kind = entry.file_type().map_err(unread(&path))?;
-            if entry.path() == session {
+            if entry.path() == state {
                 continue;
             }
             if kind.is_dir() {
-                let made = to.join(&name);
-                fs::create_dir_all(&made).map_err(LocalError::files("the checkout cannot be made", &made))?;
+                let inner = to.join(&name);
+                fs::create_dir_all(&inner).map_err(LocalError::files("cannot check out to", &inner))?;
                 directories.push(name);
             } else {
                 copy(&entry.path(), &to.join(&name))?;
@@ -158,22 +158,22 @@ fn copy_all(from: &Path, to: &Path, session: &Path) -> Result<(), LocalError> {
 
 /// Copies a file with its permission bits, or a symlink as one.
 fn copy(from: &Path, to: &Path) -> Result<(), LocalError> {
-    let uncopied = || LocalError::files("the checkout cannot be made", to.to_owned());
+    let failed = || LocalError::files("cannot check out to", to.to_owned());
     if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(uncopied())?;
+        fs::create_dir_all(parent).map_err(failed())?;
     }
     let metadata = from
         .symlink_metadata()
-        .map_err(LocalError::files("the repository cannot be read", from))?;
+        .map_err(LocalError::files("cannot read the repository at", from))?;
     if metadata.is_symlink() {
-        let target = fs::read_link(from).map_err(LocalError::files("the repository cannot be read", from))?;
+        let target = fs::read_link(from).map_err(LocalError::files("cannot read the repository at", from))?;
         match symlink(target, to) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(uncopied()(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed()(error)),
             _ => return Ok(()),
         }
     }
     if metadata.is_file() {
-        fs::copy(from, to).map_err(uncopied())?;
+        fs::copy(from, to).map_err(failed())?;
     }
     Ok(())
 }

@@ -4,33 +4,37 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::job::NodeRun;
-use super::place::NodePlace;
+use super::assignment::Assignment;
+use super::directories::NodeDirectories;
 
 /// Returns the variables of a node, before those of a step.
 pub(super) fn variables(
-    run: &NodeRun<'_>,
-    place: &NodePlace,
-    working_directory: &str,
+    assignment: &Assignment<'_>,
+    directories: &NodeDirectories,
 ) -> BTreeMap<String, OsString> {
-    let workflow = run.workflow;
-    let options = workflow.options;
+    let options = assignment.options;
     let mut variables = BTreeMap::new();
-    let mut path = place.programs.clone().into_os_string();
+    let mut path = directories.programs.clone().into_os_string();
     path.push(":");
     path.push(&options.path);
     variables.insert("PATH".to_owned(), path);
-    variables.insert("HOME".to_owned(), place.home.clone().into_os_string());
-    variables.insert("TMPDIR".to_owned(), place.temporary.clone().into_os_string());
-    variables.insert("BASH_ENV".to_owned(), place.bash_env.clone().into_os_string());
+    variables.insert("HOME".to_owned(), directories.home.clone().into_os_string());
+    variables.insert(
+        "TMPDIR".to_owned(),
+        directories.temporary.clone().into_os_string(),
+    );
+    variables.insert(
+        "BASH_ENV".to_owned(),
+        directories.bash_env.clone().into_os_string(),
+    );
     // Later ones go before earlier ones: the order of CircleCI's "environment variable precedence".
     let in_order = [
-        run.build.container_environment.clone(),
-        of_api(run),
-        run.variables.clone().into_iter().collect(),
+        assignment.build.container_environment.clone(),
+        of_api(assignment),
+        assignment.variables.clone().into_iter().collect(),
         options.variables.clone(),
-        of_circleci(run, working_directory),
-        run.build.environment.clone(),
+        of_circleci(assignment),
+        assignment.build.environment.clone(),
     ];
     for (name, value) in in_order.into_iter().flatten() {
         variables.insert(name, value.into());
@@ -38,32 +42,29 @@ pub(super) fn variables(
     variables
 }
 
-/// Returns where the API is, and what it takes: on CircleCI the project would have them.
-fn of_api(run: &NodeRun<'_>) -> Vec<(String, String)> {
-    let session = run.workflow.session;
+/// Returns the address of the API and its token. On CircleCI they would be variables of the project.
+fn of_api(assignment: &Assignment<'_>) -> Vec<(String, String)> {
+    let services = assignment.services;
     vec![
-        ("CIRCLE_TOKEN".to_owned(), session.token.clone()),
-        ("BATON_CIRCLECI_API".to_owned(), session.api_url()),
+        ("CIRCLE_TOKEN".to_owned(), services.token.clone()),
+        ("BATON_CIRCLECI_API".to_owned(), services.api_url()),
     ]
 }
 
-fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(String, String)> {
-    let workflow = run.workflow;
-    let pipeline = workflow.pipeline;
+fn of_circleci(assignment: &Assignment<'_>) -> Vec<(String, String)> {
+    let (pipeline, workflow, node) = (assignment.pipeline, assignment.workflow, &assignment.name);
     let (owner, repository) = pipeline.owner_and_name();
-    let number = run.api_job.number.to_string();
+    let number = assignment.record.number.to_string();
+    let build_url = format!("{}/{number}", assignment.services.api_url());
     let mut variables = vec![
         ("CI", "true".to_owned()),
         ("CIRCLECI", "true".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
-        (
-            "CIRCLE_BUILD_URL",
-            format!("{}/{number}", workflow.session.api_url()),
-        ),
+        ("CIRCLE_BUILD_URL", build_url),
         ("CIRCLE_BUILD_NUM", number),
-        ("CIRCLE_JOB", run.job.name.clone()),
-        ("CIRCLE_NODE_INDEX", run.node.to_string()),
-        ("CIRCLE_NODE_TOTAL", run.build.parallelism.to_string()),
+        ("CIRCLE_JOB", node.job.clone()),
+        ("CIRCLE_NODE_INDEX", node.index.to_string()),
+        ("CIRCLE_NODE_TOTAL", node.total.to_string()),
         // Of a repository that is neither on GitHub nor on Bitbucket the project is named by these two.
         ("CIRCLE_ORGANIZATION_ID", owner.to_owned()),
         ("CIRCLE_PROJECT_ID", repository.to_owned()),
@@ -72,18 +73,18 @@ fn of_circleci(run: &NodeRun<'_>, working_directory: &str) -> Vec<(String, Strin
         ("CIRCLE_PROJECT_REPONAME", repository.to_owned()),
         ("CIRCLE_REPOSITORY_URL", pipeline.git_url.clone()),
         ("CIRCLE_SHA1", pipeline.revision.clone()),
-        ("CIRCLE_WORKFLOW_ID", workflow.workflow.id.clone()),
-        ("CIRCLE_WORKFLOW_JOB_ID", run.api_job.id.clone()),
+        ("CIRCLE_WORKFLOW_ID", workflow.id.clone()),
+        ("CIRCLE_WORKFLOW_JOB_ID", assignment.record.id.clone()),
+        ("CIRCLE_WORKFLOW_WORKSPACE_ID", workflow.workspace.clone()),
         (
-            "CIRCLE_WORKFLOW_WORKSPACE_ID",
-            workflow.workflow.workspace.clone(),
+            "CIRCLE_WORKING_DIRECTORY",
+            assignment.build.working_directory.clone(),
         ),
-        ("CIRCLE_WORKING_DIRECTORY", working_directory.to_owned()),
     ];
     let optional = [
         ("CIRCLE_BRANCH", &pipeline.branch),
         ("CIRCLE_TAG", &pipeline.tag),
-        ("CIRCLE_USERNAME", &workflow.options.actor),
+        ("CIRCLE_USERNAME", &assignment.options.actor),
     ];
     for (name, value) in optional {
         if let Some(value) = value {

@@ -1,24 +1,24 @@
-//! What stays from one run to the next: numbers, artifacts, variables and workspaces, in one directory.
+//! A session: a state directory, which keeps numbers, artifacts, variables and workspaces from one run to the next, and the
+//! runs in it.
 
 use std::fs::{File, TryLockError};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::events::Reporter;
+use super::options::RunOptions;
+use super::outcome::Outcome;
+use super::services::{Services, unknown};
 use super::state_directory::StateDirectory;
-use super::{Outcome, RunOptions, Watch, unknown, workflow};
-use crate::api::{Api, NewPipeline, Server, Settings};
+use super::{directories, workflow};
+use crate::api::NewPipeline;
 use crate::error::{LocalError, Place};
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
 
-/// The directory of a project's runs, locked, with its API on loopback.
+/// The state directory of a project, locked, with the API on loopback.
 #[derive(Debug)]
 pub struct Session {
-    pub(super) directory: PathBuf,
-    state: StateDirectory,
-    pub(super) api: Api,
-    pub(super) token: String,
-    server: Server,
+    services: Services,
     // Its lock ends with it.
     _lock: File,
 }
@@ -32,39 +32,16 @@ impl Session {
     /// [`LocalError::Unsafe`] where it is not the user's alone, [`LocalError::Files`] where it cannot be used.
     pub fn open(directory: &Path) -> Result<Session, LocalError> {
         let state = StateDirectory::open(directory)?;
-        let directory = state.path().to_owned();
         let lock = state.lock_file()?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LocalError::Busy(directory)),
+            Err(TryLockError::WouldBlock) => return Err(LocalError::Busy(state.path().to_owned())),
             Err(TryLockError::Error(error)) => {
-                return Err(LocalError::files("cannot lock the state directory", directory)(
-                    error,
-                ));
+                return Err(LocalError::files("cannot lock the state directory", state.path())(error));
             }
         }
-        let api = match state.saved()? {
-            Some(text) => Api::from_json(&text, &directory.join("artifacts")).map_err(|error| {
-                let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
-                LocalError::files("cannot read the state of earlier runs", &directory)(error)
-            })?,
-            None => Api::new(),
-        };
-        let token = token()?;
-        let settings = Settings {
-            token: Some(token.clone()),
-            ..Settings::default()
-        };
-        let server = Server::start(api.clone(), settings).map_err(LocalError::files(
-            "cannot start the API on loopback for",
-            &directory,
-        ))?;
         Ok(Session {
-            directory,
-            state,
-            api,
-            token,
-            server,
+            services: Services::start(state)?,
             _lock: lock,
         })
     }
@@ -76,19 +53,19 @@ impl Session {
     /// [`LocalError::Files`] where something cannot be removed.
     pub fn reset(&self) -> Result<(), LocalError> {
         for name in ["artifacts", "workspaces"] {
-            let directory = self.directory.join(name);
+            let directory = self.services.directory().join(name);
             if directory.exists() {
-                super::place::remove(&directory)?;
+                directories::remove(&directory)?;
             }
         }
-        self.api.forget();
-        self.save()
+        self.services.api.forget();
+        self.services.save()
     }
 
     /// Returns the pipeline with the number and the id that it has in this session. Nothing is kept of it unless something
     /// runs.
     pub fn begin(&self, project: &str, pipeline: Pipeline) -> Pipeline {
-        let added = self.api.add_pipeline(NewPipeline {
+        let added = self.services.api.add_pipeline(NewPipeline {
             project: project.to_owned(),
             branch: pipeline.branch.clone(),
             tag: pipeline.tag.clone(),
@@ -102,64 +79,43 @@ impl Session {
         }
     }
 
-    /// Removes the directories of earlier jobs, does what a plan says, one job after the other, and returns how it went. A
-    /// job that fails ends no other one that does not require it.
+    /// Removes the directories of earlier jobs, runs the plan, and returns the outcome. The failure of a job ends only the
+    /// jobs that require its success.
     ///
     /// # Errors
     ///
-    /// [`LocalError`] where this machine does not do what it must: a disk is full, or bash is not there. A step that fails
-    /// is an outcome.
+    /// [`LocalError`] if the run cannot continue, for example because the disk is full. A failed step is an outcome.
     pub fn run(
         &self,
         plan: &Plan,
         pipeline: &Pipeline,
         options: &RunOptions,
-        watch: Watch<'_>,
+        report: Reporter<'_>,
     ) -> Result<Outcome, LocalError> {
-        let jobs = self.directory.join("jobs");
+        let jobs = self.services.directory().join("jobs");
         if jobs.exists() {
-            super::place::remove(&jobs)?;
+            directories::remove(&jobs)?;
         }
         let mut outcome = Outcome::default();
         for planned in &plan.workflows {
             let place = Place::file(format!("workflow {}", planned.name));
-            let added = self
+            let record = self
+                .services
                 .api
                 .add_workflow(&pipeline.id, &planned.name)
                 .map_err(unknown(&place))?;
             let run = workflow::WorkflowRun {
-                session: self,
+                services: &self.services,
                 pipeline,
                 options,
-                workflow: &added,
+                record: &record,
+                planned,
+                report,
             };
-            let ran = run.run(planned, &place, watch);
-            self.save()?;
+            let ran = run.run(&place);
+            self.services.save()?;
             outcome.workflows.push(ran?);
         }
         Ok(outcome)
     }
-
-    pub(super) fn api_url(&self) -> String {
-        self.server.base_url()
-    }
-
-    /// Saves the state of the API for the next run.
-    pub(super) fn save(&self) -> Result<(), LocalError> {
-        let text = self.api.to_json().map_err(|error| {
-            let error = std::io::Error::other(error);
-            LocalError::files("cannot save the state for the next run", &self.directory)(error)
-        })?;
-        self.state.save(&text)
-    }
-}
-
-/// Returns a random token, which only the jobs of this run are given.
-fn token() -> Result<String, LocalError> {
-    let mut bytes = [0; 16];
-    let source = Path::new("/dev/urandom");
-    File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(LocalError::files("cannot read random bytes from", source))?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
 }

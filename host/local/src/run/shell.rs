@@ -1,4 +1,4 @@
-//! A command in a shell, as a process group of its own: what it leaves behind ends with it.
+//! A command in a shell, as a process group of its own: the processes that it started end with it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,12 +14,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::error::{LocalError, Place};
 use baton_host::Interrupt;
 
-/// How often it is looked whether a command has ended that does not say so by closing its output.
+/// The interval at which the end of a command is checked that keeps its output open.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long output is read that a command leaves behind.
+/// The longest time that output is read after the end of the command.
 const DRAIN_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// What runs, and where.
+/// A command to run.
 pub(super) struct Command<'a> {
     pub(super) shell: &'a str,
     pub(super) text: &'a str,
@@ -48,22 +48,21 @@ impl Drop for Background {
     }
 }
 
-/// Starts a command whose output nobody reads.
+/// Starts a command and discards its output.
 pub(super) fn start(command: &Command<'_>, place: &Place) -> Result<Background, LocalError> {
     let mut process = process(command, place)?;
     process.stdout(Stdio::null()).stderr(Stdio::null());
     Ok(Background(spawned(process, command, place)?))
 }
 
-/// Runs a command to its end, and hands on what it says, standard output and standard error in the order in which they
-/// came.
+/// Runs a command to its end. `output` receives standard output and standard error in the order in which they arrive.
 pub(super) fn run(
     command: &Command<'_>,
     place: &Place,
     output: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended, LocalError> {
     let mut process = process(command, place)?;
-    let piped = |source: io::Error| failed("no pipe can be made", place, source);
+    let piped = |source: io::Error| failed("cannot create a pipe", place, source);
     let (mut reader, writer) = io::pipe().map_err(piped)?;
     process.stdout(writer.try_clone().map_err(piped)?).stderr(writer);
     // The command holds the writing end until it is dropped.
@@ -80,12 +79,12 @@ pub(super) fn run(
             }
         }
     });
-    let mut heard = Instant::now();
+    let mut last_output = Instant::now();
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
         match pieces.recv_timeout(LOOK_EVERY) {
             Ok(piece) => {
-                heard = Instant::now();
+                last_output = Instant::now();
                 output(&piece);
             }
             Err(RecvTimeoutError::Disconnected) if ended.is_none() => {
@@ -95,7 +94,7 @@ pub(super) fn run(
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some((_, at)) = ended {
-            // Something that it started still has the pipe.
+            // A process that it started still has the pipe.
             if at.elapsed() > DRAIN_TIME_MAX {
                 break;
             }
@@ -103,12 +102,12 @@ pub(super) fn run(
         }
         let waited = child.0.try_wait();
         ended = waited
-            .map_err(|source| failed("the shell cannot be waited for", place, source))?
+            .map_err(|source| failed("cannot wait for the shell", place, source))?
             .map(|status| (status, Instant::now()));
         if ended.is_none() && command.interrupt.is_set() {
             return Ok(Ended::Interrupted);
         }
-        if ended.is_none() && heard.elapsed() > command.no_output_time_max {
+        if ended.is_none() && last_output.elapsed() > command.no_output_time_max {
             return Ok(Ended::Silent);
         }
     }
@@ -142,7 +141,7 @@ fn spawned(
     command: &Command<'_>,
     place: &Place,
 ) -> Result<Child, LocalError> {
-    let message = format!("the shell `{}` cannot be started", command.shell);
+    let message = format!("cannot start the shell `{}`", command.shell);
     process.spawn().map_err(|source| failed(message, place, source))
 }
 

@@ -1,35 +1,36 @@
-//! One workflow: its jobs in their order, each where what it requires has ended as it must.
+//! A workflow: its jobs in their order, each if the jobs that it requires ended as required.
 
-use super::job::NodeRun;
-use super::session::Session;
-use super::{Ending, JobOutcome, Occurrence, RunOptions, Watch, WorkflowOutcome, unknown};
-use crate::api::{JobStatus, Workflow as ApiWorkflow, WorkflowStatus};
+use super::assignment::Assignment;
+use super::events::{Event, NodeName, Reporter};
+use super::node::{self, NodeOutcome};
+use super::options::RunOptions;
+use super::outcome::{Ending, JobOutcome, WorkflowOutcome};
+use super::services::{Services, unknown};
+use super::upstream::Upstream;
+use crate::api::{JobStatus, WorkflowRecord, WorkflowStatus};
 use crate::error::{LocalError, Place};
 use crate::pipeline::Pipeline;
 use crate::plan::{Build, Job, JobKind, Status, Workflow};
 
-/// What the jobs of a workflow share.
+/// A workflow to run.
 pub(super) struct WorkflowRun<'a> {
-    pub(super) session: &'a Session,
+    pub(super) services: &'a Services,
     pub(super) pipeline: &'a Pipeline,
     pub(super) options: &'a RunOptions,
-    pub(super) workflow: &'a ApiWorkflow,
+    pub(super) record: &'a WorkflowRecord,
+    pub(super) planned: &'a Workflow,
+    pub(super) report: Reporter<'a>,
 }
 
 impl WorkflowRun<'_> {
-    pub(super) fn run(
-        &self,
-        planned: &Workflow,
-        place: &Place,
-        watch: Watch<'_>,
-    ) -> Result<WorkflowOutcome, LocalError> {
-        watch(Occurrence::Workflow(planned));
+    pub(super) fn run(&self, place: &Place) -> Result<WorkflowOutcome, LocalError> {
+        (self.report)(Event::WorkflowStarted(self.planned));
         let mut outcome = WorkflowOutcome {
-            name: planned.name.clone(),
+            name: self.planned.name.clone(),
             jobs: Vec::new(),
         };
-        for job in &planned.jobs {
-            let ended = self.job(job, planned, &outcome.jobs, &place.within(&job.name), watch)?;
+        for job in &self.planned.jobs {
+            let ended = self.job(job, &outcome.jobs, &place.within(&job.name))?;
             outcome.jobs.push(ended);
         }
         let has = |ending| outcome.jobs.iter().any(|job| job.ending == ending);
@@ -40,21 +41,14 @@ impl WorkflowRun<'_> {
         } else {
             WorkflowStatus::Success
         };
-        self.session
+        self.services
             .api
-            .set_workflow_status(&self.workflow.id, status)
+            .set_workflow_status(&self.record.id, status)
             .map_err(unknown(place))?;
         Ok(outcome)
     }
 
-    fn job(
-        &self,
-        job: &Job,
-        planned: &Workflow,
-        before: &[JobOutcome],
-        place: &Place,
-        watch: Watch<'_>,
-    ) -> Result<JobOutcome, LocalError> {
+    fn job(&self, job: &Job, before: &[JobOutcome], place: &Place) -> Result<JobOutcome, LocalError> {
         let without_run = |ending| JobOutcome {
             name: job.name.clone(),
             ending,
@@ -74,50 +68,52 @@ impl WorkflowRun<'_> {
                 Ok(without_run(Ending::Success))
             }
             JobKind::Approval => {
-                watch(Occurrence::Note(&format!(
-                    "{} waits for an approval: --approve {} gives it",
-                    job.name, job.name
-                )));
+                let text = format!("{0} waits for an approval: --approve {0} gives it", job.name);
+                (self.report)(Event::Note {
+                    node: None,
+                    text: &text,
+                });
                 Ok(without_run(Ending::OnHold))
             }
-            JobKind::Build(build) => self.build(job, build, planned, place, watch),
+            JobKind::Build(build) => self.build(job, build, place),
         }
     }
 
-    /// Runs all nodes of a job, one after the other.
-    fn build(
-        &self,
-        job: &Job,
-        build: &Build,
-        planned: &Workflow,
-        place: &Place,
-        watch: Watch<'_>,
-    ) -> Result<JobOutcome, LocalError> {
-        let api = &self.session.api;
-        let added = api
-            .add_job(&self.workflow.id, &job.name, build.parallelism)
+    /// Runs all nodes of a job.
+    fn build(&self, job: &Job, build: &Build, place: &Place) -> Result<JobOutcome, LocalError> {
+        let api = &self.services.api;
+        let record = api
+            .add_job(&self.record.id, &job.name, build.parallelism)
             .map_err(unknown(place))?;
         let mut outcome = JobOutcome {
             name: job.name.clone(),
             ending: Ending::Success,
-            number: Some(added.number),
+            number: Some(record.number),
             directories: Vec::new(),
         };
-        let variables = api.variables(&added.project);
-        let upstream = upstream(planned, job);
-        for node in 0..build.parallelism {
-            let run = NodeRun {
-                workflow: self,
+        let variables = api.variables(&record.project);
+        let upstream = Upstream::of(job, self.planned);
+        for index in 0..build.parallelism {
+            let assignment = Assignment {
+                services: self.services,
+                options: self.options,
+                pipeline: self.pipeline,
+                workflow: self.record,
                 job,
                 build,
-                api_job: &added,
-                node,
+                record: &record,
+                name: NodeName {
+                    job: job.name.clone(),
+                    index,
+                    total: build.parallelism,
+                },
                 variables: &variables,
                 upstream: &upstream,
+                report: self.report,
             };
-            let (directory, succeeded) = run.run(place, watch).inspect_err(|_| {
-                // The error of the run is what matters; that the job is known to the API was seen above.
-                let _ = api.set_job_status(&added.project, added.number, JobStatus::Failed);
+            let NodeOutcome { directory, succeeded } = node::run(&assignment, place).inspect_err(|_| {
+                // The error of the node is returned. This one can only say that the record does not exist.
+                let _ = api.set_job_status(&record.project, record.number, JobStatus::Failed);
             })?;
             outcome.directories.push(directory);
             if !succeeded {
@@ -128,48 +124,14 @@ impl WorkflowRun<'_> {
             Ending::Success => JobStatus::Success,
             _ => JobStatus::Failed,
         };
-        api.set_job_status(&added.project, added.number, status)
+        api.set_job_status(&record.project, record.number, status)
             .map_err(unknown(place))?;
-        self.session.save()?;
+        self.services.save()?;
         Ok(outcome)
     }
 }
 
-/// The jobs whose layers a job sees.
-pub(super) struct Upstream {
-    pub(super) names: Vec<String>,
-    /// The nodes of one, and any two of which neither requires the other: what they persist must not differ.
-    pub(super) side_by_side: Vec<Vec<String>>,
-}
-
-/// Returns all that a job requires, directly or not, in the order in which they ran.
-fn upstream(planned: &Workflow, job: &Job) -> Upstream {
-    let requires_all = |of: &Job| -> Vec<String> {
-        let mut wanted: Vec<&str> = of.requires.iter().map(|it| it.job.as_str()).collect();
-        let mut names = Vec::new();
-        for before in planned.jobs.iter().rev() {
-            if wanted.contains(&before.name.as_str()) {
-                wanted.extend(before.requires.iter().map(|it| it.job.as_str()));
-                names.push(before.name.clone());
-            }
-        }
-        names.reverse();
-        names
-    };
-    let names = requires_all(job);
-    let mut side_by_side = Vec::new();
-    for (at, name) in names.iter().enumerate() {
-        let own = planned.jobs.iter().find(|it| it.name == *name);
-        let required = own.map(requires_all).unwrap_or_default();
-        side_by_side.push(vec![name.clone()]);
-        // They are in the order in which they ran: none requires a later one.
-        let others = names.iter().take(at).filter(|other| !required.contains(other));
-        side_by_side.extend(others.map(|other| vec![other.clone(), name.clone()]));
-    }
-    Upstream { names, side_by_side }
-}
-
-/// Returns how a job ended, as `requires` asks for it; nothing for one that waits.
+/// Returns how a job ended, in the words of `requires`; `None` for one that waits.
 fn status(ending: Ending) -> Option<Status> {
     match ending {
         Ending::Success => Some(Status::Success),

@@ -1,35 +1,33 @@
-//! The steps `persist_to_workspace` and `attach_workspace`, by baton itself on a store in the directory of the runs.
+//! The steps `persist_to_workspace` and `attach_workspace`, done by baton on a store in the state directory.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::job::Node;
-use super::{Occurrence, Watch};
+use super::assignment::Assignment;
 use crate::error::{LocalError, Place};
 use baton_host::{Baton, BuildContext, DirectoryStore, Error, OnConflict, PluginError, request};
 
-/// Adds a layer. Returns why it failed; nothing where it did not.
+/// Adds a layer. Returns why it failed, if it did.
 pub(super) fn persist(
-    node: &Node<'_>,
+    assignment: &Assignment<'_>,
     step: usize,
-    root: &str,
+    root: &Path,
     paths: &[String],
     place: &Place,
-    watch: Watch<'_>,
 ) -> Result<Option<String>, LocalError> {
-    let baton = opened(node, place)?;
-    let root = node.place.resolve(&node.working_directory, root);
+    let baton = open(assignment, place)?;
     if !root.is_dir() {
-        return Ok(Some(format!("the root {} is not there", root.display())));
+        return Ok(Some(format!("the root {} does not exist", root.display())));
     }
-    let mut request = request::persist(paths, context(node));
+    let mut request = request::persist(paths, context(assignment));
     // A job may persist several times: each is a layer of its own, and the later one wins.
     request.name = format!("step {:04}", step + 1);
     // CircleCI finds conflicts when the workspace is attached.
     request.on_conflict = OnConflict::Newest;
-    match baton.persist(&root, request, &mut ()) {
+    match baton.persist(root, request, &mut ()) {
         Ok(Some(persisted)) => {
             let said = format!("persisted {} files, {} bytes", persisted.files, persisted.bytes);
-            watch(Occurrence::Note(&said));
+            assignment.note(&said);
             Ok(None)
         }
         Ok(None) => Ok(None),
@@ -37,91 +35,88 @@ pub(super) fn persist(
     }
 }
 
-/// Brings the layers of the jobs that this one requires. Returns why it failed; nothing where it did not.
+/// Attaches the layers of the jobs that this one requires. Returns why it failed, if it did.
 pub(super) fn attach(
-    node: &Node<'_>,
-    at: &str,
+    assignment: &Assignment<'_>,
+    at: &Path,
     place: &Place,
-    watch: Watch<'_>,
 ) -> Result<Option<String>, LocalError> {
-    let upstream = node.run.upstream;
+    let upstream = assignment.upstream;
     let nothing = "no job that this one requires has persisted anything";
     if upstream.names.is_empty() {
-        watch(Occurrence::Note(nothing));
+        assignment.note(nothing);
         return Ok(None);
     }
-    let baton = opened(node, place)?;
-    let at = node.place.resolve(&node.working_directory, at);
+    let baton = open(assignment, place)?;
     let request = |jobs: &[String], on_conflict| {
-        let mut request = request::attach("workspace", context(node));
+        let mut request = request::attach("workspace", context(assignment));
         request.scope.jobs = jobs.to_vec();
         request.on_conflict = on_conflict;
         request
     };
-    let mut attached = baton.attach(&at, request(&upstream.names, OnConflict::Fail), &mut ());
-    // Of jobs that run one after the other the later one wins. Of those side by side none does, on CircleCI as here.
+    let mut attached = baton.attach(at, request(&upstream.names, OnConflict::Fail), &mut ());
+    // Of consecutive jobs the later one wins. Concurrent jobs must not persist one path, on CircleCI as here.
     if let Err(Error::Plugin(PluginError::Conflict(_))) = attached {
-        let conflict = upstream.side_by_side.iter().find_map(|jobs| {
+        let conflict = upstream.concurrent.iter().find_map(|jobs| {
             let mut request = request(jobs, OnConflict::Fail);
             request.dry_run = true;
-            let tried = baton.attach(&at, request, &mut ());
+            let tried = baton.attach(at, request, &mut ());
             matches!(tried, Err(Error::Plugin(PluginError::Conflict(_)))).then_some(tried)
         });
         attached = match conflict {
             Some(conflict) => conflict,
-            None => baton.attach(&at, request(&upstream.names, OnConflict::Newest), &mut ()),
+            None => baton.attach(at, request(&upstream.names, OnConflict::Newest), &mut ()),
         };
     }
     match attached {
         Ok(Some(attached)) => {
             let said = format!("attached {} files, {} bytes", attached.files, attached.bytes);
-            watch(Occurrence::Note(&said));
+            assignment.note(&said);
             Ok(None)
         }
         Ok(None) => Ok(None),
         Err(Error::Plugin(PluginError::NothingMatched(_))) => {
-            watch(Occurrence::Note(nothing));
+            assignment.note(nothing);
             Ok(None)
         }
         Err(error) => failed("the workspace cannot be attached", error, place),
     }
 }
 
-fn opened(node: &Node<'_>, place: &Place) -> Result<Baton, LocalError> {
-    let workflow = node.run.workflow;
-    let directory = workflow.session.directory.join("workspaces");
+fn open(assignment: &Assignment<'_>, place: &Place) -> Result<Baton, LocalError> {
+    let directory = assignment.services.directory().join("workspaces");
     let wrong = |source: Error| LocalError::Step {
         place: place.clone(),
         message: "the store of the workspaces cannot be used".to_owned(),
         source: Box::new(source),
     };
     let store = DirectoryStore::create(&directory).map_err(|error| wrong(error.into()))?;
-    Baton::new(Arc::new(store), workflow.options.options.clone()).map_err(wrong)
+    Baton::new(Arc::new(store), assignment.options.transfer.clone()).map_err(wrong)
 }
 
-/// Returns which build this is: that of the job, whatever the variables of the step say.
-fn context(node: &Node<'_>) -> BuildContext {
-    let run = node.run;
-    let workflow = run.workflow;
+/// Returns the context of this job's builds. Variables of a step do not change it.
+fn context(assignment: &Assignment<'_>) -> BuildContext {
+    let (record, workflow, pipeline) = (assignment.record, assignment.workflow, assignment.pipeline);
+    let node = &assignment.name;
     BuildContext {
-        project: Some(run.api_job.project.clone()),
-        branch: workflow.pipeline.branch.clone(),
-        tag: workflow.pipeline.tag.clone(),
-        run: Some(workflow.pipeline.number),
-        number: Some(run.api_job.number),
-        attempt: Some(run.api_job.number),
-        workflow: Some(workflow.workflow.id.clone()),
-        workspace: Some(workflow.workflow.workspace.clone()),
-        job: Some(run.job.name.clone()),
-        node: (run.build.parallelism > 1).then_some(baton_host::Node {
-            index: run.node,
-            total: run.build.parallelism,
+        project: Some(record.project.clone()),
+        branch: pipeline.branch.clone(),
+        tag: pipeline.tag.clone(),
+        run: Some(pipeline.number),
+        number: Some(record.number),
+        attempt: Some(record.number),
+        workflow: Some(workflow.id.clone()),
+        workspace: Some(workflow.workspace.clone()),
+        job: Some(node.job.clone()),
+        node: (node.total > 1).then_some(baton_host::Node {
+            index: node.index,
+            total: node.total,
         }),
         ..request::context("circleci")
     }
 }
 
-/// What the person can mend ends the step, and what is wrong with baton ends the run.
+/// Turns an error into the failure of the step, or of the run if it is a defect of baton.
 fn failed(message: &str, error: Error, place: &Place) -> Result<Option<String>, LocalError> {
     match error {
         Error::Interrupted => Err(LocalError::Interrupted(place.clone())),

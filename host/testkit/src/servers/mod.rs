@@ -5,6 +5,7 @@
 //! Whoever includes this module includes all of it.
 
 pub mod bucket;
+mod client;
 pub mod fault;
 pub mod http;
 mod install;

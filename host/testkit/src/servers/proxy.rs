@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::client::Client;
 use super::fault::{Fault, Rule};
 use super::http::{Message, announced, read_answer_body, read_head, read_request_body};
 use super::tls::{self, Authority};
@@ -148,17 +149,6 @@ impl Shared {
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
         fault
-    }
-}
-
-/// The client's end, whatever it speaks.
-pub trait Client: Read + Write {
-    fn socket(&self) -> &TcpStream;
-}
-
-impl Client for TcpStream {
-    fn socket(&self) -> &TcpStream {
-        self
     }
 }
 

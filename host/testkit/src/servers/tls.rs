@@ -1,4 +1,4 @@
-//! A certificate authority that nobody knows, and servers with certificates of it.
+//! A certificate authority of a test, and servers with its certificates.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::proxy::Client;
+use super::client::Client;
 
 /// A certificate authority, created for each test that needs one.
 pub struct Authority {
