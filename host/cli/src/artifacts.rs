@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::{Artifacts, Format};
 use super::failure::Failure;
 use super::settings::Settings;
-use super::sink::{print, print_json, say};
+use super::sink::{note, print, print_json};
 
 pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
     let Artifacts { page, project } = args;
@@ -31,8 +31,8 @@ pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
 /// Says that a list is empty, or how to read on.
 pub(super) fn report_end(thing: &str, of: &str, last: Option<&String>, more: bool) {
     match last {
-        None => say(&format!("there is no {thing} of {of}")),
-        Some(last) if more => say(&format!("there are more: read on with --after {last:?}")),
+        None => note(&format!("there is no {thing} of {of}")),
+        Some(last) if more => note(&format!("there are more: read on with --after {last:?}")),
         Some(_) => {}
     }
 }

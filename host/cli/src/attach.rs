@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output::{attached_json, counted, files, named, sized, warn};
 use super::progress::{DryRun, Talk};
 use super::settings::{Settings, verifying_key};
-use super::sink::{print_json, say};
+use super::sink::{note, print_json};
 
 pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
     let Attach {
@@ -77,7 +77,7 @@ fn no_build(failure: &Failure) -> Option<Problem> {
 fn nothing_attached(settings: &Settings, warnings: &[Problem]) {
     warn(warnings);
     match settings.format {
-        Format::Text => say("attached nothing: no build was found"),
+        Format::Text => note("attached nothing: no build was found"),
         Format::Json => {
             let nothing = Attached {
                 builds: Vec::new(),
@@ -130,7 +130,7 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
                 0 => String::new(),
                 removed => format!(", {} removed", counted(removed)),
             };
-            say(&format!(
+            note(&format!(
                 "attached {}, {}{from}; {} new with {}, {} fetched{removed}; {:.1} s",
                 files(report.files),
                 sized(report.bytes),

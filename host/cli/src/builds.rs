@@ -8,7 +8,7 @@ use super::args::{Builds, Format, KeySource, Show};
 use super::failure::Failure;
 use super::output::{age, builds_json, counted, entry_json, files, sized, warn, warnings_json};
 use super::settings::{Settings, signing_key};
-use super::sink::{JsonObject, print, print_json, print_json_text, print_table, say};
+use super::sink::{JsonObject, note, print, print_json, print_json_text, print_table};
 
 /// Says in a few words what a build is. A job of CircleCI with plain artifacts has no sums.
 pub(crate) fn about(build: &Build) -> String {
@@ -47,7 +47,7 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         ..Overrides::default()
     })?;
     let scope = Scope {
-        name,
+        name: Some(name),
         jobs: job,
         ..baton_host::request::scope("latest", context)
     };
@@ -63,7 +63,7 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         return Ok(());
     }
     if builds.is_empty() {
-        say("no build matches");
+        note("no build matches");
         return Ok(());
     }
     let mut rows = vec![

@@ -11,7 +11,7 @@ use super::artifacts::report_end;
 use super::failure::Failure;
 use super::output::{age, builds_json, named, warn, warnings_json};
 use super::settings::Settings;
-use super::sink::{print, print_json, print_table, say};
+use super::sink::{note, print, print_json, print_table};
 
 pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure> {
     let Promote {
@@ -105,7 +105,7 @@ pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
         project,
         ..Overrides::default()
     })?;
-    let artifact = name.as_deref().unwrap_or("default");
+    let artifact = name.as_str();
     let ChannelPage { events, more } =
         settings
             .reader()?
@@ -161,7 +161,7 @@ pub(super) fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Resu
         ..Overrides::default()
     })?;
     Ok(Scope {
-        name,
+        name: Some(name),
         jobs: job,
         ..baton_host::request::scope(&selector, context)
     })
@@ -205,7 +205,7 @@ fn report(settings: &Settings, moved: &Moved) {
         ""
     };
     let build = builds.first().map_or_else(|| event.build.selector.clone(), named);
-    say(&format!("{pointer} is {build}{before}{held}"));
+    note(&format!("{pointer} is {build}{before}{held}"));
     print(&event.build.selector);
 }
 

@@ -328,7 +328,10 @@ mod tests {
 
     #[test]
     fn the_documents_say_the_same_of_each_key() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/cli.md");
+        let page = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/configuration.md"
+        );
         let page = fs::read_to_string(page).unwrap();
         let section = page.split("\n## baton.toml").nth(1).unwrap();
         let section = section.split("\n## ").next().unwrap();
@@ -341,7 +344,7 @@ mod tests {
         for row in rows {
             let trust = match row.get(3).copied().unwrap_or_default() {
                 "yes" => Trust::Safe,
-                "where neither the runner nor git say it" => Trust::Last,
+                "if neither the runner nor git provides it" => Trust::Last,
                 "a directory below the file" => Trust::Below,
                 "no" => Trust::Refused,
                 other => panic!("{other:?} of {row:?}"),

@@ -9,7 +9,7 @@ use super::builds::about;
 use super::failure::Failure;
 use super::output::{builds_json, named, warn, warnings_json};
 use super::settings::{Settings, project_slug};
-use super::sink::{print, print_json, say};
+use super::sink::{note, print, print_json};
 use super::stores::variable;
 
 pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
@@ -36,7 +36,7 @@ pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
                 .unwrap_or_default(),
             ..first.clone()
         };
-        say(&format!("{}: {}", named(&build), about(&build)));
+        note(&format!("{}: {}", named(&build), about(&build)));
         print(&build.selector);
     }
     Ok(())
@@ -58,7 +58,7 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
         _ => project.as_ref(),
     };
     let number = value.or(context.number).ok_or_else(|| {
-        anyhow::anyhow!("the runner does not say the number of this build: give one with --value")
+        anyhow::anyhow!("the runner does not note the number of this build: give one with --value")
     })?;
     let circleci = settings.store.circleci()?;
     let request = SetLatestRequest {
@@ -85,7 +85,7 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
         || "".to_owned(),
         |masked| format!("; the API showed {masked} before"),
     );
-    say(&format!("set {} to {}{before}", request.variable, request.number));
+    note(&format!("set {} to {}{before}", request.variable, request.number));
     print(&format!("build:{}", request.number));
     Ok(())
 }

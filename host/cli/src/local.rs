@@ -14,7 +14,7 @@ use super::args::{Format, Local};
 use super::failure::Failure;
 use super::settings::Settings;
 use super::signals;
-use super::sink::{pass_on, print_json, print_lines, print_table, say};
+use super::sink::{note, pass_on, print_json, print_lines, print_table, say};
 use super::stores::data_directory;
 
 /// baton's own orb, which needs no file. The name is that of its examples.
@@ -51,15 +51,15 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         orbs: &orbs,
     };
     let planned = plan(config, &pipeline, &selection)?;
-    for note in &planned.notes {
-        say(&format!("note: {note}"));
+    for text in &planned.notes {
+        note(&format!("note: {text}"));
     }
     check_approved(&planned, &args.approved)?;
     if args.dry_run {
         print_plan(&planned, &pipeline, settings.format);
         return Ok(());
     }
-    say("note: there is no Docker here: jobs run on this machine, as you, and can do what you can");
+    note("note: there is no Docker here: jobs run on this machine, as you, and can do what you can");
     let here = std::env::current_dir().context("the current directory cannot be found")?;
     let options = RunOptions {
         repository: repository(&here),
@@ -213,8 +213,8 @@ fn interruptible(settings: &Settings) -> Result<Options, Failure> {
 fn report(event: Event<'_>) {
     match event {
         Event::WorkflowStarted(workflow) => {
-            say("");
-            say(&format!("== workflow {}", workflow.name));
+            note("");
+            note(&format!("== workflow {}", workflow.name));
         }
         Event::NodeStarted {
             node,
@@ -226,14 +226,14 @@ fn report(event: Event<'_>) {
                 NodeName { total: 1, .. } => String::new(),
                 NodeName { index, total, .. } => format!(", node {index} of {total}"),
             };
-            say("");
-            say(&format!(
+            note("");
+            note(&format!(
                 "-- job {} ({number}{which}) in {}",
                 node.job,
                 directory.display()
             ));
         }
-        Event::StepStarted { step, .. } => say(&format!("-- {}: {}", step.action.kind(), step.name)),
+        Event::StepStarted { step, .. } => note(&format!("-- {}: {}", step.action.kind(), step.name)),
         Event::Output { bytes, .. } => pass_on(bytes),
         Event::StepEnded {
             step,
@@ -247,7 +247,7 @@ fn report(event: Event<'_>) {
             failure
         )),
         Event::StepEnded { .. } => {}
-        Event::Note { text, .. } => say(&format!("note: {text}")),
+        Event::Note { text, .. } => note(&format!("note: {text}")),
         _ => {}
     }
 }
@@ -306,7 +306,7 @@ fn job_json(job: &Job) -> Value {
 fn print_outcome(outcome: &Outcome, pipeline: &Pipeline, format: Format) {
     match format {
         Format::Text => {
-            say("");
+            note("");
             let mut rows = vec![["WORKFLOW", "JOB", "BUILD", "STATUS"].map(str::to_owned).to_vec()];
             for workflow in &outcome.workflows {
                 for job in &workflow.jobs {

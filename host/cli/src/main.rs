@@ -11,6 +11,7 @@ mod diff;
 mod doctor;
 mod failure;
 mod hints;
+mod installing;
 mod latest;
 mod local;
 mod output;
@@ -20,12 +21,15 @@ mod persist;
 mod policy;
 mod progress;
 mod prune;
+#[cfg(test)]
+mod reference;
 mod remove;
 mod run;
 mod settings;
 mod signals;
 mod sink;
 mod stores;
+mod traced;
 mod usage;
 mod verify;
 

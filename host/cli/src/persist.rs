@@ -10,7 +10,7 @@ use super::output::{counted, files, named, persisted_json, sized, warn};
 use super::paths::below;
 use super::progress::{DryRun, Talk};
 use super::settings::{Settings, signing_key};
-use super::sink::{print, print_json, say};
+use super::sink::{note, print, print_json};
 
 pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
     let Persist {
@@ -73,7 +73,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
                 (true, false) => " (it was there already)",
                 (false, false) => "",
             };
-            say(&format!(
+            note(&format!(
                 "persisted {} as {}{repeated}: {}, {}; {} new with {}, {} stored{}; {:.1} s",
                 report.build.artifact,
                 named(&report.build),

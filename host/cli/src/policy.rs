@@ -112,7 +112,7 @@ fn operations(command: &Command) -> Vec<Operation> {
             Operation::Persist { dry_run: false },
             Operation::Attach { dry_run: false },
         ],
-        Command::Policy(_) | Command::Component => Vec::new(),
+        Command::Policy(_) | Command::Component | Command::Completions(_) | Command::Man(_) => Vec::new(),
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     /// Each command, and its variants that are granted something else. The rows of the table are in this order.
-    const COMMANDS: [&str; 23] = [
+    const COMMANDS: [&str; 25] = [
         "persist dist",
         "persist dist --dry-run",
         "attach --at out",
@@ -222,6 +222,8 @@ mod tests {
         "latest set",
         "policy latest",
         "component",
+        "completions bash",
+        "man",
     ];
 
     fn parsed(words: &str) -> Command {

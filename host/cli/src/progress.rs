@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Format;
 use super::output::{action_name, add, files, several, sized, step_json, warn, warnings_json};
-use super::sink::{JsonObject, print, say};
+use super::sink::{JsonObject, Level, detail, note, print, shows};
 
 /// Talks about one transfer.
 pub(crate) struct Talk {
@@ -91,7 +91,7 @@ impl DryRun {
                 0 => String::new(),
                 count => format!("; would remove {}, {}", files(count), sized(removed_bytes)),
             };
-            say(&format!(
+            note(&format!(
                 "would {} {}, {}{removed}",
                 self.verb,
                 files(plan.files),
@@ -124,18 +124,23 @@ pub(crate) fn say_that_it_waits() -> OnWait {
             return;
         }
         *last = Some(Instant::now());
-        say(&format!("waiting {:.1} s for {why}", time.as_secs_f64()));
+        note(&format!("waiting {:.1} s for {why}", time.as_secs_f64()));
     })
 }
 
 impl Progress for Talk {
     fn waiting(&mut self) {
-        say("waiting: another attach is running in this directory");
+        note("waiting: another attach is running in this directory");
     }
 
     fn fell_back(&mut self, damage: &Damage) {
         // The next plan warns of it.
-        let _ = damage;
+        detail(|| {
+            format!(
+                "falling back to an older build: {}: {}",
+                damage.message, damage.key
+            )
+        });
         self.end();
         self.files = 0;
     }
@@ -148,7 +153,7 @@ impl Progress for Talk {
             dry_run.show(plan, steps)?;
             return Ok(false);
         }
-        if std::io::stderr().is_terminal() {
+        if std::io::stderr().is_terminal() && shows(Level::Usual) {
             let bar = ProgressBar::new(if self.unsized_files {
                 plan.files
             } else {
@@ -170,7 +175,7 @@ impl Progress for Talk {
                 true => "of unknown size".to_owned(),
                 false => sized(plan.bytes),
             };
-            say(&format!("{}: {}, {size}", self.verb, (self.counted)(plan.files)));
+            note(&format!("{}: {}, {size}", self.verb, (self.counted)(plan.files)));
         }
         Ok(true)
     }

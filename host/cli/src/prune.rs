@@ -8,7 +8,7 @@ use super::args::{Format, Prune};
 use super::failure::Failure;
 use super::output::{age, build_json, counted, named, several, sized};
 use super::settings::Settings;
-use super::sink::{JsonObject, Table, print, say};
+use super::sink::{JsonObject, Table, note, print, say};
 
 pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
     let Prune {
@@ -54,8 +54,9 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         false => Some(baton.prune(&plan)?),
     };
     match (settings.format, &pruned) {
-        (Format::Text, Some(pruned)) => say(&summary(pruned)),
-        (Format::Text, None) => say("nothing was changed: this is a dry run"),
+        (Format::Text, Some(pruned)) if pruned.overtaken => say(&summary(pruned)),
+        (Format::Text, Some(pruned)) => note(&summary(pruned)),
+        (Format::Text, None) => note("nothing was changed: this is a dry run"),
         (Format::Json, pruned) => print_result(plan, pruned.as_ref())?,
     }
     match pruned {

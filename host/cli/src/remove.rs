@@ -8,7 +8,7 @@ use super::channels::scope;
 use super::failure::Failure;
 use super::output::{age, builds_json, named};
 use super::settings::Settings;
-use super::sink::{print_json, print_table, say};
+use super::sink::{note, print_json, print_table, say};
 
 pub(crate) fn run(settings: &Settings, args: Remove) -> Result<(), Failure> {
     let Remove {
@@ -53,14 +53,14 @@ pub(crate) fn run(settings: &Settings, args: Remove) -> Result<(), Failure> {
             "removed": removed.as_ref().map(|removed| removed.removed > 0),
             "overtaken": removed.as_ref().map(|removed| removed.overtaken),
         })),
-        (Format::Text, None) => say("nothing was changed: this is a dry run"),
+        (Format::Text, None) => note("nothing was changed: this is a dry run"),
         (Format::Text, Some(removed)) if removed.overtaken => {
             say("a prune came first: nothing was done; run it again");
         }
         (Format::Text, Some(removed)) if removed.removed == 0 => {
             say(&format!("kept {selector}: something has begun to point to it"));
         }
-        (Format::Text, Some(_)) => say(&format!(
+        (Format::Text, Some(_)) => note(&format!(
             "removed {selector}; later prunes delete what only it used"
         )),
     }

@@ -8,13 +8,21 @@ use clap::Parser;
 use crate::args::{Cli, Command, Format, FormatArg};
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::sink::Level;
 
 /// Parses the arguments, does what they say, and reports how it went. What was printed and cannot be written fails a
 /// command that did all else.
 pub(crate) fn run() -> ExitCode {
     crate::panics::install();
     let (format, place, ended) = match Cli::try_parse() {
-        Ok(cli) => (cli.global.format.into(), cli.command.name(), dispatch(cli)),
+        Ok(cli) => {
+            crate::sink::set_level(match (cli.global.quiet, cli.global.verbose) {
+                (true, _) => Level::Quiet,
+                (false, true) => Level::Verbose,
+                (false, false) => Level::Usual,
+            });
+            (cli.global.format.into(), cli.command.name(), dispatch(cli))
+        }
         Err(error) => (Format::Text, "", Err(error.into())),
     };
     let failed = ended.err().map(|failure| {
@@ -33,6 +41,11 @@ pub(crate) fn run() -> ExitCode {
 fn dispatch(cli: Cli) -> Result<(), Failure> {
     if cli.global.format == FormatArg::Intoto && !matches!(cli.command, Command::Show(_)) {
         return Err(Failure::usage("--format intoto is for `baton show`"));
+    }
+    match &cli.command {
+        Command::Completions(args) => return crate::installing::completions(args),
+        Command::Man(args) => return crate::installing::man(args),
+        _ => {}
     }
     let settings = Settings::read(&cli.global)?;
     if settings.store.is_circleci() {
@@ -59,6 +72,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Local(args) => crate::local::run(&settings, *args),
         Command::Doctor => crate::doctor::run(&settings),
         Command::Component => crate::component::run(&settings),
+        Command::Completions(args) => crate::installing::completions(&args),
+        Command::Man(args) => crate::installing::man(&args),
     };
     done.map_err(|failure| failure.explained(settings.git_said()))
 }

@@ -19,8 +19,9 @@ use super::args::{
 use super::config::Config;
 use super::failure::Failure;
 use super::signals;
-use super::sink::say;
+use super::sink::{Level, detail, say, shows};
 use super::stores::{self, Store};
+use super::traced::Traced;
 
 /// A key in PEM has a few hundred bytes.
 const KEY_BYTES_MAX: u64 = 64 << 10;
@@ -45,8 +46,10 @@ pub(crate) struct Settings {
     is_default_store: bool,
     /// Why git named no branch, where it was asked.
     git_said: Arc<OnceLock<String>>,
-    /// Whether it was said that the event file cannot be read.
+    /// Whether a warning that the event file cannot be read was printed.
     event_said: Arc<OnceLock<()>>,
+    /// Whether the context was printed.
+    context_said: Arc<OnceLock<()>>,
 }
 
 impl Settings {
@@ -88,6 +91,7 @@ impl Settings {
         options.call_time_max = Duration::from_secs(seconds);
         let is_default_store = location.is_none();
         let store = Store::new(location, reach, options.workers)?;
+        tell(global, &config, &options, &store);
         Ok(Settings {
             format: global.format.into(),
             store,
@@ -99,6 +103,7 @@ impl Settings {
             is_default_store,
             git_said: Arc::default(),
             event_said: Arc::default(),
+            context_said: Arc::default(),
         })
     }
 
@@ -142,6 +147,10 @@ impl Settings {
         interrupt: Interrupt,
         circleci: Option<CircleCi>,
     ) -> Result<Baton, Failure> {
+        let store: Arc<dyn ObjectStore> = match shows(Level::Verbose) {
+            true => Arc::new(Traced::new(store)),
+            false => store,
+        };
         Ok(Baton::new(
             store,
             Options {
@@ -165,8 +174,25 @@ impl Settings {
         Ok(self.detect(overrides, |_| true)?.into())
     }
 
-    /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
     fn detect(&self, overrides: &Overrides, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
+        let context = self.detected(overrides, suffices)?;
+        if self.context_said.set(()).is_ok() {
+            for (field, value, source) in context.rows() {
+                let (Some(value), Some(source)) = (value, source) else {
+                    continue;
+                };
+                detail(|| format!("context: {field} is {value} (from {source})"));
+            }
+        }
+        Ok(context)
+    }
+
+    /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
+    fn detected(
+        &self,
+        overrides: &Overrides,
+        suffices: impl Fn(&Context) -> bool,
+    ) -> Result<Context, Failure> {
         let (event, unreadable) = event();
         let surroundings = Surroundings {
             event,
@@ -187,6 +213,7 @@ impl Settings {
             return Ok(found);
         }
         let git = Git::read(Path::new("."));
+        detail(|| "context: git was asked for what the runner and the options do not say".to_owned());
         if let Some(why) = git.why_no_branch() {
             // Several looks at one place say the same.
             let _ = self.git_said.set(why);
@@ -291,6 +318,34 @@ impl Settings {
             ..baton_host::request::scope(&selector, context)
         })
     }
+}
+
+/// Prints with `--verbose` which configuration file, store and component are used, and who named the store.
+fn tell(global: &Global, config: &Config, options: &Options, store: &Store) {
+    detail(|| match &config.file {
+        Some(file) => format!("config: {}", file.display()),
+        None => "config: no baton.toml".to_owned(),
+    });
+    detail(|| {
+        let source = match (&global.store, &config.said.store) {
+            (Some(_), _) => "--store or BATON_STORE",
+            (None, Some(_)) => "the config",
+            (None, None) => "the default",
+        };
+        format!("store: {} (from {source})", store.location)
+    });
+    detail(|| match options.component.path() {
+        Some(file) => format!("component: {}", file.display()),
+        None => "component: built in".to_owned(),
+    });
+    detail(|| {
+        format!(
+            "limits: {} workers, {} MiB of memory each, {} s for each step",
+            options.workers,
+            options.memory_bytes_max >> 20,
+            options.call_time_max.as_secs()
+        )
+    });
 }
 
 /// Returns the text of GitHub's event file, or why it cannot be read.

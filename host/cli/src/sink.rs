@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use baton_host::{escaped, escaped_json, shortened};
@@ -113,7 +113,45 @@ pub(crate) fn print_json_text(json: &str) {
     data.put("\n");
 }
 
-/// Says something, on one line.
+/// How much is written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Level {
+    /// Errors and warnings.
+    Quiet,
+    /// Also progress, and what was done.
+    Usual,
+    /// Also what baton decides, and each request to the store.
+    Verbose,
+}
+
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Usual as u8);
+
+/// Sets how much the process writes to standard error.
+pub(crate) fn set_level(level: Level) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
+}
+
+/// Returns whether messages of a level are written.
+pub(crate) fn shows(level: Level) -> bool {
+    LEVEL.load(Ordering::Relaxed) >= level as u8
+}
+
+/// Writes a line about progress or about what was done, unless `--quiet` is given.
+pub(crate) fn note(line: &str) {
+    if shows(Level::Usual) {
+        say(line);
+    }
+}
+
+/// Writes a line about a decision or a request, with `--verbose` only.
+pub(crate) fn detail(line: impl FnOnce() -> String) {
+    if shows(Level::Verbose) {
+        say(&line());
+    }
+}
+
+/// Writes an error or a warning on one line.
 pub(crate) fn say(line: &str) {
     // Where both are one terminal, what was printed before comes before.
     Data::locked().does(BufWriter::flush);
@@ -122,7 +160,7 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", escaped(&line));
 }
 
-/// Says several lines.
+/// Writes an error of several lines.
 pub(crate) fn say_lines(text: &str) {
     text.lines().for_each(say);
 }

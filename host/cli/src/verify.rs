@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output::{builds_json, named, several, sized, warnings_json};
 use super::progress::Talk;
 use super::settings::Settings;
-use super::sink::{print, print_json, say};
+use super::sink::{note, print, print_json, say};
 
 /// How many of the builds that a damage hurts are named.
 const NAMED_MAX: usize = 10;
@@ -75,7 +75,7 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
             true => format!(", {} read", sized(report.bytes)),
             false => String::new(),
         };
-        say(&format!(
+        note(&format!(
             "{} verified: {}, {}, {}{read}: {}; {:.1} s",
             match &selector {
                 None => format!("{} {}", checked.name(), settings.store.location),

@@ -5,44 +5,46 @@ use clap::builder::NonEmptyStringValueParser;
 
 /// Point a channel at a build
 ///
-/// A channel that is held does not move, nor does one that points to a newer build, unless --if-current says which build
-/// it is to leave: so a slow old job undoes nothing. Both end with exit code 3.
+/// Fails with exit code 3 if the channel points to a newer build, so that an old job that finishes late undoes nothing, or
+/// if the channel is held after a rollback. To go back to an older build, use `baton rollback`, or name the build that the
+/// channel points to with --if-current. Prints the selector of the build.
 #[derive(Debug, Args)]
 pub(crate) struct Promote {
-    /// The build, for example latest or build:1234
+    /// Build: latest, latest@BRANCH, build:1234, sha:abc123, tag:v1.2 or channel:NAME
     pub(crate) selector: String,
-    /// The channel, for example production
+    /// Name of the channel, for example production
     pub(crate) channel: String,
-    /// Why. Kept in the history
+    /// Reason for the move, kept in the history: at most 10000 bytes
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Only if the channel points to this build now
+    /// Move the channel only if it points to this build now. Then it may also move to an older build
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) if_current: Option<String>,
-    /// Take a build of a fork or a pull request, too
+    /// Allow a build of a fork or a pull request
     #[arg(long)]
     pub(crate) allow_fork: bool,
     #[command(flatten)]
     pub(crate) who: WhoArgs,
 }
 
-/// Go back to an earlier build, and stay there until it is released
+/// Return a channel or a branch to an earlier build, and hold it there
 ///
-/// On a channel, a step back is to the build that it pointed to before. On a branch, latest answers an earlier build.
+/// A channel returns to the build that it pointed to before. The latest of a branch becomes the build before it. Until
+/// `baton release`, promote and new builds do not move it. Prints the selector of the build.
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) pointer: PointerArgs,
-    /// To this build, instead of one back
+    /// Build to return to: latest@BRANCH, build:1234, sha:abc123, tag:v1.2 or channel:NAME [default: the previous build]
     #[arg(long, value_name = "SELECTOR", conflicts_with = "steps")]
     pub(crate) to: Option<String>,
-    /// This many builds back
+    /// Number of builds to go back, at most 1000
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) steps: u32,
-    /// Why. Kept in the history
+    /// Reason for the move, kept in the history: at most 10000 bytes
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Let the next promote move the channel, or the next build be the latest of the branch
+    /// Do not hold: the next promote moves the channel, or the next build becomes the latest of the branch
     #[arg(long)]
     pub(crate) no_hold: bool,
     #[command(flatten)]
@@ -51,12 +53,12 @@ pub(crate) struct Rollback {
 
 /// End the hold of a rollback
 ///
-/// A channel stays where it is, and can be promoted again. The latest of a branch is its newest build again.
+/// A channel keeps its build, and `baton promote` can move it again. The latest of a branch is its newest build again.
 #[derive(Debug, Args)]
 pub(crate) struct Release {
     #[command(flatten)]
     pub(crate) pointer: PointerArgs,
-    /// Why. Kept in the history
+    /// Reason for the move, kept in the history: at most 10000 bytes
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
@@ -68,37 +70,38 @@ pub(crate) struct Release {
 pub(crate) struct History {
     #[command(flatten)]
     pub(crate) pointer: PointerArgs,
-    /// At most this many
+    /// Maximum number of moves, at most 1000
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) who: WhoArgs,
 }
 
-/// What is moved: a channel, or the latest of a branch.
+/// The pointer that is moved: a channel, or the latest of a branch.
 #[derive(Debug, Args)]
 pub(crate) struct PointerArgs {
-    /// The channel, for example production
+    /// Name of the channel, for example production
     #[arg(required_unless_present = "branch", conflicts_with = "branch")]
     pub(crate) channel: Option<String>,
-    /// The latest of this branch, instead of a channel
+    /// Branch whose latest build is meant, instead of a channel
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
 }
 
-/// Whose channel it is, and who moves it.
+/// The artifact and the project of a channel, and who moves it.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Look-up options")]
 pub(crate) struct WhoArgs {
-    /// The artifact. Default: default
-    #[arg(long)]
-    pub(crate) name: Option<String>,
+    /// Name of the artifact
+    #[arg(long, default_value = "default")]
+    pub(crate) name: String,
     /// Only builds of this job. May be repeated
     #[arg(long)]
     pub(crate) job: Vec<String>,
-    /// The project. Default: as the runner or git says
+    /// Project, for example gh/acme/shop [default: from the runner or git]
     #[arg(long)]
     pub(crate) project: Option<String>,
-    /// Who does it. Default: as the runner says
+    /// User who makes the change, kept in the history [default: from the runner]
     #[arg(long)]
     pub(crate) actor: Option<String>,
 }

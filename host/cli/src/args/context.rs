@@ -5,7 +5,7 @@ use clap::Args;
 
 /// Which build this is, where the runner does not say or is wrong. docs/reference/runners.md has where each comes from.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which build this is (default: as the runner or git says)")]
+#[command(next_help_heading = "Context options (default: from the runner or git)")]
 pub(crate) struct BuildArgs {
     /// For example gh/acme/shop
     #[arg(long)]

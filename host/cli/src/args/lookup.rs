@@ -7,7 +7,8 @@ use super::values::KeySource;
 
 /// Print the latest build of a branch
 ///
-/// It is looked up, in the order of pipeline and build numbers: a slow old build or a rerun never moves it back.
+/// baton looks the build up each time, by pipeline and build number: an old build that finishes late, or a rerun, never
+/// replaces a newer one. Prints the selector of the build, for example build:1234.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "Commands")]
 pub(crate) struct Latest {
@@ -26,22 +27,22 @@ pub(crate) enum LatestCommand {
     Set(LatestSet),
 }
 
-/// Set the variable of a project of CircleCI that says which build is the latest
+/// Set the project variable on CircleCI that contains the number of the latest build
 ///
-/// For jobs that read the variable. A look-up needs none. What is known to move it backwards is refused, with exit code
-/// 3; what cannot be known, since the API hides the value, is said.
+/// Only jobs that read the variable need it: baton looks the latest build up without it. Fails with exit code 3 if the
+/// number is lower than the current one. If baton cannot tell, since the API masks values, it prints a warning.
 #[derive(Debug, Args)]
 pub(crate) struct LatestSet {
-    /// The variable's name
+    /// Name of the variable
     #[arg(long, default_value = "LATEST_BUILD_NUM", value_name = "NAME")]
     pub(crate) var: String,
-    /// The number of the build. Default: this build's
+    /// Number of the build [default: the number of this build]
     #[arg(long, value_name = "N")]
     pub(crate) value: Option<u64>,
-    /// Set it even if that moves it backwards
+    /// Set the variable even if the number is lower than the current one
     #[arg(long)]
     pub(crate) force: bool,
-    /// The project. Default: that of --store circleci:SLUG, or as the runner or git says
+    /// Project [default: the project of --store circleci:SLUG, or from the runner or git]
     #[arg(long)]
     pub(crate) project: Option<String>,
 }
@@ -49,74 +50,76 @@ pub(crate) struct LatestSet {
 /// List builds, newest first
 #[derive(Debug, Args)]
 pub(crate) struct Builds {
-    /// Only of this commit, or of commits that begin with it
+    /// List only builds of this commit: at least four hex digits
     #[arg(long, value_name = "SHA", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) commit: Option<String>,
-    /// Only of this tag
+    /// List only builds of this tag
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) tag: Option<String>,
-    /// Only of this branch. Default: of all
+    /// List only builds that can be the latest of this branch
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
-    /// At most this many
+    /// Maximum number of builds, at most 1000
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
-    /// The artifact. Default: default
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Only builds of this job. May be repeated
+    /// Name of the artifact
+    #[arg(long, default_value = "default")]
+    pub(crate) name: String,
+    /// List only builds of this job. May be repeated
     #[arg(long)]
     pub(crate) job: Vec<String>,
-    /// The project. Default: as the runner or git says
+    /// Project, for example gh/acme/shop [default: from the runner or git]
     #[arg(long)]
     pub(crate) project: Option<String>,
 }
 
 /// List the artifacts of a project
 ///
-/// Prints a name a line, in the order of the store. Each takes one request.
+/// Prints one name on each line. Takes one request to the store for each artifact.
 #[derive(Debug, Args)]
 pub(crate) struct Artifacts {
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// The project. Default: as the runner or git says
+    /// Project, for example gh/acme/shop [default: from the runner or git]
     #[arg(long)]
     pub(crate) project: Option<String>,
 }
 
-/// List the channels of an artifact, and the build that each points to
+/// List the channels of an artifact, and the build that each channel points to
 ///
-/// Each takes two requests.
+/// Takes two requests to the store for each channel.
 #[derive(Debug, Args)]
 pub(crate) struct Channels {
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// The artifact. Default: default
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// The project. Default: as the runner or git says
+    /// Name of the artifact
+    #[arg(long, default_value = "default")]
+    pub(crate) name: String,
+    /// Project, for example gh/acme/shop [default: from the runner or git]
     #[arg(long)]
     pub(crate) project: Option<String>,
 }
 
-/// Which part of a list.
+/// The part of a list that is printed.
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
-    /// At most this many
+    /// Maximum number of lines, at most 1000
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
-    /// Only those after this name, in the order of the list
+    /// List only names after this one
     #[arg(long, value_name = "NAME")]
     pub(crate) after: Option<String>,
 }
 
-/// Show a build: its record, its files, their sizes and digests
+/// Show a build: its record, and its files with their sizes and digests
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Which, as for attach
+    /// Build to show: latest, latest@BRANCH, build:1234, sha:abc123, tag:v1.2, channel:NAME, workspace, workflow:ID or
+    /// tree:ID
     #[arg(default_value = "latest")]
     pub(crate) selector: String,
-    /// With --format intoto: print the statement as a DSSE envelope, signed by this Ed25519 key: a PEM file, or env:NAME
+    /// With --format intoto, print a DSSE envelope that is signed with this Ed25519 private key: a PEM file, or env:NAME for
+    /// a variable that contains the PEM text
     #[arg(long, value_name = "KEY")]
     pub(crate) sign: Option<KeySource>,
     #[command(flatten)]
@@ -129,62 +132,67 @@ pub(crate) struct Show {
 
 /// Show what differs between the files of two builds
 ///
-/// Compares paths, kinds, contents and permission bits, not times. No contents are fetched for it.
+/// Compares paths, types, contents and permission bits, but not times. Fetches no file contents.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The first, as for attach
+    /// First build, for example build:1234: latest, latest@BRANCH, build:NUMBER, sha:COMMIT, tag:NAME, channel:NAME,
+    /// workspace, workflow:ID or tree:ID
     pub(crate) before: String,
-    /// The second
+    /// Second build, for example latest
     pub(crate) after: String,
-    /// Print sums only
+    /// Print only the totals
     #[arg(long)]
     pub(crate) stat: bool,
     #[command(flatten)]
     pub(crate) look_up: LookUpArgs,
 }
 
-/// What is looked up, and for whom.
+/// The artifact, the job and the context of a look-up.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Look-up options")]
 pub(crate) struct LookUpArgs {
-    /// The artifact. Default: default, and every artifact of a workspace
+    /// Name of the artifact [default: default; for workspace and workflow:ID, all artifacts]
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Only what this job persisted. May be repeated
+    /// Only builds of this job. May be repeated
     #[arg(long)]
     pub(crate) job: Vec<String>,
-    /// The project. Default: as the runner or git says
+    /// Project, for example gh/acme/shop [default: from the runner or git]
     #[arg(long)]
     pub(crate) project: Option<String>,
-    /// The branch of latest. Default: as the runner or git says
+    /// Branch that latest refers to [default: from the runner or git]
     #[arg(long)]
     pub(crate) branch: Option<String>,
-    /// The workspace. Default: as the runner says
-    #[arg(long, value_name = "ID")]
+    /// Workspace that the selector workspace refers to [default: from the runner]
+    #[arg(long, value_name = "ID", hide_short_help = true)]
     pub(crate) workspace: Option<String>,
-    /// With --store circleci: let this variable say which build is the latest. Default name: LATEST_BUILD_NUM
+    /// With --store circleci:, use the build number in this variable as the latest. Without a name, LATEST_BUILD_NUM
     #[arg(
         long,
         value_name = "VAR",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "LATEST_BUILD_NUM"
+        default_missing_value = "LATEST_BUILD_NUM",
+        hide_short_help = true
     )]
     pub(crate) from_env: Option<String>,
 }
 
-/// Which files a build must have.
+/// The files that a build must contain.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Look-up options")]
 pub(crate) struct HavingArgs {
-    /// Only a build that has files that match: the newest of the last 100. For latest and latest@BRANCH. May be repeated:
+    /// With latest and latest@BRANCH, the newest of the last 100 builds that contains files that match. May be repeated:
     /// then each pattern must match
     #[arg(long, value_name = "GLOB")]
     pub(crate) having: Vec<String>,
 }
 
-/// What is done about damage.
+/// Whether a damaged build is passed over.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Look-up options")]
 pub(crate) struct StrictArgs {
-    /// Fail where the latest build is damaged, instead of taking the newest intact one
+    /// Fail if the latest build is damaged. Do not use an older one
     #[arg(long)]
     pub(crate) strict: bool,
 }

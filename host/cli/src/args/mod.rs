@@ -3,6 +3,7 @@
 mod channels;
 mod context;
 mod global;
+mod installing;
 mod local;
 mod lookup;
 mod store;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use channels::{History, PointerArgs, Promote, Release, Rollback, WhoArgs};
 pub(crate) use global::{Format, FormatArg, Global};
+pub(crate) use installing::{Completions, Man};
 pub(crate) use local::Local;
 pub(crate) use lookup::{
     Artifacts, Builds, Channels, Diff, Latest, LatestCommand, LatestSet, LookUpArgs, Show,
@@ -23,10 +25,11 @@ pub(crate) use transfer::{Attach, IfNoBuild, Persist};
 pub(crate) use upkeep::{Policy, Prune, Remove, Verify};
 pub(crate) use values::{KeySource, MEMORY_MIB_MAX, SECONDS_MAX, WORKERS_MAX};
 
-/// Pass files from one CI job to the next: within a workflow, across workflows, across runners.
+/// Pass files from one CI job to the next: within a workflow, across workflows and across runners.
 ///
-/// A job persists files under a name; another attaches them, by workspace, by latest build of a branch, by number, commit
-/// or tag. Every byte is verified, and permission bits, symlinks and times arrive as they were.
+/// A job persists files under a name. Another job attaches them: from the workspace of its workflow, from the latest build
+/// of a branch, or by build number, commit, tag or channel. baton verifies every byte, and restores permission bits,
+/// symlinks and times.
 #[derive(Debug, Parser)]
 #[command(name = "baton", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -55,10 +58,12 @@ pub(crate) enum Command {
     Remove(Remove),
     Policy(Policy),
     Local(Box<Local>),
-    /// Check the runner, the store and the set-up, and say what to mend
+    /// Check the settings, the runner and the store, and print what to correct
     Doctor,
     /// Print the digest, the size and the interface of the component
     Component,
+    Completions(Completions),
+    Man(Man),
 }
 
 impl Command {
@@ -84,6 +89,8 @@ impl Command {
             Command::Local(_) => "local",
             Command::Doctor => "doctor",
             Command::Component => "component",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
         }
     }
 }

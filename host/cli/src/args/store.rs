@@ -11,10 +11,10 @@ use crate::paths;
 /// How an object store is reached: the same on the command line and in `baton.toml`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[command(next_help_heading = "Object stores")]
+#[command(next_help_heading = "Object store options")]
 pub(crate) struct StoreArgs {
-    /// The address of a server that speaks S3, or stands in for Google's or Azure's. Default: AWS_ENDPOINT_URL_S3,
-    /// AWS_ENDPOINT_URL, or the provider's own
+    /// URL of a server with the API of S3, Google Cloud Storage or Azure Blob Storage [default: AWS_ENDPOINT_URL_S3,
+    /// AWS_ENDPOINT_URL, or the provider's own]
     #[arg(
         long,
         global = true,
@@ -23,7 +23,7 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) endpoint: Option<String>,
-    /// The region of the bucket. Default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's
+    /// Region of the bucket [default: AWS_REGION, AWS_DEFAULT_REGION, or the region of the AWS profile]
     #[arg(
         long,
         global = true,
@@ -32,7 +32,7 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) region: Option<String>,
-    /// Where the bucket's name goes. Default: into the path where there is an endpoint, else into the host's name
+    /// Where the name of the bucket goes in the URL [default: path with --endpoint, otherwise virtual-host]
     #[arg(
         long,
         global = true,
@@ -42,7 +42,7 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) addressing: Option<AddressingArg>,
-    /// A file in PEM with certificates to trust, besides the system's and the built-in ones
+    /// PEM file with certificates to trust, in addition to the system's and the built-in ones
     #[arg(
         long,
         global = true,
@@ -64,7 +64,7 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) allow_http: Option<bool>,
-    /// A role of AWS to take on with the job's OIDC token
+    /// AWS role to assume with the OIDC token of the job
     #[arg(
         long,
         global = true,
@@ -73,7 +73,7 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) role_arn: Option<String>,
-    /// The variable that holds the job's OIDC token. Default: what CircleCI and GitHub Actions set, or BATON_OIDC_TOKEN
+    /// Variable that contains the OIDC token of the job [default: the variable of the runner, or BATON_OIDC_TOKEN]
     #[arg(
         long,
         global = true,
@@ -84,7 +84,7 @@ pub(crate) struct StoreArgs {
     // Not from baton.toml: it may come with a repository, and would send any variable to any server.
     #[serde(skip)]
     pub(crate) oidc_token_var: Option<String>,
-    /// The address that exchanges the token. Default: AWS_ENDPOINT_URL_STS, or Amazon's in the region
+    /// URL of the token service that exchanges the OIDC token [default: AWS_ENDPOINT_URL_STS, or Amazon's in the region]
     #[arg(
         long,
         global = true,
@@ -94,7 +94,7 @@ pub(crate) struct StoreArgs {
     )]
     #[serde(skip)]
     pub(crate) sts_endpoint: Option<String>,
-    /// The longest that one request to the store may take with all its tries, in seconds. Default: 120
+    /// Maximum time of one request to the store, with all attempts, in seconds, at most 604800 [default: 120]
     #[arg(
         long,
         global = true,
@@ -104,8 +104,8 @@ pub(crate) struct StoreArgs {
         hide_short_help = true
     )]
     pub(crate) store_timeout_seconds: Option<u64>,
-    /// Permission bits of directories in a store that is a directory, in octal: files have the same without x. Default: 700,
-    /// and in a directory that its group or others can write to, what these bits say
+    /// Permission bits of directories in a directory store, in octal. Files get the same bits without x [default: 700, or
+    /// the bits of the directory if its group or others can write to it]
     #[arg(
         long,
         global = true,
@@ -117,36 +117,36 @@ pub(crate) struct StoreArgs {
     // Not from baton.toml: it would open a store to others.
     #[serde(skip)]
     pub(crate) store_mode: Option<u32>,
-    /// The origin of CircleCI's API, for a CircleCI Server. Default: https://circleci.com
+    /// Base URL of the API of CircleCI. For CircleCI server [default: https://circleci.com]
     #[arg(
         long = "api",
         global = true,
         env = "BATON_CIRCLECI_API",
         value_name = "URL",
-        help_heading = "CircleCI",
+        help_heading = "CircleCI options",
         hide_short_help = true
     )]
     // As with the OIDC token: a file that comes with a repository would send any variable to any server.
     #[serde(skip)]
     pub(crate) circleci_api: Option<String>,
-    /// The variable that holds a personal API token of CircleCI. Default: CIRCLE_TOKEN
+    /// Variable that contains a personal API token of CircleCI [default: CIRCLE_TOKEN]
     #[arg(
         long,
         global = true,
         env = "BATON_TOKEN_VAR",
         value_name = "NAME",
-        help_heading = "CircleCI",
+        help_heading = "CircleCI options",
         hide_short_help = true
     )]
     #[serde(skip)]
     pub(crate) token_var: Option<String>,
-    /// Where a CircleCI Server keeps artifacts, if not on the API's host: HOST or HOST:PORT, several with commas between
+    /// Hosts where CircleCI server stores artifacts, if not the host of the API: HOST or HOST:PORT, separated by commas
     #[arg(
         long,
         global = true,
         env = "BATON_ARTIFACT_HOST",
         value_name = "HOST",
-        help_heading = "CircleCI",
+        help_heading = "CircleCI options",
         hide_short_help = true
     )]
     #[serde(skip)]
@@ -157,9 +157,9 @@ pub(crate) struct StoreArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AddressingArg {
-    /// Into the path: https://HOST/BUCKET/KEY
+    /// In the path: https://HOST/BUCKET/KEY
     Path,
-    /// Into the host's name: https://BUCKET.HOST/KEY
+    /// In the host name: https://BUCKET.HOST/KEY
     VirtualHost,
 }
 

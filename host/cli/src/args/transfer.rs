@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 
 use super::context::BuildArgs;
 use super::lookup::{HavingArgs, LookUpArgs, StrictArgs};
@@ -11,34 +11,37 @@ use crate::paths;
 
 /// Store files as an artifact of this build
 ///
-/// Paths and globs are relative to --root. `*` and `?` stay within a name, `**` crosses directories, `{a,b}` and `[a-z]`
-/// choose, and a leading `!` excludes. A path that exists as it is written is that path. A directory stands for all that is
-/// in it. Prints the build, for example build:1234.
+/// Paths and globs are relative to --root. `*` and `?` match within one name, `**` matches any number of directories,
+/// `{a,b}` and `[a-z]` match alternatives, and a leading `!` excludes. A path that exists literally is not read as a
+/// pattern. A directory includes everything in it. Prints the selector of the build, for example build:1234.
 #[derive(Debug, Args)]
+#[command(mut_args(in_long_help))]
 pub(crate) struct Persist {
-    /// What to store, for example dist or 'target/release/*' or '!**/*.map'
+    /// Paths or globs to store, for example dist or 'target/release/*' or '!**/*.map'
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
-    /// The artifact's name
+    /// Name of the artifact
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
-    /// The directory that paths are relative to: all that baton gets to see
+    /// Directory that paths are relative to. baton reads no files outside of it
     #[arg(long, default_value = ".", value_name = "DIR", value_parser = paths::parser())]
     pub(crate) root: PathBuf,
-    /// What to do where a path matches nothing. An exclude that leaves nothing out is warned of, unless this is ignore
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// Action if a path matches nothing. With ignore, baton also does not warn of unused exclude patterns
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub(crate) if_no_files: IfNoFiles,
-    /// What to do about devices, sockets and FIFOs
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// Action for devices, sockets and FIFOs
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub(crate) special_files: SpecialFiles,
-    /// What to do where another job of the workspace persisted other bytes under the same path
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// Action if another job of the workspace persisted different content at the same path
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub(crate) on_conflict: OnConflict,
-    /// Sign the build with this Ed25519 key: a PEM file, or env:NAME for a variable that holds one
+    /// Sign the build with this Ed25519 private key: a PEM file, or env:NAME for a variable that contains the PEM text
     #[arg(long, env = "BATON_SIGN", value_name = "KEY")]
     pub(crate) sign: Option<KeySource>,
-    /// Read back all that the build will point to, and store again what is missing or damaged. Without it that is done where
-    /// the build had one of the files before, and for 16 MiB of what other builds stored
+    /// Read back all data that the build refers to, and store again what is missing or damaged
+    ///
+    /// Without this option, baton does so for files that the build already had, and for up to 16 MiB that other builds
+    /// stored.
     #[arg(long)]
     pub(crate) repair: bool,
     /// Print what would be stored, and store nothing
@@ -48,38 +51,38 @@ pub(crate) struct Persist {
     pub(crate) build: BuildArgs,
 }
 
-/// Bring files into a directory
+/// Fetch the files of an artifact into a directory
 ///
-/// SELECTOR is workspace (what this workflow persisted), latest, latest@BRANCH, build:1234, sha:abc123, tag:v1.2,
-/// channel:NAME, workflow:ID or tree:ID. A file appears under its name only when it is complete and verified; what is equal already is
-/// left alone, and so is what the artifact does not have.
+/// Each file is written to a temporary name and renamed into place after baton has verified it. Files that are already equal are not
+/// written. Files that the artifact does not contain stay, unless you give --clean.
 #[derive(Debug, Args)]
 pub(crate) struct Attach {
-    /// What to attach
+    /// Builds to attach: workspace (the files that the jobs of this workflow persisted), latest, latest@BRANCH, build:1234,
+    /// sha:abc123, tag:v1.2, channel:NAME, workflow:ID or tree:ID
     #[arg(default_value = "workspace")]
     pub(crate) selector: String,
-    /// The directory to bring the files into. Created if missing
+    /// Directory to write the files to. Created if it does not exist
     #[arg(long, value_name = "DIR", value_parser = paths::parser())]
     pub(crate) at: PathBuf,
-    /// Only files that match, and the directories above them. May be repeated; a leading `!` excludes
+    /// Attach only files that match, and the directories above them. A leading `!` excludes. May be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<String>,
-    /// Delete files that the artifact covers and does not have. It covers the paths that it was persisted with
+    /// Delete files that the artifact does not contain, below the paths that it was persisted with
     #[arg(long)]
     pub(crate) clean: bool,
-    /// Remove the first N names from each path, as tar does. Paths with no more names than that are left out
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    /// Remove the first N names from each path, as tar does. Paths with N names or fewer are skipped
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) strip: u32,
-    /// Bring all files into the directory itself, without the directories in their paths
+    /// Write all files directly into the directory, without the directories in their paths
     #[arg(long, conflicts_with_all = ["strip", "clean"])]
     pub(crate) flatten: bool,
-    /// What to do if no build is found
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// Action if no build is found
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub(crate) if_no_build: IfNoBuild,
-    /// What to do where two jobs persisted other bytes under the same path
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// Action if two jobs persisted different content at the same path
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub(crate) on_conflict: OnConflict,
-    /// Refuse builds that are not signed by this Ed25519 key: a PEM file, or env:NAME for a variable that holds one
+    /// Refuse builds that this Ed25519 key has not signed: a PEM file, or env:NAME for a variable that contains the PEM text
     #[arg(long, env = "BATON_REQUIRE_SIGNED", value_name = "KEY")]
     pub(crate) require_signed: Option<KeySource>,
     /// Print each step, and change nothing
@@ -93,23 +96,31 @@ pub(crate) struct Attach {
     pub(crate) strict: StrictArgs,
 }
 
+/// Leaves the options that say which build this is out of `-h`: the runner sets most of them.
+fn in_long_help(arg: Arg) -> Arg {
+    let is_context = arg
+        .get_help_heading()
+        .is_some_and(|heading| heading.starts_with("Context"));
+    arg.hide_short_help(is_context)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum IfNoFiles {
     /// Fail with exit code 3
     #[default]
     Error,
-    /// Warn, and store what there is
+    /// Warn, and store the files that exist
     Warn,
-    /// Store what there is
+    /// Store the files that exist
     Ignore,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum SpecialFiles {
-    /// Fail, and name them
+    /// Fail, and list them
     #[default]
     Error,
-    /// Leave them out with a warning
+    /// Warn, and leave them out
     Skip,
 }
 
@@ -138,7 +149,7 @@ pub(crate) enum OnConflict {
     /// Fail, and name both jobs
     #[default]
     Error,
-    /// Take the newer build's
+    /// Use the file of the newer build
     Newest,
 }
 

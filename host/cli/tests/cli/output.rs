@@ -67,6 +67,8 @@ const COMMANDS: &[&str] = &[
     "local --state state",
     "doctor",
     "component",
+    "completions bash",
+    "man",
 ];
 
 /// Commands that print on standard error only.
@@ -77,7 +79,9 @@ fn commands() -> Vec<String> {
     let mut commands = Vec::new();
     for command in COMMANDS {
         commands.push((*command).to_owned());
-        let is_text = command.contains("help") || command.contains("--version") || command.contains("intoto");
+        let is_text = ["help", "--version", "intoto", "completions", "man"]
+            .iter()
+            .any(|it| command.contains(it));
         // A second move of the same kind would be refused.
         let moves = [
             "persist dist --number 3",
