@@ -96,11 +96,11 @@ fn nothing_attached(settings: &Settings, warnings: &[Problem]) {
 }
 
 fn attach(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
-    // A dangling symlink is there, and no directory comes to be where it is.
+    // A dangling symlink exists, and no directory can be created in its place.
     if request.dry_run && at.symlink_metadata().is_err() {
-        // An empty directory shows what would be done to one that is not there.
+        // A missing target is planned as an empty directory.
         let stand_in = std::env::temp_dir().join(format!("baton-dry-run-{}", std::process::id()));
-        std::fs::create_dir(&stand_in).with_context(|| format!("{} cannot be made", stand_in.display()))?;
+        std::fs::create_dir(&stand_in).with_context(|| format!("cannot create {}", stand_in.display()))?;
         let shown = transfer(settings, baton, &stand_in, request);
         std::fs::remove_dir(&stand_in)
             .with_context(|| format!("{} cannot be removed", stand_in.display()))?;
@@ -121,7 +121,7 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachReques
     talk.end();
     let took = started.elapsed();
     match (report?, settings.format) {
-        // The dry run was shown when its plan was made.
+        // The dry run was printed when its plan was complete.
         (None, _) => {}
         (Some(report), Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
         (Some(report), Format::Text) => {

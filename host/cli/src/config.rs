@@ -28,7 +28,7 @@ const GROUP_WRITES: u32 = 0o020;
 /// Only the owner of a file may remove it from such a directory.
 const STICKY: u32 = 0o1000;
 
-/// What a key may do in a file that nobody named.
+/// The trust in a key of a file that baton found by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// It sets a default that redirects nothing.
@@ -37,7 +37,7 @@ pub(crate) enum Trust {
     Last,
     /// It may name a directory below the file's own, and nothing else.
     Below,
-    /// It is refused: it decides which code runs, as whom, or where data goes.
+    /// It is refused: it decides which code runs, with which identity, or where data goes.
     Refused,
 }
 
@@ -59,7 +59,7 @@ pub(crate) const KEYS: [(&str, Trust); 14] = [
     ("default-branch", Trust::Safe),
 ];
 
-/// What a file says.
+/// The keys of a file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Said {
@@ -70,12 +70,12 @@ pub(crate) struct Said {
     pub(crate) timeout_seconds: Option<u64>,
     pub(crate) project: Option<String>,
     pub(crate) default_branch: Option<String>,
-    /// What is left: how the store is reached. Any other key is an error.
+    /// The other keys: how the store is reached. An unknown key is an error.
     #[serde(flatten)]
     reach: toml::Table,
 }
 
-/// The file with defaults, read. Its paths are resolved but for the store, which need not be one.
+/// The file with defaults, read. Its paths are resolved, except the store, which may not be a path.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,

@@ -9,7 +9,7 @@ use super::output::{add, builds_json, counted, entry_json, files, sized, warn, w
 use super::settings::Settings;
 use super::sink::{JsonObject, print};
 
-/// What became of a path.
+/// The change of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Added,

@@ -1,4 +1,4 @@
-//! `baton doctor`: whether everything is there that a job needs, and what to mend.
+//! `baton doctor`: checks everything that a job needs, and says what to fix.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const ASKING_MAX: Duration = Duration::from_secs(20);
 /// One thing that was checked.
 struct Check {
     what: &'static str,
-    /// What was found, or what is wrong.
+    /// The result, or the problem.
     found: Result<String, String>,
     hint: String,
 }
@@ -98,7 +98,7 @@ fn store(settings: &Settings, context: Option<&Context>) -> Vec<Check> {
         Err(StoreError::Missing(_)) => {
             return vec![Check::good(
                 "store",
-                format!("{place} is not there yet: the first persist makes it"),
+                format!("{place} does not exist yet: the first persist creates it"),
             )];
         }
         other => other,

@@ -185,7 +185,7 @@ impl Failure {
                 kind: "invalid",
                 code: "config-distrusted".to_owned(),
                 message: format!(
-                    "{} sets {keys}, which a file that comes with a checkout must not: it decides which code runs, as whom, or where data goes",
+                    "{} sets {keys}, which a file that comes with a checkout must not: it decides which code runs, with which identity, or where data goes",
                     file.display()
                 ),
                 subject: String::new(),
@@ -262,7 +262,7 @@ fn shown_error(error: &Error) -> Shown {
     }
 }
 
-/// What is wrong with a config, or with what runs it.
+/// Returns the text for a wrong config, or a failure of its run.
 fn shown_local(error: &LocalError) -> Shown {
     let (kind, code) = match error {
         LocalError::Yaml { .. } | LocalError::Wrong { .. } => ("invalid", "wrong-config"),
@@ -282,7 +282,7 @@ fn shown_local(error: &LocalError) -> Shown {
     }
 }
 
-/// What failed on this side of the component.
+/// Returns the text for an error of the host.
 fn shown_host(error: &Error) -> Shown {
     let (kind, code) = match error {
         Error::Trap { .. } => ("internal", "component-failed"),

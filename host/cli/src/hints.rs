@@ -1,4 +1,4 @@
-//! What to do about a failure: one line a code. docs/reference/errors.md has the same codes, and a test compares the two.
+//! The hint of each error code, one line each. docs/reference/errors.md has the same codes, and a test compares the two.
 
 use super::failure::Shown;
 
@@ -240,7 +240,7 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
     ),
     (
         "no-files",
-        "check the path: it is relative to --root; --if-no-files warn|ignore goes on without",
+        "check the path: it is relative to --root; --if-no-files warn|ignore continues without it",
     ),
     ("no-history", ""),
     (
@@ -543,7 +543,7 @@ const IN_PLACE: &[(&str, &str, &str)] = &[
     (
         "damaged",
         "history",
-        "point the channel anew with `baton rollback CHANNEL --to SELECTOR`; of a history that cannot be read nothing comes back",
+        "set the channel again with `baton rollback CHANNEL --to SELECTOR`; a history that cannot be read is lost",
     ),
     (
         "damaged",
@@ -553,7 +553,7 @@ const IN_PLACE: &[(&str, &str, &str)] = &[
     (
         "damaged",
         "promote",
-        "if it is a build, persist its files again under its number; if it is an event of the channel, `baton rollback CHANNEL --to SELECTOR` points the channel anew",
+        "if it is a build, persist its files again under its number; if it is an event of the channel, `baton rollback CHANNEL --to SELECTOR` sets the channel again",
     ),
     (
         "damaged",

@@ -1,4 +1,4 @@
-//! What is said where baton itself is wrong: a panic, in its code or in a library's.
+//! The error for a defect of baton: a panic, in its code or in a library's.
 
 use std::panic::PanicHookInfo;
 
@@ -7,8 +7,8 @@ use super::sink::say_at_once;
 /// The exit code of a defect.
 const DEFECT: i32 = 70;
 
-/// Makes a panic on any thread end the process with baton's own error. Nothing is left to clean up: what a run has not
-/// finished, the next one removes.
+/// Lets a panic on any thread end the process with baton's own error. No clean-up is needed: the next run removes the
+/// remains of an unfinished one.
 pub(crate) fn install() {
     std::panic::set_hook(Box::new(|info| {
         say_at_once(&report(info));

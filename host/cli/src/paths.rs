@@ -17,8 +17,8 @@ pub(crate) fn parser() -> impl TypedValueParser<Value = PathBuf> {
 ///
 /// # Errors
 ///
-/// Fails, and says why, where another `~` is the name of a directory, or where a variable stands in the path: unless there
-/// is a file of that name, since some tools name files so.
+/// Fails with the reason if the path has another `~` or an unexpanded variable, unless a file of that name exists: some
+/// tools create such names.
 pub(crate) fn expanded(given: &Path) -> Result<PathBuf, String> {
     let mut components = given.components();
     let first = components.next().map(|first| first.as_os_str().as_bytes());

@@ -64,13 +64,13 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
     let took = started.elapsed();
     warnings.append(&mut talk.warnings);
     match (report?, settings.format) {
-        // The dry run was shown when its plan was made.
+        // The dry run was printed when its plan was complete.
         (None, _) => {}
         (Some(report), Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
         (Some(report), Format::Text) => {
             let repeated = match (report.repeated, report.repaired) {
                 (_, true) => " (it was damaged, and is repaired)",
-                (true, false) => " (it was there already)",
+                (true, false) => " (already persisted)",
                 (false, false) => "",
             };
             note(&format!(

@@ -1,4 +1,4 @@
-//! How a transfer shows that it goes on: a bar on a terminal, a line a phase in a log.
+//! The progress of a transfer: a bar on a terminal, a line for each phase in a log.
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use super::sink::{JsonObject, Level, detail, note, print, shows};
 /// Talks about one transfer.
 pub(crate) struct Talk {
     verb: &'static str,
-    /// What is counted: files, but where nothing is moved, packs.
+    /// The unit of the counter: files, or packs if no files are moved.
     counted: fn(u64) -> String,
     /// How a dry run is shown. Absent: it is none.
     dry_run: Option<DryRun>,
@@ -22,17 +22,17 @@ pub(crate) struct Talk {
     files: u64,
     /// Whether nobody says how large the files are: CircleCI does not.
     unsized_files: bool,
-    /// What the plan warned of.
+    /// The warnings of the plan.
     pub(crate) warnings: Vec<Problem>,
 }
 
 /// How a dry run is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct DryRun {
-    /// What it would do: `persist`.
+    /// The verb of the command: `persist`.
     pub(crate) verb: &'static str,
     pub(crate) format: Format,
-    /// What was warned of before the plan was made.
+    /// The warnings before the plan.
     pub(crate) warnings: Vec<Problem>,
 }
 

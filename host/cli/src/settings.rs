@@ -1,4 +1,4 @@
-//! What holds for every command: flags, then `BATON_*`, then `baton.toml`, then the defaults. Clap has merged the first
+//! The settings of every command: flags, then `BATON_*`, then `baton.toml`, then the defaults. Clap has merged the first
 //! two.
 
 use std::ffi::OsString;
@@ -31,7 +31,7 @@ const EVENT_BYTES_MAX: u64 = 64 << 20;
 /// A way to open the store.
 type Open = fn(&Store, &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError>;
 
-/// What holds for this run.
+/// The settings of this run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) format: Format,
@@ -112,12 +112,12 @@ impl Settings {
         self.baton(Store::open)
     }
 
-    /// Opens the store to add events to it, and loads the component: a store that is moved in must be there already.
+    /// Opens the store to add events to it, and loads the component: the store must exist.
     pub(crate) fn mover(&self) -> Result<Baton, Failure> {
         self.baton(Store::open_to_add)
     }
 
-    /// Opens the store to write to it, made if it is not there, and loads the component.
+    /// Opens the store to write to it, creates it if it is missing, and loads the component.
     pub(crate) fn writer(&self) -> Result<Baton, Failure> {
         self.baton(Store::create)
     }
@@ -386,13 +386,13 @@ fn told(variable: &str) -> Result<ToldNumber, Failure> {
 }
 
 impl Settings {
-    /// Refuses another component than the built-in one where a signature is made or asked for. A component reads the files
+    /// Refuses another component than the built-in one if a signature is created or required. A component reads the files
     /// that are signed, and checks those that are attached: another one could lie about both.
     pub(crate) fn check_pinned(&self, key: Option<&KeySource>) -> Result<(), Failure> {
         let is_pinned = self.options.component.digest() == Component::embedded().digest();
         match key {
             Some(_) if !is_pinned => Err(anyhow!(
-                "signatures are made and checked with the built-in component only, and --component names another: it could read or attach other files than it says"
+                "signatures are created and checked with the built-in component only, and --component names another: it could read or attach other files than it says"
             )
             .into()),
             _ => Ok(()),

@@ -1,4 +1,4 @@
-//! Which store a command uses, and how it is reached: from flags, variables and `baton.toml` to an open store.
+//! The store of a command, and how it is reached: from flags, variables and `baton.toml` to an open store.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use super::paths;
 
 /// Variables that begin so are given to whoever asks an object store. Nothing else of the environment is.
 const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
-/// What holds the job's identity.
+/// The variables that hold the job's identity.
 const TOKENS: [&str; 5] = [
     "CIRCLE_OIDC_TOKEN_V2",
     "BATON_OIDC_TOKEN",
@@ -47,13 +47,13 @@ pub(crate) fn location(text: &str, beside: &Path) -> Result<StoreLocation, Store
     }
 }
 
-/// Which store a command uses, and how it is reached.
+/// The store of a command, and how it is reached.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     pub(crate) location: StoreLocation,
     /// For an object store.
     options: CloudOptions,
-    /// What flags, variables and file say together.
+    /// The merged values of flags, variables and file.
     args: StoreArgs,
     workers: usize,
 }
@@ -111,7 +111,7 @@ impl Store {
         })
     }
 
-    /// Opens the store as it is. It must be there.
+    /// Opens the store, which must exist.
     pub(crate) fn open(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match &self.location {
             StoreLocation::Directory(path) => Ok(Arc::new(DirectoryStore::open(path)?)),
@@ -130,7 +130,7 @@ impl Store {
         }
     }
 
-    /// Opens the store to write to it. A directory is made if it is not there; a bucket never is.
+    /// Opens the store to write to it. A missing directory is created; a bucket never is.
     pub(crate) fn create(&self, interrupt: &Interrupt) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match &self.location {
             StoreLocation::Directory(path) => {

@@ -31,7 +31,7 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
     let checked = Checked::of(selector.as_deref());
     let scope = match selector.clone() {
         None => None,
-        // What is asked about is looked at, and not what could take its place.
+        // The selected build is checked, without falling back to another one.
         Some(selector) => Some(settings.scope(selector, look_up, true)?),
     };
     settings.check_pinned(key.as_ref())?;
@@ -107,7 +107,7 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
     }
 }
 
-/// What to do about each kind of finding.
+/// The remedy for each kind of finding.
 const REMEDIES: [(Remedy, &str, &str); 3] = [
     (
         Remedy::PersistAgain,
@@ -136,7 +136,7 @@ fn hints(findings: &[Finding]) -> impl Iterator<Item = &'static str> {
         .map(|(.., hint)| *hint)
 }
 
-/// What a run looks at: the first word of its result.
+/// The subject of a run: the first word of its result.
 #[derive(Clone, Copy)]
 enum Checked {
     Build,

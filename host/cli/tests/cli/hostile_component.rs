@@ -185,7 +185,7 @@ fn signatures_need_the_built_in_component() {
     ] {
         let ran = other.baton(words);
         assert_ne!(ran.code, Some(0), "{words}");
-        ran.tells("signatures are made and checked with the built-in component only");
+        ran.tells("signatures are created and checked with the built-in component only");
     }
     assert!(!job.path("out").exists());
     other.baton("persist dist").succeeds();

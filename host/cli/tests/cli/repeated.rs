@@ -9,7 +9,7 @@ fn repeats(job: &Job) {
     assert_eq!(report["repeated"], true, "{report:#}");
     job.baton("persist tree --number 1")
         .succeeds()
-        .tells("(it was there already)")
+        .tells("(already persisted)")
         .prints(["build:1"]);
     job.baton("latest").succeeds().prints(["build:1"]);
     let _ = std::fs::remove_dir_all(job.path("out"));
@@ -107,7 +107,7 @@ fn a_job_persists_several_times_into_one_artifact() {
     assert_eq!(report["build"]["files"], 3, "{report:#}");
     job.baton("persist tree/b --number 1")
         .succeeds()
-        .tells("(it was there already)");
+        .tells("(already persisted)");
     for (at, selector) in [("one", "latest"), ("two", "build:1"), ("three", "workspace")] {
         job.baton(&format!("attach {selector} --at {at}")).succeeds();
         for (name, content) in [("a", "a"), ("b", "b"), ("both", "second")] {
