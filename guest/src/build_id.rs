@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::counter::Counter;
 use crate::order::Order;
-use crate::recency::Standing;
+use crate::recency::Recency;
 
 /// The most parallel nodes of a job: a key has four hex digits for them.
 pub(crate) const NODES_MAX: u32 = 65_535;
@@ -47,7 +47,7 @@ impl BuildId {
 
 /// A build and what else it takes to compare it with others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
+pub struct DatedBuild {
     /// The build.
     #[serde(flatten)]
     pub id: BuildId,
@@ -55,10 +55,10 @@ pub struct Placed {
     pub created_ms: u64,
 }
 
-impl Placed {
+impl DatedBuild {
     /// Returns what it takes to compare it.
-    pub fn standing(&self) -> Standing<'_> {
-        Standing {
+    pub fn recency(&self) -> Recency<'_> {
+        Recency {
             trusted: self.id.trusted,
             counter: &self.id.counter,
             order: self.id.order,

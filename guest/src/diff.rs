@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::path;
 use crate::ports::Scratch;
-use crate::scratch_list::{Spool, Spooled};
-use crate::tree::{Content, Entry, Place};
+use crate::scratch_list::{ScratchList, ScratchWriter};
+use crate::tree::{Content, Entry, Location};
 
 /// What became of one path. Never both absent, and never equal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -19,11 +19,11 @@ pub struct Change {
 pub fn list(
     scratch: &dyn Scratch,
     mut next: impl FnMut() -> Result<Option<Entry>>,
-) -> Result<Spooled<Entry>> {
-    let mut entries = Spool::new(scratch);
+) -> Result<ScratchList<Entry>> {
+    let mut entries = ScratchWriter::new(scratch);
     while let Some(mut entry) = next()? {
-        if let Content::File { place, .. } = &mut entry.content {
-            *place = Place::Empty;
+        if let Content::File { location, .. } = &mut entry.content {
+            *location = Location::Empty;
         }
         entries.push(&entry)?;
     }
@@ -34,11 +34,11 @@ pub fn list(
 /// again has other times.
 pub fn changes(
     scratch: &dyn Scratch,
-    before: &Spooled<Entry>,
-    after: &Spooled<Entry>,
-) -> Result<Spooled<Change>> {
+    before: &ScratchList<Entry>,
+    after: &ScratchList<Entry>,
+) -> Result<ScratchList<Change>> {
     let (mut before, mut after) = (before.items(scratch).peekable(), after.items(scratch).peekable());
-    let mut changes = Spool::new(scratch);
+    let mut changes = ScratchWriter::new(scratch);
     loop {
         let order = match (before.peek(), after.peek()) {
             (None, None) => return changes.close(),

@@ -4,16 +4,16 @@ use crate::error::Result;
 use crate::ports::{DirEntry, Files};
 
 /// What is left of a directory to look at.
-pub(crate) struct Listing {
+pub(crate) struct DirectoryReader {
     dir: String,
     page: std::iter::Peekable<std::vec::IntoIter<DirEntry>>,
     last: Option<Vec<u8>>,
 }
 
-impl Listing {
+impl DirectoryReader {
     /// Begins with the first entry.
-    pub(crate) fn open(files: &impl Files, dir: &str) -> Result<Listing> {
-        let mut listing = Listing {
+    pub(crate) fn open(files: &impl Files, dir: &str) -> Result<DirectoryReader> {
+        let mut listing = DirectoryReader {
             dir: dir.to_owned(),
             page: Vec::new().into_iter().peekable(),
             last: None,

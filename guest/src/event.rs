@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::build_id::{BuildId, Placed};
+use crate::build_id::{BuildId, DatedBuild};
 use crate::context::ARTIFACT;
 use crate::error::{Error, Problem, Result, warning};
 use crate::keys;
@@ -40,7 +40,7 @@ pub struct Event {
     /// What was done.
     pub action: Action,
     /// Where it points from now on.
-    pub build: Placed,
+    pub build: DatedBuild,
     /// Where it pointed before.
     #[serde(default)]
     pub previous: Option<BuildId>,
@@ -48,7 +48,7 @@ pub struct Event {
     pub based_on: u64,
     /// On a branch: the newest build that the mover saw. Without a hold, a newer one ends what the event says.
     #[serde(default)]
-    pub newest: Option<Placed>,
+    pub newest: Option<DatedBuild>,
     /// Of a channel: the number of the event that one step back leads to.
     #[serde(default)]
     pub back: Option<u64>,

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::ports::Scratch;
-use crate::scratch_list::{Items, Spool, Spooled};
+use crate::scratch_list::{Items, ScratchList, ScratchWriter};
 
 /// What a sort holds in memory.
 pub(super) const SORT_BYTES: usize = 12 << 20;
@@ -20,7 +20,7 @@ pub struct Sorter<'a, T> {
     scratch: &'a dyn Scratch,
     open: Vec<T>,
     open_bytes: usize,
-    runs: Vec<Spooled<T>>,
+    runs: Vec<ScratchList<T>>,
 }
 
 impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
@@ -46,7 +46,7 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> Sorter<'a, T> {
 
     fn end_run(&mut self) -> Result<()> {
         self.open.sort_unstable();
-        let mut run = Spool::with_pages(self.scratch, RUN_PAGE_BYTES);
+        let mut run = ScratchWriter::with_pages(self.scratch, RUN_PAGE_BYTES);
         for item in self.open.drain(..) {
             run.push(&item)?;
         }

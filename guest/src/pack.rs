@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::frame::Compressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{Care, Store, put_named};
+use crate::ports::{ExistingCheck, Store, put_named};
 
 /// A pack is closed by the chunk that makes it this large.
 const PACK_BYTES: usize = 8 << 20;
@@ -42,16 +42,16 @@ pub struct PackWriter {
     next: u32,
     stored_bytes: u64,
     salt: Option<Digest>,
-    care: Care,
+    check: ExistingCheck,
 }
 
 impl PackWriter {
     /// Begins with no pack. A salt is put in front of each pack, so that its name differs from that of the same chunks
-    /// without. `care` says how a pack is looked at that exists.
-    pub fn new(salt: Option<Digest>, care: Care) -> PackWriter {
+    /// without. `check` says how a pack is looked at that exists.
+    pub fn new(salt: Option<Digest>, check: ExistingCheck) -> PackWriter {
         PackWriter {
             salt,
-            care,
+            check,
             ..PackWriter::default()
         }
     }
@@ -84,7 +84,7 @@ impl PackWriter {
             return Ok(());
         }
         let id = PackId::of(&self.pack);
-        self.stored_bytes += put_named(store, &keys::pack(&id), &self.pack, self.care)?;
+        self.stored_bytes += put_named(store, &keys::pack(&id), &self.pack, self.check)?;
         self.packs.push((id, std::mem::take(&mut self.chunks)));
         self.pack.clear();
         Ok(())

@@ -24,7 +24,7 @@ pub enum Across {
 
 /// Everything by which two builds of one artifact are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing<'a> {
+pub struct Recency<'a> {
     /// Whether it is neither of a fork nor of a pull request.
     pub trusted: bool,
     /// What its order counts by.
@@ -35,27 +35,27 @@ pub struct Standing<'a> {
     pub created_ms: u64,
 }
 
-impl Standing<'_> {
+impl Recency<'_> {
     /// Whether its date is ahead of the asker's clock.
     pub fn is_ahead(&self, now_ms: u64) -> bool {
         self.created_ms > now_ms.saturating_add(AHEAD_MS_MAX)
     }
 
     /// Whether it is the newer of two builds.
-    pub fn is_newer_than(&self, other: &Standing<'_>, now_ms: u64) -> bool {
+    pub fn is_newer_than(&self, other: &Recency<'_>, now_ms: u64) -> bool {
         self.is_newer_across(other, Across::Ranks, now_ms)
     }
 
     /// Whether it is the newer of two builds of one workflow or of many.
-    pub fn is_newer_across(&self, other: &Standing<'_>, across: Across, now_ms: u64) -> bool {
+    pub fn is_newer_across(&self, other: &Recency<'_>, across: Across, now_ms: u64) -> bool {
         if self.trusted == other.trusted && self.counter == other.counter {
             return self.within(now_ms) > other.within(now_ms);
         }
         first_across(&[*self, *other], across, now_ms) == Some(0)
     }
 
-    /// Says why a build is newer than another one that it [is newer than](Standing::is_newer_than).
-    pub fn why_newer_than(&self, other: &Standing<'_>) -> String {
+    /// Says why a build is newer than another one that it [is newer than](Recency::is_newer_than).
+    pub fn why_newer_than(&self, other: &Recency<'_>) -> String {
         if self.trusted != other.trusted {
             return "a fork or a pull request built the other".to_owned();
         }
@@ -70,7 +70,7 @@ impl Standing<'_> {
     }
 
     /// Whether the rank of another build's counter decides against this one, whatever the two dates.
-    pub fn is_outranked_by(&self, other: &Standing<'_>) -> bool {
+    pub fn is_outranked_by(&self, other: &Recency<'_>) -> bool {
         let (rank, above) = (self.counter.rank, other.counter.rank);
         let is_comparable = rank == Rank::Time || self.counter.runner == other.counter.runner;
         rank > above && is_comparable
@@ -88,11 +88,11 @@ impl Standing<'_> {
 ///
 /// Of those that are trusted, if there are any: what no rank decides against, and of these what was persisted last. A date
 /// ahead of the clock loses to any other. Equal dates are decided by the counters, so that all readers agree.
-pub fn first(heads: &[Standing<'_>], now_ms: u64) -> Option<usize> {
+pub fn first(heads: &[Recency<'_>], now_ms: u64) -> Option<usize> {
     first_across(heads, Across::Ranks, now_ms)
 }
 
-fn first_across(heads: &[Standing<'_>], across: Across, now_ms: u64) -> Option<usize> {
+fn first_across(heads: &[Recency<'_>], across: Across, now_ms: u64) -> Option<usize> {
     let is_trusted = heads.iter().any(|head| head.trusted);
     let candidates = || {
         heads
@@ -114,7 +114,7 @@ fn first_across(heads: &[Standing<'_>], across: Across, now_ms: u64) -> Option<u
         best_of_all = counter.rank.min(best_of_all);
     }
     candidates()
-        .filter(|(_, Standing { counter, .. })| match counter.rank {
+        .filter(|(_, Recency { counter, .. })| match counter.rank {
             _ if across == Across::Dates => true,
             Rank::Time => best_of_all == Rank::Time,
             rank => best.get(counter.runner.as_str()) == Some(&rank),
@@ -137,11 +137,11 @@ pub fn newest_first<T>(
     builds: Vec<T>,
     across: Across,
     now_ms: u64,
-    standing: impl Fn(&T) -> Standing<'_>,
+    recency: impl Fn(&T) -> Recency<'_>,
 ) -> Vec<T> {
     let mut counters: BTreeMap<(bool, Counter), Vec<T>> = BTreeMap::new();
     for build in builds {
-        let Standing { trusted, counter, .. } = standing(&build);
+        let Recency { trusted, counter, .. } = recency(&build);
         let counter = (trusted, counter.clone());
         counters.entry(counter).or_default().push(build);
     }
@@ -150,23 +150,23 @@ pub fn newest_first<T>(
         .into_values()
         .map(|mut builds| {
             builds.reverse();
-            builds.sort_by_key(|build| standing(build).within(now_ms));
+            builds.sort_by_key(|build| recency(build).within(now_ms));
             builds
         })
         .collect();
     let mut sorted = Vec::new();
     loop {
         counters.retain(|builds| !builds.is_empty());
-        let heads: Vec<Standing<'_>> = counters
+        let heads: Vec<Recency<'_>> = counters
             .iter()
-            .filter_map(|builds| builds.last().map(&standing))
+            .filter_map(|builds| builds.last().map(&recency))
             .collect();
         let next = first_across(&heads, across, now_ms).and_then(|at| Some((at, heads.get(at)?.order)));
         let Some((at, order)) = next else {
             return sorted;
         };
         if let Some(builds) = counters.get_mut(at) {
-            while let Some(build) = builds.pop_if(|build| standing(build).order == order) {
+            while let Some(build) = builds.pop_if(|build| recency(build).order == order) {
                 sorted.push(build);
             }
         }
@@ -182,7 +182,7 @@ mod tests {
 
     const NOW_MS: u64 = 1_000_000_000;
 
-    /// A build that owns what a standing borrows.
+    /// A build that owns what a recency borrows.
     #[derive(Debug, Clone, PartialEq, Eq)]
     struct Build {
         trusted: bool,
@@ -191,14 +191,14 @@ mod tests {
         created_ms: u64,
     }
 
-    fn standing(build: &Build) -> Standing<'_> {
+    fn recency(build: &Build) -> Recency<'_> {
         let Build {
             trusted,
             counter,
             order,
             created_ms,
         } = build;
-        Standing {
+        Recency {
             trusted: *trusted,
             counter,
             order: *order,
@@ -249,7 +249,7 @@ mod tests {
             builds in prop::collection::vec(any_build(), 0..12),
             turn in 0usize..12,
         ) {
-            let sorted = newest_first(builds.clone(), Across::Ranks, NOW_MS, standing);
+            let sorted = newest_first(builds.clone(), Across::Ranks, NOW_MS, recency);
             prop_assert_eq!(sorted.len(), builds.len());
             let mut turned = builds.clone();
             turned.rotate_left(turn.min(builds.len()));
@@ -258,7 +258,7 @@ mod tests {
             let keys: Vec<_> = sorted.iter().map(key).collect();
             let distinct = builds.iter().map(key).collect::<std::collections::HashSet<_>>().len() == builds.len();
             if distinct {
-                let again = newest_first(turned, Across::Ranks, NOW_MS, standing);
+                let again = newest_first(turned, Across::Ranks, NOW_MS, recency);
                 prop_assert_eq!(&again, &sorted);
             }
             // Within a counter the order is that of its numbers, and what is trusted comes before what is not.
@@ -266,7 +266,7 @@ mod tests {
                 for other in sorted.get(at + 1..).unwrap_or_default() {
                     prop_assert!(one.trusted >= other.trusted);
                     if (one.trusted, &one.counter) == (other.trusted, &other.counter) {
-                        prop_assert!(!standing(other).is_newer_than(&standing(one), NOW_MS), "{keys:?}");
+                        prop_assert!(!recency(other).is_newer_than(&recency(one), NOW_MS), "{keys:?}");
                     }
                 }
             }
@@ -274,20 +274,20 @@ mod tests {
 
         #[test]
         fn the_first_of_the_sorted_is_the_first_of_the_heads(builds in prop::collection::vec(any_build(), 1..12)) {
-            let sorted = newest_first(builds, Across::Ranks, NOW_MS, standing);
+            let sorted = newest_first(builds, Across::Ranks, NOW_MS, recency);
             let mut heads: Vec<Build> = Vec::new();
             for build in &sorted {
                 if heads.iter().all(|head| (head.trusted, &head.counter) != (build.trusted, &build.counter)) {
                     heads.push(build.clone());
                 }
             }
-            let newest = first(&heads.iter().map(standing).collect::<Vec<_>>(), NOW_MS).unwrap();
+            let newest = first(&heads.iter().map(recency).collect::<Vec<_>>(), NOW_MS).unwrap();
             prop_assert_eq!(heads.get(newest), sorted.first());
         }
 
         #[test]
         fn of_two_different_builds_one_is_newer(a in any_build(), b in any_build()) {
-            let newer = (standing(&a).is_newer_than(&standing(&b), NOW_MS), standing(&b).is_newer_than(&standing(&a), NOW_MS));
+            let newer = (recency(&a).is_newer_than(&recency(&b), NOW_MS), recency(&b).is_newer_than(&recency(&a), NOW_MS));
             prop_assert!(newer != (true, true));
             if (a.trusted, &a.counter, a.order) != (b.trusted, &b.counter, b.order) {
                 prop_assert!(newer != (false, false));
@@ -302,12 +302,12 @@ mod tests {
                 created_ms,
                 ..a.clone()
             };
-            prop_assert!(standing(&later).is_newer_than(&standing(&a), NOW_MS));
+            prop_assert!(recency(&later).is_newer_than(&recency(&a), NOW_MS));
         }
     }
 
     fn newest(builds: &[Build]) -> &Build {
-        let heads: Vec<_> = builds.iter().map(standing).collect();
+        let heads: Vec<_> = builds.iter().map(recency).collect();
         builds.get(first(&heads, NOW_MS).unwrap()).unwrap()
     }
 
@@ -337,7 +337,7 @@ mod tests {
             build(Rank::Time, "", "", 5, 5),
             build(Rank::Time, "", "", NOW_MS * 2, NOW_MS * 2),
         );
-        assert!(standing(&laptop).is_newer_than(&standing(&wrong), NOW_MS));
+        assert!(recency(&laptop).is_newer_than(&recency(&wrong), NOW_MS));
         let slow = build(Rank::Run, "jenkins", "", 1, NOW_MS + AHEAD_MS_MAX);
         assert_eq!(newest(&[slow.clone(), dated]), &slow, "clocks differ a little");
     }

@@ -8,13 +8,13 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::build_id::{BuildId, NODES_MAX, Placed};
+use crate::build_id::{BuildId, DatedBuild, NODES_MAX};
 use crate::counter::Counter;
 use crate::error::{Error, Result};
 use crate::id::TreeId;
 use crate::keys;
 use crate::order::{Leaf, Node, Order};
-use crate::recency::Standing;
+use crate::recency::Recency;
 use crate::sealed::{open, seal};
 
 /// How many hex digits a commit has.
@@ -106,8 +106,8 @@ impl Record {
     }
 
     /// Returns what it takes to compare it with other builds.
-    pub fn standing(&self) -> Standing<'_> {
-        Standing {
+    pub fn recency(&self) -> Recency<'_> {
+        Recency {
             trusted: self.trusted(),
             counter: &self.counter,
             order: self.order,
@@ -260,11 +260,11 @@ impl Record {
     }
 }
 
-impl Placed {
+impl DatedBuild {
     /// Returns the build that these records are of: one for each node.
-    pub fn of(records: &[impl Borrow<Record>]) -> Option<Placed> {
+    pub fn of(records: &[impl Borrow<Record>]) -> Option<DatedBuild> {
         let records = || records.iter().map(Borrow::borrow);
-        Some(Placed {
+        Some(DatedBuild {
             id: records().max_by_key(|record| record.order)?.build_id(),
             created_ms: records().map(|record| record.created_ms).max()?,
         })

@@ -15,7 +15,7 @@ const PAGE_BYTES: usize = 1 << 20;
 const INLINE_BYTES_MAX: usize = 1 << 10;
 
 /// A list that is being written.
-pub struct Spool<'a, T> {
+pub struct ScratchWriter<'a, T> {
     scratch: &'a dyn Scratch,
     page_bytes: usize,
     open: Vec<u8>,
@@ -26,16 +26,16 @@ pub struct Spool<'a, T> {
 
 /// A list that was written. Small, and can itself be handed on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Spooled<T> {
+pub struct ScratchList<T> {
     pages: Vec<u32>,
     rest: Vec<u8>,
     count: u64,
     items: PhantomData<fn() -> T>,
 }
 
-impl<T> Default for Spooled<T> {
+impl<T> Default for ScratchList<T> {
     fn default() -> Self {
-        Spooled {
+        ScratchList {
             pages: Vec::new(),
             rest: Vec::new(),
             count: 0,
@@ -44,14 +44,14 @@ impl<T> Default for Spooled<T> {
     }
 }
 
-impl<'a, T: Serialize> Spool<'a, T> {
+impl<'a, T: Serialize> ScratchWriter<'a, T> {
     /// Begins an empty list.
-    pub fn new(scratch: &'a dyn Scratch) -> Spool<'a, T> {
-        Spool::with_pages(scratch, PAGE_BYTES)
+    pub fn new(scratch: &'a dyn Scratch) -> ScratchWriter<'a, T> {
+        ScratchWriter::with_pages(scratch, PAGE_BYTES)
     }
 
-    pub(super) fn with_pages(scratch: &'a dyn Scratch, page_bytes: usize) -> Spool<'a, T> {
-        Spool {
+    pub(super) fn with_pages(scratch: &'a dyn Scratch, page_bytes: usize) -> ScratchWriter<'a, T> {
+        ScratchWriter {
             scratch,
             page_bytes,
             open: Vec::new(),
@@ -88,12 +88,12 @@ impl<'a, T: Serialize> Spool<'a, T> {
     }
 
     /// Ends the list.
-    pub fn close(mut self) -> Result<Spooled<T>> {
+    pub fn close(mut self) -> Result<ScratchList<T>> {
         if self.open.len() > INLINE_BYTES_MAX {
             self.pages.push(self.scratch.write(&self.open)?);
             self.open.clear();
         }
-        Ok(Spooled {
+        Ok(ScratchList {
             pages: self.pages,
             rest: self.open,
             count: self.count,
@@ -102,13 +102,13 @@ impl<'a, T: Serialize> Spool<'a, T> {
     }
 }
 
-impl<T: DeserializeOwned> Spooled<T> {
+impl<T: DeserializeOwned> ScratchList<T> {
     /// Writes all items of a list.
-    pub fn of(scratch: &dyn Scratch, items: impl IntoIterator<Item = T>) -> Result<Spooled<T>>
+    pub fn of(scratch: &dyn Scratch, items: impl IntoIterator<Item = T>) -> Result<ScratchList<T>>
     where
         T: Serialize,
     {
-        let mut spool = Spool::new(scratch);
+        let mut spool = ScratchWriter::new(scratch);
         for item in items {
             spool.push(&item)?;
         }
@@ -142,13 +142,13 @@ impl<T: DeserializeOwned> Spooled<T> {
     where
         T: Serialize,
     {
-        let page = |page| Spooled::<T> {
+        let page = |page| ScratchList::<T> {
             pages: vec![page],
-            ..Spooled::default()
+            ..ScratchList::default()
         };
-        let rest = (!self.rest.is_empty()).then(|| Spooled::<T> {
+        let rest = (!self.rest.is_empty()).then(|| ScratchList::<T> {
             rest: self.rest,
-            ..Spooled::default()
+            ..ScratchList::default()
         });
         self.pages
             .into_iter()
@@ -158,9 +158,9 @@ impl<T: DeserializeOwned> Spooled<T> {
             .collect()
     }
 
-    /// Returns the items of one of the parts that [`Spooled::pages`] gave.
+    /// Returns the items of one of the parts that [`ScratchList::pages`] gave.
     pub fn read_page(scratch: &dyn Scratch, page: &[u8]) -> Result<Vec<T>> {
-        let part: Spooled<T> = crate::wire::read(page)?;
+        let part: ScratchList<T> = crate::wire::read(page)?;
         part.items(scratch).collect()
     }
 
@@ -266,7 +266,7 @@ mod tests {
     fn a_list_is_read_as_often_as_needed_from_both_ends() {
         for count in [0, 1, 3, 2000] {
             let all: Vec<_> = (0..count).map(long).collect();
-            let list = Spooled::of(&MemoryScratch, all.clone()).unwrap();
+            let list = ScratchList::of(&MemoryScratch, all.clone()).unwrap();
             assert_eq!(list.len(), u64::from(count));
             for _ in 0..2 {
                 let read: Vec<_> = list.items(&MemoryScratch).map(Result::unwrap).collect();
@@ -279,7 +279,7 @@ mod tests {
             assert!(count < 2000 || pages.len() > 1, "{} pages", pages.len());
             let read: Vec<_> = pages
                 .iter()
-                .flat_map(|page| Spooled::<(u32, String)>::read_page(&MemoryScratch, page).unwrap())
+                .flat_map(|page| ScratchList::<(u32, String)>::read_page(&MemoryScratch, page).unwrap())
                 .collect();
             assert_eq!(read, all);
         }

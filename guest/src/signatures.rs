@@ -12,7 +12,7 @@ const ENVELOPE_BYTES_MAX: usize = 1 << 20;
 
 /// What a store has by way of signatures of a build.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Signatures {
     /// What lies under the name of the key, whoever put it there.
     pub envelope: Option<Vec<u8>>,
     /// How many there are under other names. Counted only where there is none under this one.
@@ -20,7 +20,7 @@ pub struct Found {
 }
 
 /// Returns what lies under the name of a key. It is asked for by that name: no number of others hides it.
-pub fn get(store: &impl Store, record: &Record, key_id: &str) -> Result<Found> {
+pub fn get(store: &impl Store, record: &Record, key_id: &str) -> Result<Signatures> {
     let prefix = record.signatures_prefix();
     let envelope = store.get(&key_of(&prefix, key_id)?, None)?;
     // One that is too large, or empty, is there and signs nothing.
@@ -32,7 +32,7 @@ pub fn get(store: &impl Store, record: &Record, key_id: &str) -> Result<Found> {
         Some(_) => 0,
         None => store.list(&prefix, None, COUNTED_MAX)?.len() as u32,
     };
-    Ok(Found { envelope, others })
+    Ok(Signatures { envelope, others })
 }
 
 /// Stores a signed statement under the name of its key.
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn no_number_of_others_hides_the_one_of_the_key() {
         let (store, record) = (MemoryStore::default(), example());
-        let found = |envelope: Option<&[u8]>, others| Found {
+        let found = |envelope: Option<&[u8]>, others| Signatures {
             envelope: envelope.map(<[u8]>::to_vec),
             others,
         };

@@ -19,7 +19,7 @@ struct Marker {
 }
 
 /// How the marker was found.
-enum Found {
+enum MarkerState {
     Whole,
     Missing,
     /// Something else lies under its key.
@@ -30,11 +30,11 @@ enum Found {
 /// lost its marker, and has builds, gets it back.
 pub fn prepare(store: &impl Store, dry_run: bool) -> Result<()> {
     let mode = match marker(store)? {
-        Found::Whole => return Ok(()),
-        Found::Unreadable(_) if has_builds(store)? => PutMode::Repair,
-        Found::Missing if is_empty(store)? || has_builds(store)? => PutMode::Create,
+        MarkerState::Whole => return Ok(()),
+        MarkerState::Unreadable(_) if has_builds(store)? => PutMode::Repair,
+        MarkerState::Missing if is_empty(store)? || has_builds(store)? => PutMode::Create,
         // Of two first runs the other one may have made it a store since.
-        Found::Unreadable(_) | Found::Missing => return check(store),
+        MarkerState::Unreadable(_) | MarkerState::Missing => return check(store),
     };
     if dry_run {
         return Ok(());
@@ -55,17 +55,17 @@ pub fn marker_bytes() -> Result<Vec<u8>> {
 /// Refuses what is not a store of baton's: for commands that look at all of it, or change it.
 pub fn check(store: &impl Store) -> Result<()> {
     match marker(store)? {
-        Found::Whole => Ok(()),
-        Found::Unreadable(damage) if has_builds(store)? => Err(Error::Damaged(damage)),
-        Found::Unreadable(_) => {
+        MarkerState::Whole => Ok(()),
+        MarkerState::Unreadable(damage) if has_builds(store)? => Err(Error::Damaged(damage)),
+        MarkerState::Unreadable(_) => {
             let message = "this is not a baton store: its v1/store is not what baton writes there";
             Err(Error::invalid("not-a-store", message, keys::STORE))
         }
-        Found::Missing if has_builds(store)? => {
+        MarkerState::Missing if has_builds(store)? => {
             let message = "the marker of the store is missing, though it has builds";
             Err(Error::invalid("not-a-store", message, keys::STORE))
         }
-        Found::Missing => match store.list("", None, 1)?.first() {
+        MarkerState::Missing => match store.list("", None, 1)?.first() {
             Some(key) => {
                 let message = "this is not a baton store: it has other things in it, and no v1/store";
                 Err(Error::invalid("not-a-store", message, key))
@@ -92,14 +92,14 @@ pub fn explain_absence(store: &impl Store) -> Result<()> {
     check_used(store)
 }
 
-fn marker(store: &impl Store) -> Result<Found> {
+fn marker(store: &impl Store) -> Result<MarkerState> {
     let marker = get_intact(store, keys::STORE, None, |bytes| {
         open::<Marker>("store", keys::STORE, &bytes)
     });
     match marker {
-        Ok(Some(_)) => Ok(Found::Whole),
-        Ok(None) => Ok(Found::Missing),
-        Err(error) => Ok(Found::Unreadable(error.into_damage()?)),
+        Ok(Some(_)) => Ok(MarkerState::Whole),
+        Ok(None) => Ok(MarkerState::Missing),
+        Err(error) => Ok(MarkerState::Unreadable(error.into_damage()?)),
     }
 }
 

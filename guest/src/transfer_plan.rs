@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
 use crate::record::Record;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 
 /// Some MiB of work.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Task {
 
 /// What would be done to one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Action {
+pub enum StepKind {
     /// Persist: it is read, and stored as far as the store does not have it.
     Store,
     /// Attach: nothing is there.
@@ -36,7 +36,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// What.
-    pub action: Action,
+    pub action: StepKind,
     /// Where.
     pub path: String,
     /// 1, or how many files and symlinks are in a directory that is removed.
@@ -59,7 +59,7 @@ pub struct Planned {
     /// The sum of their sizes.
     pub bytes: u64,
     /// For a dry run, in path order.
-    pub steps: Spooled<Step>,
+    pub steps: ScratchList<Step>,
     /// What a person should know.
     pub warnings: Vec<Problem>,
     /// Attach: the builds that the selector means.

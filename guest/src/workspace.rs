@@ -275,7 +275,7 @@ impl<'a, T> Only<'a, T> {
         let is_wanted = verdict == Verdict::Selected;
         if let Content::Symlink(target) = content
             && !is_wanted
-            && wanted.closed(path)
+            && wanted.note_barrier(path)
         {
             self.links.insert(path.to_owned(), target.clone());
         }

@@ -12,37 +12,39 @@ use crate::text::text_of;
 
 /// Why something stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum KeepReason {
     /// Another file system begins there, or something is mounted on it.
     Mounted,
     Reserved(Reserved),
     Git,
 }
 
-impl Keep {
+impl KeepReason {
     /// Says why an entry must stay, if it must.
-    pub(super) fn of(name: &[u8], entry: &DirEntry) -> Option<Keep> {
-        if let Some(reserved) = entry.standing.reserved {
+    pub(super) fn of(name: &[u8], entry: &DirEntry) -> Option<KeepReason> {
+        if let Some(reserved) = entry.flags.reserved {
             return Some(match reserved {
-                Reserved::Repository => Keep::Git,
-                reserved => Keep::Reserved(reserved),
+                Reserved::Repository => KeepReason::Git,
+                reserved => KeepReason::Reserved(reserved),
             });
         }
-        if entry.standing.mounted {
-            return Some(Keep::Mounted);
+        if entry.flags.mounted {
+            return Some(KeepReason::Mounted);
         }
         // Also as git sees it on file systems that do not tell upper from lower case.
-        name.eq_ignore_ascii_case(b".git").then_some(Keep::Git)
+        name.eq_ignore_ascii_case(b".git").then_some(KeepReason::Git)
     }
 
     /// Names it, for a message.
     pub(super) fn shown(self) -> &'static str {
         match self {
-            Keep::Mounted => "another file system is mounted here",
-            Keep::Reserved(Reserved::Store) => "this is the store that this run uses, or leads to it",
-            Keep::Reserved(Reserved::Home) => "this is the home directory",
-            Keep::Reserved(Reserved::Top) => "this is the root of the file system",
-            Keep::Git | Keep::Reserved(Reserved::Repository) => "this is the repository of a checkout",
+            KeepReason::Mounted => "another file system is mounted here",
+            KeepReason::Reserved(Reserved::Store) => "this is the store that this run uses, or leads to it",
+            KeepReason::Reserved(Reserved::Home) => "this is the home directory",
+            KeepReason::Reserved(Reserved::Top) => "this is the root of the file system",
+            KeepReason::Git | KeepReason::Reserved(Reserved::Repository) => {
+                "this is the repository of a checkout"
+            }
         }
     }
 }
@@ -58,22 +60,22 @@ struct Level {
 }
 
 /// Judges what the artifact does not have.
-pub(super) struct Sweep<'a, F> {
+pub(super) struct Cleaner<'a, F> {
     files: &'a F,
     /// Absent: everything is covered.
     coverage: Option<&'a Coverage>,
     pub(super) found: Vec<Removal>,
     /// What stays though the artifact covers it.
-    pub(super) kept: Vec<(Keep, String)>,
+    pub(super) kept: Vec<(KeepReason, String)>,
     /// Covered, and with a name that cannot be written here.
     pub(super) unnamed: Vec<String>,
     /// Directories that stay, must be opened to remove something from them, and get these bits and times back.
     pub(super) opened: Vec<(String, u16, Time)>,
 }
 
-impl<'a, F: Files> Sweep<'a, F> {
-    pub(super) fn new(files: &'a F, coverage: Option<&'a Coverage>) -> Sweep<'a, F> {
-        Sweep {
+impl<'a, F: Files> Cleaner<'a, F> {
+    pub(super) fn new(files: &'a F, coverage: Option<&'a Coverage>) -> Cleaner<'a, F> {
+        Cleaner {
             files,
             coverage,
             found: Vec::new(),
@@ -138,7 +140,7 @@ impl<'a, F: Files> Sweep<'a, F> {
             level.whole = false;
             return Ok(None);
         }
-        if let Some(keep) = Keep::of(&entry.name, &entry) {
+        if let Some(keep) = KeepReason::of(&entry.name, &entry) {
             level.whole = false;
             self.kept.push((keep, path));
             return Ok(None);
@@ -153,7 +155,7 @@ impl<'a, F: Files> Sweep<'a, F> {
                 path,
             }));
         }
-        if entry.standing.fixed {
+        if entry.flags.fixed {
             return Err(cannot_remove(&path));
         }
         level.found.push(Removal {
@@ -167,10 +169,10 @@ impl<'a, F: Files> Sweep<'a, F> {
 
     /// Takes what a directory came to up to the one that it is in.
     fn leave(&mut self, above: &mut Level, level: &Level, entry: &DirEntry) -> Result<()> {
-        let standing = entry.standing;
+        let flags = entry.flags;
         let changes = level.whole || !level.found.is_empty();
-        let cannot_go = level.whole && standing.fixed;
-        let cannot_change = standing.immutable() || standing.closed && standing.foreign;
+        let cannot_go = level.whole && flags.fixed;
+        let cannot_change = flags.immutable() || flags.closed && flags.foreign;
         if changes && (cannot_go || cannot_change && !level.found.is_empty()) {
             return Err(cannot_remove(&level.path));
         }
@@ -185,7 +187,7 @@ impl<'a, F: Files> Sweep<'a, F> {
         }
         above.whole = false;
         above.found.extend(level.found.iter().cloned());
-        if changes && (entry.standing.closed || entry.bits & 0o300 != 0o300) {
+        if changes && (entry.flags.closed || entry.bits & 0o300 != 0o300) {
             self.opened
                 .push((level.path.clone(), entry.bits & 0o777, entry.modified));
         }
@@ -206,7 +208,7 @@ impl<'a, F: Files> Sweep<'a, F> {
 
     /// Returns what a person should know of what stays.
     pub(super) fn warnings(&self) -> Vec<Problem> {
-        let told = self.kept.iter().filter(|(keep, _)| *keep != Keep::Git);
+        let told = self.kept.iter().filter(|(keep, _)| *keep != KeepReason::Git);
         told.map(|(keep, path)| {
             let message = format!("--clean removes nothing here: {}", keep.shown());
             warning("clean-kept", message, path)
@@ -216,7 +218,7 @@ impl<'a, F: Files> Sweep<'a, F> {
 }
 
 /// Returns the entries of a directory that nobody's attach needs.
-pub(super) fn sweepable(left: impl Iterator<Item = DirEntry>) -> Vec<DirEntry> {
+pub(super) fn cleanable(left: impl Iterator<Item = DirEntry>) -> Vec<DirEntry> {
     left.filter(|entry| std::str::from_utf8(&entry.name).map_or(true, |name| !is_staging(name)))
         .collect()
 }

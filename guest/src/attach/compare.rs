@@ -2,23 +2,23 @@
 
 use std::collections::HashMap;
 
-use super::clean::Sweep;
+use super::clean::Cleaner;
 use super::compared::{Compared, Download, PathStep, PieceIn};
 use super::coverage::Coverage;
-use super::open_directories::{Dir, State};
+use super::open_directories::{Dir, DirState};
 use super::request::Attach;
 use super::rest::{Commit, Fixed, Rest};
 use super::staging;
-use super::task::{Compare, Piece, PieceTarget};
+use super::task::{ExistingFile, Piece, PieceTarget};
 use super::unwritable::{changed_dirs, check_sealed};
 use crate::error::{Error, Problem, Result};
 use crate::external_sort::Sorter;
 use crate::id::PackId;
 use crate::path;
 use crate::ports::{DirEntry, Edit, File, Files, Kind, Open, Scratch, Time};
-use crate::scratch_list::{Spool, Spooled, batched};
-use crate::transfer_plan::{Action, Step};
-use crate::tree::{Chunk, Content, Entry, Place, Table};
+use crate::scratch_list::{ScratchList, ScratchWriter, batched};
+use crate::transfer_plan::{Step, StepKind};
+use crate::tree::{Chunk, Content, Entry, Location, Table};
 
 pub(super) struct Comparing<'a, 's, F> {
     pub(super) files: &'a F,
@@ -27,7 +27,7 @@ pub(super) struct Comparing<'a, 's, F> {
     pub(super) coverage: Option<&'a Coverage>,
     pub(super) open: Vec<Dir>,
     /// Staged directories to make, parents first.
-    pub(super) make: Spool<'s, String>,
+    pub(super) make: ScratchWriter<'s, String>,
     scratch: &'s dyn Scratch,
     pieces: Sorter<'s, PieceIn>,
     piece_number: u64,
@@ -36,14 +36,14 @@ pub(super) struct Comparing<'a, 's, F> {
     pub(super) downloads: Vec<Download>,
     pub(super) steps: Sorter<'s, PathStep>,
     pub(super) warnings: Vec<Problem>,
-    pub(super) sweep: Sweep<'a, F>,
+    pub(super) cleaner: Cleaner<'a, F>,
     pub(super) staged: u32,
     /// What is short; the lists that grow with the number of files follow.
     pub(super) rest: Rest,
-    pub(super) commits: Spool<'s, Commit>,
-    pub(super) links: Spool<'s, (String, String, Time)>,
-    pub(super) moves: Spool<'s, (String, String)>,
-    pub(super) directories_apply: Spool<'s, (String, u16, Time)>,
+    pub(super) commits: ScratchWriter<'s, Commit>,
+    pub(super) links: ScratchWriter<'s, (String, String, Time)>,
+    pub(super) moves: ScratchWriter<'s, (String, String)>,
+    pub(super) directories_apply: ScratchWriter<'s, (String, u16, Time)>,
 }
 
 impl<'a, 's, F: Files> Comparing<'a, 's, F> {
@@ -59,7 +59,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             request,
             coverage,
             open: Vec::new(),
-            make: Spool::new(scratch),
+            make: ScratchWriter::new(scratch),
             scratch,
             pieces: Sorter::new(scratch),
             piece_number: 0,
@@ -68,13 +68,13 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             downloads: Vec::new(),
             steps: Sorter::new(scratch),
             warnings: Vec::new(),
-            sweep: Sweep::new(files, coverage),
+            cleaner: Cleaner::new(files, coverage),
             staged: 0,
             rest: Rest::default(),
-            commits: Spool::new(scratch),
-            links: Spool::new(scratch),
-            moves: Spool::new(scratch),
-            directories_apply: Spool::new(scratch),
+            commits: ScratchWriter::new(scratch),
+            links: ScratchWriter::new(scratch),
+            moves: ScratchWriter::new(scratch),
+            directories_apply: ScratchWriter::new(scratch),
         };
         let root = files
             .entry("")?
@@ -83,7 +83,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         Ok(comparing)
     }
 
-    pub(super) fn step(&mut self, action: Action, path: &str, files: u64, bytes: u64) -> Result<()> {
+    pub(super) fn step(&mut self, action: StepKind, path: &str, files: u64, bytes: u64) -> Result<()> {
         if !self.request.dry_run {
             return Ok(());
         }
@@ -99,7 +99,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
     /// Compares the next entry. Without a table, nothing but its path and kind is known.
     pub(super) fn entry(&mut self, entry: &Entry, table: Option<&Table>) -> Result<()> {
         let parent = path::parent(&entry.path);
-        if entry.path == staging::place_in(parent) {
+        if entry.path == staging::staging_dir_in(parent) {
             let message = "the tree has an entry that an attach needs for itself";
             return Err(Error::invalid("reserved-name", message, &entry.path));
         }
@@ -110,8 +110,8 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             return Err(Error::internal("an entry of a checked tree has no directory"));
         };
         let (there, inside) = match state {
-            State::Existing(left) => (left.take(self.files, &entry.path)?, None),
-            State::New(staged) => (None, Some(path::join(staged, path::file_name(&entry.path)))),
+            DirState::Existing(left) => (left.take(self.files, &entry.path)?, None),
+            DirState::New(staged) => (None, Some(path::join(staged, path::file_name(&entry.path)))),
         };
         match (&entry.content, table) {
             (Content::Directory, _) => self.directory(entry, table.is_some(), there, inside),
@@ -153,7 +153,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         inside: Option<String>,
         part: &str,
     ) -> Result<String> {
-        let action = there.map_or(Action::Create, |_| Action::Replace);
+        let action = there.map_or(StepKind::Create, |_| StepKind::Replace);
         self.step(action, path, 1, 0)?;
         if let Some(inside) = inside {
             return Ok(inside);
@@ -170,23 +170,28 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         there: Option<DirEntry>,
         inside: Option<String>,
     ) -> Result<()> {
-        let Content::File { size, digest, place } = &entry.content else {
+        let Content::File {
+            size,
+            digest,
+            location,
+        } = &entry.content
+        else {
             return Ok(());
         };
         self.rest.files += 1;
         self.rest.bytes += size;
         self.make_way(entry, there.as_ref())?;
-        let large = matches!(place, Place::Slices(_));
+        let large = matches!(location, Location::Slices(_));
         let attributes_differ = there
             .as_ref()
             .is_some_and(|there| (there.bits, there.modified) != (entry.bits, entry.modified));
         // The attributes of a file with several names are those of all of them, and some cannot be set.
         let compared = there.as_ref().is_some_and(|there| {
-            let standing = there.standing;
-            let keeps_attributes = standing.shared || standing.foreign || standing.immutable();
+            let flags = there.flags;
+            let keeps_attributes = flags.shared || flags.foreign || flags.immutable();
             there.kind == Kind::File && there.size == *size && !(attributes_differ && keeps_attributes)
         });
-        let fixed = there.as_ref().and_then(|there| Fixed::of(&there.standing));
+        let fixed = there.as_ref().and_then(|there| Fixed::of(&there.flags));
         if let Some(there) = there
             .as_ref()
             .filter(|there| there.kind != Kind::Directory && !compared)
@@ -194,9 +199,9 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             self.replaceable(entry, there)?;
         }
         let action = match (&there, compared) {
-            (None, _) => Action::Create,
-            (Some(_), true) => Action::Compare,
-            (Some(_), false) => Action::Replace,
+            (None, _) => StepKind::Create,
+            (Some(_), true) => StepKind::Compare,
+            (Some(_), false) => StepKind::Replace,
         };
         self.step(action, &entry.path, 1, *size)?;
         let in_new_directory = inside.is_some();
@@ -204,7 +209,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         let mut compare = None;
         if large || !in_new_directory {
             let commit = self.commits.len() as u32;
-            compare = compared.then(|| Compare {
+            compare = compared.then(|| ExistingFile {
                 commit,
                 path: entry.path.clone(),
             });
@@ -232,15 +237,15 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             target,
             compare: compare.clone(),
         };
-        match place {
-            Place::Empty => self.need(None, piece(0, 0, *digest, whole)),
-            Place::Bundle { chunk, offset } => {
+        match location {
+            Location::Empty => self.need(None, piece(0, 0, *digest, whole)),
+            Location::Bundle { chunk, offset } => {
                 let chunk = table.chunk(*chunk)?;
                 self.need(Some((table, chunk)), piece(*offset, *size as u32, *digest, whole))
             }
-            Place::Slices(runs) => {
+            Location::Slices(runs) => {
                 let mut at = 0;
-                for number in Place::slices(runs) {
+                for number in Location::slices(runs) {
                     let chunk = table.chunk(number)?;
                     let digest = chunk
                         .digest
@@ -305,12 +310,12 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         while !self.open.is_empty() {
             self.leave()?;
         }
-        self.sweep.check_names()?;
-        self.warnings.extend(self.sweep.warnings());
-        let found = std::mem::take(&mut self.sweep.found);
-        let opened = std::mem::take(&mut self.sweep.opened);
+        self.cleaner.check_names()?;
+        self.warnings.extend(self.cleaner.warnings());
+        let found = std::mem::take(&mut self.cleaner.found);
+        let opened = std::mem::take(&mut self.cleaner.opened);
         for removal in &found {
-            self.step(Action::Remove, &removal.path, removal.files, removal.bytes)?;
+            self.step(StepKind::Remove, &removal.path, removal.files, removal.bytes)?;
         }
         // Inner ones were found first, and parents come first here.
         for dir in opened.iter().rev() {
@@ -325,7 +330,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             ..self.rest
         };
         rest.closed.extend(opened.into_iter().rev());
-        let mut steps = Spool::new(self.scratch);
+        let mut steps = ScratchWriter::new(self.scratch);
         for step in self.steps.sorted()? {
             steps.push(&step?.0)?;
         }
@@ -338,7 +343,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
             let made = make(self.files, self.scratch, &rest, &self.make.close()?);
             if made.is_err() {
                 // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
-                drop(staging::clear(self.files, &rest.places));
+                drop(staging::clear(self.files, &rest.staging_dirs));
             }
             folds_case = made?;
         }
@@ -360,12 +365,12 @@ fn make(
     files: &impl Files,
     scratch: &dyn Scratch,
     rest: &Rest,
-    directories: &Spooled<String>,
+    directories: &ScratchList<String>,
 ) -> Result<bool> {
     let mut folds_case = false;
-    for place in &rest.places {
-        staging::make(files, place)?;
-        let (dir, name) = (path::parent(place), path::file_name(place).to_uppercase());
+    for location in &rest.staging_dirs {
+        staging::make(files, location)?;
+        let (dir, name) = (path::parent(location), path::file_name(location).to_uppercase());
         folds_case |= files.entry(&path::join(dir, &name))?.is_some();
     }
     batched(directories.items(scratch), |directories| {

@@ -10,7 +10,7 @@ use crate::error::Problem;
 use crate::external_sort::Sorter;
 use crate::id::PackId;
 use crate::path;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 use crate::transfer_plan::Step;
 
 /// A piece of a chunk that is needed, in the order in which it is fetched: by pack and offset, so that neighbours follow each
@@ -34,7 +34,7 @@ pub(crate) struct Compared<'s> {
     /// Files without a tree, and where each is to be written.
     pub(crate) downloads: Vec<Download>,
     /// For a dry run, in path order.
-    pub(crate) steps: Spooled<Step>,
+    pub(crate) steps: ScratchList<Step>,
     /// What a person should know.
     pub(crate) warnings: Vec<Problem>,
     /// Whether two names that differ in case only are one, where something is written.

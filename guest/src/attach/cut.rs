@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::external_sort::Sorter;
 use crate::id::PackId;
 use crate::ports::Scratch;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 use crate::transfer_plan::Task;
 
 /// A task is closed by the chunk that gives it this much to write.
@@ -104,7 +104,7 @@ impl Cutting<'_> {
         self.payload_bytes = 0;
         let payload = crate::wire::write(&TaskIn {
             pack: self.pack,
-            chunks: Spooled::of(self.scratch, self.open.drain(..))?,
+            chunks: ScratchList::of(self.scratch, self.open.drain(..))?,
         })?;
         self.tasks.push(Task {
             payload,

@@ -1,8 +1,8 @@
 //! The part of a comparison that is about directories: gone into, left, replaced, and where what is new is staged.
 
-use super::clean::{Keep, Sweep, sweepable};
+use super::clean::{Cleaner, KeepReason, cleanable};
 use super::compare::Comparing;
-use super::open_directories::{Dir, Left, State};
+use super::open_directories::{Dir, DirState, Remaining};
 use super::rest::{Fixed, Removal, Sealed};
 use super::staging;
 use super::unwritable::{cannot_replace, immutable};
@@ -15,7 +15,7 @@ impl<F: Files> Comparing<'_, '_, F> {
     /// Goes into a directory that exists.
     pub(super) fn enter(&mut self, path: String, entry: &DirEntry) -> Result<()> {
         let entries = self.files.entries(&path)?;
-        let own = staging::place_in(&path);
+        let own = staging::staging_dir_in(&path);
         let own_name = path::file_name(&own).as_bytes();
         let left_over = entries.iter().any(|entry| entry.name == own_name);
         if left_over && !self.request.dry_run {
@@ -23,14 +23,14 @@ impl<F: Files> Comparing<'_, '_, F> {
         }
         let keep = self.open.last().and_then(|above| above.keep);
         // What the artifact has in a home directory is the artifact's.
-        let keep = keep.filter(|keep| !matches!(keep, Keep::Reserved(Reserved::Home | Reserved::Top)));
-        let standing = entry.standing;
-        let closed = standing.closed || standing.immutable() || entry.bits & 0o300 != 0o300;
+        let keep = keep.filter(|keep| !matches!(keep, KeepReason::Reserved(Reserved::Home | Reserved::Top)));
+        let flags = entry.flags;
+        let closed = flags.closed || flags.immutable() || entry.bits & 0o300 != 0o300;
         if closed {
-            let sealed = match standing.read_only {
+            let sealed = match flags.read_only {
                 true => Some(Sealed::ReadOnly),
-                false if standing.immutable() => Some(Sealed::Immutable),
-                false => (path.is_empty() || standing.foreign).then_some(Sealed::Denied),
+                false if flags.immutable() => Some(Sealed::Immutable),
+                false => (path.is_empty() || flags.foreign).then_some(Sealed::Denied),
             };
             match sealed {
                 Some(why) => self.rest.sealed.push((path.clone(), why)),
@@ -41,9 +41,9 @@ impl<F: Files> Comparing<'_, '_, F> {
             }
         }
         self.open.push(Dir {
-            boundary: !path.is_empty() && entry.standing.mounted,
-            keep: keep.or_else(|| Keep::of(path::file_name(&path).as_bytes(), entry)),
-            state: State::Existing(Left::new(entries)),
+            boundary: !path.is_empty() && entry.flags.mounted,
+            keep: keep.or_else(|| KeepReason::of(path::file_name(&path).as_bytes(), entry)),
+            state: DirState::Existing(Remaining::new(entries)),
             closed,
             path,
         });
@@ -54,7 +54,7 @@ impl<F: Files> Comparing<'_, '_, F> {
     pub(super) fn leave(&mut self) -> Result<()> {
         let Some(Dir {
             path: dir,
-            state: State::Existing(left),
+            state: DirState::Existing(left),
             keep,
             ..
         }) = self.open.pop()
@@ -64,9 +64,9 @@ impl<F: Files> Comparing<'_, '_, F> {
         let Some(coverage) = self.coverage.filter(|coverage| coverage.may_cover_below(&dir)) else {
             return Ok(());
         };
-        let left = sweepable(left.into_entries());
+        let left = cleanable(left.into_entries());
         let Some(keep) = keep else {
-            return self.sweep.entries(&dir, left);
+            return self.cleaner.entries(&dir, left);
         };
         let covered = left.iter().find_map(|entry| {
             let path = path::join(&dir, &String::from_utf8_lossy(&entry.name));
@@ -78,7 +78,7 @@ impl<F: Files> Comparing<'_, '_, F> {
                 Err(Error::invalid("clean-refused", message, &path))
             }
             (Some(_), false) => {
-                self.sweep.kept.push((keep, dir));
+                self.cleaner.kept.push((keep, dir));
                 Ok(())
             }
             (None, _) => Ok(()),
@@ -93,10 +93,10 @@ impl<F: Files> Comparing<'_, '_, F> {
         let mut candidates = self.open.iter().skip(begins);
         // Where none can be written, making it fails before anything is changed, and says why.
         let dir = candidates.find(|dir| !dir.closed).or(self.open.last());
-        let place = staging::place_in(dir.map_or("", |dir| dir.path.as_str()));
-        let staged = format!("{place}/{part}/{}", self.staged);
-        if !self.rest.places.contains(&place) {
-            self.rest.places.push(place);
+        let staging_dir = staging::staging_dir_in(dir.map_or("", |dir| dir.path.as_str()));
+        let staged = format!("{staging_dir}/{part}/{}", self.staged);
+        if !self.rest.staging_dirs.contains(&staging_dir) {
+            self.rest.staging_dirs.push(staging_dir);
         }
         staged
     }
@@ -116,10 +116,10 @@ impl<F: Files> Comparing<'_, '_, F> {
             (false, Some(there)) => Some((there.bits & 0o777, there.modified)),
             (false, None) => None,
         };
-        let fixed = existing.filter(|there| there.standing.foreign || there.standing.immutable());
+        let fixed = existing.filter(|there| there.flags.foreign || there.flags.immutable());
         match (attributes, fixed) {
             (Some(attributes), Some(there)) if attributes != (there.bits & 0o777, there.modified) => {
-                if there.standing.immutable() {
+                if there.flags.immutable() {
                     return Err(immutable(&entry.path));
                 }
                 let message = "the directory keeps its permission bits and time: another user owns it";
@@ -149,7 +149,7 @@ impl<F: Files> Comparing<'_, '_, F> {
         self.make.push(&staged)?;
         self.open.push(Dir {
             path: entry.path.clone(),
-            state: State::New(staged),
+            state: DirState::New(staged),
             boundary: false,
             closed: false,
             keep: None,
@@ -159,11 +159,14 @@ impl<F: Files> Comparing<'_, '_, F> {
 
     /// Checks that what exists can give way to something else.
     pub(super) fn replaceable(&self, entry: &Entry, there: &DirEntry) -> Result<()> {
-        if let Some(reserved) = there.standing.reserved {
-            let message = format!("it cannot be replaced: {}", Keep::Reserved(reserved).shown());
+        if let Some(reserved) = there.flags.reserved {
+            let message = format!(
+                "it cannot be replaced: {}",
+                KeepReason::Reserved(reserved).shown()
+            );
             return Err(Error::invalid("in-the-way", message, &entry.path));
         }
-        if let Some(fixed) = Fixed::of(&there.standing) {
+        if let Some(fixed) = Fixed::of(&there.flags) {
             return Err(cannot_replace(&entry.path, fixed));
         }
         let kind = match entry.content {
@@ -171,8 +174,8 @@ impl<F: Files> Comparing<'_, '_, F> {
             Content::Symlink(_) => Kind::Symlink,
             Content::File { .. } => Kind::File,
         };
-        if kind != there.kind && Keep::of(&there.name, there) == Some(Keep::Git) {
-            let message = format!("it cannot be replaced: {}", Keep::Git.shown());
+        if kind != there.kind && KeepReason::of(&there.name, there) == Some(KeepReason::Git) {
+            let message = format!("it cannot be replaced: {}", KeepReason::Git.shown());
             return Err(Error::invalid("in-the-way", message, &entry.path));
         }
         Ok(())
@@ -189,17 +192,17 @@ impl<F: Files> Comparing<'_, '_, F> {
             return Err(Error::invalid("directory-in-the-way", message, &entry.path));
         }
         self.replaceable(entry, there)?;
-        let mut sweep = Sweep::new(self.files, None);
-        sweep.entries(path::parent(&entry.path), vec![there.clone()])?;
-        sweep.check_names()?;
-        if let Some((keep, path)) = sweep.kept.first() {
+        let mut cleaner = Cleaner::new(self.files, None);
+        cleaner.entries(path::parent(&entry.path), vec![there.clone()])?;
+        cleaner.check_names()?;
+        if let Some((keep, path)) = cleaner.kept.first() {
             let message = format!(
                 "a directory that has to give way to a file cannot be removed: {}",
                 keep.shown()
             );
             return Err(Error::invalid("in-the-way", message, path));
         }
-        self.rest.in_the_way.append(&mut sweep.found);
+        self.rest.in_the_way.append(&mut cleaner.found);
         Ok(())
     }
 }

@@ -6,9 +6,9 @@ use super::unwritable::{cannot_replace, changed_dirs, check_sealed, open_closed}
 use super::{sparse, staging};
 use crate::error::{Error, Result};
 use crate::id::Digest;
-use crate::ports::{Change, Edit, Files, Link, Open, Scratch, read_fully};
+use crate::ports::{AttributeChange, Edit, Files, Link, Open, Scratch, read_fully};
 use crate::record::Record;
-use crate::scratch_list::{Spooled, batched};
+use crate::scratch_list::{ScratchList, batched};
 
 /// What an attach did. Sizes in bytes.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ pub fn finish(
         ..Attached::default()
     };
     let outcomes = read(outcomes)?;
-    let mut changed = Numbers::default();
+    let mut changed = BitSet::default();
     for outcome in each(scratch, &outcomes) {
         let outcome = outcome?;
         report.fetched_bytes += outcome.fetched_bytes;
@@ -96,10 +96,10 @@ pub fn finish(
         report.removed += staging::remove(files, removal)?;
     }
     finishing.correct_attributes()?;
-    staging::clear(files, &rest.places)?;
+    staging::clear(files, &rest.staging_dirs)?;
     // Last, and from the inside out: every change inside a directory changes its time, and one without write permission
     // would refuse it.
-    let change = |(path, bits, modified): &(String, u16, _)| Change {
+    let change = |(path, bits, modified): &(String, u16, _)| AttributeChange {
         path: path.clone(),
         bits: Some(*bits),
         modified: *modified,
@@ -112,23 +112,23 @@ pub fn finish(
 }
 
 /// Reads where the outcomes are. A worker's last one, of `close`, is empty: it holds nothing back.
-fn read(outcomes: &[Vec<u8>]) -> Result<Vec<Spooled<Outcome>>> {
+fn read(outcomes: &[Vec<u8>]) -> Result<Vec<ScratchList<Outcome>>> {
     let written = outcomes.iter().filter(|outcome| !outcome.is_empty());
     written.map(|outcome| crate::wire::read(outcome)).collect()
 }
 
 fn each<'a>(
     scratch: &'a dyn Scratch,
-    outcomes: &'a [Spooled<Outcome>],
+    outcomes: &'a [ScratchList<Outcome>],
 ) -> impl Iterator<Item = Result<Outcome>> + use<'a> {
     outcomes.iter().flat_map(move |outcome| outcome.items(scratch))
 }
 
 /// A set of numbers from 0 on, a bit each.
 #[derive(Default)]
-struct Numbers(Vec<u64>);
+struct BitSet(Vec<u64>);
 
-impl Numbers {
+impl BitSet {
     fn add(&mut self, number: u32) {
         let word = number as usize / 64;
         if self.0.len() <= word {
@@ -150,7 +150,7 @@ struct Finishing<'a, F> {
     scratch: &'a dyn Scratch,
     rest: &'a Rest,
     /// The commits of which some piece was written.
-    changed: Numbers,
+    changed: BitSet,
 }
 
 impl<F: Files> Finishing<'_, F> {
@@ -166,7 +166,7 @@ impl<F: Files> Finishing<'_, F> {
     }
 
     /// Copies what a large file's predecessor has already, and nobody fetched.
-    fn fill(&self, outcomes: &[Spooled<Outcome>]) -> Result<()> {
+    fn fill(&self, outcomes: &[ScratchList<Outcome>]) -> Result<()> {
         let mut content = Vec::new();
         for outcome in each(self.scratch, outcomes) {
             for piece in outcome?.kept {
@@ -203,7 +203,7 @@ impl<F: Files> Finishing<'_, F> {
         });
         batched(written, |commits| {
             count += commits.len() as u64;
-            let change = |commit: &Commit| Change {
+            let change = |commit: &Commit| AttributeChange {
                 path: commit.staged.clone(),
                 bits: Some(commit.bits),
                 modified: commit.modified,
@@ -238,7 +238,7 @@ impl<F: Files> Finishing<'_, F> {
                 let Commit {
                     path, bits, modified, ..
                 } = commit;
-                Some(Ok(Change {
+                Some(Ok(AttributeChange {
                     path: path?,
                     bits: Some(bits),
                     modified,

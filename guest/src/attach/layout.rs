@@ -103,13 +103,13 @@ mod tests {
     use super::*;
     use crate::id::Digest;
     use crate::ports::Time;
-    use crate::tree::Place;
+    use crate::tree::Location;
 
     fn entry(path: &str, content: Option<&str>) -> Merged {
         let file = |text: &str| Content::File {
             size: text.len() as u64,
             digest: Digest::of(text.as_bytes()),
-            place: Place::Empty,
+            location: Location::Empty,
         };
         Merged {
             entry: Entry {

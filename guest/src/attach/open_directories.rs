@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::clean::Keep;
+use super::clean::KeepReason;
 use crate::error::Result;
 use crate::path;
 use crate::ports::{DirEntry, Files};
@@ -10,33 +10,33 @@ use crate::ports::{DirEntry, Files};
 /// A directory of the tree while its entries are compared.
 pub(super) struct Dir {
     pub(super) path: String,
-    pub(super) state: State,
+    pub(super) state: DirState,
     /// Another file system begins here: what is staged above cannot be renamed into it.
     pub(super) boundary: bool,
     /// This user cannot make or rename anything in it.
     pub(super) closed: bool,
     /// Why nothing in it is removed.
-    pub(super) keep: Option<Keep>,
+    pub(super) keep: Option<KeepReason>,
 }
 
-pub(super) enum State {
+pub(super) enum DirState {
     /// It exists, with these entries that the tree has not named yet.
-    Existing(Left),
+    Existing(Remaining),
     /// It is built under this name.
     New(String),
 }
 
 /// What is left of an existing directory.
 #[derive(Default)]
-pub(super) struct Left {
+pub(super) struct Remaining {
     entries: HashMap<Vec<u8>, DirEntry>,
     /// Names in lower case, made when one is asked for that does not exist as it is written.
     folded: Option<HashMap<String, Vec<u8>>>,
 }
 
-impl Left {
-    pub(super) fn new(entries: Vec<DirEntry>) -> Left {
-        Left {
+impl Remaining {
+    pub(super) fn new(entries: Vec<DirEntry>) -> Remaining {
+        Remaining {
             entries: entries
                 .into_iter()
                 .map(|entry| (entry.name.clone(), entry))

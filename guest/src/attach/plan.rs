@@ -28,7 +28,7 @@ pub fn plan(
     // What is no pattern must not cost a look-up, unless it may be a path of the artifact.
     let asked = check_only(&request.only, true)?;
     let attempt = |resolved: &Resolved| {
-        let seen = survey(store, &resolved.layers, request, &asked)?;
+        let seen = scan_trees(store, &resolved.layers, request, &asked)?;
         let open = || Merge::open(store, &resolved.layers, request.on_conflict);
         let mut merge = open()?;
         let mut next = || {
@@ -39,7 +39,7 @@ pub fn plan(
             }))
         };
         let compared = compare(files, scratch, request, seen, &mut next)?;
-        let places = compared.rest.places.clone();
+        let staging_dirs = compared.rest.staging_dirs.clone();
         let planned = (|| {
             if compared.folds_case {
                 let (mut merge, mut names) = (open()?, HashMap::new());
@@ -51,7 +51,7 @@ pub fn plan(
         })();
         if planned.is_err() {
             // Nobody abandons what has no plan. A failure here would only hide the one that led to it.
-            drop(staging::clear(files, &places));
+            drop(staging::clear(files, &staging_dirs));
         }
         planned
     };
@@ -89,7 +89,7 @@ pub fn plan(
 }
 
 /// What has to be known of an artifact before its entries are compared.
-struct Seen {
+struct Scanned {
     /// The paths that exist among those that are written like patterns.
     there: HashSet<String>,
     layers: Vec<coverage::Layer>,
@@ -97,8 +97,13 @@ struct Seen {
 }
 
 /// Looks through the trees for that, where it is needed: without `--clean` and `--only` no entry is read for it.
-fn survey(store: &impl Store, layers: &[Layer], request: &Attach, asked: &HashSet<String>) -> Result<Seen> {
-    let mut seen = Seen {
+fn scan_trees(
+    store: &impl Store,
+    layers: &[Layer],
+    request: &Attach,
+    asked: &HashSet<String>,
+) -> Result<Scanned> {
+    let mut seen = Scanned {
         there: HashSet::new(),
         layers: Vec::new(),
         prefixes: Prefixes::new(request.layout),
@@ -133,7 +138,7 @@ pub(crate) fn plan_downloads<'s>(
     request: &Attach,
     entries: Vec<Entry>,
 ) -> Result<Compared<'s>> {
-    let mut seen = Seen {
+    let mut seen = Scanned {
         there: entries.iter().map(|entry| entry.path.clone()).collect(),
         layers: vec![coverage::Layer::default()],
         prefixes: Prefixes::new(request.layout),
@@ -151,7 +156,7 @@ pub(crate) fn plan_downloads<'s>(
             .iter()
             .try_for_each(|path| check_name_differs(&mut names, path));
         if differ.is_err() {
-            drop(staging::clear(files, &compared.rest.places));
+            drop(staging::clear(files, &compared.rest.staging_dirs));
         }
         differ?;
     }
@@ -176,7 +181,7 @@ fn compare<'s>(
     files: &impl Files,
     scratch: &'s dyn Scratch,
     request: &Attach,
-    seen: Seen,
+    seen: Scanned,
     next: &mut dyn FnMut() -> Result<Option<Merged>>,
 ) -> Result<Compared<'s>> {
     let mut only = Only::new(&request.only, |path| seen.there.contains(path))?;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{Standing, Time};
+use crate::ports::{EntryFlags, Time};
 use crate::record::Record;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 
 /// What `finish` needs besides the outcomes.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -15,10 +15,10 @@ pub(crate) struct Rest {
     pub symlinks: u64,
     pub bytes: u64,
     /// Staging directories.
-    pub places: Vec<String>,
-    pub commits: Spooled<Commit>,
+    pub staging_dirs: Vec<String>,
+    pub commits: ScratchList<Commit>,
     /// Symlinks, under their staged names.
-    pub links: Spooled<(String, String, Time)>,
+    pub links: ScratchList<(String, String, Time)>,
     /// Directories that exist and may not be written, with their bits and times.
     pub closed: Vec<(String, u16, Time)>,
     /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, those on a
@@ -27,11 +27,11 @@ pub(crate) struct Rest {
     /// What stands in the way of another kind of thing.
     pub in_the_way: Vec<Removal>,
     /// New directories and symlinks: from their staged names to their own.
-    pub moves: Spooled<(String, String)>,
+    pub moves: ScratchList<(String, String)>,
     /// What `--clean` removes.
     pub clean: Vec<Removal>,
     /// Directories, with their bits and times, parents first.
-    pub directories_apply: Spooled<(String, u16, Time)>,
+    pub directories_apply: ScratchList<(String, u16, Time)>,
 }
 
 /// What is left to do for a file once its bytes are written.
@@ -64,11 +64,11 @@ pub(crate) enum Fixed {
 }
 
 impl Fixed {
-    pub(super) fn of(standing: &Standing) -> Option<Fixed> {
-        match standing {
-            Standing { fixed: false, .. } => None,
-            Standing { mounted: true, .. } => Some(Fixed::Mounted),
-            Standing { foreign: true, .. } => Some(Fixed::Foreign),
+    pub(super) fn of(flags: &EntryFlags) -> Option<Fixed> {
+        match flags {
+            EntryFlags { fixed: false, .. } => None,
+            EntryFlags { mounted: true, .. } => Some(Fixed::Mounted),
+            EntryFlags { foreign: true, .. } => Some(Fixed::Foreign),
             _ => Some(Fixed::Immutable),
         }
     }

@@ -8,7 +8,7 @@
 use super::rest::{Removal, Rest};
 use crate::error::{Error, Result};
 use crate::path;
-use crate::ports::{Change, Edit, Files, Kind, Time};
+use crate::ports::{AttributeChange, Edit, Files, Kind, Time};
 use crate::reserved::STAGING;
 use crate::text::text_of;
 
@@ -18,7 +18,7 @@ pub(super) const TREES: &str = "t";
 pub(super) const FILES: &str = "f";
 
 /// Returns the path of the staging directory in `dir`.
-pub(super) fn place_in(dir: &str) -> String {
+pub(super) fn staging_dir_in(dir: &str) -> String {
     match path::depth(dir) {
         0 => STAGING.to_owned(),
         depth => path::join(dir, &format!("{STAGING}~{depth}")),
@@ -26,23 +26,23 @@ pub(super) fn place_in(dir: &str) -> String {
 }
 
 /// Makes an empty staging directory that only its owner can enter: its files get their permission bits later.
-pub(super) fn make(files: &impl Files, place: &str) -> Result<()> {
-    files.edit(Edit::MakeDirectory(place))?;
-    files.apply(&[Change {
-        path: place.to_owned(),
+pub(super) fn make(files: &impl Files, staging_dir: &str) -> Result<()> {
+    files.edit(Edit::MakeDirectory(staging_dir))?;
+    files.apply(&[AttributeChange {
+        path: staging_dir.to_owned(),
         bits: Some(0o700),
         modified: Time::default(),
     }])?;
     files.edits(&[
-        Edit::MakeDirectory(&path::join(place, TREES)),
-        Edit::MakeDirectory(&path::join(place, FILES)),
+        Edit::MakeDirectory(&path::join(staging_dir, TREES)),
+        Edit::MakeDirectory(&path::join(staging_dir, FILES)),
     ])
 }
 
 /// Takes back what a run with this `rest` has staged.
 pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
     let rest: Rest = crate::wire::read(rest)?;
-    clear(files, &rest.places)
+    clear(files, &rest.staging_dirs)
 }
 
 /// Takes back what a run has staged of which there is no plan: looks into every directory for what an attach into this one
@@ -59,7 +59,7 @@ pub fn abandon_plan(files: &impl Files) -> Result<()> {
 
 /// Removes the staging directory of a directory, and adds the directories in it to `dirs`.
 fn abandon_in(files: &impl Files, dir: &str, dirs: &mut Vec<String>) -> Result<()> {
-    let own = place_in(dir);
+    let own = staging_dir_in(dir);
     let mut after: Option<Vec<u8>> = None;
     let mut is_staged = false;
     loop {
@@ -73,7 +73,7 @@ fn abandon_in(files: &impl Files, dir: &str, dirs: &mut Vec<String>) -> Result<(
             let path = path::join(dir, &name);
             match path == own {
                 true => is_staged = true,
-                false if entry.kind == Kind::Directory && entry.standing.reserved.is_none() => {
+                false if entry.kind == Kind::Directory && entry.flags.reserved.is_none() => {
                     dirs.push(path);
                 }
                 false => {}
@@ -90,18 +90,18 @@ fn abandon_in(files: &impl Files, dir: &str, dirs: &mut Vec<String>) -> Result<(
 }
 
 /// Removes staging directories, as far as they exist, or whatever has their names.
-pub(super) fn clear(files: &impl Files, places: &[String]) -> Result<()> {
-    for place in places {
-        match files.entry(place)? {
-            Some(entry) if entry.kind == Kind::Directory => drop(remove_directory(files, place)?),
-            Some(_) => files.edit(Edit::RemoveFile(place))?,
+pub(super) fn clear(files: &impl Files, staging_dirs: &[String]) -> Result<()> {
+    for staging_dir in staging_dirs {
+        match files.entry(staging_dir)? {
+            Some(entry) if entry.kind == Kind::Directory => drop(remove_directory(files, staging_dir)?),
+            Some(_) => files.edit(Edit::RemoveFile(staging_dir))?,
             None => {}
         }
     }
     Ok(())
 }
 
-/// Removes what a sweep found. Never follows a link. Returns how many entries that were.
+/// Removes what a cleaner found. Never follows a link. Returns how many entries that were.
 pub(super) fn remove(files: &impl Files, removal: &Removal) -> Result<u64> {
     if removal.is_directory {
         return remove_directory(files, &removal.path);
@@ -119,13 +119,13 @@ fn remove_directory(files: &impl Files, dir: &str) -> Result<u64> {
         return Ok(0);
     };
     let mut removed = 0;
-    let mut found = vec![(dir.to_owned(), top.bits, top.standing.closed)];
+    let mut found = vec![(dir.to_owned(), top.bits, top.flags.closed)];
     // Directories whose files are gone, each after the one that it is in.
     let mut emptied = Vec::new();
     while let Some((dir, bits, closed)) = found.pop() {
         if closed || bits & 0o700 != 0o700 {
             // A directory without write permission keeps its entries from being removed.
-            let open = Change {
+            let open = AttributeChange {
                 path: dir.clone(),
                 bits: Some(bits & 0o777 | 0o700),
                 modified: Time::default(),
@@ -140,12 +140,12 @@ fn remove_directory(files: &impl Files, dir: &str) -> Result<u64> {
                 return Err(Error::invalid("name-not-utf8", message, &shown));
             };
             let below = path::join(&dir, name);
-            if entry.standing.mounted || entry.standing.reserved.is_some() {
+            if entry.flags.mounted || entry.flags.reserved.is_some() {
                 let message = "something was mounted here since it was looked at";
                 return Err(Error::invalid("file-changed", message, &below));
             }
             if entry.kind == Kind::Directory {
-                found.push((below, entry.bits, entry.standing.closed));
+                found.push((below, entry.bits, entry.flags.closed));
             } else {
                 gone.push(below);
             }

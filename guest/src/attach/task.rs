@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Digest, PackId};
 use crate::ports::Time;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 
 /// Some chunks of one pack, and the files that their bytes belong to.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TaskIn {
     /// Absent for empty files.
     pub pack: Option<PackId>,
-    pub chunks: Spooled<ChunkIn>,
+    pub chunks: ScratchList<ChunkIn>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub(crate) struct Piece {
     pub digest: Digest,
     pub target: PieceTarget,
     /// A file of the same size that stands under the final name, and may be equal.
-    pub compare: Option<Compare>,
+    pub compare: Option<ExistingFile>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub(crate) enum PieceTarget {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Compare {
+pub(crate) struct ExistingFile {
     /// Index into [`super::Rest::commits`].
     pub commit: u32,
     pub path: String,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::rest::{Commit, Fixed, Rest, Sealed};
 use crate::error::{Error, Result, warning};
 use crate::path;
-use crate::ports::{Change, Files, Scratch};
+use crate::ports::{AttributeChange, Files, Scratch};
 
 /// Returns those of the directories that may not be written in which names will change, with what of the commits is
 /// renamed.
@@ -79,7 +79,7 @@ pub(super) fn open_closed(files: &impl Files, rest: &Rest, changed: &HashSet<Str
         .closed
         .iter()
         .filter(|(path, ..)| changed.contains(path.as_str()));
-    let open = |(path, bits, modified): &(String, u16, _)| Change {
+    let open = |(path, bits, modified): &(String, u16, _)| AttributeChange {
         path: path.clone(),
         bits: Some(bits | 0o300),
         modified: *modified,

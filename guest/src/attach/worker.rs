@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{Change, File, Files, Open, Read, Scratch, Store, read_fully};
-use crate::scratch_list::Spooled;
+use crate::ports::{AttributeChange, File, Files, Open, Scratch, Store, WrongAnswer, read_fully};
+use crate::scratch_list::ScratchList;
 
 /// Two ranges of a pack with less than this between them are fetched as one: a request costs as much.
 const GAP_BYTES_MAX: u64 = 128 << 10;
@@ -53,7 +53,7 @@ impl Worker {
             }
         }
         files.apply(&changes)?;
-        crate::wire::write(&Spooled::of(scratch, [outcome])?)
+        crate::wire::write(&ScratchList::of(scratch, [outcome])?)
     }
 
     /// Takes from a chunk the pieces that stand under their final name already.
@@ -109,7 +109,7 @@ impl Worker {
         files: &impl Files,
         pack: &PackId,
         run: &[ChunkIn],
-        changes: &mut Vec<Change>,
+        changes: &mut Vec<AttributeChange>,
         outcome: &mut Outcome,
     ) -> Result<()> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else {
@@ -135,12 +135,14 @@ impl Worker {
                 let again = store.get(&key, range)?;
                 outcome.fetched_bytes += again.as_ref().map_or(0, |again| again.len() as u64);
                 if let Err(wrong) = self.open(again.as_deref(), chunk) {
-                    let read = again.map(|again| Read::of(&again));
+                    let read = again.map(|again| WrongAnswer::of(&again));
                     let judged = read.map(|read| read.judge(store, &key, range)).transpose()?;
                     return Err(match (judged.flatten(), wrong) {
                         (Some(error), _) => error,
-                        (None, Wrong::Chunk(why)) => damaged_pack(store, pack, chunk, &why),
-                        (None, Wrong::Piece { wanted, found }) => wrong_piece(store, pack, wanted, found),
+                        (None, ChunkFault::Chunk(why)) => damaged_pack(store, pack, chunk, &why),
+                        (None, ChunkFault::Piece { wanted, found }) => {
+                            wrong_piece(store, pack, wanted, found)
+                        }
                     });
                 }
             }
@@ -153,13 +155,13 @@ impl Worker {
     }
 
     /// Opens a chunk into `content`, and checks all pieces of it that are wanted.
-    fn open(&mut self, frame: Option<&[u8]>, chunk: &ChunkIn) -> std::result::Result<(), Wrong> {
+    fn open(&mut self, frame: Option<&[u8]>, chunk: &ChunkIn) -> std::result::Result<(), ChunkFault> {
         let frame = frame
             .filter(|frame| frame.len() == chunk.length as usize)
-            .ok_or_else(|| Wrong::Chunk("it is cut short".to_owned()))?;
+            .ok_or_else(|| ChunkFault::Chunk("it is cut short".to_owned()))?;
         self.decompressor
             .open(frame, chunk.raw_length as usize, &mut self.content)
-            .map_err(Wrong::Chunk)?;
+            .map_err(ChunkFault::Chunk)?;
         // A hole is the same piece over and over.
         let mut last = None;
         for piece in &chunk.pieces {
@@ -170,7 +172,7 @@ impl Worker {
             let found = Digest::of(part(&self.content, piece));
             if found != piece.digest {
                 let wanted = piece.digest;
-                return Err(Wrong::Piece { wanted, found });
+                return Err(ChunkFault::Piece { wanted, found });
             }
             last = this;
         }
@@ -179,7 +181,7 @@ impl Worker {
 }
 
 /// What is wrong with a chunk.
-enum Wrong {
+enum ChunkFault {
     /// It does not open.
     Chunk(String),
     /// What it holds is something else.
@@ -211,7 +213,7 @@ fn write(
     files: &impl Files,
     piece: &Piece,
     content: &[u8],
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<AttributeChange>,
     outcome: &mut Outcome,
 ) -> Result<()> {
     match piece.target {
@@ -220,7 +222,7 @@ fn write(
             if sparse::write(&file, 0, content)? {
                 file.set_size(content.len() as u64)?;
             }
-            changes.push(Change {
+            changes.push(AttributeChange {
                 path: piece.staged.clone(),
                 bits: Some(bits),
                 modified,

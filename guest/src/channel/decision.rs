@@ -1,23 +1,23 @@
 //! What a mover decides, and the checks that several moves share.
 
-use crate::build_id::{BuildId, Placed};
+use crate::build_id::{BuildId, DatedBuild};
 use crate::error::{Error, Problem, Result};
 use crate::event::Action;
 use crate::record::Record;
 
 /// What a mover decided: the rest of the event follows from who moves what.
-pub(super) struct Decision {
+pub(super) struct MoveDecision {
     pub(super) action: Action,
     pub(super) records: Vec<Record>,
     pub(super) held: bool,
-    pub(super) newest: Option<Placed>,
+    pub(super) newest: Option<DatedBuild>,
     pub(super) back: Option<u64>,
     pub(super) previous: Option<BuildId>,
     pub(super) warnings: Vec<Problem>,
 }
 
-pub(super) fn placed(records: &[Record]) -> Result<Placed> {
-    Placed::of(records).ok_or_else(|| Error::internal("a build of no record"))
+pub(super) fn dated(records: &[Record]) -> Result<DatedBuild> {
+    DatedBuild::of(records).ok_or_else(|| Error::internal("a build of no record"))
 }
 
 /// Checks that a build is neither of a fork nor of a pull request: anyone may open one.

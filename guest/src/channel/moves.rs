@@ -1,6 +1,6 @@
 //! One move: decided on the last event, and created under the next number.
 
-use super::decision::{Decision, placed};
+use super::decision::{MoveDecision, dated};
 use crate::condemned::{Condemned, Removed};
 use crate::error::{Error, Problem, Result};
 use crate::event::{Action, Event, History, history};
@@ -33,7 +33,7 @@ pub(super) fn make_move(
     pointer: &Pointer,
     reason: Option<&str>,
     is_named: bool,
-    decide: impl Fn(Option<&Event>, &History) -> Result<Decision>,
+    decide: impl Fn(Option<&Event>, &History) -> Result<MoveDecision>,
 ) -> Result<Moved> {
     if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
         let message = format!("a reason has {REASON_BYTES_MAX} bytes at most");
@@ -61,7 +61,7 @@ pub(super) fn make_move(
             pointer: pointer.clone(),
             sequence: following(based_on)?,
             action: decision.action,
-            build: placed(&decision.records)?,
+            build: dated(&decision.records)?,
             previous: decision.previous,
             based_on,
             newest: decision.newest,

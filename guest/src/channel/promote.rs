@@ -1,14 +1,14 @@
 //! Promote: a channel points at another build.
 
-use super::decision::{Decision, check_trust, placed};
+use super::decision::{MoveDecision, check_trust, dated};
 use super::moves::{Moved, make_move};
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::error::{Error, Result};
 use crate::event::Action;
 use crate::lookup::{Scope, one_build};
 use crate::pointer::Pointer;
 use crate::ports::Store;
-use crate::recency::Standing;
+use crate::recency::Recency;
 
 /// Points a channel at a build.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
     let reason = request.reason.as_deref();
     make_move(store, scope, &pointer, reason, false, |current, _| {
         let (records, warnings) = one_build(store, scope)?;
-        let target = placed(&records)?;
+        let target = dated(&records)?;
         check_trust(&records, request.allow_fork)?;
         let now = current.map(|event| &event.build);
         if let Some(selector) = &request.if_current {
@@ -41,7 +41,7 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
                 selector: selector.clone(),
                 ..scope.clone()
             };
-            let expected = placed(&one_build(store, &expected)?.0)?.id;
+            let expected = dated(&one_build(store, &expected)?.0)?.id;
             if now.map(|now| &now.id) != Some(&expected) {
                 let now = now.map_or_else(|| "no build".to_owned(), |now| now.id.to_string());
                 let message = format!("the channel points to {now}, not to {expected}");
@@ -58,7 +58,7 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
         if let Some(now) = now.filter(|_| request.if_current.is_none()) {
             check_not_older(&target, now, scope.context.now_ms, &pointer)?;
         }
-        Ok(Decision {
+        Ok(MoveDecision {
             action: Action::Promote,
             // Promoted twice, it is still one step back to what was there before.
             back: current.and_then(|event| match event.build.id == target.id {
@@ -75,22 +75,22 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
 }
 
 /// Checks that a channel does not go back to an older build.
-fn check_not_older(target: &Placed, now: &Placed, now_ms: u64, pointer: &Pointer) -> Result<()> {
+fn check_not_older(target: &DatedBuild, now: &DatedBuild, now_ms: u64, pointer: &Pointer) -> Result<()> {
     // A fork's that is allowed is compared as any other, and one that is not a fork's may always follow it.
-    let as_allowed = |placed: &'_ Placed| placed.id.trusted || !target.id.trusted;
-    let of = |placed| Standing {
-        trusted: as_allowed(placed),
-        ..Placed::standing(placed)
+    let as_allowed = |dated: &'_ DatedBuild| dated.id.trusted || !target.id.trusted;
+    let of = |dated| Recency {
+        trusted: as_allowed(dated),
+        ..DatedBuild::recency(dated)
     };
-    let (target_standing, now_standing) = (of(target), of(now));
-    if !now_standing.is_newer_than(&target_standing, now_ms) {
+    let (target_recency, now_recency) = (of(target), of(now));
+    if !now_recency.is_newer_than(&target_recency, now_ms) {
         return Ok(());
     }
     let message = format!(
         "the channel points to {}, which is newer than {}: {}",
         now.id,
         target.id,
-        now_standing.why_newer_than(&target_standing)
+        now_recency.why_newer_than(&target_recency)
     );
     Err(Error::stale("older-build", message, &pointer.selector()))
 }

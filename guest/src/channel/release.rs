@@ -1,6 +1,6 @@
 //! Release: a hold ends.
 
-use super::decision::{Decision, placed};
+use super::decision::{MoveDecision, dated};
 use super::moves::{Moved, make_move};
 use crate::error::{Error, Result};
 use crate::event::Action;
@@ -24,10 +24,10 @@ pub fn release(store: &impl Store, scope: &Scope, pointer: &Pointer, reason: Opt
             }
             Pointer::Branch(branch) => lookup::newest_of_branch(store, scope, branch)?,
         };
-        Ok(Decision {
+        Ok(MoveDecision {
             action: Action::Release,
             newest: matches!(pointer, Pointer::Branch(_))
-                .then(|| placed(&records))
+                .then(|| dated(&records))
                 .transpose()?,
             records,
             held: false,

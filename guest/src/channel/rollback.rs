@@ -1,8 +1,8 @@
 //! Where a rollback goes: so many steps back, or to a build that is named.
 
-use super::decision::{Decision, check_trust, placed};
+use super::decision::{MoveDecision, check_trust, dated};
 use super::moves::{Moved, make_move};
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::error::{Error, Result};
 use crate::event::{Action, Event, History};
 use crate::lookup::{self, Scope, one_build};
@@ -16,7 +16,7 @@ pub(super) fn back_on_channel(
     request: &Rollback,
     current: Option<&Event>,
     history: &History,
-) -> Result<Decision> {
+) -> Result<MoveDecision> {
     let scope = &request.scope;
     let Some(current) = current else {
         return Err(lookup::no_history(store, scope, &request.pointer)?);
@@ -32,14 +32,13 @@ pub(super) fn back_on_channel(
                 ..scope.clone()
             };
             let (records, warnings) = one_build(store, &wanted)?;
-            let (back, was_there) =
-                behind(store, history, current, &placed(&records)?, scope.context.now_ms)?;
+            let (back, was_there) = behind(store, history, current, &dated(&records)?, scope.context.now_ms)?;
             // What was promoted once was allowed then.
             check_trust(&records, was_there)?;
             (records, back, warnings)
         }
     };
-    Ok(Decision {
+    Ok(MoveDecision {
         action: Action::Rollback,
         records,
         held: true,
@@ -79,7 +78,7 @@ fn steps_back(
         Err(Error::NothingMatched(problem)) => {
             let mut left = "; none that it was on before is left".to_owned();
             for (steps, id) in (1..).zip(&path) {
-                if !lookup::sound(lookup::by_id(store, &keys, artifact, id))?.is_empty() {
+                if !lookup::ignore_damage(lookup::by_id(store, &keys, artifact, id))?.is_empty() {
                     let plural = if steps == 1 { "" } else { "s" };
                     left = format!("; the last that is left is {id}, {steps} step{plural} back");
                 }
@@ -100,7 +99,7 @@ fn behind(
     store: &impl Store,
     history: &History,
     current: &Event,
-    target: &Placed,
+    target: &DatedBuild,
     now_ms: u64,
 ) -> Result<(Option<u64>, bool)> {
     let mut event = current.clone();
@@ -109,12 +108,12 @@ fn behind(
         if event.build.id == target.id {
             return Ok((event.back, true));
         }
-        if older.is_none() && target.standing().is_newer_than(&event.build.standing(), now_ms) {
+        if older.is_none() && target.recency().is_newer_than(&event.build.recency(), now_ms) {
             older = Some(event.sequence);
         }
         // What is further back than an event that cannot be read is lost.
         let before = match event.back {
-            Some(before) => lookup::sound(history.get(store, before))?,
+            Some(before) => lookup::ignore_damage(history.get(store, before))?,
             None => None,
         };
         let Some(before) = before else {
@@ -126,7 +125,7 @@ fn behind(
 }
 
 /// Goes to a build that is named, where the last event cannot be read: what was before is lost.
-pub(super) fn over_damage(store: &impl Store, request: &Rollback, selector: &str) -> Result<Decision> {
+pub(super) fn over_damage(store: &impl Store, request: &Rollback, selector: &str) -> Result<MoveDecision> {
     let wanted = Scope {
         selector: selector.to_owned(),
         ..request.scope.clone()
@@ -140,10 +139,10 @@ pub(super) fn over_damage(store: &impl Store, request: &Rollback, selector: &str
         }
         Pointer::Branch(branch) => {
             check_branch(&records, branch)?;
-            Some(placed(&lookup::newest_of_branch(store, &request.scope, branch)?)?)
+            Some(dated(&lookup::newest_of_branch(store, &request.scope, branch)?)?)
         }
     };
-    Ok(Decision {
+    Ok(MoveDecision {
         action: Action::Rollback,
         records,
         held: true,
@@ -171,14 +170,14 @@ fn check_branch(records: &[Record], branch: &str) -> Result<()> {
 }
 
 /// Finds where a branch's latest goes back to: an earlier build of the branch.
-pub(super) fn back_on_branch(store: &impl Store, request: &Rollback, branch: &str) -> Result<Decision> {
+pub(super) fn back_on_branch(store: &impl Store, request: &Rollback, branch: &str) -> Result<MoveDecision> {
     let scope = &request.scope;
     let latest = Scope {
         selector: request.pointer.selector(),
         ..scope.clone()
     };
-    let now = placed(&one_build(store, &latest)?.0)?;
-    let newest = placed(&lookup::newest_of_branch(store, scope, branch)?)?;
+    let now = dated(&one_build(store, &latest)?.0)?;
+    let newest = dated(&lookup::newest_of_branch(store, scope, branch)?)?;
     let (records, warnings) = match &request.target {
         Target::Steps(steps) => (lookup::before(store, scope, branch, &now, *steps)?, Vec::new()),
         Target::Build(selector) => {
@@ -190,7 +189,7 @@ pub(super) fn back_on_branch(store: &impl Store, request: &Rollback, branch: &st
         }
     };
     check_branch(&records, branch)?;
-    Ok(Decision {
+    Ok(MoveDecision {
         action: Action::Rollback,
         records,
         held: true,

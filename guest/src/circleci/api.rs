@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::send::{Client, Trouble, late, trouble};
+use super::send::{AttemptError, Client, attempt_error, late};
 use super::slug::Slug;
 use super::url::encoded;
 use crate::error::{Error, Result, warning};
@@ -93,7 +93,7 @@ pub(super) struct IdOnly {
 
 /// A job as v1.1 lists it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Build {
+pub(super) struct V1Job {
     pub(super) build_num: u64,
     pub(super) branch: Option<String>,
     pub(super) vcs_revision: Option<String>,
@@ -101,11 +101,11 @@ pub(super) struct Build {
     pub(super) start_time: Option<String>,
     pub(super) stop_time: Option<String>,
     pub(super) build_url: Option<String>,
-    pub(super) workflows: Option<BuildWorkflow>,
+    pub(super) workflows: Option<V1Workflow>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct BuildWorkflow {
+pub(super) struct V1Workflow {
     pub(super) job_name: Option<String>,
     pub(super) workflow_id: Option<String>,
 }
@@ -151,14 +151,14 @@ impl<H: Http> Client<'_, H> {
             headers,
             body,
         };
-        self.patiently(what, &request.url, |deadline_ms| {
+        self.with_retries(what, &request.url, |deadline_ms| {
             let (answer, from) = self.ask(what, &request, deadline_ms)?;
             let length = answer.header("content-length").and_then(|text| text.parse().ok());
             let bytes = self.whole(answer.body, length, &from, deadline_ms)?;
             serde_json::from_slice(&bytes).map_err(|error| {
                 let message = format!("{what} could not be read: the answer is not as it should be");
                 let shown = super::url::shown(&from);
-                Trouble::Over(Error::Store(warning("api-answer", message, &shown)).because(error))
+                AttemptError::Fatal(Error::Store(warning("api-answer", message, &shown)).because(error))
             })
         })
     }
@@ -204,7 +204,7 @@ impl<H: Http> Client<'_, H> {
     }
 
     /// Returns successful jobs of a branch by v1.1, the newest first, or `None` where v1.1 does not serve.
-    pub(super) fn builds(&self, branch: &str, offset: usize, limit: usize) -> Result<Option<Vec<Build>>> {
+    pub(super) fn builds(&self, branch: &str, offset: usize, limit: usize) -> Result<Option<Vec<V1Job>>> {
         let Some(slug) = self.slug()?.in_v1() else {
             return Ok(None);
         };
@@ -288,9 +288,9 @@ impl<H: Http> Client<'_, H> {
         length: Option<u64>,
         from: &str,
         deadline_ms: u64,
-    ) -> Result<Vec<u8>, Trouble> {
+    ) -> Result<Vec<u8>, AttemptError> {
         let mut bytes = Vec::new();
-        while let Some(piece) = body.next().map_err(|failure| trouble(failure, from))? {
+        while let Some(piece) = body.next().map_err(|failure| attempt_error(failure, from))? {
             bytes.extend_from_slice(&piece);
             if bytes.len() > JSON_BYTES_MAX {
                 let message = format!("an answer has more than {JSON_BYTES_MAX} bytes");
@@ -302,9 +302,9 @@ impl<H: Http> Client<'_, H> {
             }
         }
         match length {
-            Some(length) if length != bytes.len() as u64 => Err(Trouble::Again {
+            Some(length) if length != bytes.len() as u64 => Err(AttemptError::Retry {
                 why: format!("the answer broke off after {} of {length} bytes", bytes.len()),
-                told_ms: None,
+                retry_after_ms: None,
                 limited: false,
                 progressed: false,
             }),

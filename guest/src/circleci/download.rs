@@ -2,7 +2,7 @@
 //! broke off.
 
 use super::content_range::content_range;
-use super::send::{Client, Trouble, trouble};
+use super::send::{AttemptError, Client, attempt_error};
 use super::url;
 use crate::error::{Error, Problem, Result, warning};
 use crate::ports::{Http, HttpAnswer, HttpBody, HttpRequest, Method};
@@ -26,7 +26,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// What a download hands on.
-pub(super) enum Step<'a> {
+pub(super) enum Received<'a> {
     /// What was handed on before is not part of it: it begins anew.
     Anew,
     /// Bytes, which follow those before.
@@ -62,35 +62,35 @@ struct Part {
 pub(super) fn download<H: Http>(
     client: &Client<'_, H>,
     wanted: Wanted<'_>,
-    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
+    take: &mut dyn FnMut(Received<'_>) -> Result<()>,
 ) -> Result<u64> {
     let mut state = State::default();
-    let done = client.patiently(wanted.what, wanted.url, |deadline_ms| {
+    let done = client.with_retries(wanted.what, wanted.url, |deadline_ms| {
         let before = state.furthest;
         state.tries += 1;
         let ended = attempt(client, wanted, &mut state, deadline_ms, take);
         state.furthest = state.furthest.max(state.done);
         ended.map_err(|error| match error {
-            Trouble::Again { why, .. } if state.tries == TRIES_MAX => {
+            AttemptError::Retry { why, .. } if state.tries == TRIES_MAX => {
                 let message = format!(
                     "{} could not be read: it broke off {TRIES_MAX} times",
                     wanted.what
                 );
                 let shown = url::shown(wanted.url);
-                Trouble::Over(Error::Store(warning("api-unavailable", message, &shown)).because(why))
+                AttemptError::Fatal(Error::Store(warning("api-unavailable", message, &shown)).because(why))
             }
-            Trouble::Again {
+            AttemptError::Retry {
                 why,
-                told_ms,
+                retry_after_ms,
                 limited,
                 ..
-            } => Trouble::Again {
+            } => AttemptError::Retry {
                 why,
-                told_ms,
+                retry_after_ms,
                 limited,
                 progressed: state.furthest > before,
             },
-            Trouble::Over(error) => Trouble::Over(expired(error, wanted)),
+            AttemptError::Fatal(error) => AttemptError::Fatal(expired(error, wanted)),
         })
     });
     done.map(|()| state.done)
@@ -104,11 +104,11 @@ pub(super) fn size<H: Http>(client: &Client<'_, H>, what: &str, url: &str) -> Re
         headers: vec![("range", "bytes=0-0".to_owned())],
         body: None,
     };
-    client.patiently(what, url, |deadline_ms| {
+    client.with_retries(what, url, |deadline_ms| {
         let (answer, from) = client
             .ask(what, &request, deadline_ms)
             .map_err(|error| match error {
-                Trouble::Over(error) => Trouble::Over(expired(
+                AttemptError::Fatal(error) => AttemptError::Fatal(expired(
                     error,
                     Wanted {
                         what,
@@ -136,8 +136,8 @@ fn attempt<H: Http>(
     wanted: Wanted<'_>,
     state: &mut State,
     deadline_ms: u64,
-    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
-) -> Result<(), Trouble> {
+    take: &mut dyn FnMut(Received<'_>) -> Result<()>,
+) -> Result<(), AttemptError> {
     if state.done > 0 && state.length == Some(state.done) {
         return Ok(());
     }
@@ -204,7 +204,7 @@ fn behind_the_end<B>(
     state: &State,
     answer: &HttpAnswer<B>,
     from: &str,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     let start = wanted.range.map_or(0, |(offset, _)| offset);
     let total = content_range(answer).and_then(|it| it.total);
     let reached = match (total, state.length) {
@@ -225,7 +225,7 @@ fn place<B>(
     other: bool,
     answer: &HttpAnswer<B>,
     from: &str,
-) -> Result<Part, Trouble> {
+) -> Result<Part, AttemptError> {
     let (start, limit) = wanted.range.unwrap_or((0, u64::MAX));
     let announced = answer
         .header("content-length")
@@ -281,9 +281,9 @@ fn place<B>(
 fn begin_anew(
     wanted: Wanted<'_>,
     state: &mut State,
-    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
+    take: &mut dyn FnMut(Received<'_>) -> Result<()>,
     from: &str,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     state.restarts += 1;
     if state.restarts > RESTARTS_MAX {
         let message = format!(
@@ -294,7 +294,7 @@ fn begin_anew(
     }
     state.furthest = state.furthest.max(state.done);
     state.done = 0;
-    take(Step::Anew)?;
+    take(Received::Anew)?;
     Ok(())
 }
 
@@ -305,14 +305,14 @@ fn hand_on<H: Http>(
     state: &mut State,
     mut skip: u64,
     (mut body, from): (H::Body, &str),
-    take: &mut dyn FnMut(Step<'_>) -> Result<()>,
-) -> Result<(), Trouble> {
+    take: &mut dyn FnMut(Received<'_>) -> Result<()>,
+) -> Result<(), AttemptError> {
     let limit = wanted.range.map_or(u64::MAX, |(_, length)| length);
     let patience_ms = client.source.patience_ms;
     let least = patience_ms.saturating_mul(BYTES_PER_SECOND_MIN) / 1000;
     let (mut since_ms, mut came) = (client.http.now_ms(), 0);
     while state.done < limit {
-        let Some(piece) = body.next().map_err(|failure| trouble(failure, from))? else {
+        let Some(piece) = body.next().map_err(|failure| attempt_error(failure, from))? else {
             break;
         };
         came += piece.len() as u64;
@@ -328,7 +328,7 @@ fn hand_on<H: Http>(
         if state.length.is_some_and(|length| end > length) {
             return Err(changed(wanted, from).into());
         }
-        take(Step::Piece(state.done, piece))?;
+        take(Received::Piece(state.done, piece))?;
         state.done = end;
         let now_ms = client.http.now_ms();
         if now_ms.saturating_sub(since_ms) >= patience_ms && state.length != Some(end) {
@@ -351,10 +351,10 @@ fn hand_on<H: Http>(
     }
 }
 
-fn again(why: String) -> Trouble {
-    Trouble::Again {
+fn again(why: String) -> AttemptError {
+    AttemptError::Retry {
         why,
-        told_ms: None,
+        retry_after_ms: None,
         limited: false,
         progressed: false,
     }

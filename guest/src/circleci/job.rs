@@ -43,7 +43,7 @@ impl Job {
 }
 
 /// Whether a job's name is one of those that are wanted. No names: all are.
-pub(super) fn fits(wanted: &[String], name: Option<&str>) -> bool {
+pub(super) fn is_wanted(wanted: &[String], name: Option<&str>) -> bool {
     wanted.is_empty() || name.is_some_and(|name| wanted.iter().any(|wanted| wanted == name))
 }
 

@@ -29,5 +29,5 @@ pub use job::Job;
 pub use open::{Artifacts, open, resolve, store_of};
 pub use set_latest::{LatestSet, SetLatest, set_latest};
 pub use slug::Slug;
-pub use source::{Source, Told, not_listed, only_plain, read_only};
+pub use source::{PinnedBuild, Source, not_listed, only_plain, read_only};
 pub use store::{ArtifactStore, Index};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::artifacts::{self, Artifact, Objects};
-use super::find::{Candidates, Found, find};
+use super::find::{Candidates, Matches, find};
 use super::job::Job;
 use super::send::Client;
 use super::source::Source;
@@ -64,16 +64,16 @@ pub fn resolve<H: Http>(http: &H, source: &Source, scope: &Scope) -> Result<(Vec
         let (stored, _) = stored(&client, scope, &mut warnings)?;
         return Ok((stored.into_iter().map(|(job, _)| job).collect(), warnings));
     }
-    let told = told_scope(source, scope)?;
-    let jobs = match find(&client, &told)? {
-        Found::All(jobs) => jobs,
-        Found::First(mut candidates) => match candidates.next(&client)? {
+    let pinned = pinned_scope(source, scope)?;
+    let jobs = match find(&client, &pinned)? {
+        Matches::All(jobs) => jobs,
+        Matches::First(mut candidates) => match candidates.next(&client)? {
             Some(job) => vec![job],
-            None => return Err(candidates.nothing(&told)),
+            None => return Err(candidates.nothing(&pinned)),
         },
     };
     note_unsuccessful(&jobs, &mut warnings);
-    compare_with_told(&client, scope, &jobs, &mut warnings)?;
+    compare_with_pinned(&client, scope, &jobs, &mut warnings)?;
     Ok((jobs, warnings))
 }
 
@@ -95,9 +95,9 @@ fn stored<H: Http>(
     scope: &Scope,
     warnings: &mut Vec<Problem>,
 ) -> Result<(Vec<Stored>, bool)> {
-    let told = told_scope(client.source, scope)?;
-    let found = match find(client, &told)? {
-        Found::All(jobs) => {
+    let pinned = pinned_scope(client.source, scope)?;
+    let found = match find(client, &pinned)? {
+        Matches::All(jobs) => {
             let mut stored = Vec::new();
             let mut empty = Vec::new();
             for job in jobs {
@@ -107,15 +107,15 @@ fn stored<H: Http>(
                 }
             }
             if stored.is_empty() {
-                return Err(no_artifacts(&empty, &told));
+                return Err(no_artifacts(&empty, &pinned));
             }
             return Ok((stored, true));
         }
-        Found::First(mut candidates) => first_with_artifacts(client, &told, &mut candidates)?,
+        Matches::First(mut candidates) => first_with_artifacts(client, &pinned, &mut candidates)?,
     };
     let jobs: Vec<Job> = vec![found.0.clone()];
     note_unsuccessful(&jobs, warnings);
-    compare_with_told(client, scope, &jobs, warnings)?;
+    compare_with_pinned(client, scope, &jobs, warnings)?;
     Ok((vec![found], false))
 }
 
@@ -166,33 +166,33 @@ fn no_artifacts(jobs: &[Job], scope: &Scope) -> Error {
     Error::nothing_matched("no-artifacts", message, &scope.selector)
 }
 
-/// Returns the scope with the number that a variable told in place of `latest`.
-fn told_scope(source: &Source, scope: &Scope) -> Result<Scope> {
-    let Some(told) = &source.told else {
+/// Returns the scope with the number that a variable pinned in place of `latest`.
+fn pinned_scope(source: &Source, scope: &Scope) -> Result<Scope> {
+    let Some(pinned) = &source.pinned else {
         return Ok(scope.clone());
     };
     if !matches!(scope.parsed()?, crate::selector::Selector::Latest { .. }) {
         let message = format!(
             "{} says which build is the latest, and the selector asks for another one",
-            told.variable
+            pinned.variable
         );
         return Err(Error::invalid("told-and-selected", message, &scope.selector));
     }
     Ok(Scope {
-        selector: format!("build:{}", told.number),
+        selector: format!("build:{}", pinned.number),
         ..scope.clone()
     })
 }
 
-/// Warns where a variable told of another build than the API does. That the API does not answer is no reason to fail:
+/// Warns where a variable pinned of another build than the API does. That the API does not answer is no reason to fail:
 /// the user has said what is to decide.
-fn compare_with_told<H: Http>(
+fn compare_with_pinned<H: Http>(
     client: &Client<'_, H>,
     scope: &Scope,
     jobs: &[Job],
     warnings: &mut Vec<Problem>,
 ) -> Result<()> {
-    let (Some(told), Some(job)) = (&client.source.told, jobs.first()) else {
+    let (Some(pinned), Some(job)) = (&client.source.pinned, jobs.first()) else {
         return Ok(());
     };
     let named = Scope {
@@ -205,27 +205,27 @@ fn compare_with_told<H: Http>(
         ..scope.clone()
     };
     let newest = match find(client, &named) {
-        Ok(Found::First(mut candidates)) => candidates.next(client),
-        Ok(Found::All(_)) => Ok(None),
+        Ok(Matches::First(mut candidates)) => candidates.next(client),
+        Ok(Matches::All(_)) => Ok(None),
         Err(error) => Err(error),
     };
     match newest {
-        Ok(Some(newest)) if newest.number != told.number => {
+        Ok(Some(newest)) if newest.number != pinned.number => {
             let message = format!(
                 "{} says {}, and the API knows {} as the latest: a variable is as it was when the job began",
-                told.variable,
-                told.number,
+                pinned.variable,
+                pinned.number,
                 newest.shown()
             );
-            warnings.push(warning("stale-variable", message, &told.variable));
+            warnings.push(warning("stale-variable", message, &pinned.variable));
         }
         Ok(_) => {}
         Err(error) => {
             let message = format!(
                 "whether {} is the latest could not be asked: {error}",
-                told.number
+                pinned.number
             );
-            warnings.push(warning("latest-unknown", message, &told.variable));
+            warnings.push(warning("latest-unknown", message, &pinned.variable));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use crate::date::until;
 
 /// Nobody is waited for longer than this at a time, whatever a server says.
-const TOLD_MS_MAX: u64 = 300_000;
+const RETRY_AFTER_MS_MAX: u64 = 300_000;
 /// The first wait, and the longest, where nobody says how long.
 const BACKOFF_MS_MIN: u64 = 500;
 const BACKOFF_MS_MAX: u64 = 30_000;
@@ -29,8 +29,8 @@ pub(super) fn judge(status: u16) -> Verdict {
 }
 
 /// Returns how long an answer says to wait, in milliseconds. `Retry-After` comes first (RFC 9110, 10.2.3), then the end of
-/// the window in `RateLimit-Reset`, then the window that has nothing left: its end is not told, so half of it.
-pub(super) fn told_ms(headers: &[(String, String)], now_ms: u64) -> Option<u64> {
+/// the window in `RateLimit-Reset`, then the window that has nothing left: its end is not retry_after, so half of it.
+pub(super) fn retry_after_ms(headers: &[(String, String)], now_ms: u64) -> Option<u64> {
     let header = |name: &str| {
         let found = headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.trim())
@@ -59,8 +59,8 @@ pub(super) fn told_ms(headers: &[(String, String)], now_ms: u64) -> Option<u64> 
             () => None,
         }
     };
-    let told = retry_after.or_else(reset).or_else(window)?;
-    Some(told.min(TOLD_MS_MAX))
+    let retry_after = retry_after.or_else(reset).or_else(window)?;
+    Some(retry_after.min(RETRY_AFTER_MS_MAX))
 }
 
 /// Returns how long to wait before the next try, in milliseconds, where nobody said: doubled each time, and of that
@@ -72,9 +72,9 @@ pub(super) fn backoff_ms(tries: u32, random: u64) -> u64 {
     full / 2 + random % (full / 2 + 1)
 }
 
-/// Returns how long to wait where a server said so: a little longer, since all who were told come back.
-pub(super) fn jittered_ms(told: u64, random: u64) -> u64 {
-    told + random % (told / 10 + 100)
+/// Returns how long to wait where a server said so: a little longer, since all who were retry_after come back.
+pub(super) fn jittered_ms(retry_after: u64, random: u64) -> u64 {
+    retry_after + random % (retry_after / 10 + 100)
 }
 
 #[cfg(test)]
@@ -86,28 +86,34 @@ mod tests {
     /// 2026-01-01T00:00:00Z.
     const NOW_MS: u64 = 1_767_225_600_000;
 
-    fn told(headers: &[(&str, &str)]) -> Option<u64> {
+    fn retry_after(headers: &[(&str, &str)]) -> Option<u64> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        told_ms(&headers.iter().map(owned).collect::<Vec<_>>(), NOW_MS)
+        retry_after_ms(&headers.iter().map(owned).collect::<Vec<_>>(), NOW_MS)
     }
 
     #[test]
     fn a_server_is_believed_up_to_a_cap() {
-        assert_eq!(told(&[("retry-after", "7")]), Some(7_000));
-        assert_eq!(told(&[("retry-after", "86400")]), Some(TOLD_MS_MAX));
+        assert_eq!(retry_after(&[("retry-after", "7")]), Some(7_000));
+        assert_eq!(retry_after(&[("retry-after", "86400")]), Some(RETRY_AFTER_MS_MAX));
         assert_eq!(
-            told(&[("retry-after", "Thu, 01 Jan 2026 00:00:09 GMT")]),
+            retry_after(&[("retry-after", "Thu, 01 Jan 2026 00:00:09 GMT")]),
             Some(9_000)
         );
-        assert_eq!(told(&[("retry-after", "Thu, 01 Jan 2015 00:00:09 GMT")]), Some(0));
-        assert_eq!(told(&[("retry-after", "soon")]), None);
-        assert_eq!(told(&[("ratelimit-reset", "12")]), Some(12_000));
-        assert_eq!(told(&[("x-ratelimit-reset", "1767225611")]), Some(11_000));
-        assert_eq!(told(&[("x-ratelimit-remaining-second", "0")]), Some(1_000));
-        assert_eq!(told(&[("x-ratelimit-remaining-minute", "0")]), Some(30_000));
-        assert_eq!(told(&[("x-ratelimit-remaining-minute", "3")]), None);
         assert_eq!(
-            told(&[("retry-after", "2"), ("ratelimit-reset", "12")]),
+            retry_after(&[("retry-after", "Thu, 01 Jan 2015 00:00:09 GMT")]),
+            Some(0)
+        );
+        assert_eq!(retry_after(&[("retry-after", "soon")]), None);
+        assert_eq!(retry_after(&[("ratelimit-reset", "12")]), Some(12_000));
+        assert_eq!(retry_after(&[("x-ratelimit-reset", "1767225611")]), Some(11_000));
+        assert_eq!(retry_after(&[("x-ratelimit-remaining-second", "0")]), Some(1_000));
+        assert_eq!(
+            retry_after(&[("x-ratelimit-remaining-minute", "0")]),
+            Some(30_000)
+        );
+        assert_eq!(retry_after(&[("x-ratelimit-remaining-minute", "3")]), None);
+        assert_eq!(
+            retry_after(&[("retry-after", "2"), ("ratelimit-reset", "12")]),
             Some(2_000)
         );
     }
@@ -132,9 +138,9 @@ mod tests {
         }
 
         #[test]
-        fn nobody_comes_back_before_he_was_told(told in 0u64..=TOLD_MS_MAX, random: u64) {
-            let wait = jittered_ms(told, random);
-            prop_assert!(wait >= told && wait < told + told / 10 + 100);
+        fn nobody_comes_back_before_he_was_told(retry_after in 0u64..=RETRY_AFTER_MS_MAX, random: u64) {
+            let wait = jittered_ms(retry_after, random);
+            prop_assert!(wait >= retry_after && wait < retry_after + retry_after / 10 + 100);
         }
     }
 }

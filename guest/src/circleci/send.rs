@@ -1,4 +1,4 @@
-//! Sends requests with patience: follows redirects, waits where a server says so or is in trouble, and says what became
+//! Sends requests with patience: follows redirects, waits where a server says so or is in attempt_error, and says what became
 //! of it in the user's words.
 
 use super::retry::{self, Verdict};
@@ -19,67 +19,68 @@ pub(super) struct Client<'a, H> {
 }
 
 /// Why an attempt did not succeed.
-pub(super) enum Trouble {
+pub(super) enum AttemptError {
     /// Another one may.
-    Again {
+    Retry {
         why: String,
-        told_ms: Option<u64>,
+        retry_after_ms: Option<u64>,
         limited: bool,
         /// Whether this one got further than the one before: then patience begins anew.
         progressed: bool,
     },
     /// No other will.
-    Over(Error),
+    Fatal(Error),
 }
 
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Over(error)
+impl From<Error> for AttemptError {
+    fn from(error: Error) -> AttemptError {
+        AttemptError::Fatal(error)
     }
 }
 
 impl<H: Http> Client<'_, H> {
     /// Makes attempts until one succeeds, or the time for it is used up. An attempt is given the end of that time, in
     /// milliseconds as the port's clock has them. `what` completes "… could not be read".
-    pub(super) fn patiently<T>(
+    pub(super) fn with_retries<T>(
         &self,
         what: &str,
         url: &str,
-        mut attempt: impl FnMut(u64) -> Result<T, Trouble>,
+        mut attempt: impl FnMut(u64) -> Result<T, AttemptError>,
     ) -> Result<T> {
         let mut started = self.http.now_ms();
         let mut tries = 0;
         loop {
-            let (why, told_ms, limited) = match attempt(started.saturating_add(self.source.patience_ms)) {
-                Ok(done) => return Ok(done),
-                Err(Trouble::Over(error)) => return Err(error),
-                Err(Trouble::Again {
-                    why,
-                    told_ms,
-                    limited,
-                    progressed,
-                }) => {
-                    if progressed {
-                        (started, tries) = (self.http.now_ms(), 0);
+            let (why, retry_after_ms, limited) =
+                match attempt(started.saturating_add(self.source.patience_ms)) {
+                    Ok(done) => return Ok(done),
+                    Err(AttemptError::Fatal(error)) => return Err(error),
+                    Err(AttemptError::Retry {
+                        why,
+                        retry_after_ms,
+                        limited,
+                        progressed,
+                    }) => {
+                        if progressed {
+                            (started, tries) = (self.http.now_ms(), 0);
+                        }
+                        (why, retry_after_ms, limited)
                     }
-                    (why, told_ms, limited)
-                }
-            };
+                };
             tries += 1;
             let spent = self.http.now_ms().saturating_sub(started);
             let left = self.source.patience_ms.saturating_sub(spent);
             let random = self.http.random();
-            let wait = match told_ms {
-                Some(told) => retry::jittered_ms(told, random),
+            let wait = match retry_after_ms {
+                Some(retry_after) => retry::jittered_ms(retry_after, random),
                 None => retry::backoff_ms(tries, random),
             };
             // A server that says to wait no time at all must not be asked for ever.
             if wait > left || left == 0 {
                 return Err(exhausted(what, url, tries, spent, limited).because(&why).because(
-                    match told_ms {
-                        Some(told) => format!(
+                    match retry_after_ms {
+                        Some(retry_after) => format!(
                             "the server says to wait {} s, and {} s are left",
-                            told.div_ceil(1000),
+                            retry_after.div_ceil(1000),
                             left / 1000
                         ),
                         None => format!("{} s were given to it", self.source.patience_ms / 1000),
@@ -95,7 +96,7 @@ impl<H: Http> Client<'_, H> {
         &self,
         request: &HttpRequest,
         deadline_ms: u64,
-    ) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
+    ) -> Result<(HttpAnswer<H::Body>, String), AttemptError> {
         let mut request = request.clone();
         for hop in 0..=REDIRECTS_MAX {
             if hop > 0 && self.http.now_ms() >= deadline_ms {
@@ -104,7 +105,7 @@ impl<H: Http> Client<'_, H> {
             let answer = self
                 .http
                 .send(&request)
-                .map_err(|failure| trouble(failure, &request.url))?;
+                .map_err(|failure| attempt_error(failure, &request.url))?;
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok((answer, request.url));
             }
@@ -130,7 +131,7 @@ impl<H: Http> Client<'_, H> {
         what: &str,
         request: &HttpRequest,
         deadline_ms: u64,
-    ) -> Result<(HttpAnswer<H::Body>, String), Trouble> {
+    ) -> Result<(HttpAnswer<H::Body>, String), AttemptError> {
         let (mut answer, from) = self.follow(request, deadline_ms)?;
         let verdict = retry::judge(answer.status);
         // A range that begins behind the end has no bytes: an answer like any other.
@@ -138,13 +139,13 @@ impl<H: Http> Client<'_, H> {
         if behind || (200..300).contains(&answer.status) {
             return Ok((answer, from));
         }
-        let told_ms = retry::told_ms(&answer.headers, self.http.now_ms());
+        let retry_after_ms = retry::retry_after_ms(&answer.headers, self.http.now_ms());
         let message = self.message(&mut answer.body, deadline_ms);
         match verdict {
             Verdict::Final => Err(self.refused(what, answer.status, &message, &from).into()),
-            verdict => Err(Trouble::Again {
+            verdict => Err(AttemptError::Retry {
                 why: format!("the server answers {}{message}", answer.status),
-                told_ms,
+                retry_after_ms,
                 limited: verdict == Verdict::Limited,
                 progressed: false,
             }),
@@ -217,27 +218,31 @@ impl<H: Http> Client<'_, H> {
 }
 
 /// Returns what a failure means for another try.
-pub(super) fn trouble(failure: HttpFailure, at: &str) -> Trouble {
+pub(super) fn attempt_error(failure: HttpFailure, at: &str) -> AttemptError {
     match failure {
-        HttpFailure::Transient(why) => Trouble::Again {
+        HttpFailure::Transient(why) => AttemptError::Retry {
             why,
-            told_ms: None,
+            retry_after_ms: None,
             limited: false,
             progressed: false,
         },
-        HttpFailure::Denied(why) => Trouble::Over(Error::invalid("egress-denied", why, &url::shown(at))),
+        HttpFailure::Denied(why) => {
+            AttemptError::Fatal(Error::invalid("egress-denied", why, &url::shown(at)))
+        }
         HttpFailure::Final(why) => {
             let message = "the server cannot be reached";
-            Trouble::Over(Error::Store(warning("api-unreachable", message, &url::shown(at))).because(why))
+            AttemptError::Fatal(
+                Error::Store(warning("api-unreachable", message, &url::shown(at))).because(why),
+            )
         }
     }
 }
 
 /// Says that an attempt took all the time that there was.
-pub(super) fn late(why: &str) -> Trouble {
-    Trouble::Again {
+pub(super) fn late(why: &str) -> AttemptError {
+    AttemptError::Retry {
         why: why.to_owned(),
-        told_ms: None,
+        retry_after_ms: None,
         limited: false,
         progressed: false,
     }

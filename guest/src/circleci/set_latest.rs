@@ -3,7 +3,7 @@
 //! The API takes any value, from anybody, without a condition: the last writer wins, and nobody sees the value in full
 //! again. So what can be known beforehand is asked beforehand, and what cannot be known is said.
 
-use super::find::{Found, find};
+use super::find::{Matches, find};
 use super::send::Client;
 use super::source::Source;
 use crate::context::Context;
@@ -114,10 +114,10 @@ fn check_with_api(
         ..Scope::default()
     };
     let newest = match find(client, &scope) {
-        Ok(Found::First(mut candidates)) => candidates
+        Ok(Matches::First(mut candidates)) => candidates
             .next(client)
             .map(|newest| newest.ok_or_else(|| (candidates.is_exhaustive(), candidates.nothing(&scope)))),
-        Ok(Found::All(_)) => return Err(Error::internal("latest means several jobs")),
+        Ok(Matches::All(_)) => return Err(Error::internal("latest means several jobs")),
         Err(error) => Err(error),
     };
     let newest = match newest {

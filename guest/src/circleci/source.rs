@@ -18,12 +18,12 @@ pub struct Source {
     /// Whether the host has a token.
     pub has_token: bool,
     /// The number that a variable says is the latest, where that is to decide.
-    pub told: Option<Told>,
+    pub pinned: Option<PinnedBuild>,
 }
 
 /// What a variable of the environment said when the job began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct PinnedBuild {
     /// Its name.
     pub variable: String,
     /// Its value.

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use super::download::{Step, Wanted, download, size};
+use super::download::{Received, Wanted, download, size};
 use super::send::Client;
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ const OBJECT_BYTES_MAX: usize = 256 << 20;
 /// Where the objects of a store are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
-    /// Who is asked, and how patiently.
+    /// Who is asked, and how with_retries.
     pub source: Source,
     /// URLs, by key.
     pub objects: BTreeMap<String, String>,
@@ -74,7 +74,7 @@ impl<H: Http> Store for ArtifactStore<H> {
             range,
         };
         download(&self.client(), wanted, &mut |step| {
-            let Step::Piece(_, piece) = step else {
+            let Received::Piece(_, piece) = step else {
                 bytes.clear();
                 return Ok(());
             };

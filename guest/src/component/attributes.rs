@@ -14,7 +14,9 @@ use super::imports::attributes;
 use super::imports::types::Kind as WitKind;
 use crate::error::{Error, Result, warning};
 use crate::path;
-use crate::ports::{Change, DirEntry, Edit, File, Files, Kind, Link, Open, Reserved, Standing, Time};
+use crate::ports::{
+    AttributeChange, DirEntry, Edit, EntryFlags, File, Files, Kind, Link, Open, Reserved, Time,
+};
 
 /// What `wasi:filesystem` gives in one call without splitting it (measured: docs/reference/benchmarks.md).
 const READ_BYTES_MAX: usize = 64 << 10;
@@ -167,8 +169,8 @@ impl Files for Granted {
         attributes::begin_changes().map_err(from_wit_error)
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
-        let change = |change: &Change| attributes::Change {
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()> {
+        let change = |change: &AttributeChange| attributes::Change {
             path: change.path.clone(),
             bits: change.bits,
             modified: wit_time(change.modified),
@@ -254,16 +256,16 @@ impl File for OpenFile {
     }
 }
 
-fn standing(standing: attributes::Standing) -> Standing {
+fn flags(flags: attributes::Standing) -> EntryFlags {
     use attributes::Standing as Flag;
-    let has = |flag| standing & flag == flag;
+    let has = |flag| flags & flag == flag;
     let reserved = [
         (Flag::STORE, Reserved::Store),
         (Flag::HOME, Reserved::Home),
         (Flag::TOP, Reserved::Top),
         (Flag::REPOSITORY, Reserved::Repository),
     ];
-    Standing {
+    EntryFlags {
         mounted: has(Flag::MOUNTED),
         fixed: has(Flag::FIXED),
         closed: has(Flag::CLOSED),
@@ -293,7 +295,7 @@ fn entry(entry: attributes::Entry) -> DirEntry {
         size: entry.size,
         modified: time(entry.modified),
         target: entry.target,
-        standing: standing(entry.standing),
+        flags: flags(entry.standing),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Problem, Result};
 use crate::lookup::{self, Query, Scope};
 use crate::ports::Store;
 use crate::record::Record;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 use crate::tree::{Content, Entry};
 use crate::workspace::{Merge, OnConflict};
 
@@ -53,12 +53,12 @@ impl wit::Guest for super::Component {
     }
 
     fn entries(page: wit::Page) -> Result<Vec<wit::TreeEntry>, wit::Error> {
-        let entries = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        let entries = ScratchList::read_page(&Scratch, &page).map_err(to_wit_error)?;
         Ok(entries.into_iter().map(tree_entry).collect())
     }
 
     fn changes(page: wit::Page) -> Result<Vec<wit::Change>, wit::Error> {
-        let changes: Vec<Change> = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        let changes: Vec<Change> = ScratchList::read_page(&Scratch, &page).map_err(to_wit_error)?;
         let change = |change: Change| wit::Change {
             before: change.before.map(tree_entry),
             after: change.after.map(tree_entry),
@@ -106,7 +106,7 @@ fn show(scope: &Scope) -> Result<wit::Details> {
 
 /// What a scope means, and the merged entries of it.
 struct Listed {
-    entries: Spooled<Entry>,
+    entries: ScratchList<Entry>,
     builds: Vec<wit::Build>,
     warnings: Vec<Problem>,
 }
@@ -125,7 +125,7 @@ fn listed(scope: &Scope, plain_too: bool) -> Result<Listed> {
             Ok(Listed { warnings, ..listed })
         }
         Artifacts::Plain(stored) if plain_too => {
-            let entries = Spooled::of(&Scratch, plain::entries(&stored)?)?;
+            let entries = ScratchList::of(&Scratch, plain::entries(&stored)?)?;
             let found = stored.into_iter().map(|(job, _)| job).collect();
             Ok(Listed {
                 entries,

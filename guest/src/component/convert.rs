@@ -1,11 +1,11 @@
 //! Between the WIT's types and the crate's.
 
 use super::imports::types as wit;
-use crate::circleci::{Job, Source, Told};
+use crate::circleci::{Job, PinnedBuild, Source};
 use crate::context::Context;
 use crate::counter::{Counter, Rank};
 use crate::error::{Damage, Error, Problem};
-use crate::lookup::{Scope, Unfit};
+use crate::lookup::{DamagedTree, Scope};
 use crate::order::{Node, Order};
 use crate::ports::Time;
 use crate::record::Record;
@@ -133,8 +133,8 @@ pub(super) fn scope(scope: wit::Scope) -> Scope {
         context: who,
     } = scope;
     // A name that is no tree's id is no tree of ours.
-    let unfit = |unfit: wit::Unfit| {
-        Some(Unfit {
+    let damaged = |unfit: wit::Unfit| {
+        Some(DamagedTree {
             tree: unfit.tree.parse().ok()?,
             damage: damage(unfit.damage),
         })
@@ -145,7 +145,7 @@ pub(super) fn scope(scope: wit::Scope) -> Scope {
         jobs,
         having,
         strict,
-        without: without.into_iter().filter_map(unfit).collect(),
+        damaged: without.into_iter().filter_map(damaged).collect(),
         circleci: circleci.map(source),
         context: context(who),
     }
@@ -166,7 +166,7 @@ pub(super) fn source(source: wit::CircleciSource) -> Source {
         patience_ms,
         token_variable,
         has_token,
-        told: told.map(|wit::ToldNumber { variable, number }| Told { variable, number }),
+        pinned: told.map(|wit::ToldNumber { variable, number }| PinnedBuild { variable, number }),
     }
 }
 

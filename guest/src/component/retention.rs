@@ -4,8 +4,8 @@ use super::convert::{build, builds, context, scope, to_wit_error};
 use super::exports::retention as wit;
 use super::scratch::Granted as Scratch;
 use super::store::Granted;
-use crate::prune::{self, Amount, Decided, Plan, Policy, Prune, Remove};
-use crate::scratch_list::Spooled;
+use crate::prune::{self, Amount, Decided, Policy, Prune, PrunePlan, Remove};
+use crate::scratch_list::ScratchList;
 
 impl wit::Guest for super::Component {
     fn decide(request: wit::Request) -> Result<wit::Plan, wit::Error> {
@@ -36,7 +36,7 @@ impl wit::Guest for super::Component {
     }
 
     fn decisions(page: wit::Page) -> Result<Vec<wit::Decision>, wit::Error> {
-        let decided: Vec<Decided> = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        let decided: Vec<Decided> = ScratchList::read_page(&Scratch, &page).map_err(to_wit_error)?;
         let decision = |Decided { record, reasons }| wit::Decision {
             build: build(record),
             reasons,
@@ -69,7 +69,7 @@ impl wit::Guest for super::Component {
     }
 }
 
-fn plan(plan: Plan) -> crate::Result<wit::Plan> {
+fn plan(plan: PrunePlan) -> crate::Result<wit::Plan> {
     Ok(wit::Plan {
         builds: plan.decisions.len(),
         removed: plan.removed,

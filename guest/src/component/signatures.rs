@@ -6,7 +6,7 @@ use super::http::Granted as GrantedHttp;
 use super::store::Granted;
 use crate::circleci;
 use crate::error::Result as Outcome;
-use crate::signatures::{self, Found};
+use crate::signatures::{self, Signatures};
 
 impl wit::Guest for super::Component {
     fn get(
@@ -14,7 +14,7 @@ impl wit::Guest for super::Component {
         key_id: String,
         from: Option<wit::CircleciSource>,
     ) -> Result<wit::Found, wit::Error> {
-        let Found { envelope, others } = of(build, &key_id, from).map_err(to_wit_error)?;
+        let Signatures { envelope, others } = of(build, &key_id, from).map_err(to_wit_error)?;
         Ok(wit::Found { envelope, others })
     }
 
@@ -25,7 +25,7 @@ impl wit::Guest for super::Component {
     }
 }
 
-fn of(build: wit::Build, key_id: &str, from: Option<wit::CircleciSource>) -> Outcome<Found> {
+fn of(build: wit::Build, key_id: &str, from: Option<wit::CircleciSource>) -> Outcome<Signatures> {
     let Some(from) = from.map(source) else {
         return signatures::get(&Granted, &record(build)?, key_id);
     };

@@ -13,8 +13,8 @@ use super::scratch::Granted as Scratch;
 use super::store::Granted as GrantedStore;
 use crate::circleci::{self, Artifacts, Source, plain};
 use crate::error::{Error, Result};
-use crate::scratch_list::Spooled;
-use crate::transfer_plan::{Action, Planned, Step, Task};
+use crate::scratch_list::ScratchList;
+use crate::transfer_plan::{Planned, Step, StepKind, Task};
 use crate::{attach, persist, verify};
 
 /// What `shared` and `rest` of a plan begin with: which of them it is.
@@ -36,7 +36,7 @@ impl wit::Guest for super::Component {
     }
 
     fn steps(page: wit::Page) -> Result<Vec<wit::Step>, wit::Error> {
-        let steps = Spooled::read_page(&Scratch, &page).map_err(to_wit_error)?;
+        let steps = ScratchList::read_page(&Scratch, &page).map_err(to_wit_error)?;
         Ok(steps.into_iter().map(step).collect())
     }
 
@@ -272,11 +272,11 @@ fn task(task: Task) -> wit::Task {
 
 fn step(step: Step) -> wit::Step {
     let action = match step.action {
-        Action::Store => wit::Action::Store,
-        Action::Create => wit::Action::Create,
-        Action::Replace => wit::Action::Replace,
-        Action::Compare => wit::Action::Compare,
-        Action::Remove => wit::Action::Remove,
+        StepKind::Store => wit::Action::Store,
+        StepKind::Create => wit::Action::Create,
+        StepKind::Replace => wit::Action::Replace,
+        StepKind::Compare => wit::Action::Compare,
+        StepKind::Remove => wit::Action::Remove,
     };
     wit::Step {
         action,
@@ -347,7 +347,7 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
                     verify::Remedy::MoveAgain => wit::Remedy::MoveAgain,
                 },
                 damage: wit_damage(finding.damage),
-                hurts: finding.hurts,
+                hurts: finding.affects,
                 builds: builds(finding.builds),
             };
             Ok(wit::Report::Verified(wit::Verified {

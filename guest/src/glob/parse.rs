@@ -41,9 +41,9 @@ enum Token {
 }
 
 /// Something and its position in the text.
-type Placed<T> = (usize, T);
+type Positioned<T> = (usize, T);
 
-fn tokens(text: &str, skip: usize) -> Result<Vec<Placed<Token>>, GlobFault> {
+fn tokens(text: &str, skip: usize) -> Result<Vec<Positioned<Token>>, GlobFault> {
     if text.len() > PATTERN_BYTES_MAX {
         return Err(GlobFault::TooLong(text.len()));
     }
@@ -120,7 +120,7 @@ fn member(chars: &mut impl Iterator<Item = (usize, char)>) -> Option<(usize, cha
 }
 
 /// Expands the braces, the first of an alternative at a time: they may nest too deep to recurse.
-fn expand(tokens: Vec<Placed<Token>>) -> Result<Vec<Vec<Placed<Piece>>>, GlobFault> {
+fn expand(tokens: Vec<Positioned<Token>>) -> Result<Vec<Vec<Positioned<Piece>>>, GlobFault> {
     let (mut pending, mut expanded, mut made) = (vec![tokens], Vec::new(), 0);
     while let Some(tokens) = pending.pop() {
         let first = tokens
@@ -155,8 +155,8 @@ fn expand(tokens: Vec<Placed<Token>>) -> Result<Vec<Vec<Placed<Piece>>>, GlobFau
 }
 
 /// Checks the components of one alternative, and leaves out what has no meaning: `.`, and a `/` at the end.
-fn normalise(alternative: &[Placed<Piece>]) -> Result<Vec<Piece>, GlobFault> {
-    let separates = |(_, piece): &Placed<Piece>| *piece == Piece::Char('/');
+fn normalise(alternative: &[Positioned<Piece>]) -> Result<Vec<Piece>, GlobFault> {
+    let separates = |(_, piece): &Positioned<Piece>| *piece == Piece::Char('/');
     match alternative.first() {
         None => return Err(GlobFault::Empty),
         Some(first) if separates(first) => return Err(GlobFault::Absolute),
@@ -184,7 +184,7 @@ fn normalise(alternative: &[Placed<Piece>]) -> Result<Vec<Piece>, GlobFault> {
     Ok(pieces)
 }
 
-fn component(part: &[Placed<Piece>]) -> Result<Vec<Piece>, GlobFault> {
+fn component(part: &[Positioned<Piece>]) -> Result<Vec<Piece>, GlobFault> {
     let pieces: Vec<_> = part.iter().map(|(_, piece)| piece.clone()).collect();
     let start = part.first().map_or(0, |(position, _)| *position);
     let mut pairs = part.iter().zip(pieces.windows(2));

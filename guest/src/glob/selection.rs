@@ -31,8 +31,8 @@ struct Include {
     glob: Glob,
     /// Whether an entry that this pattern matches was taken.
     matched: bool,
-    /// Where something could match that nobody looks into: see [`Selection::closed`].
-    closed: Option<String>,
+    /// Where something could match that nobody looks into: see [`Selection::note_barrier`].
+    barrier: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ impl Selection {
         self.includes.push(Include {
             glob,
             matched: false,
-            closed: None,
+            barrier: None,
         });
     }
 
@@ -194,14 +194,14 @@ impl Selection {
 
     /// Remembers that nothing below `path` is looked at, whatever might match there. Returns whether that can be why a
     /// pattern takes nothing.
-    pub fn closed(&mut self, path: &str) -> bool {
+    pub fn note_barrier(&mut self, path: &str) -> bool {
         let mut matters = false;
         for include in &mut self.includes {
             if !include.matched
-                && include.closed.is_none()
+                && include.barrier.is_none()
                 && (include.glob.matches(path) || include.glob.may_match_below(path))
             {
-                include.closed = Some(path.to_owned());
+                include.barrier = Some(path.to_owned());
                 matters = true;
             }
         }
@@ -209,12 +209,12 @@ impl Selection {
     }
 
     /// Returns the include patterns, as they were given, for which [`Selection::check`] has taken nothing, each with the
-    /// first path that [`Selection::closed`] was told of and that can be why.
+    /// first path that [`Selection::note_barrier`] was told of and that can be why.
     ///
     /// A pattern counts as unmatched also when everything that it matches is excluded.
     pub fn unmatched(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let unmatched = self.includes.iter().filter(|include| !include.matched);
-        unmatched.map(|include| (include.glob.text(), include.closed.as_deref()))
+        unmatched.map(|include| (include.glob.text(), include.barrier.as_deref()))
     }
 
     /// Returns the exclude patterns, as they were given, that left nothing out.

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::ports::Scratch;
 use crate::record::Record;
-use crate::scratch_list::{Items, Spooled};
+use crate::scratch_list::{Items, ScratchList};
 
 /// A record and its keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Found {
+pub struct StoredRecord {
     /// The record.
     pub record: Record,
-    /// The keys under which it lies, and those of the revisions that it resited. First the key by which it was read.
+    /// The keys under which it lies, and those of the revisions that it superseded. First the key by which it was read.
     pub keys: Vec<String>,
 }
 
-impl Found {
+impl StoredRecord {
     /// Returns the keys under which the record does not lie, though it lies under the one that is written last.
     pub(crate) fn missing(&self) -> Vec<String> {
         let own = self.record.keys().into_iter().chain(self.record.layer_key());
@@ -36,23 +36,23 @@ impl Found {
 }
 
 /// Returns the records of each build, in the order of a survey.
-pub fn by_build<'s>(records: &Spooled<Found>, scratch: &'s dyn Scratch) -> ByBuild<'s> {
+pub fn by_build<'s>(records: &ScratchList<StoredRecord>, scratch: &'s dyn Scratch) -> ByBuild<'s> {
     ByBuild(records.items(scratch).peekable())
 }
 
 /// The records of one build after the other.
-pub struct ByBuild<'s>(Peekable<Items<'s, Found>>);
+pub struct ByBuild<'s>(Peekable<Items<'s, StoredRecord>>);
 
 impl Iterator for ByBuild<'_> {
-    type Item = Result<Vec<Found>>;
+    type Item = Result<Vec<StoredRecord>>;
 
-    fn next(&mut self) -> Option<Result<Vec<Found>>> {
+    fn next(&mut self) -> Option<Result<Vec<StoredRecord>>> {
         let first = match self.0.next()? {
             Ok(first) => first,
             Err(error) => return Some(Err(error)),
         };
         let build = first.record.build_id().all_attempts();
-        let is_of_it = |found: &Found| {
+        let is_of_it = |found: &StoredRecord| {
             (&found.record.project, &found.record.artifact) == (&first.record.project, &first.record.artifact)
                 && found.record.build_id().all_attempts() == build
         };

@@ -2,11 +2,11 @@
 
 mod damages;
 mod found;
-mod present;
+mod pointers;
 mod revisions;
 mod scan;
 
 pub(crate) use damages::Damages;
-pub use found::{ByBuild, Found, by_build};
-pub use present::{Present, present};
-pub use scan::{Depth, Survey, survey};
+pub use found::{ByBuild, StoredRecord, by_build};
+pub use pointers::{CurrentPointer, current_pointers};
+pub use scan::{Depth, Inventory, take};

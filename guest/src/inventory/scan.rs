@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::damages::Damages;
-use super::found::Found;
-use super::revisions::{Sited, keep_newest};
+use super::found::StoredRecord;
+use super::revisions::{RankedRecord, keep_newest};
 use crate::error::{Damage, Error, Result};
 use crate::event::Event;
 use crate::external_sort::Sorter;
@@ -14,13 +14,13 @@ use crate::lookup;
 use crate::order::newest_first;
 use crate::ports::{Scratch, Store, get_intact};
 use crate::record::Record;
-use crate::scratch_list::{Spool, Spooled};
+use crate::scratch_list::{ScratchList, ScratchWriter};
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Inventory {
     /// Each record once, in the order of projects, artifacts, builds and nodes.
-    pub records: Spooled<Found>,
+    pub records: ScratchList<StoredRecord>,
     /// The last event of each history, where `Depth::Objects` was asked for.
     pub last_events: Vec<Event>,
     /// What cannot be read, or lies where it does not belong.
@@ -37,27 +37,27 @@ pub enum Depth {
 }
 
 /// Looks at all projects of a store. Memory holds some 250 bytes a record; the records are in the scratch space.
-pub fn survey(store: &impl Store, scratch: &dyn Scratch, depth: Depth) -> Result<Survey> {
-    let mut reading = Reading::new(scratch, depth);
+pub fn take(store: &impl Store, scratch: &dyn Scratch, depth: Depth) -> Result<Inventory> {
+    let mut scan = Scan::new(scratch, depth);
     let mut after = None;
     loop {
         let page = store.list(keys::PROJECTS, after.as_deref(), 1000)?;
         let last = page.len() < 1000;
         after = page.last().cloned();
         for key in page {
-            reading.object(store, key)?;
+            scan.object(store, key)?;
         }
         if last {
             break;
         }
     }
-    reading.finish(scratch)
+    scan.finish(scratch)
 }
 
 /// A survey that is under way.
-struct Reading<'s> {
+struct Scan<'s> {
     depth: Depth,
-    records: Spool<'s, Record>,
+    records: ScratchWriter<'s, Record>,
     /// The digest of each record.
     digests: Vec<Digest>,
     /// By the digest of each key that a record names: the number of the record.
@@ -71,11 +71,11 @@ struct Reading<'s> {
     damages: Vec<Damage>,
 }
 
-impl<'s> Reading<'s> {
-    fn new(scratch: &'s dyn Scratch, depth: Depth) -> Reading<'s> {
-        Reading {
+impl<'s> Scan<'s> {
+    fn new(scratch: &'s dyn Scratch, depth: Depth) -> Scan<'s> {
+        Scan {
             depth,
-            records: Spool::new(scratch),
+            records: ScratchWriter::new(scratch),
             digests: Vec::new(),
             owners: HashMap::new(),
             keys: Sorter::new(scratch),
@@ -176,8 +176,8 @@ impl<'s> Reading<'s> {
         self.keys.push((record, self.key_count, key), bytes)
     }
 
-    /// Gives each record its keys, and leaves out what a newer revision resited.
-    fn finish(self, scratch: &'s dyn Scratch) -> Result<Survey> {
+    /// Gives each record its keys, and leaves out what a newer revision superseded.
+    fn finish(self, scratch: &'s dyn Scratch) -> Result<Inventory> {
         let records = self.records.close()?;
         let mut keys = self.keys.sorted()?.peekable();
         let mut by_build = Sorter::new(scratch);
@@ -188,19 +188,25 @@ impl<'s> Reading<'s> {
                 own.push(key?.2);
             }
             let bytes = 1000 + own.iter().map(String::len).sum::<usize>();
-            by_build.push(Sited::new(number, Found { record, keys: own }), bytes)?;
+            by_build.push(
+                RankedRecord::new(number, StoredRecord { record, keys: own }),
+                bytes,
+            )?;
         }
-        let mut kept = Spool::new(scratch);
-        let mut revisions: Vec<Sited> = Vec::new();
-        for sited in by_build.sorted()? {
-            let sited = sited?;
-            if revisions.first().is_some_and(|first| !first.is_same_node(&sited)) {
+        let mut kept = ScratchWriter::new(scratch);
+        let mut revisions: Vec<RankedRecord> = Vec::new();
+        for ranked in by_build.sorted()? {
+            let ranked = ranked?;
+            if revisions
+                .first()
+                .is_some_and(|first| !first.is_same_node(&ranked))
+            {
                 keep_newest(&mut revisions, &mut kept)?;
             }
-            revisions.push(sited);
+            revisions.push(ranked);
         }
         keep_newest(&mut revisions, &mut kept)?;
-        Ok(Survey {
+        Ok(Inventory {
             records: kept.close()?,
             last_events: self.last_events.into_values().collect(),
             damages: self.damages,

@@ -2,7 +2,7 @@
 
 use super::layers::layers_of;
 use super::newest::{Search, newest};
-use super::read::sound;
+use super::read::ignore_damage;
 use super::scope::Scope;
 use crate::error::Result;
 use crate::keys::Project;
@@ -38,11 +38,11 @@ pub fn bases(store: &impl Store, record: &Record, default_branch: Option<&str>) 
                 lenient: false,
                 ..Search::branch(&prefix, scope)
             };
-            found = sound(newest(store, &search, scope, &mut Vec::new()))?;
+            found = ignore_damage(newest(store, &search, scope, &mut Vec::new()))?;
         }
     }
     if let Some(workspace) = &record.workspace {
-        let layers = sound(layers_of(
+        let layers = ignore_damage(layers_of(
             store,
             &keys,
             workspace,

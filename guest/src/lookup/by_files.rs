@@ -94,7 +94,7 @@ fn has(
     warnings: &mut Vec<Problem>,
 ) -> Result<bool> {
     // All of a tree is read: a build that has the files and is damaged is passed over, too.
-    let found = scope.check_fit(nodes.to_vec()).and_then(|nodes| {
+    let found = scope.check_undamaged(nodes.to_vec()).and_then(|nodes| {
         let mut found = vec![false; wanted.len()];
         for record in &nodes {
             let mut entries = Entries::open(store, &record.tree)?;

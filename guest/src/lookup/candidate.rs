@@ -1,6 +1,6 @@
 //! The newest build of one counter, and what keeps it from being the answer.
 
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::counter::Rank;
 use crate::error::{Error, Problem};
 use crate::record::Record;
@@ -22,8 +22,8 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// Returns what it takes to compare the build with others.
-    pub(super) fn placed(&self) -> Option<Placed> {
-        Placed::of(&self.records)
+    pub(super) fn dated(&self) -> Option<DatedBuild> {
+        DatedBuild::of(&self.records)
     }
 }
 

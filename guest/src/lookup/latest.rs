@@ -5,7 +5,7 @@ use super::newest::{Begin, Search, Until, newest, steps_before};
 use super::not_found::{no_earlier, nothing_on_branch};
 use super::read::warn_of_trust;
 use super::scope::Scope;
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::error::{Error, Problem, Result, warning};
 use crate::event::{Action, history};
 use crate::pointer::Pointer;
@@ -42,15 +42,15 @@ pub(super) fn latest(
             found => found?,
         };
         warnings.extend(passed_over);
-        let is_newer = |found: Placed| {
+        let is_newer = |found: DatedBuild| {
             let seen = event.newest.as_ref();
             seen.is_none_or(|seen| {
                 found
-                    .standing()
-                    .is_newer_than(&seen.standing(), scope.context.now_ms)
+                    .recency()
+                    .is_newer_than(&seen.recency(), scope.context.now_ms)
             })
         };
-        if Placed::of(&found).is_some_and(is_newer) {
+        if DatedBuild::of(&found).is_some_and(is_newer) {
             return Ok(found);
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn latest(
         &event.pointer.selector(),
     ));
     let there =
-        by_id(store, &keys, scope.artifact(), &event.build.id).and_then(|found| scope.check_fit(found));
+        by_id(store, &keys, scope.artifact(), &event.build.id).and_then(|found| scope.check_undamaged(found));
     // Whoever wrote the event: what was not built on the branch is never its latest.
     if let Ok(found) = &there
         && found
@@ -98,7 +98,7 @@ pub fn before(
     store: &impl Store,
     scope: &Scope,
     branch: &str,
-    build: &Placed,
+    build: &DatedBuild,
     steps: u32,
 ) -> Result<Vec<Record>> {
     let prefix = scope.context.keys()?.branch(scope.artifact(), branch);

@@ -74,7 +74,7 @@ pub fn layers_of(
         .collect::<Result<Vec<_>>>()?;
     // Jobs of one run that share a number ran in the order of their dates.
     records.sort_by_key(|record| Reverse((record.created_ms, record.node)));
-    let mut records = newest_first(records, Across::Dates, now_ms, Record::standing);
+    let mut records = newest_first(records, Across::Dates, now_ms, Record::recency);
     let mut seen = HashSet::new();
     records.retain(|r| seen.insert((r.artifact.clone(), r.job.clone(), r.node.index)));
     // A rerun with another number of nodes replaces them all.

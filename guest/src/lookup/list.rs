@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use super::counters::{CounterKeys, Form, counters};
 use super::read::{SEARCHED_MAX, read};
 use super::scope::Scope;
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::error::{Error, Result};
 use crate::ports::Store;
-use crate::recency::{Across, Standing, first, newest_first};
+use crate::recency::{Across, Recency, first, newest_first};
 use crate::record::Record;
 use crate::{keys, name, store_format};
 
@@ -104,7 +104,7 @@ fn of_commits(store: &impl Store, query: &Query, prefix: impl Fn(bool) -> String
         }
     }
     found.retain(|record| query.wants(record));
-    let mut found = newest_first(found, Across::Ranks, query.scope.context.now_ms, Record::standing);
+    let mut found = newest_first(found, Across::Ranks, query.scope.context.now_ms, Record::recency);
     found.truncate(query.limit);
     Ok(found)
 }
@@ -137,12 +137,12 @@ fn merged(store: &impl Store, query: &Query, prefixes: &[String], by: By) -> Res
         }
         streams.retain(|stream| stream.next.is_some());
         // Over all branches people look for what ran last, and it is shown who built it.
-        let heads: Vec<Standing<'_>> = streams
+        let heads: Vec<Recency<'_>> = streams
             .iter()
             .filter_map(|stream| stream.next.as_ref())
-            .map(|(_, record)| Standing {
+            .map(|(_, record)| Recency {
                 trusted: record.trusted() || by == By::Number,
-                ..record.standing()
+                ..record.recency()
             })
             .collect();
         let Some(newest) = first(&heads, now_ms) else {
@@ -159,7 +159,7 @@ fn merged(store: &impl Store, query: &Query, prefixes: &[String], by: By) -> Res
 pub(super) fn before(
     store: &impl Store,
     counters: &[CounterKeys],
-    build: &Placed,
+    build: &DatedBuild,
     now_ms: u64,
 ) -> Result<Vec<Option<String>>> {
     let mut streams: Vec<Stream> = counters
@@ -175,8 +175,8 @@ pub(super) fn before(
                 heads.push((at, record));
             }
         }
-        let standings: Vec<Standing<'_>> = heads.iter().map(|(_, record)| record.standing()).collect();
-        let newest = first(&standings, now_ms).and_then(|newest| heads.get(newest));
+        let recencies: Vec<Recency<'_>> = heads.iter().map(|(_, record)| record.recency()).collect();
+        let newest = first(&recencies, now_ms).and_then(|newest| heads.get(newest));
         let Some((at, record)) = newest else {
             return Ok(passed);
         };

@@ -28,7 +28,7 @@ pub fn artifacts(
     let prefix = context.keys()?.artifacts();
     let Page { items, more } = below(store, &prefix, "", after, most)?;
     let mut names = Vec::with_capacity(items.len());
-    for Found { encoded, key } in items {
+    for NamedKey { encoded, key } in items {
         names.push(match keys::text(&encoded) {
             Some(name) => name,
             // A long name is not whole in its key.
@@ -68,7 +68,7 @@ pub(super) fn names(store: &impl Store, prefix: &str, start: &str, most: usize) 
 }
 
 /// One name as it stands in keys, with the first key below it.
-struct Found {
+struct NamedKey {
     encoded: String,
     key: String,
 }
@@ -79,10 +79,10 @@ fn below(
     start: &str,
     after: Option<&str>,
     most: usize,
-) -> Result<Page<Found>> {
+) -> Result<Page<NamedKey>> {
     let begins = format!("{prefix}{}", keys::name(start));
     let mut after = after.map(|name| keys::behind(&format!("{prefix}{}", keys::name(name)), ""));
-    let mut items: Vec<Found> = Vec::new();
+    let mut items: Vec<NamedKey> = Vec::new();
     while let Some(key) = store.list(&begins, after.as_deref(), 1)?.pop() {
         let encoded = key
             .strip_prefix(prefix)
@@ -99,7 +99,7 @@ fn below(
         if items.len() == most {
             return Ok(Page { items, more: true });
         }
-        items.push(Found { encoded, key });
+        items.push(NamedKey { encoded, key });
     }
     Ok(Page { items, more: false })
 }

@@ -4,14 +4,14 @@ use super::candidate::{Candidate, Incomplete};
 use super::counters::{CounterKeys, Form, counters};
 use super::groups::Groups;
 use super::list::before;
-use super::read::{SEARCHED_MAX, read, sound};
+use super::read::{SEARCHED_MAX, ignore_damage, read};
 use super::scope::Scope;
 use super::warnings;
-use crate::build_id::{BuildId, Placed};
+use crate::build_id::{BuildId, DatedBuild};
 use crate::error::{Error, Problem, Result, warning};
 use crate::order::{Leaf, inverted, newest_first};
 use crate::ports::Store;
-use crate::recency::{Standing, first};
+use crate::recency::{Recency, first};
 use crate::record::Record;
 
 /// Where to look.
@@ -35,7 +35,7 @@ pub(super) struct Search<'a> {
 /// Where a search begins in the middle of a history.
 pub(super) struct Until<'a> {
     /// The build.
-    pub build: &'a Placed,
+    pub build: &'a DatedBuild,
     /// Where it begins in the counter of that build.
     pub begin: Begin,
 }
@@ -131,7 +131,7 @@ pub(super) fn steps_before(
     store: &impl Store,
     search: &Search<'_>,
     scope: &Scope,
-    build: &Placed,
+    build: &DatedBuild,
     steps: u32,
 ) -> Result<std::result::Result<Vec<Record>, u32>> {
     let now_ms = scope.context.now_ms;
@@ -141,7 +141,7 @@ pub(super) fn steps_before(
     let mut found = Vec::new();
     for step in 0..steps {
         found = newest_among(store, counters.clone(), search, scope, &mut Vec::new())?;
-        let Some(Placed { id, .. }) = Placed::of(&found) else {
+        let Some(DatedBuild { id, .. }) = DatedBuild::of(&found) else {
             return Ok(Err(step));
         };
         let after = |keys: CounterKeys| match keys.are_of(&id) {
@@ -165,13 +165,13 @@ fn newest_among(
     for keys in counters {
         candidates.extend(of_counter(store, keys, search, scope)?);
     }
-    let placed: Vec<Option<Placed>> = candidates.iter().map(Candidate::placed).collect();
-    let there: Vec<(usize, Standing<'_>)> = placed
+    let dated: Vec<Option<DatedBuild>> = candidates.iter().map(Candidate::dated).collect();
+    let there: Vec<(usize, Recency<'_>)> = dated
         .iter()
         .enumerate()
-        .filter_map(|(at, placed)| Some((at, placed.as_ref()?.standing())))
+        .filter_map(|(at, dated)| Some((at, dated.as_ref()?.recency())))
         .collect();
-    let heads: Vec<Standing<'_>> = there.iter().map(|(_, head)| *head).collect();
+    let heads: Vec<Recency<'_>> = there.iter().map(|(_, head)| *head).collect();
     let winner = first(&heads, now_ms)
         .and_then(|at| there.get(at))
         .map(|(at, _)| *at);
@@ -285,7 +285,7 @@ impl Candidate {
         // run again last.
         if scope.jobs.is_empty()
             && let (Some(record), Some(key)) = (records.first(), groups.other_job(first, leaf)?)
-            && let Some(other) = sound(read(store, &key).map(Some))?
+            && let Some(other) = ignore_damage(read(store, &key).map(Some))?
             && other.number == record.number
         {
             self.ambiguous = Some(ambiguous_jobs(scope, record, &other));
@@ -308,7 +308,7 @@ fn open_group(store: &impl Store, scope: &Scope, group: &[(String, Leaf)]) -> Re
             records.push(record);
         }
     }
-    scope.check_fit(records)
+    scope.check_undamaged(records)
 }
 
 /// Says that a newer build was passed over, by its selector if its record can be read.

@@ -2,7 +2,7 @@
 
 use super::list::{Query, list};
 use super::names::{Page, artifacts, names};
-use super::read::{read, sound};
+use super::read::{ignore_damage, read};
 use super::scope::Scope;
 use crate::build_id::BuildId;
 use crate::context::Context;
@@ -348,7 +348,7 @@ pub(super) fn removal(
         return Ok(None);
     };
     let note = get_intact(store, &key, None, |bytes| open::<Note>("removal", &key, &bytes));
-    let Some(note) = sound(note)? else {
+    let Some(note) = ignore_damage(note)? else {
         return Ok(Some(format!("build:{number} of {artifact} was removed")));
     };
     let by = note.actor.map(|actor| format!(" by {actor}")).unwrap_or_default();

@@ -22,7 +22,7 @@ pub(super) fn warn_of_trust(found: &[Record], scope: &Scope, warnings: &mut Vec<
 }
 
 /// Takes what is not there, damaged or larger than it may be for nothing: where it would only help.
-pub(crate) fn sound<T: Default>(found: Result<T>) -> Result<T> {
+pub(crate) fn ignore_damage<T: Default>(found: Result<T>) -> Result<T> {
     match found {
         Err(Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => Ok(T::default()),
         Err(error) => error.into_damage().map(|_| T::default()),

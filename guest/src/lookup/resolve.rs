@@ -7,7 +7,7 @@ use super::layers::{layers, workflow_layers};
 use super::newest::{Search, newest};
 use super::not_found::{SUGGESTED, nothing};
 use super::read::warn_of_trust;
-use super::scope::{Layer, Resolved, Scope, Unfit};
+use super::scope::{DamagedTree, Layer, Resolved, Scope};
 use super::warnings::missing_layers;
 use crate::error::{Error, Problem, Result};
 use crate::keys::{self, Project};
@@ -17,7 +17,7 @@ use crate::selector::Selector;
 use crate::{lookup, store_format};
 
 /// A branch on which this many builds in a row are damaged is searched no further.
-const UNFIT_MAX: usize = 32;
+const FALLBACKS_MAX: usize = 32;
 
 /// Returns what the selector of a scope means. Reads records only.
 pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
@@ -107,12 +107,12 @@ pub fn intact<T>(
         };
         let first = first_damage.get_or_insert(Error::Damaged(damage.clone()));
         // Whichever of its trees it is, the build is passed over.
-        let unfit = |layer: &Layer| Unfit {
+        let damaged = |layer: &Layer| DamagedTree {
             tree: layer.tree,
             damage: damage.clone(),
         };
-        scope.without.extend(resolved.layers.first().map(unfit));
-        if scope.without.len() > UNFIT_MAX || resolved.layers.is_empty() {
+        scope.damaged.extend(resolved.layers.first().map(damaged));
+        if scope.damaged.len() > FALLBACKS_MAX || resolved.layers.is_empty() {
             return Err(first.clone());
         }
     }

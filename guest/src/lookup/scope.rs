@@ -24,14 +24,14 @@ pub struct Scope {
     /// Whether a damaged latest build is an error. Otherwise the newest intact one takes its place.
     pub strict: bool,
     /// What turned out to be damaged, so that `latest` does not take it.
-    pub without: Vec<Unfit>,
+    pub damaged: Vec<DamagedTree>,
     /// Among what CircleCI's jobs stored, and not in the store.
     pub circleci: Option<Source>,
 }
 
 /// A tree that cannot be attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
+pub struct DamagedTree {
     /// Which.
     pub tree: TreeId,
     /// What is wrong with it, or with a pack of its.
@@ -88,11 +88,11 @@ impl Scope {
     }
 
     /// Returns the records unless one's tree is known to be damaged.
-    pub(super) fn check_fit(&self, records: Vec<Record>) -> Result<Vec<Record>> {
-        let unfit = |record: &Record| self.without.iter().find(|unfit| unfit.tree == record.tree);
-        match records.iter().find_map(unfit) {
+    pub(super) fn check_undamaged(&self, records: Vec<Record>) -> Result<Vec<Record>> {
+        let damaged = |record: &Record| self.damaged.iter().find(|damaged| damaged.tree == record.tree);
+        match records.iter().find_map(damaged) {
             None => Ok(records),
-            Some(unfit) => Err(Error::Damaged(unfit.damage.clone())),
+            Some(damaged) => Err(Error::Damaged(damaged.damage.clone())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::candidate::{Candidate, Incomplete};
 use super::scope::Scope;
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::counter::Rank;
 use crate::error::{Error, Problem, Result, warning};
 use crate::record::Record;
@@ -66,27 +66,27 @@ pub(super) fn only_incomplete(candidates: &[Candidate], scope: &Scope) -> Result
 /// Says what was passed over for the answer.
 pub(super) fn warn(candidates: &[Candidate], answer: usize, scope: &Scope, warnings: &mut Vec<Problem>) {
     let now_ms = scope.context.now_ms;
-    let Some(taken) = candidates.get(answer).and_then(Candidate::placed) else {
+    let Some(taken) = candidates.get(answer).and_then(Candidate::dated) else {
         return;
     };
-    if taken.standing().is_ahead(now_ms) {
+    if taken.recency().is_ahead(now_ms) {
         warnings.push(ahead(&taken, now_ms));
     }
     for incomplete in candidates
         .iter()
         .filter_map(|candidate| candidate.incomplete.as_ref())
     {
-        if let Some(build) = Placed::of(&incomplete.records)
-            && build.standing().is_newer_than(&taken.standing(), now_ms)
+        if let Some(build) = DatedBuild::of(&incomplete.records)
+            && build.recency().is_newer_than(&taken.recency(), now_ms)
         {
             let message = format!("a newer build was passed over: {}", incomplete.what_is_missing());
             warnings.push(warning("incomplete-skipped", message, &build.id.to_string()));
         }
     }
     let others = candidates.iter().enumerate().filter(|(at, _)| *at != answer);
-    let others: Vec<Placed> = others.filter_map(|(_, candidate)| candidate.placed()).collect();
+    let others: Vec<DatedBuild> = others.filter_map(|(_, candidate)| candidate.dated()).collect();
     for other in others.iter().filter(|other| other.id.trusted == taken.id.trusted) {
-        let outranks = |above: &&Placed| other.standing().is_outranked_by(&above.standing());
+        let outranks = |above: &&DatedBuild| other.recency().is_outranked_by(&above.recency());
         warnings.extend(match others.iter().chain([&taken]).find(outranks) {
             Some(above) => lower_counter(&taken, other, above, now_ms),
             None => equal_counter(&taken, other, now_ms),
@@ -95,9 +95,9 @@ pub(super) fn warn(candidates: &[Candidate], answer: usize, scope: &Scope, warni
 }
 
 /// Says that the newest build of a counter was passed over for its rank, where somebody may have expected it.
-fn lower_counter(taken: &Placed, other: &Placed, above: &Placed, now_ms: u64) -> Option<Problem> {
+fn lower_counter(taken: &DatedBuild, other: &DatedBuild, above: &DatedBuild, now_ms: u64) -> Option<Problem> {
     // One that was persisted before the answer is missed by nobody.
-    if other.created_ms <= taken.created_ms || other.standing().is_ahead(now_ms) {
+    if other.created_ms <= taken.created_ms || other.recency().is_ahead(now_ms) {
         return None;
     }
     let lacks = match other.id.counter.rank {
@@ -114,8 +114,8 @@ fn lower_counter(taken: &Placed, other: &Placed, above: &Placed, now_ms: u64) ->
 }
 
 /// Says that two counters feed an artifact.
-fn equal_counter(taken: &Placed, other: &Placed, now_ms: u64) -> Option<Problem> {
-    if other.standing().is_ahead(now_ms) {
+fn equal_counter(taken: &DatedBuild, other: &DatedBuild, now_ms: u64) -> Option<Problem> {
+    if other.recency().is_ahead(now_ms) {
         return Some(ahead(other, now_ms));
     }
     if taken.created_ms.abs_diff(other.created_ms) > SILENT_MS {
@@ -138,7 +138,7 @@ pub fn ranks_low(record: &Record, newest: Option<&Record>) -> Option<Problem> {
     let above = newest.filter(|newest| {
         newest.eligible()
             && newest.branch == record.branch
-            && record.standing().is_outranked_by(&newest.standing())
+            && record.recency().is_outranked_by(&newest.recency())
     });
     let lacks = match record.counter.rank {
         Rank::Run => return None,
@@ -173,7 +173,7 @@ fn set_run(runner: &str) -> &'static str {
 }
 
 /// Says that the date of a build is ahead of the clock.
-fn ahead(build: &Placed, now_ms: u64) -> Problem {
+fn ahead(build: &DatedBuild, now_ms: u64) -> Problem {
     let minutes = build.created_ms.saturating_sub(now_ms) / 60_000;
     let by = match minutes {
         0..120 => format!("{minutes} min"),

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::base::{Chunks, base_chunk, no_chunk};
-use super::item::{At, Done, Item, ItemKind, Slice, changed};
+use super::item::{ChunkRef, Item, ItemKind, Slice, StoredAs, changed};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::pack::Packs;
 use crate::ports::Store;
-use crate::tree::{Border, Chunk, Content, Entry, Place, Saved, Table, Writer};
+use crate::tree::{Border, Chunk, Content, Entry, Location, Saved, Table, Writer};
 
 /// What a tree has, and what of it is new. Sizes in bytes.
 #[derive(Debug, Default)]
@@ -21,32 +21,32 @@ pub(super) struct Counted {
     pub new_bytes: u64,
 }
 
-/// One entry of the tree, and where its bytes are: an empty place for what has none.
+/// One entry of the tree, and where its bytes are: an empty location for what has none.
 pub(super) struct Assembled {
     pub entry: Entry,
-    pub(super) at: Vec<(At, u64)>,
+    pub(super) at: Vec<(ChunkRef, u64)>,
     pub(super) new_bytes: u64,
 }
 
 /// What became of the items, as entries: the segments of a large file become one.
 pub(super) struct Assembling<'a, I: Iterator> {
     items: std::iter::Peekable<I>,
-    /// Where the slices are that two workers stored, each because it did not know of the other: one place is enough.
-    slices: &'a mut HashMap<Digest, At>,
+    /// Where the slices are that two workers stored, each because it did not know of the other: one location is enough.
+    slices: &'a mut HashMap<Digest, ChunkRef>,
 }
 
 /// More slices than this need not be the same: some 20 MB.
 const SLICES_MAX: usize = 300_000;
 
-impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
-    pub(super) fn new(items: I, slices: &'a mut HashMap<Digest, At>) -> Self {
+impl<'a, I: Iterator<Item = Result<(Item, StoredAs)>>> Assembling<'a, I> {
+    pub(super) fn new(items: I, slices: &'a mut HashMap<Digest, ChunkRef>) -> Self {
         Assembling {
             items: items.peekable(),
             slices,
         }
     }
 
-    fn assembled(&mut self, item: Item, done: Done) -> Result<Assembled> {
+    fn assembled(&mut self, item: Item, done: StoredAs) -> Result<Assembled> {
         let Item {
             path,
             bits,
@@ -58,14 +58,14 @@ impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
         let content = match (kind, done) {
             (ItemKind::Directory, _) => Content::Directory,
             (ItemKind::Symlink(target), _) => Content::Symlink(target),
-            (ItemKind::Small { .. }, Done::Plain) => Content::File {
+            (ItemKind::Small { .. }, StoredAs::Plain) => Content::File {
                 size: 0,
                 digest: Digest::of(b""),
-                place: Place::Empty,
+                location: Location::Empty,
             },
             (
                 ItemKind::Small { size },
-                Done::Small {
+                StoredAs::Small {
                     digest,
                     at: there,
                     is_new,
@@ -73,14 +73,14 @@ impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
             ) => {
                 new_bytes += if is_new { size } else { 0 };
                 at.push((there, size));
-                let (At::Base { offset, .. } | At::New { offset, .. }) = there;
+                let (ChunkRef::Base { offset, .. } | ChunkRef::New { offset, .. }) = there;
                 Content::File {
                     size,
                     digest,
-                    place: Place::Bundle { chunk: 0, offset },
+                    location: Location::Bundle { chunk: 0, offset },
                 }
             }
-            (ItemKind::Segment { length, .. }, Done::Segment { mut slices }) => {
+            (ItemKind::Segment { length, .. }, StoredAs::Segment { mut slices }) => {
                 self.rest_of(&path, length, &mut slices)?;
                 let size = length_of(&slices);
                 let digest = Digest::of_slices(
@@ -98,11 +98,15 @@ impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
                     };
                     at.push((there, length));
                 }
-                let place = match at.is_empty() {
-                    true => Place::Empty,
-                    false => Place::Slices(Vec::new()),
+                let location = match at.is_empty() {
+                    true => Location::Empty,
+                    false => Location::Slices(Vec::new()),
                 };
-                Content::File { size, digest, place }
+                Content::File {
+                    size,
+                    digest,
+                    location,
+                }
             }
             _ => return Err(Error::internal("a worker's outcome does not fit its task")),
         };
@@ -120,13 +124,13 @@ impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
 
     /// Adds the slices of a file's other segments.
     fn rest_of(&mut self, path: &str, mut wanted: u64, slices: &mut Vec<Slice>) -> Result<()> {
-        let same_file = |next: &Result<(Item, Done)>| {
+        let same_file = |next: &Result<(Item, StoredAs)>| {
             let Ok((next, _)) = next else { return true };
             matches!(next.kind, ItemKind::Segment { offset, .. } if offset > 0) && next.path == path
         };
         while let Some(next) = self.items.next_if(same_file) {
             let (segment, done) = next?;
-            let (ItemKind::Segment { length, .. }, Done::Segment { slices: more }) = (segment.kind, done)
+            let (ItemKind::Segment { length, .. }, StoredAs::Segment { slices: more }) = (segment.kind, done)
             else {
                 return Err(no_chunk());
             };
@@ -140,13 +144,13 @@ impl<'a, I: Iterator<Item = Result<(Item, Done)>>> Assembling<'a, I> {
         Ok(())
     }
 
-    fn only(&mut self, slice: &Slice) -> At {
+    fn only(&mut self, slice: &Slice) -> ChunkRef {
         match slice.at {
-            At::Base { .. } => slice.at,
-            At::New { .. } if self.slices.len() < SLICES_MAX => {
+            ChunkRef::Base { .. } => slice.at,
+            ChunkRef::New { .. } if self.slices.len() < SLICES_MAX => {
                 *self.slices.entry(slice.digest).or_insert(slice.at)
             }
-            At::New { .. } => self.slices.get(&slice.digest).copied().unwrap_or(slice.at),
+            ChunkRef::New { .. } => self.slices.get(&slice.digest).copied().unwrap_or(slice.at),
         }
     }
 }
@@ -155,7 +159,7 @@ fn length_of(slices: &[Slice]) -> u64 {
     slices.iter().map(|slice| u64::from(slice.length)).sum()
 }
 
-impl<I: Iterator<Item = Result<(Item, Done)>>> Iterator for Assembling<'_, I> {
+impl<I: Iterator<Item = Result<(Item, StoredAs)>>> Iterator for Assembling<'_, I> {
     type Item = Result<Assembled>;
 
     fn next(&mut self) -> Option<Result<Assembled>> {
@@ -180,7 +184,7 @@ pub(super) fn assemble<S: Store>(
         counted.add(&assembled);
         let slices = match assembled.entry.content {
             Content::File {
-                place: Place::Slices(_),
+                location: Location::Slices(_),
                 ..
             } => assembled.at.len(),
             _ => 0,
@@ -228,11 +232,11 @@ fn numbered(mut numbering: Numbering<'_>, part: &mut Vec<Assembled>) -> Result<(
     let mut entries = Vec::with_capacity(part.len());
     for mut assembled in part.drain(..) {
         let mut own = numbers.by_ref().take(assembled.at.len());
-        if let Content::File { place, .. } = &mut assembled.entry.content {
-            match place {
-                Place::Empty => {}
-                Place::Bundle { chunk, .. } => *chunk = last(own.next().ok_or_else(no_chunk)?)?,
-                Place::Slices(runs) => {
+        if let Content::File { location, .. } = &mut assembled.entry.content {
+            match location {
+                Location::Empty => {}
+                Location::Bundle { chunk, .. } => *chunk = last(own.next().ok_or_else(no_chunk)?)?,
+                Location::Slices(runs) => {
                     for number in own {
                         let number = last(number)?;
                         match runs.last_mut() {
@@ -285,10 +289,10 @@ impl<'a> Numbering<'a> {
     }
 
     /// Returns the preliminary number of a chunk.
-    fn number(&mut self, at: At) -> Result<u32> {
+    fn number(&mut self, at: ChunkRef) -> Result<u32> {
         let key = match at {
-            At::Base { chunk, .. } => (None, chunk),
-            At::New { writer, chunk, .. } => (Some(writer), chunk),
+            ChunkRef::Base { chunk, .. } => (None, chunk),
+            ChunkRef::New { writer, chunk, .. } => (Some(writer), chunk),
         };
         if let Some(number) = self.numbers.get(&key) {
             return Ok(*number);

@@ -8,15 +8,15 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::item::{At, Known};
+use super::item::{BaseFile, ChunkRef};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId, TreeId};
-use crate::lookup::sound;
+use crate::lookup::ignore_damage;
 use crate::path;
 use crate::ports::{Scratch, Store, Time};
 use crate::record::Record;
-use crate::scratch_list::{Spool, Spooled};
-use crate::tree::{Chunk, Content, Entries, Located, Place, Table};
+use crate::scratch_list::{ScratchList, ScratchWriter};
+use crate::tree::{Chunk, Content, Entries, Located, Location, Table};
 
 /// Each worker holds a copy of the index: 8 MB of files.
 const INDEXED_FILES_MAX: usize = 200_000;
@@ -32,14 +32,14 @@ pub(crate) struct Chunks {
 
 /// What a plan found in the base.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Found {
-    packs: Spooled<PackId>,
-    chunks: Spooled<Chunk>,
+pub(crate) struct BaseContents {
+    packs: ScratchList<PackId>,
+    chunks: ScratchList<Chunk>,
     /// Trees and parts that were read, and are whole.
-    trees: Spooled<TreeId>,
+    trees: ScratchList<TreeId>,
 }
 
-impl Found {
+impl BaseContents {
     /// Returns the chunks.
     pub(crate) fn chunks(&self, scratch: &dyn Scratch) -> Result<Chunks> {
         Ok(Chunks {
@@ -63,12 +63,12 @@ pub(crate) struct Index {
 
 /// An index on its way to the workers.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct SpooledIndex {
-    files: Spooled<(Digest, u32, u32)>,
-    slices: Spooled<(Digest, u32)>,
+pub(crate) struct ScratchIndex {
+    files: ScratchList<(Digest, u32, u32)>,
+    slices: ScratchList<(Digest, u32)>,
 }
 
-impl SpooledIndex {
+impl ScratchIndex {
     /// Reads the index.
     pub(crate) fn read(&self, scratch: &dyn Scratch) -> Result<Index> {
         Ok(Index {
@@ -140,7 +140,7 @@ impl<'a, S: Store> Base<'a, S> {
     fn begin(&mut self, tree: &TreeId) -> Result<()> {
         let opened = Entries::open(self.store, tree).map(Some);
         self.is_whole &= opened.is_ok();
-        self.first = sound(opened)?;
+        self.first = ignore_damage(opened)?;
         self.advance()
     }
 
@@ -151,7 +151,7 @@ impl<'a, S: Store> Base<'a, S> {
             Some(entries) => {
                 let next = entries.next_entry();
                 self.is_whole &= next.is_ok();
-                sound(next)?
+                ignore_damage(next)?
             }
             None => None,
         };
@@ -164,7 +164,7 @@ impl<'a, S: Store> Base<'a, S> {
     }
 
     /// Returns where the first tree has a small file of this path and size. Paths must come in path order.
-    pub(crate) fn find(&mut self, path: &str, size: u64, modified: Time) -> Result<Option<Known>> {
+    pub(crate) fn find(&mut self, path: &str, size: u64, modified: Time) -> Result<Option<BaseFile>> {
         while let Some(head) = self.head.take() {
             let order = path::compare(&head.entry.path, path);
             if order.is_gt() {
@@ -183,11 +183,11 @@ impl<'a, S: Store> Base<'a, S> {
     }
 
     /// Adds an entry of a base tree. Returns where it is, if it is a small file.
-    fn add(&mut self, located: &Located, is_found: bool) -> Result<Option<Known>> {
+    fn add(&mut self, located: &Located, is_found: bool) -> Result<Option<BaseFile>> {
         let Content::File {
             size,
             digest,
-            place: Place::Bundle { chunk, offset },
+            location: Location::Bundle { chunk, offset },
         } = &located.entry.content
         else {
             self.number(&located.table)?;
@@ -207,7 +207,7 @@ impl<'a, S: Store> Base<'a, S> {
         if self.files.len() >= 2 * INDEXED_FILES_MAX {
             self.keep_best();
         }
-        Ok(Some(Known {
+        Ok(Some(BaseFile {
             digest: *digest,
             chunk,
             offset: *offset,
@@ -262,7 +262,7 @@ impl<'a, S: Store> Base<'a, S> {
     }
 
     /// Reads the rest. Returns what `finish` needs of the base, what the workers do, and whether every tree was whole.
-    pub(crate) fn finish(mut self, scratch: &dyn Scratch) -> Result<(Found, SpooledIndex, bool)> {
+    pub(crate) fn finish(mut self, scratch: &dyn Scratch) -> Result<(BaseContents, ScratchIndex, bool)> {
         while let Some(head) = self.head.take() {
             self.add(&head, false)?;
             self.advance()?;
@@ -284,18 +284,18 @@ impl<'a, S: Store> Base<'a, S> {
         files.dedup_by_key(|(digest, ..)| *digest);
         let mut slices: Vec<(Digest, u32)> = self.slices.into_iter().collect();
         slices.sort_unstable();
-        let mut chunks = Spool::new(scratch);
+        let mut chunks = ScratchWriter::new(scratch);
         for chunk in &self.chunks.chunks {
             chunks.push(chunk)?;
         }
-        let found = Found {
-            packs: Spooled::of(scratch, self.chunks.packs)?,
+        let found = BaseContents {
+            packs: ScratchList::of(scratch, self.chunks.packs)?,
             chunks: chunks.close()?,
-            trees: Spooled::of(scratch, self.trees)?,
+            trees: ScratchList::of(scratch, self.trees)?,
         };
-        let index = SpooledIndex {
-            files: Spooled::of(scratch, files)?,
-            slices: Spooled::of(scratch, slices)?,
+        let index = ScratchIndex {
+            files: ScratchList::of(scratch, files)?,
+            slices: ScratchList::of(scratch, slices)?,
         };
         Ok((found, index, self.is_whole))
     }
@@ -303,23 +303,23 @@ impl<'a, S: Store> Base<'a, S> {
 
 impl Index {
     /// Returns where a small file with this digest lies.
-    pub(crate) fn file(&self, digest: &Digest) -> Option<At> {
+    pub(crate) fn file(&self, digest: &Digest) -> Option<ChunkRef> {
         let found = self
             .files
             .binary_search_by_key(digest, |(digest, ..)| *digest)
             .ok()?;
         let (_, chunk, offset) = *self.files.get(found)?;
-        Some(At::Base { chunk, offset })
+        Some(ChunkRef::Base { chunk, offset })
     }
 
     /// Returns where a slice with this digest lies.
-    pub(crate) fn slice(&self, digest: &Digest) -> Option<At> {
+    pub(crate) fn slice(&self, digest: &Digest) -> Option<ChunkRef> {
         let found = self
             .slices
             .binary_search_by_key(digest, |(digest, _)| *digest)
             .ok()?;
         let (_, chunk) = *self.slices.get(found)?;
-        Some(At::Base { chunk, offset: 0 })
+        Some(ChunkRef::Base { chunk, offset: 0 })
     }
 }
 

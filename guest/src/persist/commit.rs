@@ -2,7 +2,7 @@
 //! where what it leads to is damaged.
 //!
 //! A build only grows: a further persist by the same job run makes a new revision, and what was there before stays as it
-//! was. The one exception is bounded: the same build, the same files, and a standing record, or a standing tree or pack of
+//! was. The one exception is bounded: the same build, the same files, and a existing record, or a existing tree or pack of
 //! it, that was read and is not whole. Then the record is written again, and points to what this run has stored.
 
 use std::collections::BTreeSet;
@@ -20,14 +20,14 @@ const ROUNDS_MAX: u32 = 16;
 
 /// What earlier runs of the build left.
 #[derive(Default)]
-pub(super) struct Standing {
+pub(super) struct ExistingRevisions {
     /// The newest revision of which the record can be read.
     pub record: Option<Record>,
     /// A newer one of which it cannot: the last.
     damaged: Option<u8>,
 }
 
-impl Standing {
+impl ExistingRevisions {
     /// Whether the build was persisted before.
     pub(super) fn is_found(&self) -> bool {
         self.record.is_some() || self.damaged.is_some()
@@ -71,7 +71,7 @@ pub(super) struct Committed {
 
 /// Looks whether the build was persisted before: under its layer, under the key that is written first, and under the one
 /// that is written last. Where a record is damaged, under all.
-pub(super) fn standing(store: &impl Store, record: &Record) -> Result<Standing> {
+pub(super) fn existing(store: &impl Store, record: &Record) -> Result<ExistingRevisions> {
     let keys = record.keys();
     let ends = keys.first().into_iter().chain(keys.last());
     let mut there: BTreeSet<u8> = BTreeSet::new();
@@ -80,7 +80,7 @@ pub(super) fn standing(store: &impl Store, record: &Record) -> Result<Standing> 
             there.extend(keys::leaf(&key).map(|leaf| leaf.revision));
         }
     }
-    let mut standing = Standing::default();
+    let mut existing = ExistingRevisions::default();
     for revision in there.into_iter().rev() {
         let of = Record {
             revision,
@@ -90,8 +90,8 @@ pub(super) fn standing(store: &impl Store, record: &Record) -> Result<Standing> 
         for key in of.keys().into_iter().chain(of.layer_key()) {
             match get_intact(store, &key, None, |bytes| Record::open(&key, &bytes)) {
                 Ok(Some(stands)) => {
-                    standing.record = Some(stands);
-                    return Ok(standing);
+                    existing.record = Some(stands);
+                    return Ok(existing);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -101,10 +101,10 @@ pub(super) fn standing(store: &impl Store, record: &Record) -> Result<Standing> 
             }
         }
         if is_damaged {
-            standing.damaged.get_or_insert(revision);
+            existing.damaged.get_or_insert(revision);
         }
     }
-    Ok(standing)
+    Ok(existing)
 }
 
 /// Makes the build visible: the layer, then the keys by which it is found, the branch's last.
@@ -198,7 +198,7 @@ fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -
 }
 
 /// Decides between the record that stands and the new one of the same files. What stands stays, if all of them can be
-/// read; else the new one takes its place, at the time of the other.
+/// read; else the new one takes its location, at the time of the other.
 fn settle(
     store: &impl Store,
     committed: &mut Committed,

@@ -4,41 +4,41 @@ use std::collections::HashMap;
 
 use super::assemble::Assembling;
 use super::base::Chunks;
-use super::commit::{Standing, check_same_build, standing};
+use super::commit::{ExistingRevisions, check_same_build, existing};
 use super::gathered::Gathered;
 use super::pack_check::PackCheck;
-use super::previous::{Carried, compare};
-use super::restore::rescue;
+use super::previous::{Previous, compare};
+use super::restore::restore;
 use super::worker::Worker;
 use crate::error::Result;
 use crate::ports::{Files, Store};
 use crate::record::Record;
 
 /// What the build was before.
-pub(super) struct Before {
+pub(super) struct ExistingBuild {
     pub(super) stands: Option<Record>,
     /// Whether it has all that is persisted now.
     pub(super) repeats: bool,
     /// Whether it has a file of those with the same content: the step is run again.
     pub(super) again: bool,
-    pub(super) carried: Option<Carried>,
+    pub(super) previous: Option<Previous>,
 }
 
-impl Before {
+impl ExistingBuild {
     /// Returns the patterns of all persists, where this one has those of `new`.
     pub(super) fn covers(&self, new: &[String]) -> Vec<String> {
-        let Some(carried) = &self.carried else {
+        let Some(previous) = &self.previous else {
             return new.to_vec();
         };
-        let mut all = carried.covers.clone();
+        let mut all = previous.covers.clone();
         if !self.repeats {
-            all.extend(new.iter().filter(|new| !carried.covers.contains(new)).cloned());
+            all.extend(new.iter().filter(|new| !previous.covers.contains(new)).cloned());
         }
         all
     }
 
     /// Stores again, as the writer of this number, what the build had before and lost since. Returns the bytes stored.
-    pub(super) fn rescue(
+    pub(super) fn restore(
         &mut self,
         store: &impl Store,
         files: &impl Files,
@@ -47,13 +47,13 @@ impl Before {
         gathered: &mut Gathered<'_>,
         writer: u32,
     ) -> Result<u64> {
-        let Some(carried) = &mut self.carried else {
+        let Some(previous) = &mut self.previous else {
             return Ok(0);
         };
         let mut worker = Worker::without_base(writer, None);
         let mut slices = HashMap::new();
         let new = Assembling::new(gathered.items(), &mut slices);
-        carried.rescued = rescue(store, files, carried, base, packs, new, &mut worker)?;
+        previous.restored = restore(store, files, previous, base, packs, new, &mut worker)?;
         let (written, bytes) = worker.into_packs(store)?;
         packs.forget([&written]);
         gathered.packs.insert(writer, written);
@@ -67,31 +67,31 @@ impl Before {
         record: &mut Record,
         gathered: &Gathered<'_>,
         base: &mut Chunks,
-    ) -> Result<Before> {
-        let standing: Standing = standing(store, record)?;
-        let mut before = Before {
+    ) -> Result<ExistingBuild> {
+        let existing: ExistingRevisions = existing(store, record)?;
+        let mut before = ExistingBuild {
             stands: None,
             // A damaged record is replaced.
-            repeats: standing.is_found(),
+            repeats: existing.is_found(),
             again: false,
-            carried: None,
+            previous: None,
         };
-        if let Some(stands) = &standing.record {
+        if let Some(stands) = &existing.record {
             check_same_build(stands, record)?;
             let mut slices = HashMap::new();
             let own = Assembling::new(gathered.items(), &mut slices);
             match compare(store, &stands.tree, own).and_then(|common| {
-                before.repeats &= common.all || !standing.is_whole();
+                before.repeats &= common.all || !existing.is_whole();
                 before.again = common.any;
-                Carried::of(store, stands, base)
+                Previous::of(store, stands, base)
             }) {
-                Ok(carried) => before.carried = Some(carried),
-                // Its files are lost. The same ones may take their place.
+                Ok(previous) => before.previous = Some(previous),
+                // Its files are lost. The same ones may take their location.
                 Err(error) => drop(error.into_damage()?),
             }
         }
-        record.revision = standing.revision(before.repeats)?;
-        before.stands = standing
+        record.revision = existing.revision(before.repeats)?;
+        before.stands = existing
             .record
             .filter(|stands| stands.revision == record.revision);
         Ok(before)

@@ -4,18 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use super::assemble::{Assembling, Counted, assemble};
 use super::commit::{Committed, commit};
-use super::existing::Before;
+use super::existing::ExistingBuild;
 use super::gathered::Gathered;
 use super::other_jobs::check_other_jobs;
-use super::overlay::Overlaid;
+use super::overlay::Overlay;
 use super::pack_check::PackCheck;
-use super::repair::{Unfit, chunks_in, unfit_in_base};
+use super::repair::{Unusable, chunks_in, unusable_in_base};
 use super::rest::Rest;
 use crate::condemned::{Condemned, Removed};
 use crate::error::{Error, Result};
 use crate::id::{Digest, PackId};
 use crate::keys;
-use crate::ports::{Care, Files, Scratch, Store};
+use crate::ports::{ExistingCheck, Files, Scratch, Store};
 use crate::record::Record;
 use crate::tree::Writer;
 
@@ -85,17 +85,21 @@ pub fn finish(
     let now_ms = record.created_ms;
     let mut gathered = Gathered::read(scratch, outcomes)?;
     let mut base = found.chunks(scratch)?;
-    let mut before = Before::find(store, &mut record, &gathered, &mut base)?;
+    let mut before = ExistingBuild::find(store, &mut record, &gathered, &mut base)?;
     let read_back = read_back || before.repeats || before.again;
-    let care = if read_back { Care::Bytes } else { Care::Size };
-    let sound = found.trees(scratch)?;
+    let check = if read_back {
+        ExistingCheck::Bytes
+    } else {
+        ExistingCheck::Size
+    };
+    let ignore_damage = found.trees(scratch)?;
     if check_conflicts {
         check_other_jobs(store, &record, &gathered)?;
     }
     let mut checked = PackCheck::new(read_back);
-    let Unfit { mut lost, sparse } =
-        unfit_in_base(store, scratch, &base, &gathered.tasks, &mut checked, now_ms)?;
-    let written = checked.unfit_written(store, &gathered.packs)?;
+    let Unusable { mut lost, sparse } =
+        unusable_in_base(store, scratch, &base, &gathered.tasks, &mut checked, now_ms)?;
+    let written = checked.unusable_written(store, &gathered.packs)?;
     lost.extend(chunks_in(
         &written,
         &super::base::Chunks::default(),
@@ -110,46 +114,50 @@ pub fn finish(
         condemned_bytes: 0,
     };
     checked.forget(gathered.packs.values());
-    again.lost_bytes += before.rescue(store, files, &base, &mut checked, &mut gathered, writer()?)?;
+    again.lost_bytes += before.restore(store, files, &base, &mut checked, &mut gathered, writer()?)?;
     let mut salt_now = None;
     let nothing = HashSet::new();
     for _ in 0..ROUNDS_MAX {
         let mut slices = HashMap::new();
-        let trusted = if salt_now.is_none() { &sound } else { &nothing };
+        let trusted = if salt_now.is_none() {
+            &ignore_damage
+        } else {
+            &nothing
+        };
         let all_covered = before.covers(&covers);
         let new = Assembling::new(gathered.items(), &mut slices);
         let (tree, counted) = assemble(
             &base,
             &gathered.packs,
-            Overlaid::open(store, before.carried.as_ref(), &base, &mut checked, new)?,
-            Writer::new(store, &all_covered, salt_now, trusted, care),
+            Overlay::open(store, before.previous.as_ref(), &base, &mut checked, new)?,
+            Writer::new(store, &all_covered, salt_now, trusted, check),
         )?;
         gathered.stored_bytes += tree.stored_bytes;
         record.tree = tree.id.ok_or_else(|| Error::internal("a tree without an id"))?;
         (record.files, record.bytes) = (counted.files, counted.bytes);
         let condemned = Condemned::last_or_unknown(store)?;
         let mut gone = condemned.packs();
-        let mut is_unfit = tree.objects.iter().any(|id| condemned.has_tree(id));
+        let mut is_unusable = tree.objects.iter().any(|id| condemned.has_tree(id));
         let is_new = condemned.sequence != prunes;
         if condemned.is_unknown(now_ms) {
             // Only what a record led to when the list was there already, and names that never were, are surely in no
             // earlier list.
             gone.extend(gathered.unsalted());
             gone.extend(base.packs.iter().filter(|_| is_new));
-            is_unfit |= salt_now.is_none();
+            is_unusable |= salt_now.is_none();
         }
         if is_new {
             // A prune that came between may have deleted and forgotten what was there when it was put.
             for id in &tree.objects {
-                is_unfit |= store.head(&keys::tree(id))?.is_none();
+                is_unusable |= store.head(&keys::tree(id))?.is_none();
             }
             gone.extend(missing(store, &tree.packs)?);
             prunes = condemned.sequence;
         }
-        if is_unfit || tree.packs.iter().any(|pack| gone.contains(pack)) {
-            let carried = before.carried.iter().flat_map(|carried| &carried.packs);
+        if is_unusable || tree.packs.iter().any(|pack| gone.contains(pack)) {
+            let previous = before.previous.iter().flat_map(|previous| &previous.packs);
             if salt_now.is_some()
-                && carried
+                && previous
                     .clone()
                     .any(|pack| gone.contains(pack) && tree.packs.contains(pack))
             {
@@ -157,9 +165,9 @@ pub fn finish(
                 return Err(Error::stale("pruned-meanwhile", message, &record.project));
             }
             // What is condemned must not come back under its name.
-            let (writer, unfit) = (writer()?, chunks_in(&gone, &base, &gathered.packs));
+            let (writer, unusable) = (writer()?, chunks_in(&gone, &base, &gathered.packs));
             salt_now = Some(salt(&record, writer));
-            again.condemned_bytes += gathered.store_again(store, files, &unfit, writer, salt_now)?;
+            again.condemned_bytes += gathered.store_again(store, files, &unusable, writer, salt_now)?;
             continue;
         }
         let build = Removed::new(&record.project, &record.artifact, record.build_id());
@@ -172,8 +180,9 @@ pub fn finish(
             bytes,
         }) = commit(store, record.clone(), stands, before.repeats, &mut checked)?
         else {
-            before = Before::find(store, &mut record, &gathered, &mut base)?;
-            again.lost_bytes += before.rescue(store, files, &base, &mut checked, &mut gathered, writer()?)?;
+            before = ExistingBuild::find(store, &mut record, &gathered, &mut base)?;
+            again.lost_bytes +=
+                before.restore(store, files, &base, &mut checked, &mut gathered, writer()?)?;
             continue;
         };
         let Counted {

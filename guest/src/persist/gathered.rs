@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::item::{Done, Item, Outcome, Stored};
+use super::item::{Item, Outcome, StoredAs, StoredItems};
 use super::repair::repair;
 use super::worker::Worker;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::ports::{Files, Scratch, Store};
 pub(super) struct Gathered<'a> {
     scratch: &'a dyn Scratch,
     /// In path order.
-    pub(super) tasks: Vec<Stored>,
+    pub(super) tasks: Vec<StoredItems>,
     /// By the number of the writer.
     pub(super) packs: HashMap<u32, Packs>,
     /// Writers whose packs have names that never were.
@@ -49,7 +49,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// Returns what became of each item, in path order.
-    pub(super) fn items(&self) -> impl Iterator<Item = Result<(Item, Done)>> {
+    pub(super) fn items(&self) -> impl Iterator<Item = Result<(Item, StoredAs)>> {
         self.tasks.iter().flat_map(|task| task.items(self.scratch))
     }
 
@@ -58,15 +58,15 @@ impl<'a> Gathered<'a> {
         &mut self,
         store: &impl Store,
         files: &impl Files,
-        unfit: &HashSet<super::repair::ChunkName>,
+        unusable: &HashSet<super::repair::ChunkName>,
         writer: u32,
         salt: Option<Digest>,
     ) -> Result<u64> {
-        if unfit.is_empty() {
+        if unusable.is_empty() {
             return Ok(0);
         }
         let mut worker = Worker::without_base(writer, salt);
-        self.tasks = repair(store, files, self.scratch, unfit, &mut worker, &self.tasks)?;
+        self.tasks = repair(store, files, self.scratch, unusable, &mut worker, &self.tasks)?;
         let (packs, bytes) = worker.into_packs(store)?;
         self.packs.insert(writer, packs);
         if salt.is_some() {

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::id::Digest;
 use crate::pack::Pack;
 use crate::ports::Time;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 
 /// One entry on its way into a tree, or one segment of a large file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +18,12 @@ pub(crate) struct Item {
     pub listed: u64,
     pub kind: ItemKind,
     /// Where the base has a small file of this path.
-    pub base: Option<Known>,
+    pub base: Option<BaseFile>,
 }
 
 /// A small file of the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct BaseFile {
     pub digest: Digest,
     pub chunk: u32,
     pub offset: u32,
@@ -48,12 +48,12 @@ pub(crate) enum ItemKind {
 
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Done {
+pub(crate) enum StoredAs {
     /// Nothing had to be stored: a directory, a symlink, an empty file.
     Plain,
     Small {
         digest: Digest,
-        at: At,
+        at: ChunkRef,
         /// Whether its bytes were stored for it.
         is_new: bool,
     },
@@ -66,31 +66,31 @@ pub(crate) enum Done {
 pub(crate) struct Slice {
     pub digest: Digest,
     pub length: u32,
-    pub at: At,
+    pub at: ChunkRef,
     /// Whether it was stored for this file.
     pub is_new: bool,
 }
 
 /// Where a small file or a slice lies. Chunks are numbered by each writer, and in the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) enum At {
+pub(crate) enum ChunkRef {
     Base { chunk: u32, offset: u32 },
     New { writer: u32, chunk: u32, offset: u32 },
 }
 
 /// A task: the items that a worker stores.
-pub(crate) type Items = Spooled<Item>;
+pub(crate) type Items = ScratchList<Item>;
 
 /// What became of the items of a task.
-pub(crate) type Stored = Spooled<(Item, Done)>;
+pub(crate) type StoredItems = ScratchList<(Item, StoredAs)>;
 
 /// What a worker reports: of a task, or, when it is closed, of itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Outcome {
-    Task(Stored),
+    Task(StoredItems),
     Closed {
         writer: u32,
-        packs: Spooled<Pack>,
+        packs: ScratchList<Pack>,
         stored_bytes: u64,
     },
 }

@@ -17,7 +17,7 @@ pub(super) fn check_other_jobs(store: &impl Store, record: &Record, gathered: &G
     let Some(workspace) = &record.workspace else {
         return Ok(());
     };
-    for layer in lookup::sound(lookup::layers_of(
+    for layer in lookup::ignore_damage(lookup::layers_of(
         store,
         &keys::Project::new(&record.project),
         workspace,
@@ -27,21 +27,21 @@ pub(super) fn check_other_jobs(store: &impl Store, record: &Record, gathered: &G
         // Of the same job, layers with another number of nodes are replaced, and so are those of an earlier run of it, by
         // nodes that have not ended yet.
         let is_earlier = || {
-            let (new, old) = (record.standing(), layer.standing());
+            let (new, old) = (record.recency(), layer.recency());
             new.is_newer_across(&old, Across::Dates, record.created_ms)
         };
         let is_replaced = layer.node == record.node || layer.node.total != record.node.total || is_earlier();
         if layer.job == record.job && is_replaced {
             continue;
         }
-        let Some(mut other) = lookup::sound(Entries::open(store, &layer.tree).map(Some))? else {
+        let Some(mut other) = lookup::ignore_damage(Entries::open(store, &layer.tree).map(Some))? else {
             continue;
         };
         let mut slices = HashMap::new();
         let mut own = Assembling::new(gathered.items(), &mut slices).map(|own| Ok(own?.entry));
         match workspace::check_pair((&layer, &mut other), (record, &mut own)) {
             Err(conflict @ Error::Conflict(_)) => return Err(conflict),
-            checked => lookup::sound(checked)?,
+            checked => lookup::ignore_damage(checked)?,
         }
     }
     Ok(())

@@ -3,21 +3,21 @@
 use super::assemble::Assembled;
 use super::base::{Chunks, no_chunk};
 use super::pack_check::{PackCheck, lost_pack};
-use super::previous::Carried;
+use super::previous::Previous;
 use crate::error::{Error, Result};
 use crate::ports::Store;
 use crate::tree::{Content, Entries, Located};
 use crate::{keys, path};
 
-/// New entries over carried ones, in path order. As with layers, what is new takes the place of what has its path, and of
+/// New entries over previous ones, in path order. As with layers, what is new replaces what has its path, and of
 /// all below where it is no directory.
-pub(super) struct Overlaid<'a, S, I: Iterator> {
+pub(super) struct Overlay<'a, S, I: Iterator> {
     store: &'a S,
-    carried: Option<(&'a Carried, Entries<'a, S>)>,
+    previous: Option<(&'a Previous, Entries<'a, S>)>,
     base: &'a Chunks,
     packs: &'a mut PackCheck,
     new: std::iter::Peekable<I>,
-    /// The next carried entry.
+    /// The next previous entry.
     head: Option<Located>,
     /// The last new entry that is no directory.
     hiding: Option<String>,
@@ -25,18 +25,18 @@ pub(super) struct Overlaid<'a, S, I: Iterator> {
     lost: Option<Vec<Located>>,
 }
 
-impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
+impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlay<'a, S, I> {
     pub(super) fn open(
         store: &'a S,
-        carried: Option<&'a Carried>,
+        previous: Option<&'a Previous>,
         base: &'a Chunks,
         packs: &'a mut PackCheck,
         new: I,
-    ) -> Result<Overlaid<'a, S, I>> {
-        let open = |carried: &'a Carried| Ok::<_, Error>((carried, Entries::open(store, &carried.tree)?));
-        let mut overlaid = Overlaid {
+    ) -> Result<Overlay<'a, S, I>> {
+        let open = |previous: &'a Previous| Ok::<_, Error>((previous, Entries::open(store, &previous.tree)?));
+        let mut overlay = Overlay {
             store,
-            carried: carried.map(open).transpose()?,
+            previous: previous.map(open).transpose()?,
             base,
             packs,
             new: new.peekable(),
@@ -44,8 +44,8 @@ impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
             hiding: None,
             lost: None,
         };
-        overlaid.advance()?;
-        Ok(overlaid)
+        overlay.advance()?;
+        Ok(overlay)
     }
 
     /// Collects entries that have lost bytes, instead of failing at the first.
@@ -60,17 +60,17 @@ impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
     }
 
     fn advance(&mut self) -> Result<()> {
-        self.head = match &mut self.carried {
+        self.head = match &mut self.previous {
             Some((_, entries)) => entries.next_entry()?,
             None => None,
         };
         Ok(())
     }
 
-    /// Returns the next carried entry, which stays.
+    /// Returns the next previous entry, which stays.
     fn stays(&mut self, located: Located) -> Result<Assembled> {
-        let (carried, _) = self.carried.as_ref().ok_or_else(no_chunk)?;
-        let assembled = carried.assembled(located.clone())?;
+        let (previous, _) = self.previous.as_ref().ok_or_else(no_chunk)?;
+        let assembled = previous.assembled(located.clone())?;
         for (at, _) in &assembled.at {
             let Some(id) = lost_pack(self.store, self.base, self.packs, at)? else {
                 continue;
@@ -119,7 +119,7 @@ impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlaid<'a, S, I> {
     }
 }
 
-impl<S: Store, I: Iterator<Item = Result<Assembled>>> Iterator for Overlaid<'_, S, I> {
+impl<S: Store, I: Iterator<Item = Result<Assembled>>> Iterator for Overlay<'_, S, I> {
     type Item = Result<Assembled>;
 
     fn next(&mut self) -> Option<Result<Assembled>> {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::base::{Chunks, base_chunk, no_chunk};
-use super::item::At;
+use super::item::ChunkRef;
 use crate::error::{Error, Result};
 use crate::id::PackId;
 use crate::keys;
@@ -95,20 +95,20 @@ impl PackCheck {
     }
 
     /// Returns which of the packs that this run wrote cannot be relied on: an object that lay under their names.
-    pub(super) fn unfit_written(
+    pub(super) fn unusable_written(
         &mut self,
         store: &impl Store,
         written: &HashMap<u32, Packs>,
     ) -> Result<HashSet<PackId>> {
-        let mut unfit = HashSet::new();
+        let mut unusable = HashSet::new();
         if self.read_back {
             for (id, _) in written.values().flatten() {
                 if self.length(store, id)? == 0 {
-                    unfit.insert(*id);
+                    unusable.insert(*id);
                 }
             }
         }
-        Ok(unfit)
+        Ok(unusable)
     }
 }
 
@@ -117,9 +117,9 @@ pub(super) fn lost_pack(
     store: &impl Store,
     base: &Chunks,
     packs: &mut PackCheck,
-    at: &At,
+    at: &ChunkRef,
 ) -> Result<Option<PackId>> {
-    let At::Base { chunk, .. } = at else {
+    let ChunkRef::Base { chunk, .. } = at else {
         return Ok(None);
     };
     let chunk = base_chunk(base, *chunk)?;

@@ -5,7 +5,7 @@ use super::request::Persist;
 use super::rest::Rest;
 use super::tasks::Tasks;
 use super::walk::Walk;
-use super::walk_report::Met;
+use super::walk_report::WalkReport;
 use crate::condemned::Condemned;
 use crate::error::Result;
 use crate::glob::Selection;
@@ -34,7 +34,7 @@ pub fn plan(
         tasks: Tasks::new(scratch, request.dry_run),
         entries: 0,
         warnings: Vec::new(),
-        met: Met::default(),
+        report: WalkReport::default(),
     };
     walk.all()?;
     let Walk {
@@ -42,10 +42,10 @@ pub fn plan(
         base,
         tasks,
         mut warnings,
-        met,
+        report,
         ..
     } = walk;
-    warnings.extend(met.report(request, &selection)?);
+    warnings.extend(report.report(request, &selection)?);
     let covers = selection.patterns();
     warnings.extend(lookup::ranks_low(&record, bases.first()));
     let (found, index, is_whole) = base.finish(scratch)?;

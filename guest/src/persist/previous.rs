@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::assemble::Assembled;
 use super::base::{Chunks, no_chunk};
-use super::item::At;
+use super::item::ChunkRef;
 use super::pack_check::{PackCheck, lost_pack};
 use crate::diff::same_content;
 use crate::error::{Error, Result};
@@ -12,10 +12,10 @@ use crate::id::{PackId, TreeId};
 use crate::path;
 use crate::ports::Store;
 use crate::record::Record;
-use crate::tree::{Chunk, Content, Entries, Located, Place, Table, tables};
+use crate::tree::{Chunk, Content, Entries, Located, Location, Table, tables};
 
 /// What the build had before: it stays, except for what is persisted now.
-pub(super) struct Carried {
+pub(super) struct Previous {
     pub(super) tree: TreeId,
     /// The numbers of its chunks in the base, by pack and offset.
     numbers: HashMap<(PackId, u64), u32>,
@@ -24,12 +24,12 @@ pub(super) struct Carried {
     /// The patterns that it was persisted with.
     pub covers: Vec<String>,
     /// What was lost and is stored again.
-    pub rescued: Rescued,
+    pub restored: Restored,
 }
 
-impl Carried {
+impl Previous {
     /// Adds the chunks of the tree of `record` to the base.
-    pub(super) fn of(store: &impl Store, record: &Record, base: &mut Chunks) -> Result<Carried> {
+    pub(super) fn of(store: &impl Store, record: &Record, base: &mut Chunks) -> Result<Previous> {
         let mut packs: HashMap<PackId, u32> = (0..).zip(&base.packs).map(|(at, id)| (*id, at)).collect();
         let mut numbers = HashMap::new();
         for (number, chunk) in (0..).zip(&base.chunks) {
@@ -55,19 +55,19 @@ impl Carried {
             }
         };
         tables(store, &record.tree, &mut add)?;
-        Ok(Carried {
+        Ok(Previous {
             tree: record.tree,
             numbers,
             packs: used,
             covers: Entries::open(store, &record.tree)?.covers().to_vec(),
-            rescued: Rescued::new(),
+            restored: Restored::new(),
         })
     }
 
     /// Whether a pack that the tree uses cannot be relied on.
     pub(super) fn has_lost(&self, store: &impl Store, base: &Chunks, packs: &mut PackCheck) -> Result<bool> {
         for ((id, _), chunk) in &self.numbers {
-            let at = At::Base {
+            let at = ChunkRef::Base {
                 chunk: *chunk,
                 offset: 0,
             };
@@ -79,10 +79,10 @@ impl Carried {
     }
 
     /// Returns where a chunk of the tree is in the base.
-    pub(super) fn there(&self, table: &Table, number: u32, offset: u32) -> Result<At> {
+    pub(super) fn there(&self, table: &Table, number: u32, offset: u32) -> Result<ChunkRef> {
         let chunk = table.chunks.get(number as usize).ok_or_else(no_chunk)?;
         let known = self.numbers.get(&(*table.pack(chunk)?, chunk.offset));
-        Ok(At::Base {
+        Ok(ChunkRef::Base {
             chunk: *known.ok_or_else(no_chunk)?,
             offset,
         })
@@ -96,23 +96,23 @@ impl Carried {
             Ok::<_, Error>((at, u64::from(chunk.raw_length)))
         };
         let mut at = Vec::new();
-        if let Content::File { size, place, .. } = &mut entry.content {
-            match place {
-                Place::Empty => {}
-                Place::Bundle { chunk, offset } => at.push((there(*chunk, *offset)?.0, *size)),
-                Place::Slices(runs) => {
-                    for number in Place::slices(runs) {
+        if let Content::File { size, location, .. } = &mut entry.content {
+            match location {
+                Location::Empty => {}
+                Location::Bundle { chunk, offset } => at.push((there(*chunk, *offset)?.0, *size)),
+                Location::Slices(runs) => {
+                    for number in Location::slices(runs) {
                         at.push(there(number, 0)?);
                     }
                     runs.clear();
                 }
             }
         }
-        if let Some(rescued) = self.rescued.get(&entry.path) {
-            at.clone_from(rescued);
-            if let (Content::File { place, .. }, Some((At::New { offset: start, .. }, _))) =
-                (&mut entry.content, rescued.first())
-                && let Place::Bundle { offset, .. } = place
+        if let Some(restored) = self.restored.get(&entry.path) {
+            at.clone_from(restored);
+            if let (Content::File { location, .. }, Some((ChunkRef::New { offset: start, .. }, _))) =
+                (&mut entry.content, restored.first())
+                && let Location::Bundle { offset, .. } = location
             {
                 *offset = *start;
             }
@@ -166,4 +166,4 @@ pub(super) fn compare(
 }
 
 /// Where the bytes of files are that were stored again, by path.
-pub(super) type Rescued = HashMap<String, Vec<(At, u64)>>;
+pub(super) type Restored = HashMap<String, Vec<(ChunkRef, u64)>>;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::base::{Chunks, no_chunk};
-use super::item::{At, Done, Item, ItemKind, Slice, Stored, changed};
+use super::item::{ChunkRef, Item, ItemKind, Slice, StoredAs, StoredItems, changed};
 use super::pack_check::PackCheck;
 use super::worker::Worker;
 use crate::error::Result;
@@ -14,35 +14,35 @@ use crate::ports::{File, Files, Open, Scratch, Store, read_fully};
 /// A chunk of the base, or of the writer of this number.
 pub(super) type ChunkName = (Option<u32>, u32);
 
-fn name(at: &At) -> ChunkName {
+fn name(at: &ChunkRef) -> ChunkName {
     match at {
-        At::Base { chunk, .. } => (None, *chunk),
-        At::New { writer, chunk, .. } => (Some(*writer), *chunk),
+        ChunkRef::Base { chunk, .. } => (None, *chunk),
+        ChunkRef::New { writer, chunk, .. } => (Some(*writer), *chunk),
     }
 }
 
-/// Stores again, with `worker`, what `unfit` says: few files are concerned, so one writer does it. Returns what became of the
+/// Stores again, with `worker`, what `unusable` says: few files are concerned, so one writer does it. Returns what became of the
 /// items then.
 pub(super) fn repair(
     store: &impl Store,
     files: &impl Files,
     scratch: &dyn Scratch,
-    unfit: &HashSet<ChunkName>,
+    unusable: &HashSet<ChunkName>,
     worker: &mut Worker,
-    tasks: &[Stored],
-) -> Result<Vec<Stored>> {
-    let is_unfit = |at: &At| unfit.contains(&name(at));
+    tasks: &[StoredItems],
+) -> Result<Vec<StoredItems>> {
+    let is_unusable = |at: &ChunkRef| unusable.contains(&name(at));
     let mut repaired = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let mut items: Vec<(Item, Done)> = task.items(scratch).collect::<Result<_>>()?;
-        let concerns = |(_, done): &(Item, Done)| match done {
-            Done::Plain => false,
-            Done::Small { at, .. } => is_unfit(at),
-            Done::Segment { slices } => slices.iter().any(|slice| is_unfit(&slice.at)),
+        let mut items: Vec<(Item, StoredAs)> = task.items(scratch).collect::<Result<_>>()?;
+        let concerns = |(_, done): &(Item, StoredAs)| match done {
+            StoredAs::Plain => false,
+            StoredAs::Small { at, .. } => is_unusable(at),
+            StoredAs::Segment { slices } => slices.iter().any(|slice| is_unusable(&slice.at)),
         };
         if items.iter().any(concerns) {
-            repair_task(store, files, &is_unfit, worker, &mut items)?;
-            repaired.push(Stored::of(scratch, items)?);
+            repair_task(store, files, &is_unusable, worker, &mut items)?;
+            repaired.push(StoredItems::of(scratch, items)?);
         } else {
             repaired.push(task.clone());
         }
@@ -53,22 +53,22 @@ pub(super) fn repair(
 fn repair_task(
     store: &impl Store,
     files: &impl Files,
-    is_unfit: &dyn Fn(&At) -> bool,
+    is_unusable: &dyn Fn(&ChunkRef) -> bool,
     worker: &mut Worker,
-    items: &mut [(Item, Done)],
+    items: &mut [(Item, StoredAs)],
 ) -> Result<()> {
     let mut small = Vec::new();
     for (number, (item, done)) in items.iter_mut().enumerate() {
         match done {
-            Done::Small { at, .. } if is_unfit(at) => small.push(number),
-            Done::Segment { slices } if slices.iter().any(|slice| is_unfit(&slice.at)) => {
+            StoredAs::Small { at, .. } if is_unusable(at) => small.push(number),
+            StoredAs::Segment { slices } if slices.iter().any(|slice| is_unusable(&slice.at)) => {
                 let ItemKind::Segment { offset, .. } = item.kind else {
                     continue;
                 };
                 let file = files.open(&item.path, Open::Read)?;
                 let mut start = offset;
                 for slice in slices {
-                    if is_unfit(&slice.at) {
+                    if is_unusable(&slice.at) {
                         slice.at = store_slice_again(store, &file, &item.path, start, slice, worker)?;
                         slice.is_new = true;
                     }
@@ -86,8 +86,8 @@ fn repair_task(
     let stored = worker.store_items(store, files, &mut wanted)?;
     for (number, new) in small.into_iter().zip(stored) {
         if let Some((item, old)) = items.get_mut(number) {
-            let digest = |done: &Done| {
-                if let Done::Small { digest, .. } = done {
+            let digest = |done: &StoredAs| {
+                if let StoredAs::Small { digest, .. } = done {
                     Some(*digest)
                 } else {
                     None
@@ -109,7 +109,7 @@ fn store_slice_again(
     start: u64,
     slice: &Slice,
     worker: &mut Worker,
-) -> Result<At> {
+) -> Result<ChunkRef> {
     let mut content = Vec::new();
     read_fully(file, start, slice.length as usize, &mut content)?;
     if Digest::of(&content) != slice.digest {
@@ -120,7 +120,7 @@ fn store_slice_again(
 
 /// The base's chunks that a new tree must not point to.
 #[derive(Debug, Default)]
-pub(super) struct Unfit {
+pub(super) struct Unusable {
     /// In a pack that is gone since the plan was made, or damaged.
     pub lost: HashSet<ChunkName>,
     /// Bundles of which this tree would use less than half, so that attach never reads much more than it needs however
@@ -129,14 +129,14 @@ pub(super) struct Unfit {
 }
 
 /// Returns the base's chunks that the tree must not point to.
-pub(super) fn unfit_in_base(
+pub(super) fn unusable_in_base(
     store: &impl Store,
     scratch: &dyn Scratch,
     base: &Chunks,
-    tasks: &[Stored],
+    tasks: &[StoredItems],
     packs: &mut PackCheck,
     turn: u64,
-) -> Result<Unfit> {
+) -> Result<Unusable> {
     // Used bytes of each chunk. Two files with the same bytes use them once.
     let mut used = vec![0; base.chunks.len()];
     let mut places: Vec<(u32, u32, u32)> = Vec::new();
@@ -144,15 +144,15 @@ pub(super) fn unfit_in_base(
         let (item, done) = item?;
         match (done, &item.kind) {
             (
-                Done::Small {
-                    at: At::Base { chunk, offset },
+                StoredAs::Small {
+                    at: ChunkRef::Base { chunk, offset },
                     ..
                 },
                 ItemKind::Small { size },
             ) => places.push((chunk, offset, *size as u32)),
-            (Done::Segment { slices }, _) => {
+            (StoredAs::Segment { slices }, _) => {
                 for slice in slices {
-                    if let At::Base { chunk, .. } = slice.at {
+                    if let ChunkRef::Base { chunk, .. } = slice.at {
                         places.push((chunk, 0, slice.length));
                     }
                 }
@@ -175,35 +175,35 @@ pub(super) fn unfit_in_base(
     let sizes = base.packs.iter().copied().zip(sizes);
     let used_packs: Vec<(PackId, u64)> = sizes.filter(|(_, size)| *size > 0).collect();
     packs.sample(&used_packs, turn);
-    let mut unfit = Unfit::default();
+    let mut unusable = Unusable::default();
     for ((number, chunk), used) in (0..).zip(&base.chunks).zip(used) {
         if used == 0 {
             continue;
         }
         let id = base.packs.get(chunk.pack as usize).ok_or_else(no_chunk)?;
         if packs.length(store, id)? < chunk.offset + u64::from(chunk.length) {
-            unfit.lost.insert((None, number));
+            unusable.lost.insert((None, number));
         } else if used * 2 < u64::from(chunk.raw_length) {
-            unfit.sparse.insert((None, number));
+            unusable.sparse.insert((None, number));
         }
     }
-    Ok(unfit)
+    Ok(unusable)
 }
 
 /// Returns the chunks that lie in some packs, of the base or just written.
 pub(super) fn chunks_in(
-    unfit_packs: &HashSet<PackId>,
+    unusable_packs: &HashSet<PackId>,
     chunks: &Chunks,
     packs: &HashMap<u32, Packs>,
 ) -> HashSet<ChunkName> {
-    let mut unfit = HashSet::new();
+    let mut unusable = HashSet::new();
     for (number, chunk) in chunks.chunks.iter().enumerate() {
         if chunks
             .packs
             .get(chunk.pack as usize)
-            .is_some_and(|pack| unfit_packs.contains(pack))
+            .is_some_and(|pack| unusable_packs.contains(pack))
         {
-            unfit.insert((None, number as u32));
+            unusable.insert((None, number as u32));
         }
     }
     for (writer, packs) in packs {
@@ -211,10 +211,10 @@ pub(super) fn chunks_in(
         for (id, written) in packs {
             let numbers = next..next + written.len() as u32;
             next = numbers.end;
-            if unfit_packs.contains(id) {
-                unfit.extend(numbers.map(|number| (Some(*writer), number)));
+            if unusable_packs.contains(id) {
+                unusable.extend(numbers.map(|number| (Some(*writer), number)));
             }
         }
     }
-    unfit
+    unusable
 }

@@ -9,7 +9,7 @@ use crate::record::Record;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Rest {
     pub record: Record,
-    pub base: base::Found,
+    pub base: base::BaseContents,
     pub base_record: Option<Record>,
     pub check_conflicts: bool,
     /// Whether to read back all that the build will point to.

@@ -2,16 +2,16 @@
 
 use super::assemble::Assembled;
 use super::base::Chunks;
-use super::item::{At, Done, Item, ItemKind};
-use super::overlay::Overlaid;
+use super::item::{ChunkRef, Item, ItemKind, StoredAs};
+use super::overlay::Overlay;
 use super::pack_check::{PackCheck, lost_pack};
-use super::previous::{Carried, Rescued};
+use super::previous::{Previous, Restored};
 use super::worker::Worker;
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::keys;
 use crate::ports::{Files, Kind, Open, Store, read_fully};
-use crate::tree::{Content, Located, Place};
+use crate::tree::{Content, Located, Location};
 
 /// More files are not stored again one by one: they are persisted again.
 const FILES_MAX: usize = 10_000;
@@ -20,34 +20,39 @@ const NAMED_MAX: usize = 20;
 
 /// Stores again, with `worker`, what the build had before in packs that are missing or damaged, and what `new` does not
 /// replace. Fails with the paths that are not below the root any more, or have other bytes.
-pub(super) fn rescue(
+pub(super) fn restore(
     store: &impl Store,
     files: &impl Files,
-    carried: &Carried,
+    previous: &Previous,
     base: &Chunks,
     packs: &mut PackCheck,
     new: impl Iterator<Item = Result<Assembled>>,
     worker: &mut Worker,
-) -> Result<Rescued> {
-    let mut rescued = Rescued::new();
-    if !carried.has_lost(store, base, packs)? {
-        return Ok(rescued);
+) -> Result<Restored> {
+    let mut restored = Restored::new();
+    if !previous.has_lost(store, base, packs)? {
+        return Ok(restored);
     }
-    let mut overlaid = Overlaid::open(store, Some(carried), base, packs, new)?.collecting();
-    while overlaid.next().transpose()?.is_some() {}
-    let lost = overlaid.into_lost();
+    let mut overlay = Overlay::open(store, Some(previous), base, packs, new)?.collecting();
+    while overlay.next().transpose()?.is_some() {}
+    let lost = overlay.into_lost();
     let mut small: Vec<(Item, Digest)> = Vec::new();
     let mut gone: Vec<String> = Vec::new();
     for located in lost.iter().take(FILES_MAX) {
-        let Content::File { size, digest, place } = &located.entry.content else {
+        let Content::File {
+            size,
+            digest,
+            location,
+        } = &located.entry.content
+        else {
             continue;
         };
         let path = &located.entry.path;
         let there = files
             .entry(path)?
             .filter(|there| there.kind == Kind::File && there.size == *size);
-        match (there, place) {
-            (Some(there), Place::Bundle { .. }) => small.push((
+        match (there, location) {
+            (Some(there), Location::Bundle { .. }) => small.push((
                 Item {
                     path: path.clone(),
                     bits: there.bits,
@@ -58,9 +63,9 @@ pub(super) fn rescue(
                 },
                 *digest,
             )),
-            (Some(_), Place::Slices(runs)) => {
-                match slices(store, files, located, runs, carried, base, packs, worker)? {
-                    Some(at) => drop(rescued.insert(path.clone(), at)),
+            (Some(_), Location::Slices(runs)) => {
+                match slices(store, files, located, runs, previous, base, packs, worker)? {
+                    Some(at) => drop(restored.insert(path.clone(), at)),
                     None => gone.push(path.clone()),
                 }
             }
@@ -71,8 +76,8 @@ pub(super) fn rescue(
     let stored = worker.store_items(store, files, &mut items)?;
     for ((item, wanted), done) in items.into_iter().zip(digests).zip(stored) {
         match (done, item.kind) {
-            (Done::Small { digest, at, .. }, ItemKind::Small { size }) if digest == wanted => {
-                rescued.insert(item.path, vec![(at, size)]);
+            (StoredAs::Small { digest, at, .. }, ItemKind::Small { size }) if digest == wanted => {
+                restored.insert(item.path, vec![(at, size)]);
             }
             _ => gone.push(item.path),
         }
@@ -83,8 +88,8 @@ pub(super) fn rescue(
             .map(|located| located.entry.path.clone()),
     );
     match lost.first() {
-        Some(first) if !gone.is_empty() => Err(lost_files(first, gone, carried, base, packs, store)?),
-        _ => Ok(rescued),
+        Some(first) if !gone.is_empty() => Err(lost_files(first, gone, previous, base, packs, store)?),
+        _ => Ok(restored),
     }
 }
 
@@ -95,17 +100,17 @@ fn slices(
     files: &impl Files,
     located: &Located,
     runs: &[(u32, u32)],
-    carried: &Carried,
+    previous: &Previous,
     base: &Chunks,
     packs: &mut PackCheck,
     worker: &mut Worker,
-) -> Result<Option<Vec<(At, u64)>>> {
+) -> Result<Option<Vec<(ChunkRef, u64)>>> {
     let file = files.open(&located.entry.path, Open::Read)?;
     let (mut offset, mut all) = (0, Vec::new());
-    for number in Place::slices(runs) {
+    for number in Location::slices(runs) {
         let chunk = located.table.chunk(number)?;
         let length = u64::from(chunk.raw_length);
-        let at = carried.there(&located.table, number, 0)?;
+        let at = previous.there(&located.table, number, 0)?;
         let at = match lost_pack(store, base, packs, &at)? {
             None => at,
             Some(_) => {
@@ -129,13 +134,13 @@ fn slices(
 fn lost_files(
     first: &Located,
     mut paths: Vec<String>,
-    carried: &Carried,
+    previous: &Previous,
     base: &Chunks,
     packs: &mut PackCheck,
     store: &impl Store,
 ) -> Result<Error> {
     let mut key = String::new();
-    for (at, _) in carried.assembled(first.clone())?.at {
+    for (at, _) in previous.assembled(first.clone())?.at {
         if let Some(id) = lost_pack(store, base, packs, &at)? {
             key = keys::pack(&id);
         }

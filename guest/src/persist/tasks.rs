@@ -3,8 +3,8 @@
 use super::item::{Item, ItemKind, Items};
 use crate::error::Result;
 use crate::ports::Scratch;
-use crate::scratch_list::Spool;
-use crate::transfer_plan::{Action, Planned, Step, Task};
+use crate::scratch_list::ScratchWriter;
+use crate::transfer_plan::{Planned, Step, StepKind, Task};
 
 /// A task is closed by the entry that gives it this much to read.
 const TASK_BYTES: u64 = 16 << 20;
@@ -16,10 +16,10 @@ const TASK_PAYLOAD_BYTES: usize = 900 << 10;
 /// The tasks of a plan, or the steps of a dry run, as the walk goes.
 pub(super) struct Tasks<'a> {
     scratch: &'a dyn Scratch,
-    open: Spool<'a, Item>,
+    open: ScratchWriter<'a, Item>,
     open_files: u64,
     open_bytes: u64,
-    steps: Option<Spool<'a, Step>>,
+    steps: Option<ScratchWriter<'a, Step>>,
     planned: Planned,
 }
 
@@ -27,10 +27,10 @@ impl<'a> Tasks<'a> {
     pub(super) fn new(scratch: &'a dyn Scratch, dry_run: bool) -> Tasks<'a> {
         Tasks {
             scratch,
-            open: Spool::new(scratch),
+            open: ScratchWriter::new(scratch),
             open_files: 0,
             open_bytes: 0,
-            steps: dry_run.then(|| Spool::new(scratch)),
+            steps: dry_run.then(|| ScratchWriter::new(scratch)),
             planned: Planned::default(),
         }
     }
@@ -61,7 +61,7 @@ impl<'a> Tasks<'a> {
     }
 
     fn end(&mut self) -> Result<()> {
-        let items: Items = std::mem::replace(&mut self.open, Spool::new(self.scratch)).close()?;
+        let items: Items = std::mem::replace(&mut self.open, ScratchWriter::new(self.scratch)).close()?;
         self.planned.tasks.push(Task {
             payload: crate::wire::write(&items)?,
             files: std::mem::take(&mut self.open_files),
@@ -90,7 +90,7 @@ fn step(item: &Item) -> Option<Step> {
         ItemKind::Directory | ItemKind::Symlink(_) => 0,
     };
     Some(Step {
-        action: Action::Store,
+        action: StepKind::Store,
         path: item.path.clone(),
         files: 1,
         bytes,

@@ -3,9 +3,9 @@
 use super::base::Base;
 use super::item::{Item, ItemKind};
 use super::tasks::Tasks;
-use super::walk_report::{Closed, Met};
+use super::walk_report::{Barrier, WalkReport};
 use crate::chunk::{SLICE_BYTES_MAX, SMALL_BYTES_MAX};
-use crate::directory_reader::Listing;
+use crate::directory_reader::DirectoryReader;
 use crate::error::{Error, Problem, Result, warning};
 use crate::glob::{Selection, Verdict};
 use crate::path;
@@ -25,7 +25,7 @@ pub(super) struct Walk<'a, F, S> {
     pub(super) tasks: Tasks<'a>,
     pub(super) entries: usize,
     pub(super) warnings: Vec<Problem>,
-    pub(super) met: Met,
+    pub(super) report: WalkReport,
 }
 
 /// A directory on the way down.
@@ -33,7 +33,7 @@ struct Level {
     path: String,
     verdict: Verdict,
     /// What is left to look at.
-    entries: Listing,
+    entries: DirectoryReader,
     /// Its own item, if it is only on the way to what is wanted: it comes along when something is.
     waiting: Option<Item>,
 }
@@ -52,7 +52,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
             let Some(found) = self.entry(&path, verdict, &entry)? else {
                 continue;
             };
-            let Found {
+            let Selected {
                 verdict,
                 kind,
                 path,
@@ -86,7 +86,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
 
     fn level(&self, path: String, verdict: Verdict, waiting: Option<Item>) -> Result<Level> {
         Ok(Level {
-            entries: Listing::open(self.files, &path)?,
+            entries: DirectoryReader::open(self.files, &path)?,
             path,
             verdict,
             waiting,
@@ -94,13 +94,15 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
     }
 
     /// Returns an entry if it is selected, or a directory to go into.
-    fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<Option<Found>> {
+    fn entry(&mut self, dir: &str, verdict: Verdict, entry: &DirEntry) -> Result<Option<Selected>> {
         let is_directory = entry.kind == Kind::Directory;
         let Ok(name) = std::str::from_utf8(&entry.name) else {
             // What is not wanted is nobody's trouble. A pattern sees one odd character for each wrong part.
             let path = path::join(dir, &String::from_utf8_lossy(&entry.name));
             if self.selection.check(&path, is_directory, verdict) == Verdict::Selected {
-                self.met.not_utf8.add(|| path::join(dir, &text_of(&entry.name)));
+                self.report
+                    .not_utf8
+                    .add(|| path::join(dir, &text_of(&entry.name)));
             }
             return Ok(None);
         };
@@ -110,7 +112,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
         }
         let verdict = self.selection.check(&path, is_directory, verdict);
         if entry.kind == Kind::Symlink {
-            self.symlink_met(&path, verdict, entry);
+            self.symlink(&path, verdict, entry);
         }
         if verdict == Verdict::Skip || (verdict == Verdict::Descend && !is_directory) {
             return Ok(None);
@@ -158,11 +160,11 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
                 }
             }
             Kind::Special(what) => {
-                self.met.special(what, &path);
+                self.report.special(what, &path);
                 return Ok(None);
             }
         };
-        Ok(Some(Found {
+        Ok(Some(Selected {
             path,
             verdict,
             bits,
@@ -173,7 +175,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
     /// Returns whether an entry is baton's own, which is left out.
     fn is_reserved(&mut self, name: &str, path: &str, parent: Verdict, entry: &DirEntry) -> bool {
         // The staging directory also further down: the root may be a directory above the one that was attached to.
-        let is_own = entry.kind == Kind::Directory && entry.standing.reserved == Some(Reserved::Store);
+        let is_own = entry.kind == Kind::Directory && entry.flags.reserved == Some(Reserved::Store);
         let (code, message) = match name {
             name if is_staging(name) => (
                 "leftover-skipped",
@@ -188,22 +190,24 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
         } else {
             self.warnings.push(warning(code, message, path));
         }
-        if is_own && self.selection.closed(path) {
-            self.met.closed.insert(path.to_owned(), Closed::Reserved);
+        if is_own && self.selection.note_barrier(path) {
+            self.report.barriers.insert(path.to_owned(), Barrier::Reserved);
         }
         true
     }
 
     /// Remembers a symlink that a pattern may want to be led through.
-    fn symlink_met(&mut self, path: &str, verdict: Verdict, entry: &DirEntry) {
+    fn symlink(&mut self, path: &str, verdict: Verdict, entry: &DirEntry) {
         if verdict == Verdict::Selected && self.selection.asks_for_directory(path) {
             let message = "stored the symlink itself, and not the directory that it points to";
             self.warnings.push(warning("symlink-itself", message, path));
         }
         // Also where another pattern takes the symlink itself.
-        if self.selection.closed(path) {
+        if self.selection.note_barrier(path) {
             let target = entry.target.clone();
-            self.met.closed.insert(path.to_owned(), Closed::Symlink(target));
+            self.report
+                .barriers
+                .insert(path.to_owned(), Barrier::Symlink(target));
         }
     }
 
@@ -231,7 +235,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
 }
 
 /// An entry that is selected, or leads to such.
-struct Found {
+struct Selected {
     path: String,
     verdict: Verdict,
     bits: u16,

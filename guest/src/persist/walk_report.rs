@@ -1,4 +1,4 @@
-//! What a walk met that the user should hear of: everything of a kind at once, of many the first few.
+//! What a walk report that the user should hear of: everything of a kind at once, of many the first few.
 
 use std::collections::HashMap;
 
@@ -11,20 +11,20 @@ use crate::text::text_of;
 /// How many paths of a kind a message names.
 const SHOWN_MAX: usize = 10;
 
-/// What a walk met.
+/// What a walk report.
 #[derive(Default)]
-pub(super) struct Met {
+pub(super) struct WalkReport {
     /// Names that are not UTF-8.
     pub not_utf8: Listed,
     special: Listed,
     /// The first of them: what it is, and where.
     first_special: Option<(&'static str, String)>,
     /// Where a pattern may match, and nobody looks.
-    pub closed: HashMap<String, Closed>,
+    pub barriers: HashMap<String, Barrier>,
 }
 
 /// Why nobody looks below a path.
-pub(super) enum Closed {
+pub(super) enum Barrier {
     /// A symlink, with its target.
     Symlink(Vec<u8>),
     /// A directory that baton keeps for itself.
@@ -55,7 +55,7 @@ impl Listed {
     }
 }
 
-impl Met {
+impl WalkReport {
     /// Adds a device, socket or FIFO.
     pub(super) fn special(&mut self, what: &'static str, path: &str) {
         self.special.add(|| format!("{path} ({what})"));
@@ -108,13 +108,13 @@ impl Met {
     /// Does with the patterns that took nothing as the request says.
     fn unmatched(&self, request: &Persist, selection: &Selection, warnings: &mut Vec<Problem>) -> Result<()> {
         let mut plain = Listed::default();
-        for (pattern, closed) in selection.unmatched() {
+        for (pattern, barriers) in selection.unmatched() {
             if request.if_no_files == IfNoFiles::Ignore {
                 break;
             }
-            let why = closed.and_then(|path| Some((path, self.closed.get(path)?)));
+            let why = barriers.and_then(|path| Some((path, self.barriers.get(path)?)));
             let (code, message) = match why {
-                Some((path, closed)) => closed_message(path, closed),
+                Some((path, barriers)) => closed_message(path, barriers),
                 None if request.if_no_files == IfNoFiles::Fail => {
                     plain.add(|| pattern.to_owned());
                     continue;
@@ -136,16 +136,16 @@ impl Met {
 }
 
 /// Returns the code and the message for a pattern that took nothing because nobody looks below `path`.
-fn closed_message(path: &str, closed: &Closed) -> (&'static str, String) {
-    match closed {
-        Closed::Symlink(target) => {
+fn closed_message(path: &str, barriers: &Barrier) -> (&'static str, String) {
+    match barriers {
+        Barrier::Symlink(target) => {
             let target = text_of(target);
             let message = format!(
                 "nothing matches this path below the root: {path} is a symlink to {target}, and symlinks are not followed"
             );
             ("through-symlink", message)
         }
-        Closed::Reserved => {
+        Barrier::Reserved => {
             let message = format!(
                 "nothing is left of this path: {path} is the store of baton, which is never persisted"
             );

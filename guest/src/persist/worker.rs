@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use fastcdc::v2020::FastCDC;
 
-use super::base::{Index, SpooledIndex};
-use super::item::{At, Done, Item, ItemKind, Items, Known, Outcome, Slice, Stored, changed};
+use super::base::{Index, ScratchIndex};
+use super::item::{
+    BaseFile, ChunkRef, Item, ItemKind, Items, Outcome, Slice, StoredAs, StoredItems, changed,
+};
 use crate::chunk::{BUNDLE_BYTES, SLICE_BYTES, SLICE_BYTES_MAX, SLICE_BYTES_MIN, SMALL_BYTES_MAX};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::pack::PackWriter;
-use crate::ports::{Care, File, Files, Open, Scratch, Store, Time, read_fully};
-use crate::scratch_list::Spooled;
+use crate::ports::{ExistingCheck, File, Files, Open, Scratch, Store, Time, read_fully};
+use crate::scratch_list::ScratchList;
 use crate::tree::CHUNKS_MAX;
 
 /// How much of a segment is in memory at a time: a few slices.
@@ -32,8 +34,8 @@ pub struct Worker {
     waiting: Vec<Waiting>,
     /// Where in the open bundle its files begin, so that each is in it once.
     bundled_files: HashMap<Digest, u32>,
-    stored_files: HashMap<Digest, At>,
-    stored_slices: HashMap<Digest, At>,
+    stored_files: HashMap<Digest, ChunkRef>,
+    stored_slices: HashMap<Digest, ChunkRef>,
 }
 
 /// A file of the open bundle: where it begins, and which item of the task it is.
@@ -47,7 +49,7 @@ struct Waiting {
 impl Worker {
     /// Makes the worker number `writer`, for the plan that `shared` is from.
     pub fn new(writer: u32, shared: &[u8], scratch: &dyn Scratch) -> Result<Worker> {
-        let index: SpooledIndex = crate::wire::read(shared)?;
+        let index: ScratchIndex = crate::wire::read(shared)?;
         Ok(Worker {
             writer,
             has_base: true,
@@ -61,7 +63,7 @@ impl Worker {
     pub(super) fn without_base(writer: u32, salt: Option<Digest>) -> Worker {
         Worker {
             writer,
-            packs: PackWriter::new(salt, Care::Bytes),
+            packs: PackWriter::new(salt, ExistingCheck::Bytes),
             ..Worker::default()
         }
     }
@@ -77,7 +79,7 @@ impl Worker {
         let task: Items = crate::wire::read(task)?;
         let mut items: Vec<Item> = task.items(scratch).collect::<Result<_>>()?;
         let done = self.store_items(store, files, &mut items)?;
-        let stored = Stored::of(scratch, items.into_iter().zip(done))?;
+        let stored = StoredItems::of(scratch, items.into_iter().zip(done))?;
         crate::wire::write(&Outcome::Task(stored))
     }
 
@@ -87,7 +89,7 @@ impl Worker {
         let (packs, stored_bytes) = self.packs.finish(store)?;
         crate::wire::write(&Outcome::Closed {
             writer,
-            packs: Spooled::of(scratch, packs)?,
+            packs: ScratchList::of(scratch, packs)?,
             stored_bytes,
         })
     }
@@ -104,8 +106,8 @@ impl Worker {
         store: &impl Store,
         files: &impl Files,
         items: &mut [Item],
-    ) -> Result<Vec<Done>> {
-        let mut done = vec![Done::Plain; items.len()];
+    ) -> Result<Vec<StoredAs>> {
+        let mut done = vec![StoredAs::Plain; items.len()];
         for (number, item) in items.iter_mut().enumerate() {
             match item.kind {
                 ItemKind::Directory | ItemKind::Symlink(_) => {}
@@ -117,7 +119,7 @@ impl Worker {
                     if state(&file, item)? != item.listed {
                         return Err(changed(&item.path));
                     }
-                    set(&mut done, number, Done::Segment { slices });
+                    set(&mut done, number, StoredAs::Segment { slices });
                 }
             }
         }
@@ -134,7 +136,7 @@ impl Worker {
         number: usize,
         item: &mut Item,
         size: u64,
-        done: &mut [Done],
+        done: &mut [StoredAs],
     ) -> Result<()> {
         let start = self.bundle.len();
         // One byte more than there should be shows a file that has more.
@@ -160,7 +162,7 @@ impl Worker {
         file: &impl File,
         number: usize,
         item: &mut Item,
-        done: &mut [Done],
+        done: &mut [StoredAs],
     ) -> Result<()> {
         let listed = state(file, item)?;
         // A file system that lists nothing may know better once the file is open.
@@ -182,7 +184,7 @@ impl Worker {
                 offset: 0,
                 length: size,
             };
-            set(done, number, Done::Segment { slices });
+            set(done, number, StoredAs::Segment { slices });
         }
         if state(file, item)? != listed {
             return Err(changed(&item.path));
@@ -194,9 +196,9 @@ impl Worker {
     fn bundled(
         &mut self,
         store: &impl Store,
-        (number, base): (usize, Option<Known>),
+        (number, base): (usize, Option<BaseFile>),
         start: usize,
-        done: &mut [Done],
+        done: &mut [StoredAs],
     ) -> Result<()> {
         let content = self.bundle.get(start..).unwrap_or_default();
         if content.is_empty() {
@@ -206,13 +208,13 @@ impl Worker {
         // Under its own path first, so that what did not change stays where it is.
         let same = base.filter(|known| known.digest == digest && self.has_base);
         let known = same
-            .map(|Known { chunk, offset, .. }| At::Base { chunk, offset })
+            .map(|BaseFile { chunk, offset, .. }| ChunkRef::Base { chunk, offset })
             .or_else(|| self.base.file(&digest))
             .or_else(|| self.stored_files.get(&digest).copied());
         if let Some(at) = known {
             self.bundle.truncate(start);
             let is_new = false;
-            set(done, number, Done::Small { digest, at, is_new });
+            set(done, number, StoredAs::Small { digest, at, is_new });
             return Ok(());
         }
         let offset = *self.bundled_files.entry(digest).or_insert(start as u32);
@@ -232,7 +234,7 @@ impl Worker {
         Ok(())
     }
 
-    fn close_bundle(&mut self, store: &impl Store, done: &mut [Done]) -> Result<()> {
+    fn close_bundle(&mut self, store: &impl Store, done: &mut [StoredAs]) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
@@ -246,7 +248,7 @@ impl Worker {
                 offset,
                 is_new,
             } = waiting;
-            let at = At::New {
+            let at = ChunkRef::New {
                 writer: self.writer,
                 chunk,
                 offset,
@@ -254,7 +256,7 @@ impl Worker {
             if self.stored_files.len() < REMEMBERED_MAX {
                 self.stored_files.insert(digest, at);
             }
-            set(done, item, Done::Small { digest, at, is_new });
+            set(done, item, StoredAs::Small { digest, at, is_new });
         }
         Ok(())
     }
@@ -351,9 +353,14 @@ impl Worker {
     }
 
     /// Stores a slice, known or not.
-    pub(super) fn store_slice(&mut self, store: &impl Store, content: &[u8], digest: Digest) -> Result<At> {
+    pub(super) fn store_slice(
+        &mut self,
+        store: &impl Store,
+        content: &[u8],
+        digest: Digest,
+    ) -> Result<ChunkRef> {
         let chunk = self.packs.add(store, content, Some(digest))?;
-        let at = At::New {
+        let at = ChunkRef::New {
             writer: self.writer,
             chunk,
             offset: 0,
@@ -365,7 +372,7 @@ impl Worker {
     }
 }
 
-fn set(done: &mut [Done], item: usize, value: Done) {
+fn set(done: &mut [StoredAs], item: usize, value: StoredAs) {
     if let Some(place) = done.get_mut(item) {
         *place = value;
     }

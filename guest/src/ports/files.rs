@@ -17,7 +17,7 @@ pub enum Kind {
 
 /// What else has to be known of an entry before it is changed or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct EntryFlags {
     /// It is on another file system than the directory that holds it, or something is mounted on it.
     pub mounted: bool,
     /// This user cannot rename, replace or remove it, whoever may write to its directory.
@@ -48,7 +48,7 @@ pub enum Reserved {
     Repository,
 }
 
-impl Standing {
+impl EntryFlags {
     /// Whether it is immutable or append-only: not even its owner can change its attributes, or what is in a directory.
     pub fn immutable(&self) -> bool {
         self.fixed && !self.mounted && !self.foreign
@@ -71,12 +71,12 @@ pub struct DirEntry {
     /// Where a symlink points.
     pub target: Vec<u8>,
     /// What keeps it from being changed or removed.
-    pub standing: Standing,
+    pub flags: EntryFlags,
 }
 
 /// Attributes to give to a file or directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct AttributeChange {
     /// Relative to the granted directory.
     pub path: String,
     /// The nine permission bits, or `None` to leave them.
@@ -186,7 +186,7 @@ pub trait Files {
     }
 
     /// Sets bits and times, in order. Stops at the first failure.
-    fn apply(&self, changes: &[Change]) -> Result<()>;
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()>;
 
     /// Makes symlinks, in order. Stops at the first failure.
     fn link(&self, links: &[Link]) -> Result<()>;

@@ -25,7 +25,7 @@ pub fn get_intact<T>(
     let Some(second) = store.get(key, range)? else {
         return Ok(None);
     };
-    let read = Read::of(&second);
+    let read = WrongAnswer::of(&second);
     match check(second) {
         Err(error @ Error::Damaged(_)) => Err(read.judge(store, key, range)?.unwrap_or(error)),
         found => found.map(Some),
@@ -33,16 +33,16 @@ pub fn get_intact<T>(
 }
 
 /// What is remembered of an answer that is not the object.
-pub(crate) struct Read {
+pub(crate) struct WrongAnswer {
     length: u64,
     digest: Digest,
     foreign: Option<&'static str>,
 }
 
-impl Read {
+impl WrongAnswer {
     /// Looks at an answer.
-    pub(crate) fn of(bytes: &[u8]) -> Read {
-        Read {
+    pub(crate) fn of(bytes: &[u8]) -> WrongAnswer {
+        WrongAnswer {
             length: bytes.len() as u64,
             digest: Digest::of(bytes),
             foreign: foreign(bytes),

@@ -8,10 +8,10 @@ mod run;
 mod store;
 
 pub use files::{
-    Change, DirEntry, Edit, File, Files, Kind, Link, Open, Reserved, Standing, Time, read_fully,
+    AttributeChange, DirEntry, Edit, EntryFlags, File, Files, Kind, Link, Open, Reserved, Time, read_fully,
 };
 pub use http::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
-pub(crate) use intact::Read;
+pub(crate) use intact::WrongAnswer;
 pub use intact::get_intact;
 pub use run::{Clock, Scratch};
-pub use store::{Care, PutMode, PutOutcome, Store, put_named};
+pub use store::{ExistingCheck, PutMode, PutOutcome, Store, put_named};

@@ -45,7 +45,7 @@ pub trait Store {
 
 /// How much is believed of an object that exists under the name of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Care {
+pub enum ExistingCheck {
     /// Its size: it may have lost bytes to a full disk or a crash.
     #[default]
     Size,
@@ -54,11 +54,11 @@ pub enum Care {
 }
 
 /// Stores an object that is named by its content. Returns how many bytes were written: none where the object exists. An
-/// existing object that does not have these bytes, as far as `care` looks, is replaced.
-pub fn put_named(store: &impl Store, key: &str, bytes: &[u8], care: Care) -> Result<u64> {
+/// existing object that does not have these bytes, as far as `check` looks, is replaced.
+pub fn put_named(store: &impl Store, key: &str, bytes: &[u8], check: ExistingCheck) -> Result<u64> {
     let length = bytes.len() as u64;
-    let stands = match care {
-        Care::Bytes => match store.get(key, None)? {
+    let stands = match check {
+        ExistingCheck::Bytes => match store.get(key, None)? {
             Some(there) => there == bytes,
             // A store may answer before it knows that nobody else has created it: then with these bytes. What exists and
             // cannot be read, such as a directory, is in the way.
@@ -69,7 +69,7 @@ pub fn put_named(store: &impl Store, key: &str, bytes: &[u8], care: Care) -> Res
                 store.head(key)? == Some(length)
             }
         },
-        Care::Size => {
+        ExistingCheck::Size => {
             if store.put(key, bytes, PutMode::Named)? == PutOutcome::Stored {
                 return Ok(length);
             }

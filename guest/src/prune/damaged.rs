@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::request::Policy;
 use crate::error::{Damage, Error, Result};
 use crate::id::{PackId, TreeId};
-use crate::inventory::Found;
+use crate::inventory::StoredRecord;
 use crate::keys::{self, Project, event_of, is_event, is_record};
 use crate::order::newest_first;
 use crate::ports::Store;
@@ -61,12 +61,12 @@ pub(super) fn broken_events(
 /// Returns the trees of the project's builds that are missing or damaged, or of which a pack is missing or too short.
 pub(super) fn damaged_trees(
     store: &impl Store,
-    records: impl Iterator<Item = Result<Found>>,
+    records: impl Iterator<Item = Result<StoredRecord>>,
     project: &str,
 ) -> Result<HashSet<TreeId>> {
     let mut trees = HashSet::new();
     for found in records {
-        let Found { record, .. } = found?;
+        let StoredRecord { record, .. } = found?;
         if record.project == project {
             trees.insert(record.tree);
         }

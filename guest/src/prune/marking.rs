@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::rest::Fate;
+use super::rest::NextMark;
 use crate::condemned::{Mark, Phase};
 use crate::error::Result;
 use crate::id::Digest;
@@ -25,7 +25,7 @@ impl Marking<'_> {
         prefix: &str,
         before: &BTreeMap<Id, Mark>,
         ids: impl Fn(&References) -> &HashSet<Id>,
-    ) -> Result<Vec<(Id, Fate)>> {
+    ) -> Result<Vec<(Id, NextMark)>> {
         let mut marks = Vec::new();
         let mut there = HashSet::new();
         let mut after = None;
@@ -56,7 +56,7 @@ impl Marking<'_> {
             let is_new = self.now_ms.saturating_sub(mark.since_ms) < self.grace_ms;
             let is_kept = there.contains(id) || ids(self.live).contains(id);
             if mark.phase == Phase::Deleting && is_new && !is_kept {
-                let fate = Fate {
+                let fate = NextMark {
                     phase: Phase::Deleting,
                     since_ms: Some(mark.since_ms),
                     is_there: false,
@@ -67,8 +67,8 @@ impl Marking<'_> {
         Ok(marks)
     }
 
-    fn fate(&self, before: Option<&Mark>, was_used: bool) -> Fate {
-        let new = |phase| Fate {
+    fn fate(&self, before: Option<&Mark>, was_used: bool) -> NextMark {
+        let new = |phase| NextMark {
             phase,
             since_ms: None,
             is_there: true,
@@ -80,7 +80,7 @@ impl Marking<'_> {
         match phase {
             Phase::Seen if was_used || is_old => new(Phase::Condemned),
             Phase::Condemned if is_old => new(Phase::Deleting),
-            _ => Fate {
+            _ => NextMark {
                 since_ms: Some(since_ms),
                 ..new(phase)
             },

@@ -15,7 +15,7 @@ mod request;
 mod rest;
 mod run;
 
-pub use plan::{Decided, GRACE_MS_MIN, Plan, plan};
+pub use plan::{Decided, GRACE_MS_MIN, PrunePlan, plan};
 pub use remove::{Removal, Remove, plan as plan_removal};
 pub use request::{Policy, Prune};
 pub use rest::Amount;

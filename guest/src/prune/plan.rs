@@ -8,14 +8,14 @@ use super::damaged::{broken_events, broken_records, damaged_trees, unsafe_to_pru
 use super::marking::Marking;
 use super::policy::{self, Decision};
 use super::request::Prune;
-use super::rest::{Amount, Fate, Next, Rest, removable};
+use super::rest::{Amount, Next, NextMark, Rest, removable};
 use crate::condemned::{Condemned, Phase, Removed};
 use crate::error::{Error, Result};
 use crate::id::{PackId, TreeId};
-use crate::inventory::{Depth, present, survey};
+use crate::inventory::{self, Depth, current_pointers};
 use crate::ports::{Clock, Scratch, Store};
 use crate::record::Record;
-use crate::scratch_list::{Spool, Spooled};
+use crate::scratch_list::{ScratchList, ScratchWriter};
 use crate::tree::{References, references};
 use crate::{keys, name, store_format};
 
@@ -25,9 +25,9 @@ pub const GRACE_MS_MIN: u64 = 15 * 60 * 1000;
 
 /// What a prune will do. Sizes in bytes.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct PrunePlan {
     /// Each build of the project, and why it is kept if it is.
-    pub decisions: Spooled<Decided>,
+    pub decisions: ScratchList<Decided>,
     /// How many of them are removed.
     pub removed: u64,
     /// Packs and trees that are deleted now, and the size of the packs.
@@ -48,7 +48,12 @@ pub struct Decided {
 }
 
 /// Decides what is kept, and what nothing leads to.
-pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, request: &Prune) -> Result<Plan> {
+pub fn plan(
+    store: &impl Store,
+    clock: &impl Clock,
+    scratch: &dyn Scratch,
+    request: &Prune,
+) -> Result<PrunePlan> {
     for branch in &request.policy.branches_gone {
         name::check_foreign("a branch", branch)?;
     }
@@ -62,7 +67,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         true => Depth::Objects,
         false => Depth::Keys,
     };
-    let survey = survey(store, scratch, depth)?;
+    let survey = inventory::take(store, scratch, depth)?;
     let project = request.context.project()?;
     let mut broken = broken_events(store, &survey.damages, &request.policy, project)?;
     broken.extend(broken_records(survey.damages, &request.policy, project)?);
@@ -71,14 +76,14 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         false => HashSet::new(),
     };
     let over_damage = request.policy.drop_damaged;
-    let present = match present(store, request.policy.keep_channel_steps, over_damage) {
+    let present = match current_pointers(store, request.policy.keep_channel_steps, over_damage) {
         Ok(present) => present,
         Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
     };
     let decisions = policy::decide(
         &survey.records,
         scratch,
-        &policy::Circumstances {
+        &policy::PolicyInput {
             project,
             policy: &request.policy,
             present: &present,
@@ -89,9 +94,9 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
     )?;
     let mut live = References::default();
     let mut dropped = References::default();
-    let (mut removed, mut removed_count) = (Spool::new(scratch), 0);
-    let mut decided = Spool::new(scratch);
-    let mut restored = Spool::new(scratch);
+    let (mut removed, mut removed_count) = (ScratchWriter::new(scratch), 0);
+    let mut decided = ScratchWriter::new(scratch);
+    let mut restored = ScratchWriter::new(scratch);
     for decision in decisions {
         let decision = decision?;
         let is_kept = !decision.reasons.is_empty();
@@ -106,7 +111,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
                 }
             } else {
                 // What a tree that is given up leads to matters only if it can be known.
-                crate::lookup::sound(references(store, &record.tree, &mut dropped))?;
+                crate::lookup::ignore_damage(references(store, &record.tree, &mut dropped))?;
             }
         }
         if !is_kept && let Some(removal) = removal(store, &decision)? {
@@ -129,7 +134,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
     let packs = marking.marks::<PackId>(store, "v1/packs/", &condemned.packs, |live| &live.packs)?;
     let trees = marking.marks::<TreeId>(store, "v1/trees/", &condemned.trees, |live| &live.trees)?;
     let (mut deleted, mut doomed) = (Amount::default(), Amount::default());
-    let mut count = |next: Fate, bytes: u64| {
+    let mut count = |next: NextMark, bytes: u64| {
         let amount = match next.phase {
             Phase::Deleting => &mut deleted,
             Phase::Seen | Phase::Condemned => &mut doomed,
@@ -150,15 +155,15 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         .filter(|(_, until_ms)| *until_ms > now_ms);
     let next = Next {
         last: condemned.sequence,
-        packs: Spooled::of(scratch, packs)?,
-        trees: Spooled::of(scratch, trees)?,
-        builds: Spooled::of(scratch, still_removed)?,
+        packs: ScratchList::of(scratch, packs)?,
+        trees: ScratchList::of(scratch, trees)?,
+        builds: ScratchList::of(scratch, still_removed)?,
         grace_ms: request.grace_ms,
         unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
     };
     let rest = Rest {
         removed: removed.close()?,
-        broken: Spooled::of(scratch, broken)?,
+        broken: ScratchList::of(scratch, broken)?,
         restored: restored.close()?,
         keep_channel_steps: request.policy.keep_channel_steps,
         over_damage,
@@ -167,7 +172,7 @@ pub fn plan(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, reque
         condemned: doomed,
         ..Rest::default()
     };
-    Ok(Plan {
+    Ok(PrunePlan {
         decisions: decided.close()?,
         removed: removed_count,
         deleted,

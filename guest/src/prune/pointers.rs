@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::build_id::BuildId;
 use crate::counter::Counter;
 use crate::event::{Action, Event};
-use crate::inventory::Present;
+use crate::inventory::CurrentPointer;
 use crate::pointer::Pointer;
 use crate::record::Record;
 
@@ -21,7 +21,7 @@ pub(super) fn key(record: &Record) -> Key {
 }
 
 /// Returns what channels and rollbacks point to, and where a channel would go back to.
-pub(crate) fn pointed_to(present: &[Present]) -> HashMap<Key, Vec<String>> {
+pub(crate) fn pointed_builds(present: &[CurrentPointer]) -> HashMap<Key, Vec<String>> {
     let mut pointed: HashMap<Key, Vec<String>> = HashMap::new();
     let mut keep = |event: &Event, why: String| {
         let key = (
@@ -31,7 +31,7 @@ pub(crate) fn pointed_to(present: &[Present]) -> HashMap<Key, Vec<String>> {
         );
         pointed.entry(key).or_default().push(why);
     };
-    for Present { last, before } in present {
+    for CurrentPointer { last, before } in present {
         match &last.pointer {
             Pointer::Channel(channel) => {
                 keep(last, format!("on channel {channel}"));
@@ -56,10 +56,10 @@ pub(crate) fn pointed_to(present: &[Present]) -> HashMap<Key, Vec<String>> {
 pub(super) type HeldRun<'a> = (&'a str, &'a str, &'a str, &'a Counter, u64);
 
 /// Returns the runs that branches are held at: `latest` answers every job's build of such a run.
-pub(super) fn held_runs(present: &[Present]) -> HashSet<HeldRun<'_>> {
+pub(super) fn held_runs(present: &[CurrentPointer]) -> HashSet<HeldRun<'_>> {
     let held = present
         .iter()
-        .filter_map(|Present { last, .. }| match &last.pointer {
+        .filter_map(|CurrentPointer { last, .. }| match &last.pointer {
             Pointer::Branch(branch) if last.action == Action::Rollback => Some((
                 last.project.as_str(),
                 last.artifact.as_str(),

@@ -2,21 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::pointers::{HeldRun, Key, held_runs, key, pointed_to};
-use super::ranking::{Compared, Dates, is_gone, placed};
+use super::pointers::{HeldRun, Key, held_runs, key, pointed_builds};
+use super::ranking::{Dates, Ranking, dated, is_gone};
 use super::request::Policy;
 use crate::error::Result;
 use crate::id::TreeId;
-use crate::inventory::{Found, Present, by_build};
+use crate::inventory::{CurrentPointer, StoredRecord, by_build};
 use crate::ports::Scratch;
 use crate::record::Record;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 
 /// Records of one build, and what becomes of them.
 #[derive(Debug)]
 pub(super) struct Decision {
     /// A record for each node, with its keys.
-    pub found: Vec<Found>,
+    pub found: Vec<StoredRecord>,
     /// Why it is kept. Empty: it is removed.
     pub reasons: Vec<String>,
 }
@@ -29,11 +29,11 @@ impl Decision {
 }
 
 /// What else a decision depends on.
-pub(super) struct Circumstances<'a> {
+pub(super) struct PolicyInput<'a> {
     /// Only its builds are judged, all others are kept.
     pub project: &'a str,
     pub policy: &'a Policy,
-    pub present: &'a [Present],
+    pub present: &'a [CurrentPointer],
     pub now_ms: u64,
     pub grace_ms: u64,
     /// Trees whose builds are dropped.
@@ -43,24 +43,24 @@ pub(super) struct Circumstances<'a> {
 /// Decides on each build of a store, in the order of a survey. Looks at all of them first, and remembers only what it
 /// takes to compare them: some 100 bytes a build.
 pub(super) fn decide<'s>(
-    records: &Spooled<Found>,
+    records: &ScratchList<StoredRecord>,
     scratch: &'s dyn Scratch,
-    circumstances: &Circumstances<'s>,
+    input: &PolicyInput<'s>,
 ) -> Result<impl Iterator<Item = Result<Decision>> + use<'s>> {
-    let Circumstances {
+    let PolicyInput {
         project,
         policy,
         present,
         now_ms,
         grace_ms,
         damaged,
-    } = *circumstances;
-    let mut compared = Compared::default();
+    } = *input;
+    let mut ranking = Ranking::default();
     for (number, group) in groups(records, scratch, damaged).enumerate() {
         let group = group?;
         let is_judged = group.record().is_some_and(|record| record.project == project);
         if is_judged && !group.is_damaged {
-            compared.add(number, &group.found, policy);
+            ranking.add(number, &group.found, policy);
         }
     }
     let judge = Judge {
@@ -68,11 +68,11 @@ pub(super) fn decide<'s>(
         policy,
         now_ms,
         grace_ms,
-        pointed: pointed_to(present),
+        pointed: pointed_builds(present),
         held: held_runs(present),
-        newest: compared.newest(now_ms),
-        last: compared.last(policy.keep_last.unwrap_or_default() as usize, now_ms),
-        dates: compared.dates(now_ms),
+        newest: ranking.newest(now_ms),
+        last: ranking.last(policy.keep_last.unwrap_or_default() as usize, now_ms),
+        dates: ranking.dates(now_ms),
     };
     Ok(groups(records, scratch, damaged)
         .enumerate()
@@ -92,7 +92,7 @@ pub(super) fn decide<'s>(
 
 /// The records of one build that are damaged, or those that are not.
 struct Group {
-    found: Vec<Found>,
+    found: Vec<StoredRecord>,
     is_damaged: bool,
 }
 
@@ -103,19 +103,19 @@ impl Group {
 }
 
 fn groups<'s>(
-    records: &Spooled<Found>,
+    records: &ScratchList<StoredRecord>,
     scratch: &'s dyn Scratch,
     damaged: &'s HashSet<TreeId>,
 ) -> impl Iterator<Item = Result<Group>> + use<'s> {
     by_build(records, scratch).flat_map(move |build| {
-        let (broken, sound) = match build {
+        let (broken, ignore_damage) = match build {
             Ok(build) => build
                 .into_iter()
                 .partition(|found| damaged.contains(&found.record.tree)),
             Err(error) => return vec![Err(error)],
         };
         let group = |found, is_damaged| Group { found, is_damaged };
-        [group(sound, false), group(broken, true)]
+        [group(ignore_damage, false), group(broken, true)]
             .into_iter()
             .filter(|group| !group.found.is_empty())
             .map(Ok)
@@ -146,7 +146,7 @@ impl Judge<'_> {
     }
 
     fn reasons(&self, number: usize, group: &Group) -> Vec<String> {
-        let (Some(record), Some(placed)) = (group.record(), placed(&group.found)) else {
+        let (Some(record), Some(dated)) = (group.record(), dated(&group.found)) else {
             return Vec::new();
         };
         let policy = self.policy;
@@ -158,7 +158,7 @@ impl Judge<'_> {
         if !judges && !is_gone(record, policy) {
             reasons.push("no rule says otherwise".to_owned());
         }
-        let age = self.dates.age(&placed, self.now_ms);
+        let age = self.dates.age(&dated, self.now_ms);
         let age_ms = age.unwrap_or_default();
         if age.is_none() {
             reasons.push("its date is ahead of the clock, and no other build tells its age".to_owned());

@@ -1,50 +1,50 @@
-//! The builds of a project, compared with each other.
+//! The builds of a project, ranking with each other.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::rc::Rc;
 
 use super::request::Policy;
-use crate::build_id::Placed;
+use crate::build_id::DatedBuild;
 use crate::counter::Counter;
-use crate::inventory::Found;
+use crate::inventory::StoredRecord;
 use crate::keys;
 use crate::order::Order;
-use crate::recency::{Across, Standing, newest_first};
+use crate::recency::{Across, Recency, newest_first};
 use crate::record::Record;
 
 /// What it takes to compare the builds of a project with each other.
 #[derive(Default)]
-pub(super) struct Compared {
+pub(super) struct Ranking {
     counters: Interned<Counter>,
     branches: Interned<Branch>,
     jobs: Interned<Option<String>>,
-    builds: Vec<Brief>,
+    builds: Vec<BuildSummary>,
 }
 
 /// An artifact's name and a branch.
 pub(super) type Branch = (String, String);
 
 /// One build, with the number under which it comes.
-pub(super) struct Brief {
+pub(super) struct BuildSummary {
     number: usize,
     counter: Rc<Counter>,
     order: Order,
     created_ms: u64,
-    line: Option<Line>,
+    line: Option<Lineage>,
 }
 
 /// The line of builds that a build can be the latest of.
-pub(super) struct Line {
+pub(super) struct Lineage {
     branch: Rc<Branch>,
     job: Rc<Option<String>>,
     /// Whether all nodes of the build are there.
     is_whole: bool,
 }
 
-impl Brief {
-    fn standing(&self) -> Standing<'_> {
-        Standing {
+impl BuildSummary {
+    fn recency(&self) -> Recency<'_> {
+        Recency {
             // A line has no others.
             trusted: true,
             counter: &self.counter,
@@ -54,21 +54,21 @@ impl Brief {
     }
 }
 
-impl Compared {
-    pub(super) fn add(&mut self, number: usize, found: &[Found], policy: &Policy) {
-        let (Some(Found { record, .. }), Some(placed)) = (found.first(), placed(found)) else {
+impl Ranking {
+    pub(super) fn add(&mut self, number: usize, found: &[StoredRecord], policy: &Policy) {
+        let (Some(StoredRecord { record, .. }), Some(dated)) = (found.first(), dated(found)) else {
             return;
         };
-        let line = branch_of(found, policy).map(|(branch, is_whole)| Line {
+        let line = branch_of(found, policy).map(|(branch, is_whole)| Lineage {
             branch: self.branches.intern((record.artifact.clone(), branch)),
             job: self.jobs.intern(record.job.clone()),
             is_whole,
         });
-        self.builds.push(Brief {
+        self.builds.push(BuildSummary {
             number,
-            counter: self.counters.intern(placed.id.counter),
-            order: placed.id.order,
-            created_ms: placed.created_ms,
+            counter: self.counters.intern(dated.id.counter),
+            order: dated.id.order,
+            created_ms: dated.created_ms,
             line,
         });
     }
@@ -88,12 +88,12 @@ impl Compared {
         &'c self,
         count: usize,
         now_ms: u64,
-        name: impl Fn(&'c Line) -> Name,
+        name: impl Fn(&'c Lineage) -> Name,
     ) -> HashSet<usize> {
         if count == 0 {
             return HashSet::new();
         }
-        let mut lines: HashMap<Name, [Vec<&Brief>; 2]> = HashMap::new();
+        let mut lines: HashMap<Name, [Vec<&BuildSummary>; 2]> = HashMap::new();
         for build in &self.builds {
             if let Some(line) = &build.line {
                 let [whole, partial] = lines.entry(name(line)).or_default();
@@ -101,7 +101,11 @@ impl Compared {
                 builds.push(build);
             }
         }
-        let sorted = |builds| newest_first(builds, Across::Ranks, now_ms, |build: &&Brief| build.standing());
+        let sorted = |builds| {
+            newest_first(builds, Across::Ranks, now_ms, |build: &&BuildSummary| {
+                build.recency()
+            })
+        };
         lines
             .into_values()
             .flat_map(|builds| builds.into_iter().flat_map(sorted).take(count))
@@ -113,7 +117,7 @@ impl Compared {
     pub(super) fn dates(&self, now_ms: u64) -> Dates {
         let mut dates = BTreeMap::new();
         for build in &self.builds {
-            if !build.standing().is_ahead(now_ms) {
+            if !build.recency().is_ahead(now_ms) {
                 let at = (Rc::clone(&build.counter), build.order);
                 let date = dates.entry(at).or_insert(build.created_ms);
                 *date = build.created_ms.min(*date);
@@ -124,14 +128,14 @@ impl Compared {
 }
 
 /// Returns the branch that a build can be the latest of, if any, and whether all of its nodes are there.
-pub(super) fn branch_of(found: &[Found], policy: &Policy) -> Option<(String, bool)> {
+pub(super) fn branch_of(found: &[StoredRecord], policy: &Policy) -> Option<(String, bool)> {
     let record = &found.first()?.record;
     let branch = record.branch.clone()?;
     if !record.eligible() || is_gone(record, policy) {
         return None;
     }
     // What a killed persist left under other keys is not on the branch, and displaces nothing there.
-    let on_branch = |found: &&Found| {
+    let on_branch = |found: &&StoredRecord| {
         found
             .record
             .keys()
@@ -173,8 +177,8 @@ pub(super) struct Dates(BTreeMap<(Rc<Counter>, Order), u64>);
 impl Dates {
     /// Returns the age of a build in milliseconds, or `None` where its date is ahead of the clock and its counter has no
     /// other build. A build is as old as the next newer one, else as the next older one.
-    pub(super) fn age(&self, build: &Placed, now_ms: u64) -> Option<u64> {
-        if !build.standing().is_ahead(now_ms) {
+    pub(super) fn age(&self, build: &DatedBuild, now_ms: u64) -> Option<u64> {
+        if !build.recency().is_ahead(now_ms) {
             return Some(now_ms.saturating_sub(build.created_ms));
         }
         let at = (Rc::new(build.id.counter.clone()), build.id.order);
@@ -186,9 +190,9 @@ impl Dates {
 }
 
 /// Returns what places a build: its nodes were persisted one by one, and the last counts.
-pub(super) fn placed(found: &[Found]) -> Option<Placed> {
+pub(super) fn dated(found: &[StoredRecord]) -> Option<DatedBuild> {
     let records: Vec<&Record> = found.iter().map(|found| &found.record).collect();
-    Placed::of(&records)
+    DatedBuild::of(&records)
 }
 
 pub(super) fn is_gone(record: &Record, policy: &Policy) -> bool {

@@ -2,17 +2,17 @@
 
 use super::pointers;
 use super::pointers::CHANNEL_STEPS;
-use super::rest::{Fate, Next, Rest, removable};
+use super::rest::{Next, NextMark, Rest, removable};
 use crate::condemned::{Condemned, Phase, Removed};
 use crate::error::{Error, Result};
 use crate::id::{PackId, TreeId};
-use crate::inventory::present;
+use crate::inventory::current_pointers;
 use crate::keys::{self, Project};
-use crate::lookup::{self, Scope, sound};
+use crate::lookup::{self, Scope, ignore_damage};
 use crate::ports::{Clock, Scratch, Store};
 use crate::record::Record;
 use crate::removal_note::Note;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 use crate::sealed::seal;
 use crate::store_format;
 use crate::tree::{References, references};
@@ -59,7 +59,7 @@ pub fn plan(
         .ok_or_else(|| Error::internal("a build of no record"))?;
     let build = Removed::new(&first.project, &first.artifact, first.build_id());
     let records = lookup::nodes_of(store, first)?;
-    let mut pointed = pointers::pointed_to(&present(store, CHANNEL_STEPS, false)?);
+    let mut pointed = pointers::pointed_builds(&current_pointers(store, CHANNEL_STEPS, false)?);
     let key = (build.project.clone(), build.artifact.clone(), build.build.clone());
     let pointed = pointed.remove(&key).unwrap_or_default();
     if !pointed.is_empty() && !request.even_if_pointed_to {
@@ -76,7 +76,7 @@ pub fn plan(
         removed.extend(removable(store, record, &layers)?);
         // Maybe others lead to them: a prune knows, and this is the moment from which its grace period counts.
         let mut used = References::default();
-        sound(references(store, &record.tree, &mut used))?;
+        ignore_damage(references(store, &record.tree, &mut used))?;
         trees.extend(
             used.trees
                 .into_iter()
@@ -91,18 +91,18 @@ pub fn plan(
                 .map(|pack| (pack, SEEN)),
         );
     }
-    trees.sort_by_key(|(id, _): &(TreeId, Fate)| *id);
+    trees.sort_by_key(|(id, _): &(TreeId, NextMark)| *id);
     trees.dedup_by_key(|(id, _)| *id);
     let rest = Rest {
-        removed: Spooled::of(scratch, [(build, removed)])?,
+        removed: ScratchList::of(scratch, [(build, removed)])?,
         note: Some(note(first, request, now_ms)?),
         even_if_pointed_to: request.even_if_pointed_to,
         keep_channel_steps: CHANNEL_STEPS,
         next: Next {
             last: condemned.sequence,
-            packs: Spooled::of(scratch, packs)?,
-            trees: Spooled::of(scratch, trees)?,
-            builds: Spooled::of(
+            packs: ScratchList::of(scratch, packs)?,
+            trees: ScratchList::of(scratch, trees)?,
+            builds: ScratchList::of(
                 scratch,
                 condemned
                     .builds
@@ -121,15 +121,15 @@ pub fn plan(
     })
 }
 
-const SEEN: Fate = Fate {
+const SEEN: NextMark = NextMark {
     phase: Phase::Seen,
     since_ms: None,
     is_there: true,
 };
 
 /// What the last list says stays as it is: nothing was judged anew.
-fn carried<Id: Copy>(marks: &std::collections::BTreeMap<Id, crate::condemned::Mark>) -> Vec<(Id, Fate)> {
-    let fate = |mark: &crate::condemned::Mark| Fate {
+fn carried<Id: Copy>(marks: &std::collections::BTreeMap<Id, crate::condemned::Mark>) -> Vec<(Id, NextMark)> {
+    let fate = |mark: &crate::condemned::Mark| NextMark {
         phase: mark.phase,
         since_ms: Some(mark.since_ms),
         is_there: true,

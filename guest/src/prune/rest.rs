@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::id::{PackId, TreeId};
 use crate::ports::Store;
 use crate::record::Record;
-use crate::scratch_list::Spooled;
+use crate::scratch_list::ScratchList;
 
 /// How many objects, and how large their packs are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +23,11 @@ pub struct Amount {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Rest {
     /// Builds to remove, each with its keys in the order of removal.
-    pub(super) removed: Spooled<(Removed, Vec<String>)>,
+    pub(super) removed: ScratchList<(Removed, Vec<String>)>,
     /// Keys of what is damaged, and is dropped.
-    pub(super) broken: Spooled<String>,
+    pub(super) broken: ScratchList<String>,
     /// Records of builds that are kept, for those of their keys that are missing or dropped.
-    pub(super) restored: Spooled<(String, Vec<u8>)>,
+    pub(super) restored: ScratchList<(String, Vec<u8>)>,
     /// What is put beside the list: its key, and the object.
     pub(super) note: Option<(String, Vec<u8>)>,
     /// Whether a build goes that something points to.
@@ -44,10 +44,10 @@ pub(super) struct Rest {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Next {
     pub(super) last: u64,
-    pub(super) packs: Spooled<(PackId, Fate)>,
-    pub(super) trees: Spooled<(TreeId, Fate)>,
+    pub(super) packs: ScratchList<(PackId, NextMark)>,
+    pub(super) trees: ScratchList<(TreeId, NextMark)>,
     /// Builds that an earlier prune removes, and until when nothing may point to them.
-    pub(super) builds: Spooled<(Removed, u64)>,
+    pub(super) builds: ScratchList<(Removed, u64)>,
     pub(super) grace_ms: u64,
     /// Until when a list that was lost may still count. The end of time where this prune takes its place.
     pub(super) unknown_until_ms: Option<u64>,
@@ -55,7 +55,7 @@ pub(super) struct Next {
 
 /// What the list will say of an object.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Fate {
+pub(super) struct NextMark {
     pub(super) phase: Phase,
     /// In milliseconds since 1970; `None` is the moment in which the list is made.
     pub(super) since_ms: Option<u64>,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::pointers;
-use super::rest::{Amount, Fate, Rest};
+use super::rest::{Amount, NextMark, Rest};
 use crate::condemned::{Condemned, Mark, Phase, Removed};
 use crate::error::{Error, Result};
-use crate::inventory::present;
+use crate::inventory::current_pointers;
 use crate::keys;
 use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
 
@@ -14,8 +14,8 @@ use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
 const DELETED_AT_ONCE: usize = 1000;
 
 fn marks<Id: Ord>(
-    fates: impl Iterator<Item = Result<(Id, Fate)>>,
-    mark: impl Fn(Fate) -> Mark,
+    fates: impl Iterator<Item = Result<(Id, NextMark)>>,
+    mark: impl Fn(NextMark) -> Mark,
 ) -> Result<BTreeMap<Id, Mark>> {
     fates
         .map(|fate| fate.map(|(id, fate)| (id, mark(fate))))
@@ -78,7 +78,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         return Ok(Pruned::default());
     }
     let now_ms = clock.now_ms();
-    let mark = |fate: Fate| Mark {
+    let mark = |fate: NextMark| Mark {
         phase: fate.phase,
         since_ms: fate.since_ms.unwrap_or(now_ms),
     };
@@ -110,7 +110,7 @@ pub fn run(store: &impl Store, clock: &impl Clock, scratch: &dyn Scratch, rest: 
         store.put(&key, &bytes, PutMode::Create)?;
     }
     // From here on nobody points to what is removed without noticing, so what is pointed to now is all there is.
-    let pointed = pointers::pointed_to(&present(store, keep_channel_steps, over_damage)?);
+    let pointed = pointers::pointed_builds(&current_pointers(store, keep_channel_steps, over_damage)?);
     let mut pruned = Pruned {
         deleted,
         condemned,

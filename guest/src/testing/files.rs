@@ -7,10 +7,10 @@ use std::rc::Rc;
 use super::file::{MemoryFile, Scheduled, failed};
 use crate::error::Result;
 use crate::path;
-use crate::ports::{Change, DirEntry, Edit, Files, Kind, Link, Open, Reserved, Standing, Time};
+use crate::ports::{AttributeChange, DirEntry, Edit, EntryFlags, Files, Kind, Link, Open, Reserved, Time};
 
 #[derive(Debug, Clone)]
-enum Node {
+enum InodeKind {
     Directory,
     Symlink(String),
     File(Rc<RefCell<Vec<u8>>>),
@@ -19,7 +19,7 @@ enum Node {
 
 #[derive(Debug, Clone)]
 struct Inode {
-    node: Node,
+    node: InodeKind,
     bits: u16,
     modified: Rc<Cell<Time>>,
 }
@@ -30,7 +30,7 @@ pub struct MemoryFiles {
     inodes: RefCell<BTreeMap<String, Inode>>,
     clock: Rc<Cell<i64>>,
     /// What entries say of themselves besides: by their paths, the root's as the empty string.
-    pub standings: RefCell<BTreeMap<String, Standing>>,
+    pub flags: RefCell<BTreeMap<String, EntryFlags>>,
     /// Writing fails as on a full disk once this many bytes were written.
     pub room_bytes: Cell<Option<u64>>,
     /// Runs once, after the next file was read: for files that change under the reader.
@@ -53,7 +53,7 @@ impl MemoryFiles {
         self.clock.get()
     }
 
-    fn add(&self, path: &str, node: Node, bits: u16) {
+    fn add(&self, path: &str, node: InodeKind, bits: u16) {
         let modified = Rc::new(Cell::new(Time {
             seconds: self.now(),
             nanoseconds: 5,
@@ -67,32 +67,32 @@ impl MemoryFiles {
         let parent = path::parent(path);
         if !parent.is_empty() && !self.inodes.borrow().contains_key(parent) {
             self.add_parents(parent);
-            self.add(parent, Node::Directory, 0o755);
+            self.add(parent, InodeKind::Directory, 0o755);
         }
     }
 
     /// Adds a file and the directories above it.
     pub fn file(&self, path: &str, content: impl Into<Vec<u8>>, bits: u16) {
         self.add_parents(path);
-        self.add(path, Node::File(Rc::new(RefCell::new(content.into()))), bits);
+        self.add(path, InodeKind::File(Rc::new(RefCell::new(content.into()))), bits);
     }
 
     /// Adds a directory and those above it.
     pub fn directory(&self, path: &str, bits: u16) {
         self.add_parents(path);
-        self.add(path, Node::Directory, bits);
+        self.add(path, InodeKind::Directory, bits);
     }
 
     /// Adds a symlink.
     pub fn symlink(&self, path: &str, target: &str) {
         self.add_parents(path);
-        self.add(path, Node::Symlink(target.to_owned()), 0o777);
+        self.add(path, InodeKind::Symlink(target.to_owned()), 0o777);
     }
 
     /// Adds what baton does not move.
     pub fn special(&self, path: &str, what: &'static str) {
         self.add_parents(path);
-        self.add(path, Node::Special(what), 0o644);
+        self.add(path, InodeKind::Special(what), 0o644);
     }
 
     /// Returns all there is, a line an entry: path, kind, bits, time, content. What two equal directories have in common.
@@ -103,15 +103,15 @@ impl MemoryFiles {
             } = inode;
             let time = format!("{}.{}", modified.get().seconds, modified.get().nanoseconds);
             match node {
-                Node::Directory => format!("{path}/ {bits:o} {time}"),
-                Node::Symlink(target) => format!("{path} -> {target} {time}"),
-                Node::File(content) => {
+                InodeKind::Directory => format!("{path}/ {bits:o} {time}"),
+                InodeKind::Symlink(target) => format!("{path} -> {target} {time}"),
+                InodeKind::File(content) => {
                     format!(
                         "{path} {bits:o} {time} {}",
                         crate::id::Digest::of(&content.borrow())
                     )
                 }
-                Node::Special(what) => format!("{path} {what}"),
+                InodeKind::Special(what) => format!("{path} {what}"),
             }
         };
         self.inodes.borrow().iter().map(shown).collect()
@@ -120,22 +120,22 @@ impl MemoryFiles {
     /// Returns the content of a file.
     pub fn content(&self, path: &str) -> Option<Vec<u8>> {
         match &self.inodes.borrow().get(path)?.node {
-            Node::File(content) => Some(content.borrow().clone()),
+            InodeKind::File(content) => Some(content.borrow().clone()),
             _ => None,
         }
     }
 
     fn seen(&self, path: &str, inode: &Inode) -> DirEntry {
         let (kind, size, target) = match &inode.node {
-            Node::Directory => (Kind::Directory, 0, Vec::new()),
-            Node::Symlink(target) => (Kind::Symlink, 0, target.as_bytes().to_vec()),
-            Node::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
-            Node::Special(what) => (Kind::Special(what), 0, Vec::new()),
+            InodeKind::Directory => (Kind::Directory, 0, Vec::new()),
+            InodeKind::Symlink(target) => (Kind::Symlink, 0, target.as_bytes().to_vec()),
+            InodeKind::File(content) => (Kind::File, content.borrow().len() as u64, Vec::new()),
+            InodeKind::Special(what) => (Kind::Special(what), 0, Vec::new()),
         };
         let size = self.wrong_sizes.borrow().get(path).copied().unwrap_or(size);
-        let mut standing = self.standings.borrow().get(path).copied().unwrap_or_default();
+        let mut flags = self.flags.borrow().get(path).copied().unwrap_or_default();
         if self.reserved.borrow().contains(path) {
-            standing.reserved = Some(Reserved::Store);
+            flags.reserved = Some(Reserved::Store);
         }
         DirEntry {
             name: path::file_name(path).as_bytes().to_vec(),
@@ -144,14 +144,14 @@ impl MemoryFiles {
             size,
             modified: inode.modified.get(),
             target,
-            standing,
+            flags,
         }
     }
 
     /// Checks that this is not immutable: nobody can change its attributes, or what is in it.
     fn check_mutable(&self, path: &str) -> Result<()> {
-        match self.standings.borrow().get(path) {
-            Some(standing) if standing.immutable() => Err(failed("immutable", path)),
+        match self.flags.borrow().get(path) {
+            Some(flags) if flags.immutable() => Err(failed("immutable", path)),
             _ => Ok(()),
         }
     }
@@ -163,7 +163,7 @@ impl MemoryFiles {
             return Ok(());
         }
         match self.inodes.borrow().get(parent).map(|inode| &inode.node) {
-            Some(Node::Directory) => self.reach(parent),
+            Some(InodeKind::Directory) => self.reach(parent),
             Some(_) => Err(failed("not-a-directory", path)),
             None => Err(failed("not-found", path)),
         }
@@ -199,7 +199,7 @@ impl Files for MemoryFiles {
         let inodes = self.inodes.borrow();
         if path.is_empty() {
             let root = Inode {
-                node: Node::Directory,
+                node: InodeKind::Directory,
                 bits: 0o755,
                 modified: Rc::default(),
             };
@@ -228,7 +228,7 @@ impl Files for MemoryFiles {
         }
         let inodes = self.inodes.borrow();
         let inode = inodes.get(path).ok_or_else(|| failed("not-found", path))?;
-        let Node::File(content) = &inode.node else {
+        let InodeKind::File(content) = &inode.node else {
             return Err(failed("not-a-file", path));
         };
         Ok(MemoryFile {
@@ -256,9 +256,9 @@ impl Files for MemoryFiles {
             .inodes
             .borrow()
             .get(path)
-            .map(|inode| matches!(inode.node, Node::Directory));
+            .map(|inode| matches!(inode.node, InodeKind::Directory));
         match (edit, there) {
-            (Edit::MakeDirectory(path), None) => self.add(path, Node::Directory, 0o755),
+            (Edit::MakeDirectory(path), None) => self.add(path, InodeKind::Directory, 0o755),
             (Edit::MakeDirectory(path), Some(_)) => return Err(failed("exists", path)),
             (_, None) => return Err(failed("not-found", path)),
             (Edit::RemoveFile(path), Some(true)) => return Err(failed("is-a-directory", path)),
@@ -274,7 +274,9 @@ impl Files for MemoryFiles {
                 self.check_mutable(to)?;
                 self.check_mutable(path::parent(to))?;
                 let mut inodes = self.inodes.borrow_mut();
-                let in_the_way = inodes.get(to).map(|inode| matches!(inode.node, Node::Directory));
+                let in_the_way = inodes
+                    .get(to)
+                    .map(|inode| matches!(inode.node, InodeKind::Directory));
                 if in_the_way.is_some_and(|other| other || is_directory) {
                     return Err(failed("exists", to));
                 }
@@ -293,7 +295,7 @@ impl Files for MemoryFiles {
         Ok(())
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()> {
         for change in changes {
             self.reach(&change.path)?;
             self.check_mutable(&change.path)?;

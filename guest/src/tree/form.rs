@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chunk, Content, Entry, PACK_BYTES_MAX, Place};
+use super::{Chunk, Content, Entry, Location, PACK_BYTES_MAX};
 use crate::chunk::CHUNK_BYTES_MAX;
 use crate::id::{Digest, PackId, TreeId};
 use crate::path;
@@ -94,12 +94,16 @@ impl From<&Entry> for EntryLine {
                 (line.kind, line.target) = (KindWord::Symlink, Some(target.clone()));
                 line.mode.clear();
             }
-            Content::File { size, digest, place } => {
+            Content::File {
+                size,
+                digest,
+                location,
+            } => {
                 (line.kind, line.size, line.digest) = (KindWord::File, Some(*size), Some(*digest));
-                match place {
-                    Place::Empty => {}
-                    Place::Bundle { chunk, offset } => line.bundle = Some((*chunk, *offset)),
-                    Place::Slices(runs) => line.slices = runs.clone(),
+                match location {
+                    Location::Empty => {}
+                    Location::Bundle { chunk, offset } => line.bundle = Some((*chunk, *offset)),
+                    Location::Slices(runs) => line.slices = runs.clone(),
                 }
             }
         }
@@ -156,13 +160,17 @@ impl TryFrom<EntryLine> for Entry {
                 Content::Symlink(target)
             }
             (KindWord::File, Some(size), Some(digest), bundle, slices, None) => {
-                let place = match (bundle, slices.is_empty()) {
-                    (None, true) => Place::Empty,
-                    (Some((chunk, offset)), true) => Place::Bundle { chunk, offset },
-                    (None, false) => Place::Slices(slices),
+                let location = match (bundle, slices.is_empty()) {
+                    (None, true) => Location::Empty,
+                    (Some((chunk, offset)), true) => Location::Bundle { chunk, offset },
+                    (None, false) => Location::Slices(slices),
                     (Some(_), false) => return Err(wrong("a file is in a bundle and in slices")),
                 };
-                Content::File { size, digest, place }
+                Content::File {
+                    size,
+                    digest,
+                    location,
+                }
             }
             _ => return Err(wrong("an entry has not what its kind needs")),
         };

@@ -54,13 +54,13 @@ pub enum Content {
         /// Of the contents, or of the slices.
         digest: Digest,
         /// Where they are.
-        place: Place,
+        location: Location,
     },
 }
 
 /// Where the bytes of a file are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub enum Location {
     /// There are none.
     Empty,
     /// In a bundle, from `offset` on.
@@ -117,7 +117,7 @@ impl Entry {
     }
 }
 
-impl Place {
+impl Location {
     /// Returns the numbers of a file's slices.
     pub fn slices(runs: &[(u32, u32)]) -> impl Iterator<Item = u32> {
         runs.iter()

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::form::{EntryLine, Header, PackLine, PartLine};
-use super::{CHUNKS_MAX, Chunk, Content, Entry, Located, Place, Table, check_size};
+use super::{CHUNKS_MAX, Chunk, Content, Entry, Located, Location, Table, check_size};
 use crate::error::{Error, Result};
 use crate::glob::Selection;
 use crate::id::{Digest, PackId, TreeId};
@@ -101,7 +101,7 @@ impl<'a, S: Store> Entries<'a, S> {
             self.order.check(&entry).map_err(|why| Error::damaged(key, why))?;
             self.slices += part
                 .table
-                .check_place(&entry)
+                .check_location(&entry)
                 .map_err(|why| Error::damaged(key, format!("{why}: {}", entry.path)))?;
             check_size(0, self.slices, key)?;
             return Ok(Some(Located {
@@ -260,8 +260,13 @@ impl Table {
     }
 
     /// Checks that a file's bytes can be where the tree says, and are as many. Returns the number of its slices.
-    fn check_place(&self, entry: &Entry) -> Result<u64, &'static str> {
-        let Content::File { size, digest, place } = &entry.content else {
+    fn check_location(&self, entry: &Entry) -> Result<u64, &'static str> {
+        let Content::File {
+            size,
+            digest,
+            location,
+        } = &entry.content
+        else {
             return Ok(0);
         };
         let chunk = |number: u32| {
@@ -269,10 +274,10 @@ impl Table {
                 .get(number as usize)
                 .ok_or("a chunk is not in the table")
         };
-        match place {
-            Place::Empty if *size == 0 && *digest == Digest::of(b"") => Ok(0),
-            Place::Empty => Err("a file that is not empty has no place"),
-            Place::Bundle {
+        match location {
+            Location::Empty if *size == 0 && *digest == Digest::of(b"") => Ok(0),
+            Location::Empty => Err("a file that is not empty has no place"),
+            Location::Bundle {
                 chunk: number,
                 offset,
             } => {
@@ -285,9 +290,9 @@ impl Table {
                     Err("a file does not fit into its bundle")
                 }
             }
-            Place::Slices(runs) => {
+            Location::Slices(runs) => {
                 let (mut total, mut count) = (0, 0);
-                for number in Place::slices(runs) {
+                for number in Location::slices(runs) {
                     let slice = chunk(number)?;
                     slice.digest.ok_or("a slice has no digest")?;
                     total += u64::from(slice.raw_length);
@@ -307,7 +312,7 @@ impl Table {
                     let slice: &Chunk = self.chunks.get(number as usize)?;
                     Some((slice.digest.as_ref()?, u64::from(slice.raw_length)))
                 };
-                if Digest::of_slices(Place::slices(runs).filter_map(part)) != *digest {
+                if Digest::of_slices(Location::slices(runs).filter_map(part)) != *digest {
                     return Err("a file's digest is not that of its slices");
                 }
                 Ok(count)

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::form::{EntryLine, Header, PackLine, PartLine};
-use super::{Content, Entry, Place, Table, check_size};
+use super::{Content, Entry, Location, Table, check_size};
 use crate::error::Result;
 use crate::id::{Digest, PackId, TreeId};
 use crate::json_lines::Writer as Lines;
-use crate::ports::{Care, Store, put_named};
+use crate::ports::{ExistingCheck, Store, put_named};
 use crate::sealed::VERSION;
 
 /// A part ends after this much, where a path says so.
@@ -52,7 +52,7 @@ pub struct Writer<'a, S> {
     /// Objects that were just read, so that they need not be looked at again.
     sound: &'a HashSet<TreeId>,
     /// How objects are looked at that exist.
-    care: Care,
+    check: ExistingCheck,
     parts: Vec<PartLine>,
     saved: Saved,
     slices: u64,
@@ -72,13 +72,13 @@ pub struct Saved {
 }
 
 impl<'a, S: Store> Writer<'a, S> {
-    /// Begins a tree that was persisted with the patterns `covers`. What is `sound` is not stored again, and other objects that exist are looked at with `care`.
+    /// Begins a tree that was persisted with the patterns `covers`. What is `sound` is not stored again, and other objects that exist are looked at with `check`.
     pub fn new(
         store: &'a S,
         covers: &'a [String],
         salt: Option<Digest>,
         sound: &'a HashSet<TreeId>,
-        care: Care,
+        check: ExistingCheck,
     ) -> Writer<'a, S> {
         Writer {
             store,
@@ -86,7 +86,7 @@ impl<'a, S: Store> Writer<'a, S> {
             open: None,
             salt,
             sound,
-            care,
+            check,
             parts: Vec::new(),
             saved: Saved::default(),
             slices: 0,
@@ -105,7 +105,7 @@ impl<'a, S: Store> Writer<'a, S> {
     fn store_part(&mut self, entries: &[Entry], table: &Table, covers: &[String]) -> Result<()> {
         let slices = entries.iter().map(|entry| match &entry.content {
             Content::File {
-                place: Place::Slices(runs),
+                location: Location::Slices(runs),
                 ..
             } => runs.iter().map(|(_, count)| u64::from(*count)).sum(),
             _ => 0,
@@ -185,10 +185,10 @@ impl<'a, S: Store> Writer<'a, S> {
             return Ok(id);
         }
         let key = crate::keys::tree(&id);
-        let mut written = put_named(self.store, &key, bytes, self.care)?;
+        let mut written = put_named(self.store, &key, bytes, self.check)?;
         // It is small beside what it leads to: one that was damaged since must not stand in the way of its repair.
-        if written == 0 && self.care == Care::Size {
-            written = put_named(self.store, &key, bytes, Care::Bytes)?;
+        if written == 0 && self.check == ExistingCheck::Size {
+            written = put_named(self.store, &key, bytes, ExistingCheck::Bytes)?;
         }
         self.saved.stored_bytes += written;
         Ok(id)

@@ -1,9 +1,9 @@
 //! Whether a store holds what it says: records, trees, references, and, if asked, every byte. Changes nothing.
 //!
 //! `plan` reads what is small: records, events and trees. The packs are left to the workers, each pack once, whichever
-//! trees point to it. `finish` says which builds each damage hurts.
+//! trees point to it. `finish` says which builds each damage affects.
 
-mod claims;
+mod expectations;
 mod packs;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,21 +15,21 @@ use crate::condemned::Condemned;
 use crate::error::{Damage, Result};
 use crate::event::Event;
 use crate::id::{Digest, PackId, TreeId};
-use crate::inventory::{Damages, Depth, Found, Survey, survey};
+use crate::inventory::{self, Damages, Depth, Inventory, StoredRecord};
 use crate::keys::{self, is_event};
 use crate::lookup::{self, Scope};
 use crate::pointer::Pointer;
 use crate::ports::{Scratch, Store};
 use crate::record::Record;
-use crate::scratch_list::{Items, Spool, Spooled};
+use crate::scratch_list::{Items, ScratchList, ScratchWriter};
 use crate::store_format;
 use crate::transfer_plan::Planned;
-use claims::Claims;
-use packs::{About, Outcome, hurts};
+use expectations::Expectations;
+use packs::{Extent, Outcome, affects};
 
 pub use packs::run;
 
-/// Of so many of the builds that a damage hurts the records are given: there may be very many.
+/// Of so many of the builds that a damage affects the records are given: there may be very many.
 const NAMED_MAX: usize = 20;
 /// What is verified.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub struct Verified {
 /// What mends a damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// The files of each build that it hurts, persisted again as the same build.
+    /// The files of each build that it affects, persisted again as the same build.
     PersistAgain,
     /// A prune: it writes a new list of what is condemned.
     Prune,
@@ -86,18 +86,18 @@ pub struct Finding {
     pub damage: Damage,
     /// What mends it.
     pub remedy: Remedy,
-    /// How many records it hurts.
-    pub hurts: u64,
+    /// How many records it affects.
+    pub affects: u64,
     /// The first of them.
     pub builds: Vec<Record>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Rest {
-    records: Spooled<Found>,
+    records: ScratchList<StoredRecord>,
     packs: u64,
     /// The packs of each tree.
-    trees: Spooled<(TreeId, Vec<PackId>)>,
+    trees: ScratchList<(TreeId, Vec<PackId>)>,
     /// What is wrong with no tree, or with one.
     damages: Vec<(Option<TreeId>, Damage)>,
 }
@@ -115,15 +115,15 @@ pub fn plan(store: &impl Store, scratch: &dyn Scratch, request: &Verify) -> Resu
             warnings = resolved.warnings;
             ids.extend(resolved.layers.iter().map(|layer| layer.tree));
             let records = resolved.layers.into_iter().filter_map(|layer| layer.record);
-            let found = records.map(|record| Found {
+            let found = records.map(|record| StoredRecord {
                 record,
                 keys: Vec::new(),
             });
-            rest.records = Spooled::of(scratch, found)?;
+            rest.records = ScratchList::of(scratch, found)?;
         }
         None => {
             store_format::check_used(store)?;
-            let mut survey = survey(store, scratch, Depth::Objects)?;
+            let mut survey = inventory::take(store, scratch, Depth::Objects)?;
             damages = std::mem::take(&mut survey.damages);
             check_events(&survey, scratch, &mut damages)?;
             check_keys(store, &survey, scratch, &mut damages)?;
@@ -141,19 +141,19 @@ pub fn plan(store: &impl Store, scratch: &dyn Scratch, request: &Verify) -> Resu
             builds.push(record);
         }
     }
-    let mut claims = Claims::new(scratch, request.data);
-    let mut trees = Spool::new(scratch);
+    let mut expectations = Expectations::new(scratch, request.data);
+    let mut trees = ScratchWriter::new(scratch);
     let mut seen = HashSet::new();
     for id in ids.into_iter().filter(|id| seen.insert(*id)) {
         let mut damages = Vec::new();
-        if let Some(used) = damages.keep(claims.add(store, &id))? {
+        if let Some(used) = damages.keep(expectations.add(store, &id))? {
             trees.push(&(id, used))?;
         }
         rest.damages
             .extend(damages.into_iter().map(|damage| (Some(id), damage)));
     }
     rest.trees = trees.close()?;
-    let (tasks, packs) = claims.tasks(scratch)?;
+    let (tasks, packs) = expectations.tasks(scratch)?;
     rest.packs = packs;
     Ok(Planned {
         files: tasks.iter().map(|task| task.files).sum(),
@@ -167,7 +167,7 @@ pub fn plan(store: &impl Store, scratch: &dyn Scratch, request: &Verify) -> Resu
 }
 
 /// Checks that what the last event of each history points to is there.
-fn check_events(survey: &Survey, scratch: &dyn Scratch, damages: &mut Vec<Damage>) -> Result<()> {
+fn check_events(survey: &Inventory, scratch: &dyn Scratch, damages: &mut Vec<Damage>) -> Result<()> {
     let mut missing: BTreeMap<(String, String, BuildId), Vec<&Event>> = BTreeMap::new();
     for event in &survey.last_events {
         if event.held || matches!(event.pointer, Pointer::Channel(_)) {
@@ -201,7 +201,7 @@ fn check_events(survey: &Survey, scratch: &dyn Scratch, damages: &mut Vec<Damage
 /// does not was never finished, which is no damage.
 fn check_keys(
     store: &impl Store,
-    survey: &Survey,
+    survey: &Inventory,
     scratch: &dyn Scratch,
     damages: &mut Vec<Damage>,
 ) -> Result<()> {
@@ -234,7 +234,7 @@ fn check_keys(
     Ok(())
 }
 
-/// Puts together what was found, with the builds that each damage hurts: those whose trees say what is not so, which are
+/// Puts together what was found, with the builds that each damage affects: those whose trees say what is not so, which are
 /// read again for it.
 pub fn finish(
     store: &impl Store,
@@ -249,7 +249,7 @@ pub fn finish(
         packs: rest.packs,
         ..Verified::default()
     };
-    let mut damaged: BTreeMap<PackId, Vec<(PackId, About, Damage)>> = BTreeMap::new();
+    let mut damaged: BTreeMap<PackId, Vec<(PackId, Extent, Damage)>> = BTreeMap::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_empty()) {
         let Outcome { bytes, damages } = crate::wire::read(outcome)?;
         verified.bytes += bytes;
@@ -257,7 +257,7 @@ pub fn finish(
             damaged.entry(damage.0).or_default().push(damage);
         }
     }
-    // Each damage, with the trees that it hurts.
+    // Each damage, with the trees that it affects.
     let mut found: Vec<(Damage, Vec<TreeId>)> = rest
         .damages
         .into_iter()
@@ -273,22 +273,25 @@ pub fn finish(
         }
     }
     for (pack, damages) in damaged {
-        let mut hurt: Vec<Vec<TreeId>> = vec![Vec::new(); damages.len()];
+        let mut affected: Vec<Vec<TreeId>> = vec![Vec::new(); damages.len()];
         for tree in users.get(&pack).into_iter().flatten() {
-            for (is_hurt, hurt) in hurts(store, tree, &pack, &damages)?.into_iter().zip(&mut hurt) {
-                if is_hurt {
-                    hurt.push(*tree);
+            for (is_affected, affected) in affects(store, tree, &pack, &damages)?
+                .into_iter()
+                .zip(&mut affected)
+            {
+                if is_affected {
+                    affected.push(*tree);
                 }
             }
         }
-        found.extend(damages.into_iter().map(|(.., damage)| damage).zip(hurt));
+        found.extend(damages.into_iter().map(|(.., damage)| damage).zip(affected));
     }
     verified.findings = findings(found, rest.records.items(scratch))?;
     Ok(verified)
 }
 
-/// Names the builds that damages hurt.
-fn findings(found: Vec<(Damage, Vec<TreeId>)>, records: Items<'_, Found>) -> Result<Vec<Finding>> {
+/// Names the builds that damages affected.
+fn findings(found: Vec<(Damage, Vec<TreeId>)>, records: Items<'_, StoredRecord>) -> Result<Vec<Finding>> {
     let mut by_tree: HashMap<TreeId, Vec<usize>> = HashMap::new();
     let mut findings = Vec::new();
     for (number, (damage, trees)) in found.into_iter().enumerate() {
@@ -298,7 +301,7 @@ fn findings(found: Vec<(Damage, Vec<TreeId>)>, records: Items<'_, Found>) -> Res
         findings.push(Finding {
             remedy: Remedy::of(&damage.key),
             damage,
-            hurts: 0,
+            affects: 0,
             builds: Vec::new(),
         });
     }
@@ -309,7 +312,7 @@ fn findings(found: Vec<(Damage, Vec<TreeId>)>, records: Items<'_, Found>) -> Res
         let record = found?.record;
         for number in by_tree.get(&record.tree).into_iter().flatten() {
             if let Some(finding) = findings.get_mut(*number) {
-                finding.hurts += 1;
+                finding.affects += 1;
                 if finding.builds.len() < NAMED_MAX {
                     finding.builds.push(record.clone());
                 }

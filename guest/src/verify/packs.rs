@@ -5,33 +5,33 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::claims::{ChunkIn, Chunks, Claim, TaskIn};
+use super::expectations::{ChunkIn, Chunks, Expectation, TaskIn};
 use crate::error::{Damage, Error, Result};
 use crate::frame::Decompressor;
 use crate::id::{Digest, PackId, TreeId};
 use crate::ports::{Scratch, Store, get_intact};
 use crate::scratch_list::Items;
-use crate::tree::{Content, Entries, Entry, Located, Place, Table};
+use crate::tree::{Content, Entries, Entry, Located, Location, Table};
 use crate::{keys, lookup};
 
-/// What a damage of a pack is about, and so which trees it hurts.
+/// What a damage of a pack is extent, and so which trees it affects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum About {
+pub(super) enum Extent {
     /// All of it.
     Pack,
     /// What lies beyond so many bytes.
     Beyond(u64),
     /// Chunks, or pieces of them, that are not what a tree says.
-    Claims(Vec<Claim>),
+    Expectations(Vec<Expectation>),
 }
 
-/// More wrong claims of one pack are not told apart: a hostile tree may have millions.
-const CLAIMS_MAX: usize = 1000;
+/// More wrong expectations of one pack are not told apart: a hostile tree may have millions.
+const EXPECTATIONS_MAX: usize = 1000;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Outcome {
     pub(super) bytes: u64,
-    pub(super) damages: Vec<(PackId, About, Damage)>,
+    pub(super) damages: Vec<(PackId, Extent, Damage)>,
 }
 /// Looks at the packs of one task.
 pub fn run(store: &impl Store, scratch: &dyn Scratch, task: &[u8]) -> Result<Vec<u8>> {
@@ -42,38 +42,46 @@ pub fn run(store: &impl Store, scratch: &dyn Scratch, task: &[u8]) -> Result<Vec
                 let damages = check_length(store, &id, needed)?;
                 outcome
                     .damages
-                    .extend(damages.into_iter().map(|(about, damage)| (id, about, damage)));
+                    .extend(damages.into_iter().map(|(extent, damage)| (id, extent, damage)));
             }
         }
-        TaskIn::Data(id, claims) => {
-            let damages = check_data(store, &id, &chunks(claims.items(scratch))?, &mut outcome.bytes)?;
+        TaskIn::Data(id, expectations) => {
+            let damages = check_data(
+                store,
+                &id,
+                &chunks(expectations.items(scratch))?,
+                &mut outcome.bytes,
+            )?;
             outcome
                 .damages
-                .extend(damages.into_iter().map(|(about, damage)| (id, about, damage)));
+                .extend(damages.into_iter().map(|(extent, damage)| (id, extent, damage)));
         }
     }
     crate::wire::write(&outcome)
 }
 
-fn chunks(claims: Items<'_, Claim>) -> Result<Chunks> {
+fn chunks(expectations: Items<'_, Expectation>) -> Result<Chunks> {
     let mut chunks = Chunks::new();
-    for claim in claims {
-        let (chunk, piece) = claim?;
+    for expectation in expectations {
+        let (chunk, piece) = expectation?;
         chunks.entry(chunk).or_default().extend(piece);
     }
     Ok(chunks)
 }
 
 /// What is wrong with a pack.
-type Wrong = Vec<(About, Damage)>;
+type Wrong = Vec<(Extent, Damage)>;
 
 fn check_length(store: &impl Store, id: &PackId, needed: u64) -> Result<Wrong> {
     let key = keys::pack(id);
     Ok(match store.head(&key)? {
-        None => vec![(About::Pack, missing(id).into_damage()?)],
+        None => vec![(Extent::Pack, missing(id).into_damage()?)],
         Some(there) if there < needed => {
             let message = format!("the pack has {there} bytes, and trees point to {needed}");
-            vec![(About::Beyond(there), Error::damaged(&key, message).into_damage()?)]
+            vec![(
+                Extent::Beyond(there),
+                Error::damaged(&key, message).into_damage()?,
+            )]
         }
         Some(_) => Vec::new(),
     })
@@ -88,7 +96,7 @@ fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) 
         if found == *id {
             return Ok(bytes);
         }
-        // Whom it hurts depends on where it was altered.
+        // Whom it affects depends on where it was altered.
         altered = bytes;
         let message = "the pack was altered";
         Err(Error::damaged_digest(
@@ -99,36 +107,36 @@ fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) 
         ))
     });
     match checked {
-        Ok(None) => Ok(vec![(About::Pack, missing(id).into_damage()?)]),
+        Ok(None) => Ok(vec![(Extent::Pack, missing(id).into_damage()?)]),
         // The pack is what it was. What is wrong with it, a tree says of it.
         Ok(Some(bytes)) => {
             let mut wrong = Wrong::new();
-            for (claim, damage) in wrong_claims(&key, &bytes, chunks)? {
-                let about = match wrong.len() < CLAIMS_MAX {
-                    true => About::Claims(vec![claim]),
-                    false => About::Pack,
+            for (expectation, damage) in unmet_expectations(&key, &bytes, chunks)? {
+                let extent = match wrong.len() < EXPECTATIONS_MAX {
+                    true => Extent::Expectations(vec![expectation]),
+                    false => Extent::Pack,
                 };
-                wrong.push((about, damage));
+                wrong.push((extent, damage));
             }
             Ok(wrong)
         }
         Err(error) => {
             let damage = error.into_damage()?;
-            let claims: Vec<Claim> = wrong_claims(&key, &altered, chunks)?
+            let expectations: Vec<Expectation> = unmet_expectations(&key, &altered, chunks)?
                 .into_iter()
-                .map(|(claim, _)| claim)
+                .map(|(expectation, _)| expectation)
                 .collect();
-            let about = match claims.len() <= CLAIMS_MAX {
-                true => About::Claims(claims),
-                false => About::Pack,
+            let extent = match expectations.len() <= EXPECTATIONS_MAX {
+                true => Extent::Expectations(expectations),
+                false => Extent::Pack,
             };
-            Ok(vec![(about, damage)])
+            Ok(vec![(extent, damage)])
         }
     }
 }
 
 /// Returns what trees say of a pack that is not so: at most a few more than can be told apart.
-fn wrong_claims(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Claim, Damage)>> {
+fn unmet_expectations(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Expectation, Damage)>> {
     let (mut decompressor, mut content) = (Decompressor::default(), Vec::new());
     let mut wrong = Vec::new();
     for (chunk, pieces) in chunks {
@@ -145,8 +153,8 @@ fn wrong_claims(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Claim, 
         }
         let whole = digest.map(|digest| (None, (0, raw_length, digest)));
         let pieces = pieces.iter().map(|piece| (Some(*piece), *piece));
-        for (claim, (start, length, digest)) in whole.into_iter().chain(pieces) {
-            if wrong.len() > CLAIMS_MAX {
+        for (expectation, (start, length, digest)) in whole.into_iter().chain(pieces) {
+            if wrong.len() > EXPECTATIONS_MAX {
                 return Ok(wrong);
             }
             let end = (start as usize).saturating_add(length as usize);
@@ -157,49 +165,49 @@ fn wrong_claims(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Claim, 
                 );
                 let damage = Error::damaged_digest(key, message, digest.to_string(), found.to_string())
                     .into_damage()?;
-                wrong.push(((*chunk, claim), damage));
+                wrong.push(((*chunk, expectation), damage));
             }
         }
     }
     Ok(wrong)
 }
 
-/// Returns which damages of a pack are about something that a tree says.
-pub(super) fn hurts(
+/// Returns which damages of a pack are extent something that a tree says.
+pub(super) fn affects(
     store: &impl Store,
     id: &TreeId,
     pack: &PackId,
-    damages: &[(PackId, About, Damage)],
+    damages: &[(PackId, Extent, Damage)],
 ) -> Result<Vec<bool>> {
-    let mut hurt: Vec<bool> = damages
+    let mut affected: Vec<bool> = damages
         .iter()
-        .map(|(_, about, _)| *about == About::Pack)
+        .map(|(_, extent, _)| *extent == Extent::Pack)
         .collect();
-    if !hurt.contains(&false) {
-        return Ok(hurt);
+    if !affected.contains(&false) {
+        return Ok(affected);
     }
-    let Some(mut entries) = lookup::sound(Entries::open(store, id).map(Some))? else {
-        return Ok(hurt);
+    let Some(mut entries) = lookup::ignore_damage(Entries::open(store, id).map(Some))? else {
+        return Ok(affected);
     };
-    let claims: Vec<HashSet<&Claim>> = damages
+    let expectations: Vec<HashSet<&Expectation>> = damages
         .iter()
-        .map(|(_, about, _)| match about {
-            About::Claims(claims) => claims.iter().collect(),
+        .map(|(_, extent, _)| match extent {
+            Extent::Expectations(expectations) => expectations.iter().collect(),
             _ => HashSet::new(),
         })
         .collect();
     let mut last: Option<Rc<Table>> = None;
-    while let Some(Located { entry, table }) = lookup::sound(entries.next_entry())? {
+    while let Some(Located { entry, table }) = lookup::ignore_damage(entries.next_entry())? {
         let is_new = !last.as_ref().is_some_and(|last| Rc::ptr_eq(last, &table));
         let piece = piece_of(&entry, &table, pack);
-        let each = damages.iter().zip(&claims).zip(&mut hurt);
-        for (((_, about, _), claims), hurt) in each.filter(|(_, hurt)| !**hurt) {
-            *hurt = piece.is_some_and(|piece| claims.contains(&piece))
-                || (is_new && says_chunk(&table, pack, about, claims));
+        let each = damages.iter().zip(&expectations).zip(&mut affected);
+        for (((_, extent, _), expectations), affected) in each.filter(|(_, affected)| !**affected) {
+            *affected = piece.is_some_and(|piece| expectations.contains(&piece))
+                || (is_new && says_chunk(&table, pack, extent, expectations));
         }
         last = Some(table);
     }
-    Ok(hurt)
+    Ok(affected)
 }
 
 /// Returns what a table says of a chunk, if that is in a pack.
@@ -209,22 +217,22 @@ fn in_pack(table: &Table, number: usize, pack: &PackId) -> Option<ChunkIn> {
     is_in.then_some((chunk.offset, chunk.length, chunk.raw_length, chunk.digest))
 }
 
-fn says_chunk(table: &Table, pack: &PackId, about: &About, claims: &HashSet<&Claim>) -> bool {
+fn says_chunk(table: &Table, pack: &PackId, extent: &Extent, expectations: &HashSet<&Expectation>) -> bool {
     let mut chunks = (0..table.chunks.len()).filter_map(|number| in_pack(table, number, pack));
-    match about {
-        About::Pack => true,
-        About::Beyond(length) => chunks.any(|chunk| chunk.0 + u64::from(chunk.1) > *length),
-        About::Claims(_) => chunks.any(|chunk| claims.contains(&(chunk, None))),
+    match extent {
+        Extent::Pack => true,
+        Extent::Beyond(length) => chunks.any(|chunk| chunk.0 + u64::from(chunk.1) > *length),
+        Extent::Expectations(_) => chunks.any(|chunk| expectations.contains(&(chunk, None))),
     }
 }
 
 /// Returns what an entry says of a piece of a chunk of a pack.
-fn piece_of(entry: &Entry, table: &Table, pack: &PackId) -> Option<Claim> {
+fn piece_of(entry: &Entry, table: &Table, pack: &PackId) -> Option<Expectation> {
     match &entry.content {
         Content::File {
             size,
             digest,
-            place: Place::Bundle { chunk, offset },
+            location: Location::Bundle { chunk, offset },
         } => {
             let chunk = in_pack(table, *chunk as usize, pack)?;
             Some((chunk, Some((*offset, *size as u32, *digest))))

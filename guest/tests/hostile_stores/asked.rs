@@ -106,7 +106,7 @@ fn builds(store: &MemoryStore) -> Result<()> {
 fn list(
     store: &MemoryStore,
     selector: &str,
-) -> Result<baton_guest::scratch_list::Spooled<baton_guest::tree::Entry>> {
+) -> Result<baton_guest::scratch_list::ScratchList<baton_guest::tree::Entry>> {
     let (entries, _) = lookup::intact(store, &scope(selector), |resolved| {
         let mut merge = Merge::open(store, &resolved.layers, OnConflict::Newest)?;
         diff::list(&MemoryScratch, || {

@@ -3,7 +3,7 @@
 
 use baton_guest::condemned::Condemned;
 use baton_guest::keys;
-use baton_guest::ports::Care;
+use baton_guest::ports::ExistingCheck;
 use baton_guest::record::Record;
 use baton_guest::testing::MemoryStore;
 use baton_guest::tree::{Entries, Writer};
@@ -92,7 +92,7 @@ fn the_tree_has_the_id_that_it_shows() {
         table = Some((*located.table).clone());
     }
     let (again, sound) = (MemoryStore::default(), Default::default());
-    let mut writer = Writer::new(&again, entries.covers(), None, &sound, Care::Bytes);
+    let mut writer = Writer::new(&again, entries.covers(), None, &sound, ExistingCheck::Bytes);
     writer.part(part, table.unwrap()).unwrap();
     let id = writer.finish().unwrap().id.unwrap();
     assert!(command.ends_with(&keys::tree(&id)), "{command}, and it is {id}");

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use baton_guest::keys;
 use baton_guest::persist;
 use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};
-use baton_guest::tree::{Content, Place};
+use baton_guest::tree::{Content, Location};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
@@ -20,7 +20,7 @@ fn used_bytes(tree: &Tree) -> HashMap<u32, u64> {
     for entry in &tree.entries {
         if let Content::File {
             size,
-            place: Place::Bundle { chunk, offset },
+            location: Location::Bundle { chunk, offset },
             ..
         } = &entry.content
             && places.insert((*chunk, *offset))

@@ -21,7 +21,7 @@ pub(crate) fn source() -> Source {
         patience_ms: 120_000,
         token_variable: "CIRCLE_TOKEN".into(),
         has_token: true,
-        told: None,
+        pinned: None,
     }
 }
 
@@ -332,7 +332,7 @@ fn a_download_that_begins_anew_leaves_nothing_of_the_first_try() {
     };
     let other = || Scripted::answer(200, "short").with("etag", "\"2\"");
     assert_eq!(downloaded(vec![long(), other()]), Ok("short".into()));
-    // Not even where there is nothing in its place.
+    // Not even where there is nothing in its location.
     let unsaid = || cut(200, "a long beginning", &[]);
     assert_eq!(
         downloaded(vec![unsaid(), Scripted::answer(200, "")]),
@@ -531,7 +531,7 @@ fn a_store_of_another_job_is_not_this_one_s() {
 #[test]
 fn a_variable_does_not_undo_the_choice_of_a_job() {
     let told = |number: u64| Source {
-        told: Some(circleci::Told {
+        pinned: Some(circleci::PinnedBuild {
             variable: "LATEST_BUILD_NUM".into(),
             number,
         }),

@@ -1,12 +1,12 @@
 //! Builds of several counters in one store: look-ups, lists and moves follow the one order of `counter`, at a cost that does
 //! not grow with history.
 
-use baton_guest::build_id::Placed;
+use baton_guest::build_id::DatedBuild;
 use baton_guest::context::Context;
 use baton_guest::counter::Rank;
 use baton_guest::lookup::{self, Query, Scope};
 use baton_guest::recency::Across;
-use baton_guest::recency::{self, Standing};
+use baton_guest::recency::{self, Recency};
 use baton_guest::record::Record;
 use baton_guest::testing::MemoryStore;
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ fn put(store: &MemoryStore, builds: Vec<Context>) -> Vec<Record> {
 }
 
 fn sorted(records: Vec<Record>) -> Vec<Record> {
-    recency::newest_first(records, Across::Ranks, NOW_MS, Record::standing)
+    recency::newest_first(records, Across::Ranks, NOW_MS, Record::recency)
 }
 
 fn listed(store: &MemoryStore, branch: Option<&str>) -> Vec<Record> {
@@ -98,13 +98,13 @@ proptest! {
         }
         // Over all branches it is shown who built what, and the place is that of the number.
         let everyone = |record: &Record| record.clone();
-        let all = recency::newest_first(records.iter().map(everyone).collect(), Across::Ranks, NOW_MS, |record| Standing {
+        let all = recency::newest_first(records.iter().map(everyone).collect(), Across::Ranks, NOW_MS, |record| Recency {
             trusted: true,
-            ..record.standing()
+            ..record.recency()
         });
         let shown = listed(&store, None);
         prop_assert_eq!(shown.len(), all.len());
-        // A fork's build of the same run has the same place.
+        // A fork's build of the same run has the same location.
         let place = |record: &Record| (record.counter.clone(), record.order);
         let places: std::collections::HashSet<_> = all.iter().map(place).collect();
         if places.len() == all.len() {
@@ -157,7 +157,7 @@ proptest! {
         let store = MemoryStore::default();
         put(&store, builds);
         let list = listed(&store, Some("main"));
-        let from = Placed::of(&list[..1]).unwrap();
+        let from = DatedBuild::of(&list[..1]).unwrap();
         let back = lookup::before(&store, &scope("latest", asker()), "main", &from, steps);
         match (list.get(steps as usize), back) {
             (None, Err(error)) => prop_assert_eq!(code(&error), "no-earlier-build"),

@@ -7,9 +7,9 @@ use baton_guest::Error;
 use baton_guest::id::Digest;
 use baton_guest::keys;
 use baton_guest::pack::PackWriter;
-use baton_guest::ports::Care;
+use baton_guest::ports::ExistingCheck;
 use baton_guest::testing::{MemoryFiles, MemoryStore};
-use baton_guest::tree::{Content, Entry, Place, Table, Writer};
+use baton_guest::tree::{Content, Entry, Location, Table, Writer};
 
 use crate::support::driver::{all_of, attach, persisted};
 use crate::support::stores::{Altering, copy};
@@ -47,7 +47,7 @@ fn assert_harmless(store: &MemoryStore, files: &MemoryFiles, what: &str) -> Opti
     let to = MemoryFiles::default();
     to.file("there", "stays", 0o644);
     let before = to.listing();
-    // Otherwise an older build may take its place.
+    // Otherwise an older build may take its location.
     let mut request = all_of("latest", build(2));
     request.scope.strict = true;
     match attach(store, &to, &request, 2) {
@@ -160,7 +160,7 @@ fn objects_that_were_swapped_are_refused() {
             let harmed = copy(&store);
             let bytes = harmed.objects.borrow()[&other].clone();
             harmed.objects.borrow_mut().insert(key.clone(), bytes);
-            let what = format!("{other} in place of {key}");
+            let what = format!("{other} in location of {key}");
             assert!(assert_harmless(&harmed, &files, &what).is_some(), "{what}");
         }
     }
@@ -216,24 +216,24 @@ fn a_store_of_a_later_version_is_left_alone() {
 
 #[test]
 fn a_tree_that_could_not_be_read_again_is_not_written() {
-    let file = |path: &str, size, place| Entry {
+    let file = |path: &str, size, location| Entry {
         path: path.into(),
         bits: 0o644,
         modified: Default::default(),
         content: Content::File {
             size,
             digest: Digest::of(b""),
-            place,
+            location,
         },
     };
     let store = MemoryStore::default();
     for entry in [
-        file("a", 1, Place::Slices(vec![(0, u32::MAX)])),
-        file("a", 1, Place::Slices(vec![(0, 1); 3 << 20])),
-        file(&"a".repeat(17 << 20), 0, Place::Empty),
+        file("a", 1, Location::Slices(vec![(0, u32::MAX)])),
+        file("a", 1, Location::Slices(vec![(0, 1); 3 << 20])),
+        file(&"a".repeat(17 << 20), 0, Location::Empty),
     ] {
         let sound = HashSet::new();
-        let mut tree = Writer::new(&store, &[], None, &sound, Care::Size);
+        let mut tree = Writer::new(&store, &[], None, &sound, ExistingCheck::Size);
         tree.part(vec![entry], Table::default()).unwrap();
         let error = tree.finish().unwrap_err();
         assert_eq!(code(&error), "tree-too-large");

@@ -3,7 +3,7 @@
 use baton_guest::Error;
 use baton_guest::error::Result;
 use baton_guest::keys;
-use baton_guest::lookup::{self, Resolved, Scope, Unfit};
+use baton_guest::lookup::{self, DamagedTree, Resolved, Scope};
 use baton_guest::testing::MemoryStore;
 use baton_guest::workspace::{Merge, OnConflict};
 
@@ -90,7 +90,7 @@ fn what_turned_out_to_be_damaged_is_not_taken_again() {
         _ => unreachable!(),
     };
     let without = Scope {
-        without: vec![Unfit {
+        damaged: vec![DamagedTree {
             tree: resolve(&store, "build:3", build(1)).unwrap()[0].tree,
             damage,
         }],

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use baton_guest::attach::{self, Attach};
 use baton_guest::error::{Error, Problem, Result};
-use baton_guest::ports::{Change, DirEntry, Edit, File, Files, Link, Open, Time};
+use baton_guest::ports::{AttributeChange, DirEntry, Edit, File, Files, Link, Open, Time};
 use baton_guest::testing::{MemoryFile, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::transfer_plan::Planned;
 
@@ -87,7 +87,7 @@ impl<'a> Files for &'a Dying<'a> {
         self.inner.edit(edit)
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()> {
         changes.iter().try_for_each(|one| {
             change(&self.left)?;
             self.inner.apply(std::slice::from_ref(one))
@@ -184,11 +184,11 @@ fn an_attach_that_is_ended_before_it_begins_to_change_leaves_nothing() {
         let there = MemoryFiles::default();
         attach(&store, &there, &all_of("build:1", build(9)), 1).unwrap();
         // A file system of its own has a staging directory of its own.
-        let mounted = baton_guest::ports::Standing {
+        let mounted = baton_guest::ports::EntryFlags {
             mounted: true,
             ..Default::default()
         };
-        there.standings.borrow_mut().insert("d".to_owned(), mounted);
+        there.flags.borrow_mut().insert("d".to_owned(), mounted);
         let before = there.listing();
         let dying = Dying {
             inner: &there,
@@ -230,11 +230,11 @@ fn what_a_plan_left_is_found_without_it_and_nothing_else_is_removed() {
     ] {
         files.file(path, "", 0o644);
     }
-    let reserved = baton_guest::ports::Standing {
+    let reserved = baton_guest::ports::EntryFlags {
         reserved: Some(baton_guest::ports::Reserved::Store),
         ..Default::default()
     };
-    files.standings.borrow_mut().insert("store".to_owned(), reserved);
+    files.flags.borrow_mut().insert("store".to_owned(), reserved);
     attach::abandon_plan(&files).unwrap();
     let kept: Vec<String> = files
         .listing()

@@ -327,12 +327,12 @@ fn what_is_immutable_is_left_alone_or_found_before_the_first_change() {
         persisted(&store, &files, build(2));
         (store, to)
     };
-    let standing = ports::Standing {
+    let flags = ports::EntryFlags {
         fixed: true,
-        ..ports::Standing::default()
+        ..ports::EntryFlags::default()
     };
     let immutable = |to: &MemoryFiles, path: &str| {
-        to.standings.borrow_mut().insert(path.to_owned(), standing);
+        to.flags.borrow_mut().insert(path.to_owned(), flags);
     };
     let clean = Attach {
         clean: true,
@@ -373,7 +373,7 @@ fn what_is_immutable_is_left_alone_or_found_before_the_first_change() {
     to.file("kept/inner/stale", "stale", 0o644);
     to.file("other/stale", "stale", 0o644);
     for path in ["kept/inner", "other", "other/stale"] {
-        to.standings.borrow_mut().clear();
+        to.flags.borrow_mut().clear();
         immutable(&to, path);
         let before = to.listing();
         let error = attach(&store, &to, &clean, 1).unwrap_err();

@@ -4,7 +4,7 @@ use baton_guest::Error;
 use baton_guest::context::Context;
 use baton_guest::id::{Digest, TreeId};
 use baton_guest::keys;
-use baton_guest::ports::{Change, Files, Time};
+use baton_guest::ports::{AttributeChange, Files, Time};
 use baton_guest::prune::Policy;
 use baton_guest::testing::{MemoryFiles, MemoryStore};
 use baton_guest::tree::{Border, Entries, References, references};
@@ -143,7 +143,7 @@ fn a_part_that_is_missing_or_swapped_is_damage() {
     // A persist stores again what is missing.
     store.objects.borrow_mut().remove(&parts[1]);
     files
-        .apply(&[Change {
+        .apply(&[AttributeChange {
             path: path(0),
             bits: Some(0o600),
             modified: Time::default(),

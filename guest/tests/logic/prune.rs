@@ -7,7 +7,7 @@ use baton_guest::condemned::Condemned;
 use baton_guest::context::Context;
 use baton_guest::persist;
 use baton_guest::ports::Store;
-use baton_guest::prune::{self, Plan, Policy, Prune, Pruned};
+use baton_guest::prune::{self, Policy, Prune, PrunePlan, Pruned};
 use baton_guest::testing::{MemoryClock, MemoryFiles, MemoryScratch, MemoryStore};
 use baton_guest::verify::{self, Verify};
 
@@ -39,7 +39,7 @@ fn at(now_ms: u64) -> MemoryClock {
     MemoryClock(Cell::new(now_ms))
 }
 
-fn plan(store: &impl Store, policy: Policy) -> Plan {
+fn plan(store: &impl Store, policy: Policy) -> PrunePlan {
     prune::plan(store, &at(LATER_MS), &MemoryScratch, &request(policy)).unwrap()
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn prune_at(store: &impl Store, policy: Policy, now_ms: u64) -> Prune
 }
 
 /// Returns the numbers of the builds that a plan keeps.
-fn kept(plan: &Plan) -> Vec<u64> {
+fn kept(plan: &PrunePlan) -> Vec<u64> {
     let decided = plan.decisions.items(&MemoryScratch).map(Result::unwrap);
     let kept = decided.filter(|it| !it.reasons.is_empty());
     kept.map(|it| it.record.number).collect()

@@ -2,7 +2,7 @@
 
 use baton_guest::id::Digest;
 use baton_guest::testing::{MemoryFiles, MemoryStore};
-use baton_guest::tree::{Content, Place};
+use baton_guest::tree::{Content, Location};
 
 use crate::support::driver::{attached_latest, everything, persist, persisted};
 use crate::support::stores::stored_bytes;
@@ -36,7 +36,7 @@ fn a_files_digest_is_that_of_its_slices() {
     let Content::File {
         size,
         digest,
-        place: Place::Slices(runs),
+        location: Location::Slices(runs),
     } = &tree.entries[0].content
     else {
         panic!("a file of 35 MiB is kept in slices");
@@ -44,7 +44,7 @@ fn a_files_digest_is_that_of_its_slices() {
     assert_eq!(*size, content.len() as u64);
     let mut at = 0;
     let mut slices = Vec::new();
-    for number in Place::slices(runs) {
+    for number in Location::slices(runs) {
         let chunk = &tree.chunks[number as usize];
         let slice = &content[at..at + chunk.raw_length as usize];
         assert_eq!(chunk.digest, Some(Digest::of(slice)));

@@ -139,7 +139,7 @@ fn directories_that_may_not_be_written_are_brought_up_to_date() {
         for dir in ["d", "d/e", &format!("d/new-{number}")] {
             let bits = Some(0o555);
             files
-                .apply(&[baton_guest::ports::Change {
+                .apply(&[baton_guest::ports::AttributeChange {
                     path: dir.into(),
                     bits,
                     modified: Default::default(),

@@ -141,7 +141,7 @@ fn source() -> Source {
         patience_ms: PATIENCE_MS,
         token_variable: "CIRCLE_TOKEN".into(),
         has_token: true,
-        told: None,
+        pinned: None,
     }
 }
 

@@ -5,7 +5,7 @@ use baton_guest::frame::Decompressor;
 use baton_guest::id::{Digest, PackId};
 use baton_guest::keys;
 use baton_guest::pack::PackWriter;
-use baton_guest::ports::Care;
+use baton_guest::ports::ExistingCheck;
 use baton_guest::testing::MemoryStore;
 
 /// A chunk is made of an instruction of four bytes: where its bytes begin in the input, how many they are, and how often
@@ -33,7 +33,7 @@ pub(crate) fn check(data: &[u8]) {
     let (salted, chunks) = chunks(data);
     let store = MemoryStore::default();
     let salt = salted.then(|| Digest::of(data));
-    let mut writer = PackWriter::new(salt, Care::Bytes);
+    let mut writer = PackWriter::new(salt, ExistingCheck::Bytes);
     for (number, chunk) in chunks.iter().enumerate() {
         let added = writer.add(&store, chunk, None);
         assert_eq!(added.unwrap_or_else(|error| panic!("{error}")) as usize, number);

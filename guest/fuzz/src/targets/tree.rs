@@ -6,10 +6,10 @@ use baton_guest::error::Result;
 use baton_guest::id::TreeId;
 use baton_guest::keys;
 use baton_guest::path;
-use baton_guest::ports::Care;
+use baton_guest::ports::ExistingCheck;
 use baton_guest::testing::MemoryStore;
 use baton_guest::tree::{
-    Content, Entries, Entry, Located, Place, References, Table, Writer, references, tables,
+    Content, Entries, Entry, Located, Location, References, Table, Writer, references, tables,
 };
 
 /// Puts the objects of an input into a store: texts with a NUL between them, which no line can have. In each, `@0` to `@9`
@@ -96,18 +96,18 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(first, second);
 }
 
-/// What entries say, with their chunks in place of the chunks' numbers.
+/// What entries say, with their chunks in location of the chunks' numbers.
 fn contents(entries: &[Located]) -> Vec<(Entry, Vec<String>)> {
     let content = |located: &Located| {
         let mut entry = located.entry.clone();
         let mut chunks = Vec::new();
-        if let Content::File { place, .. } = &mut entry.content {
-            let numbers: Vec<u32> = match place {
-                Place::Empty => Vec::new(),
-                Place::Bundle { chunk, .. } => vec![std::mem::take(chunk)],
-                Place::Slices(runs) => Place::slices(runs).collect(),
+        if let Content::File { location, .. } = &mut entry.content {
+            let numbers: Vec<u32> = match location {
+                Location::Empty => Vec::new(),
+                Location::Bundle { chunk, .. } => vec![std::mem::take(chunk)],
+                Location::Slices(runs) => Location::slices(runs).collect(),
             };
-            if let Place::Slices(runs) = place {
+            if let Location::Slices(runs) = location {
                 runs.clear();
             }
             for number in numbers {
@@ -134,7 +134,7 @@ fn contents(entries: &[Located]) -> Vec<(Entry, Vec<String>)> {
 fn written(entries: &[Located], covers: &[String]) -> (MemoryStore, TreeId) {
     let store = MemoryStore::default();
     let sound = Default::default();
-    let mut writer = Writer::new(&store, covers, None, &sound, Care::Bytes);
+    let mut writer = Writer::new(&store, covers, None, &sound, ExistingCheck::Bytes);
     let mut parts: Vec<(Vec<Entry>, &Table)> = Vec::new();
     let mut last: *const Table = std::ptr::null();
     for located in entries {
@@ -183,7 +183,7 @@ fn beneath_its_root(entries: &[Located]) {
 
 /// Checks that all bytes of a file are where its tree says, and no more than its size.
 fn places_are_within(located: &Located) {
-    let Content::File { size, place, .. } = &located.entry.content else {
+    let Content::File { size, location, .. } = &located.entry.content else {
         return;
     };
     let chunk = |number: u32| {
@@ -192,16 +192,16 @@ fn places_are_within(located: &Located) {
             .chunk(number)
             .unwrap_or_else(|error| panic!("{error}"))
     };
-    match place {
-        Place::Empty => assert_eq!(*size, 0),
-        Place::Bundle {
+    match location {
+        Location::Empty => assert_eq!(*size, 0),
+        Location::Bundle {
             chunk: number,
             offset,
         } => {
             assert!(*size > 0 && u64::from(*offset) + size <= u64::from(chunk(*number).raw_length));
         }
-        Place::Slices(runs) => {
-            let sum: u64 = Place::slices(runs)
+        Location::Slices(runs) => {
+            let sum: u64 = Location::slices(runs)
                 .map(|number| u64::from(chunk(number).raw_length))
                 .sum();
             assert_eq!(sum, *size);

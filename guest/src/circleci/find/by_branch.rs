@@ -12,10 +12,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::api::{Build, BuildWorkflow, Pipeline};
-use super::super::job::{Job, fits, workflow_job};
+use super::super::api::{Pipeline, V1Job, V1Workflow};
+use super::super::job::{Job, is_wanted, workflow_job};
 use super::super::send::Client;
-use super::searched::Seen;
+use super::searched::SearchReport;
 use crate::date::time_ms;
 use crate::error::{Error, Problem, Result};
 use crate::ports::Http;
@@ -55,7 +55,7 @@ pub(in super::super) struct ByBranch {
 }
 
 struct Candidate {
-    build: Build,
+    build: V1Job,
     /// Its pipeline, once its workflow was asked.
     pipeline: Option<u64>,
 }
@@ -114,7 +114,7 @@ impl ByBranch {
         Ok(())
     }
 
-    fn take(&mut self, builds: Vec<Build>) {
+    fn take(&mut self, builds: Vec<V1Job>) {
         self.builds_seen += builds.len();
         self.builds_end = builds.len() < PAGE;
         for build in builds {
@@ -131,7 +131,7 @@ impl ByBranch {
             }
             let name = build.workflows.as_ref().and_then(|it| it.job_name.as_deref());
             self.names.extend(name.map(str::to_owned));
-            if fits(&self.wanted, name) && self.known.insert(build.build_num) {
+            if is_wanted(&self.wanted, name) && self.known.insert(build.build_num) {
                 self.candidates.push(Candidate {
                     build,
                     pipeline: None,
@@ -219,13 +219,13 @@ impl ByBranch {
                 }
                 self.names.insert(item.name.clone());
                 let stop_time = item.stopped_at.clone();
-                let Some(job) =
-                    workflow_job(item, &workflow.id).filter(|job| fits(&self.wanted, job.name.as_deref()))
+                let Some(job) = workflow_job(item, &workflow.id)
+                    .filter(|job| is_wanted(&self.wanted, job.name.as_deref()))
                 else {
                     continue;
                 };
                 if self.known.insert(job.number) {
-                    let build = Build {
+                    let build = V1Job {
                         build_num: job.number,
                         branch: Some(self.branch.clone()),
                         vcs_revision: pipeline.vcs.revision.clone(),
@@ -233,7 +233,7 @@ impl ByBranch {
                         start_time: None,
                         stop_time,
                         build_url: None,
-                        workflows: Some(BuildWorkflow {
+                        workflows: Some(V1Workflow {
                             job_name: job.name,
                             workflow_id: job.workflow,
                         }),
@@ -371,9 +371,9 @@ impl ByBranch {
         self.builds_end
     }
 
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn report(&self) -> SearchReport {
         let newest = if self.builds_end { "all" } else { "the newest" };
-        Seen {
+        SearchReport {
             how_far: format!(
                 "{newest} {} successful jobs of branch {} were searched",
                 self.builds_seen, self.branch

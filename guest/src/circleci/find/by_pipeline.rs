@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::api::Pipeline;
-use super::super::job::{Job, fits, workflow_job};
+use super::super::job::{Job, is_wanted, workflow_job};
 use super::super::send::Client;
-use super::searched::Seen;
+use super::searched::SearchReport;
 use crate::error::{Error, Result};
 use crate::ports::Http;
 
@@ -18,7 +18,7 @@ const PIPELINES_MAX: usize = 40;
 const COMMIT_DIGITS: usize = 40;
 
 /// Which pipelines fit.
-pub(in super::super) enum Fits {
+pub(in super::super) enum PipelineFilter {
     /// Those of a branch, but for those of forks.
     Branch(String),
     /// Those of the one commit that begins with this, but for those of forks: anybody can push to a fork.
@@ -28,7 +28,7 @@ pub(in super::super) enum Fits {
 }
 
 pub(in super::super) struct ByPipeline {
-    fits: Fits,
+    filter: PipelineFilter,
     wanted: Vec<String>,
     /// Jobs of the pipeline that was looked into last.
     jobs: VecDeque<Job>,
@@ -46,9 +46,9 @@ pub(in super::super) struct ByPipeline {
 }
 
 impl ByPipeline {
-    pub(super) fn new(fits: Fits, wanted: Vec<String>) -> ByPipeline {
+    pub(super) fn new(filter: PipelineFilter, wanted: Vec<String>) -> ByPipeline {
         ByPipeline {
-            fits,
+            filter,
             wanted,
             jobs: VecDeque::new(),
             pipelines: VecDeque::new(),
@@ -73,7 +73,7 @@ impl ByPipeline {
                 return Ok(None);
             }
             // That a few digits mean one commit is known when the others were listed, too.
-            if matches!(&self.fits, Fits::Commit(prefix) if prefix.len() < COMMIT_DIGITS)
+            if matches!(&self.filter, PipelineFilter::Commit(prefix) if prefix.len() < COMMIT_DIGITS)
                 && self.searched == 0
             {
                 while self.more(client)? {}
@@ -90,22 +90,22 @@ impl ByPipeline {
     /// Lists more pipelines. Returns whether there were any to list.
     fn more(&mut self, client: &Client<'_, impl Http>) -> Result<bool> {
         // A commit has few pipelines, and they lie together: once found, the rest of the project is of no use.
-        let enough = !matches!(self.fits, Fits::Branch(_)) && self.searched > 0;
+        let enough = !matches!(self.filter, PipelineFilter::Branch(_)) && self.searched > 0;
         let Some(token) = self.token.take_if(|_| self.pages < PAGES_MAX && !enough) else {
             return Ok(false);
         };
-        let branch = match &self.fits {
-            Fits::Branch(branch) => Some(branch.as_str()),
-            Fits::Commit(_) | Fits::Tag(_) => None,
+        let branch = match &self.filter {
+            PipelineFilter::Branch(branch) => Some(branch.as_str()),
+            PipelineFilter::Commit(_) | PipelineFilter::Tag(_) => None,
         };
         let page = client.pipelines(branch, token.as_deref())?;
         self.pages += 1;
         self.listed += page.items.len();
         self.token = page.next().map(Some);
-        let all = page.items.into_iter().filter(|it| self.fits.fits(it));
+        let all = page.items.into_iter().filter(|it| self.filter.matches(it));
         let (forks, mut fitting): (Vec<Pipeline>, Vec<Pipeline>) = all.partition(|it| it.vcs.is_fork());
         self.of_forks += forks.len();
-        if let Fits::Commit(prefix) = &self.fits {
+        if let PipelineFilter::Commit(prefix) = &self.filter {
             self.commits
                 .extend(fitting.iter().filter_map(|it| it.vcs.revision.clone()));
             if self.commits.len() > 1 {
@@ -130,7 +130,7 @@ impl ByPipeline {
         let mut found = BTreeMap::new();
         for workflow in client.workflows(pipeline)? {
             for item in client.jobs(&workflow.id)? {
-                let wanted = fits(&self.wanted, Some(&item.name));
+                let wanted = is_wanted(&self.wanted, Some(&item.name));
                 if item.status == "success" {
                     self.names.insert(item.name.clone());
                 } else if wanted && self.unsuccessful.is_none() {
@@ -163,10 +163,10 @@ impl ByPipeline {
         self.token.is_none() && self.pipelines.is_empty()
     }
 
-    pub(super) fn seen(&self) -> Seen {
-        let of = match &self.fits {
-            Fits::Branch(branch) => format!(" of branch {branch}"),
-            Fits::Commit(_) | Fits::Tag(_) => String::new(),
+    pub(super) fn report(&self) -> SearchReport {
+        let of = match &self.filter {
+            PipelineFilter::Branch(branch) => format!(" of branch {branch}"),
+            PipelineFilter::Commit(_) | PipelineFilter::Tag(_) => String::new(),
         };
         let mut how_far = match (self.listed, self.searched) {
             (0, _) => format!("there is no pipeline{of}"),
@@ -178,7 +178,7 @@ impl ByPipeline {
         if self.of_forks > 0 {
             how_far.push_str(&format!("; {} of forks were left out", self.of_forks));
         }
-        Seen {
+        SearchReport {
             how_far,
             names: self.names.clone(),
             unsuccessful: self.unsuccessful.clone(),
@@ -186,16 +186,16 @@ impl ByPipeline {
     }
 }
 
-impl Fits {
-    fn fits(&self, pipeline: &Pipeline) -> bool {
+impl PipelineFilter {
+    fn matches(&self, pipeline: &Pipeline) -> bool {
         let vcs = &pipeline.vcs;
         match self {
-            Fits::Branch(branch) => vcs.branch.as_ref().is_none_or(|of| of == branch),
-            Fits::Commit(prefix) => {
+            PipelineFilter::Branch(branch) => vcs.branch.as_ref().is_none_or(|of| of == branch),
+            PipelineFilter::Commit(prefix) => {
                 let commit = vcs.revision.as_ref().map(|commit| commit.to_ascii_lowercase());
                 commit.is_some_and(|commit| commit.starts_with(prefix.as_str()))
             }
-            Fits::Tag(tag) => vcs.tag.as_ref() == Some(tag),
+            PipelineFilter::Tag(tag) => vcs.tag.as_ref() == Some(tag),
         }
     }
 }

@@ -14,4 +14,4 @@ mod by_pipeline;
 mod scope;
 mod searched;
 
-pub(super) use scope::{Candidates, Found, find};
+pub(super) use scope::{Candidates, Matches, find};

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::super::job::{Job, fits, job, workflow_job};
+use super::super::job::{Job, is_wanted, job, workflow_job};
 use super::super::send::Client;
 use super::by_branch::ByBranch;
-use super::by_pipeline::{ByPipeline, Fits};
-use super::searched::Seen;
+use super::by_pipeline::{ByPipeline, PipelineFilter};
+use super::searched::SearchReport;
 use crate::error::{Error, Result};
 use crate::lookup::Scope;
 use crate::ports::Http;
@@ -16,7 +16,7 @@ use crate::selector::Selector;
 const JOBS_MAX: usize = 200;
 
 /// What a selector means.
-pub(in crate::circleci) enum Found {
+pub(in crate::circleci) enum Matches {
     /// One of these, the first that will do.
     First(Candidates),
     /// All of these, in the order in which they apply.
@@ -31,7 +31,7 @@ pub(in crate::circleci) enum Candidates {
 }
 
 /// Returns what a scope means.
-pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -> Result<Found> {
+pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -> Result<Matches> {
     let wanted = scope.jobs.clone();
     let selector = scope.parsed()?;
     if !scope.having.is_empty() {
@@ -39,7 +39,7 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
         return Err(Error::invalid("wrong-having", message, &scope.selector));
     }
     let by_pipeline = |fits| {
-        Found::First(Candidates::ByPipeline(Box::new(ByPipeline::new(
+        Matches::First(Candidates::ByPipeline(Box::new(ByPipeline::new(
             fits,
             wanted.clone(),
         ))))
@@ -48,13 +48,13 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
         Selector::Latest { branch } => {
             let branch = branch.as_deref().map_or_else(|| scope.context.branch(), Ok)?;
             match ByBranch::new(client, branch, wanted.clone())? {
-                Some(search) => Found::First(Candidates::ByBranch(Box::new(search))),
-                None => by_pipeline(Fits::Branch(branch.to_owned())),
+                Some(search) => Matches::First(Candidates::ByBranch(Box::new(search))),
+                None => by_pipeline(PipelineFilter::Branch(branch.to_owned())),
             }
         }
         Selector::Build(number) => {
             let job = job(client.job(number)?);
-            if !fits(&wanted, job.name.as_deref()) {
+            if !is_wanted(&wanted, job.name.as_deref()) {
                 let message = format!(
                     "{} is none of the jobs that are wanted: {}",
                     job.shown(),
@@ -66,17 +66,17 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
                     &scope.selector,
                 ));
             }
-            Found::First(Candidates::Known([job].into()))
+            Matches::First(Candidates::Known([job].into()))
         }
-        Selector::Commit(prefix) => by_pipeline(Fits::Commit(prefix)),
-        Selector::Tag(tag) => by_pipeline(Fits::Tag(tag)),
-        Selector::Workflow(id) => Found::All(of_workflows(client, &[&id], scope)?),
+        Selector::Commit(prefix) => by_pipeline(PipelineFilter::Commit(prefix)),
+        Selector::Tag(tag) => by_pipeline(PipelineFilter::Tag(tag)),
+        Selector::Workflow(id) => Matches::All(of_workflows(client, &[&id], scope)?),
         Selector::Workspace => {
             let workspace = scope.context.workspace()?;
             // A rerun's own jobs, and those of the first run that it did not run again.
             let own = scope.context.workflow.as_deref().filter(|own| *own != workspace);
             let ids: Vec<&str> = std::iter::once(workspace).chain(own).collect();
-            Found::All(of_workflows(client, &ids, scope)?)
+            Matches::All(of_workflows(client, &ids, scope)?)
         }
         Selector::Channel(_) | Selector::Tree(_) => {
             let message = "CircleCI knows no channels and no trees: its jobs are found by latest, build:, sha:, tag:, workflow: or workspace";
@@ -92,27 +92,27 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
 /// Returns the successful jobs of workflows; of a name that several of them have, the last one's.
 fn of_workflows(client: &Client<'_, impl Http>, ids: &[&str], scope: &Scope) -> Result<Vec<Job>> {
     let mut by_name = BTreeMap::new();
-    let mut seen = Seen::default();
+    let mut report = SearchReport::default();
     for id in ids {
         for item in client.jobs(id)? {
             if item.status != "success" {
-                if fits(&scope.jobs, Some(&item.name)) {
-                    seen.unsuccessful = Some(format!("{} is {}", item.name, item.status));
+                if is_wanted(&scope.jobs, Some(&item.name)) {
+                    report.unsuccessful = Some(format!("{} is {}", item.name, item.status));
                 }
                 continue;
             }
-            seen.names.insert(item.name.clone());
+            report.names.insert(item.name.clone());
             // The job that asks has stored nothing yet, whatever its status will be.
             if let Some(job) = workflow_job(item, id)
-                && fits(&scope.jobs, job.name.as_deref())
+                && is_wanted(&scope.jobs, job.name.as_deref())
             {
                 by_name.insert(job.name.clone(), job);
             }
         }
     }
     if by_name.is_empty() || by_name.len() > JOBS_MAX {
-        seen.how_far = format!("the jobs of workflow {} were searched", ids.join(", "));
-        return Err(seen.nothing(&scope.jobs, &scope.selector));
+        report.how_far = format!("the jobs of workflow {} were searched", ids.join(", "));
+        return Err(report.nothing(&scope.jobs, &scope.selector));
     }
     let mut jobs: Vec<Job> = by_name.into_values().collect();
     jobs.sort_by_key(|job| job.number);
@@ -129,7 +129,7 @@ impl Candidates {
         }
     }
 
-    /// Whether a search that has come to its end has seen all that there is.
+    /// Whether a search that has come to its end has report all that there is.
     pub(crate) fn is_exhaustive(&self) -> bool {
         match self {
             Candidates::Known(_) => true,
@@ -141,9 +141,9 @@ impl Candidates {
     /// Returns the error for a search that has come to its end.
     pub(crate) fn nothing(&self, scope: &Scope) -> Error {
         match self {
-            Candidates::Known(_) => Seen::default().nothing(&scope.jobs, &scope.selector),
-            Candidates::ByBranch(search) => search.seen().nothing(&scope.jobs, &scope.selector),
-            Candidates::ByPipeline(search) => search.seen().nothing(&scope.jobs, &scope.selector),
+            Candidates::Known(_) => SearchReport::default().nothing(&scope.jobs, &scope.selector),
+            Candidates::ByBranch(search) => search.report().nothing(&scope.jobs, &scope.selector),
+            Candidates::ByPipeline(search) => search.report().nothing(&scope.jobs, &scope.selector),
         }
     }
 }

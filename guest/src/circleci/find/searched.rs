@@ -8,9 +8,9 @@ use crate::selector::nearest;
 /// How many names an error suggests.
 const SUGGESTED: usize = 5;
 
-/// What a search has seen: for the error where nothing fits.
+/// What a search has report: for the error where nothing fits.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SearchReport {
     /// How far it went, for example "the newest 40 pipelines of branch main were searched".
     pub(super) how_far: String,
     /// Names of successful jobs.
@@ -19,7 +19,7 @@ pub(super) struct Seen {
     pub(super) unsuccessful: Option<String>,
 }
 
-impl Seen {
+impl SearchReport {
     /// Says what was searched, how far, and what would match.
     pub(super) fn nothing(&self, wanted: &[String], selector: &str) -> Error {
         let job = match wanted {

@@ -12,7 +12,7 @@ use crate::id::Digest;
 use crate::path;
 use crate::ports::{Files, Scratch, Time};
 use crate::transfer_plan::{Planned, Task};
-use crate::tree::{Content, Entry, Place};
+use crate::tree::{Content, Entry, Location};
 use crate::workspace::OnConflict;
 
 /// A plan, and the jobs that the request means.
@@ -99,8 +99,8 @@ pub fn plan(
 
 /// Returns the staging directory that a staged file is in.
 fn place<'a>(rest: &'a attach::Rest, staged: &str) -> Result<&'a str> {
-    let mut places = rest.places.iter();
-    places
+    let mut staging_dirs = rest.staging_dirs.iter();
+    staging_dirs
         .find(|place| path::is_below(staged, place))
         .map(String::as_str)
         .ok_or_else(|| Error::internal("a staged file is in no staging directory"))
@@ -161,7 +161,7 @@ fn entry(path: String, is_dir: bool) -> Entry {
     let file = Content::File {
         size: 0,
         digest: Digest::of(b""),
-        place: Place::Empty,
+        location: Location::Empty,
     };
     Entry {
         path,

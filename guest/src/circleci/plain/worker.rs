@@ -1,6 +1,6 @@
 //! The part of a download that runs on many threads: one artifact at a time, in pieces of at most 1 MiB.
 
-use super::super::download::{Step, Wanted, download};
+use super::super::download::{Received, Wanted, download};
 use super::super::send::Client;
 use super::task::{Outcome, Shared, TaskIn};
 use crate::error::{Error, Result};
@@ -29,13 +29,13 @@ pub fn run(http: &impl Http, files: &impl Files, shared: &[u8], task: &[u8]) -> 
     };
     let bytes = download(&client, wanted, &mut |step| match step {
         // A file can only become longer here: what the first try left behind must not be the end of the second.
-        Step::Anew => {
+        Received::Anew => {
             files.edit(Edit::RemoveFile(&staged))?;
             file = files.open(&staged, Open::Create)?;
             hashing = Hashing::default();
             Ok(())
         }
-        Step::Piece(offset, piece) => {
+        Received::Piece(offset, piece) => {
             hashing.add(piece);
             file.write(offset, piece)
         }

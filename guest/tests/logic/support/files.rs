@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use baton_guest::error::{Error, Problem, Result};
 use baton_guest::path;
-use baton_guest::ports::{Change, DirEntry, Edit, File, Files, Link, Open, Time};
+use baton_guest::ports::{AttributeChange, DirEntry, Edit, File, Files, Link, Open, Time};
 use baton_guest::testing::{MemoryFile, MemoryFiles};
 
 /// Checks that every path stays inside, and counts what is written and renamed.
@@ -85,7 +85,7 @@ impl<'a> Files for &'a Watched {
         self.inner.edit(edit)
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()> {
         changes.iter().for_each(|change| self.check(&change.path));
         self.inner.apply(changes)
     }
@@ -128,8 +128,8 @@ impl Files for CaseInsensitive {
         }
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
-        let lower = |change: &Change| Change {
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()> {
+        let lower = |change: &AttributeChange| AttributeChange {
             path: change.path.to_lowercase(),
             ..change.clone()
         };
@@ -204,7 +204,7 @@ impl Files for Unprivileged {
         self.inner.edit(edit)
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    fn apply(&self, changes: &[AttributeChange]) -> Result<()> {
         self.inner.apply(changes)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use baton_guest::path;
-use baton_guest::ports::{Change, Files, Link, Time};
+use baton_guest::ports::{AttributeChange, Files, Link, Time};
 use baton_guest::testing::MemoryFiles;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -88,7 +88,7 @@ impl Model {
                 }
             }
             files
-                .apply(&[Change {
+                .apply(&[AttributeChange {
                     path: path.clone(),
                     bits: Some(*bits),
                     modified: *modified,

@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::external_sort::Sorter;
 use crate::id::{Digest, PackId, TreeId};
 use crate::ports::{Scratch, Store};
-use crate::scratch_list::{Spool, Spooled};
+use crate::scratch_list::{ScratchList, ScratchWriter};
 use crate::transfer_plan::Task;
-use crate::tree::{Content, Entries, Entry, Located, Place, Table};
+use crate::tree::{Content, Entries, Entry, Located, Location, Table};
 
 /// A task is closed by the pack that gives it this many. A pack without its data takes one request.
 const TASK_PACKS: usize = 64;
@@ -29,30 +29,30 @@ pub(super) enum TaskIn {
     /// Looks how long packs are. Each with the length that trees need.
     Lengths(Vec<(PackId, u64)>),
     /// Reads a pack.
-    Data(PackId, Spooled<(ChunkIn, Option<Piece>)>),
+    Data(PackId, ScratchList<(ChunkIn, Option<Piece>)>),
 }
 
 /// What a tree says of a chunk, or of one piece of it.
-pub(super) type Claim = (ChunkIn, Option<Piece>);
+pub(super) type Expectation = (ChunkIn, Option<Piece>);
 /// What trees say of packs.
-pub(super) struct Claims<'s> {
-    of: ClaimsOf<'s>,
+pub(super) struct Expectations<'s> {
+    of: ExpectationsOf<'s>,
     /// Parts that were seen: the trees of one branch share most of them.
     parts: HashSet<TreeId>,
 }
 
-enum ClaimsOf<'s> {
+enum ExpectationsOf<'s> {
     /// How long each must be.
     Lengths(BTreeMap<PackId, u64>),
-    Data(Sorter<'s, (PackId, Claim)>),
+    Data(Sorter<'s, (PackId, Expectation)>),
 }
 
-impl<'s> Claims<'s> {
-    pub(super) fn new(scratch: &'s dyn Scratch, data: bool) -> Claims<'s> {
-        Claims {
+impl<'s> Expectations<'s> {
+    pub(super) fn new(scratch: &'s dyn Scratch, data: bool) -> Expectations<'s> {
+        Expectations {
             of: match data {
-                true => ClaimsOf::Data(Sorter::new(scratch)),
-                false => ClaimsOf::Lengths(BTreeMap::new()),
+                true => ExpectationsOf::Data(Sorter::new(scratch)),
+                false => ExpectationsOf::Lengths(BTreeMap::new()),
             },
             parts: HashSet::new(),
         }
@@ -89,13 +89,13 @@ impl<'s> Claims<'s> {
                 continue;
             };
             match &mut self.of {
-                ClaimsOf::Lengths(lengths) => {
+                ExpectationsOf::Lengths(lengths) => {
                     let length = lengths.entry(*pack).or_default();
                     *length = chunk.offset.saturating_add(u64::from(chunk.length)).max(*length);
                 }
-                ClaimsOf::Data(claims) => {
+                ExpectationsOf::Data(expectations) => {
                     let chunk = (chunk.offset, chunk.length, chunk.raw_length, chunk.digest);
-                    claims.push((*pack, (chunk, None)), CLAIM_BYTES)?;
+                    expectations.push((*pack, (chunk, None)), EXPECTATION_BYTES)?;
                 }
             }
         }
@@ -103,27 +103,27 @@ impl<'s> Claims<'s> {
     }
 
     fn add_piece(&mut self, entry: &Entry, table: &Table) -> Result<()> {
-        if let ClaimsOf::Data(claims) = &mut self.of
+        if let ExpectationsOf::Data(expectations) = &mut self.of
             && let Content::File {
                 size,
                 digest,
-                place: Place::Bundle { chunk, offset },
+                location: Location::Bundle { chunk, offset },
             } = &entry.content
         {
             let chunk = table.chunk(*chunk)?;
-            let claim = (
+            let expectation = (
                 (chunk.offset, chunk.length, chunk.raw_length, chunk.digest),
                 Some((*offset, *size as u32, *digest)),
             );
-            claims.push((*table.pack(chunk)?, claim), CLAIM_BYTES)?;
+            expectations.push((*table.pack(chunk)?, expectation), EXPECTATION_BYTES)?;
         }
         Ok(())
     }
 
-    /// Returns the tasks, and how many packs they are about.
+    /// Returns the tasks, and how many packs they are extent.
     pub(super) fn tasks(self, scratch: &dyn Scratch) -> Result<(Vec<Task>, u64)> {
         match self.of {
-            ClaimsOf::Lengths(lengths) => {
+            ExpectationsOf::Lengths(lengths) => {
                 let all: Vec<(PackId, u64)> = lengths.into_iter().collect();
                 let task = |packs: &[(PackId, u64)]| {
                     Ok(Task {
@@ -135,22 +135,22 @@ impl<'s> Claims<'s> {
                 let tasks = all.chunks(TASK_PACKS).map(task).collect::<Result<_>>()?;
                 Ok((tasks, all.len() as u64))
             }
-            ClaimsOf::Data(claims) => {
+            ExpectationsOf::Data(expectations) => {
                 let mut tasks = Vec::new();
-                let mut claims = claims.sorted()?.peekable();
-                while let Some(claim) = claims.next() {
-                    let (pack, mut claim) = claim?;
-                    let (mut own, mut bytes) = (Spool::new(scratch), 0);
+                let mut expectations = expectations.sorted()?.peekable();
+                while let Some(expectation) = expectations.next() {
+                    let (pack, mut expectation) = expectation?;
+                    let (mut own, mut bytes) = (ScratchWriter::new(scratch), 0);
                     loop {
-                        own.push(&claim)?;
-                        bytes += claim.1.map_or(u64::from(claim.0.1), |_| 0);
+                        own.push(&expectation)?;
+                        bytes += expectation.1.map_or(u64::from(expectation.0.1), |_| 0);
                         // Of trees that say the same, once.
-                        let is_same = |next: &Result<(PackId, Claim)>| {
-                            next.as_ref().is_ok_and(|next| *next == (pack, claim))
+                        let is_same = |next: &Result<(PackId, Expectation)>| {
+                            next.as_ref().is_ok_and(|next| *next == (pack, expectation))
                         };
-                        while claims.next_if(is_same).is_some() {}
-                        match claims.next_if(|next| next.as_ref().map_or(true, |next| next.0 == pack)) {
-                            Some(next) => claim = next?.1,
+                        while expectations.next_if(is_same).is_some() {}
+                        match expectations.next_if(|next| next.as_ref().map_or(true, |next| next.0 == pack)) {
+                            Some(next) => expectation = next?.1,
                             None => break,
                         }
                     }
@@ -167,5 +167,5 @@ impl<'s> Claims<'s> {
     }
 }
 
-/// What a claim takes in memory.
-const CLAIM_BYTES: usize = size_of::<(PackId, Claim)>();
+/// What a expectation takes in memory.
+const EXPECTATION_BYTES: usize = size_of::<(PackId, Expectation)>();

@@ -7,7 +7,7 @@ use crate::ports::Store;
 
 /// What a history says now.
 #[derive(Debug)]
-pub struct Present {
+pub struct CurrentPointer {
     /// Its last event.
     pub last: Event,
     /// The events that steps back lead to, one step first.
@@ -16,7 +16,7 @@ pub struct Present {
 
 /// Returns what every history of every project says now, and so many steps before. With `over_damage` an event that cannot
 /// be read, and is not the last, ends the steps.
-pub fn present(store: &impl Store, steps: u32, over_damage: bool) -> Result<Vec<Present>> {
+pub fn current_pointers(store: &impl Store, steps: u32, over_damage: bool) -> Result<Vec<CurrentPointer>> {
     let mut all = Vec::new();
     for project in firsts(store, keys::PROJECTS, 1)? {
         for kind in ["channels", "moves"] {
@@ -36,7 +36,7 @@ pub fn present(store: &impl Store, steps: u32, over_damage: bool) -> Result<Vec<
                         Err(error) => return Err(error),
                     }
                 }
-                all.push(Present { last, before });
+                all.push(CurrentPointer { last, before });
             }
         }
     }
