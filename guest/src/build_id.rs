@@ -16,7 +16,7 @@ pub struct BuildId {
     pub number: u64,
     /// Whether it is neither of a fork nor of a pull request.
     pub trusted: bool,
-    /// What its order counts by.
+    /// The counter of its order.
     pub counter: Counter,
     /// Where it stands among the builds of its counter. Of a parallel job, whose nodes are run again one by one on some
     /// runners: the highest attempt of a node that counts. What was run again later is another build.
@@ -38,7 +38,7 @@ impl BuildId {
 }
 
 impl BuildId {
-    /// Whether a job can have persisted it: its keys are none otherwise.
+    /// Returns whether a job can have persisted it: its keys are none otherwise.
     pub(crate) fn is_possible(&self) -> bool {
         let is_job = self.job.len() == 8 && self.job.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_job && (1..=NODES_MAX).contains(&self.nodes)

@@ -1,4 +1,4 @@
-//! What a prune is going to delete, and since when that is known.
+//! The list of objects that a prune is going to delete, and since when.
 //!
 //! Nothing is deleted in the run that finds it useless. It is condemned first, and a persist does not use what is
 //! condemned: it stores it again, under another name. So a later prune may delete it, once no persist can be left that
@@ -36,7 +36,7 @@ pub enum Phase {
     Deleting,
 }
 
-/// What is known of one object.
+/// The state of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// How far it is.
@@ -119,11 +119,11 @@ impl Condemned {
                 return Ok(list);
             }
         }
-        let message = "prunes replace the list of what is condemned all the time";
+        let message = "prunes keep replacing the list of condemned objects";
         Err(Error::stale("pruned-meanwhile", message, keys::CONDEMNED))
     }
 
-    /// As [`Condemned::last`], for those who can do without its words: in place of a damaged list comes one that says only
+    /// Reads the last list like [`Condemned::last`]. In place of a damaged list it returns one that says only
     /// its number, and that nothing is known.
     pub fn last_or_unknown(store: &impl Store) -> Result<Condemned> {
         match Condemned::last(store) {
@@ -161,19 +161,19 @@ impl Condemned {
             return Ok(());
         };
         let message = format!(
-            "a prune or `baton remove` removed {}, and nothing may lead to it again before {}",
+            "a prune or `baton remove` removed {}, and nothing may refer to it again before {}",
             build.build,
             date(*until_ms)
         );
         Err(Error::stale("build-gone", message, &build.artifact))
     }
 
-    /// Whether an earlier list may still count whose words are lost.
+    /// Returns whether an earlier list may still count whose words are lost.
     pub fn is_unknown(&self, now_ms: u64) -> bool {
         now_ms < self.unknown_until_ms
     }
 
-    /// Whether a tree may not be used.
+    /// Returns whether a tree may not be used.
     pub fn has_tree(&self, id: &TreeId) -> bool {
         self.trees.get(id).is_some_and(|mark| mark.phase > Phase::Seen)
     }
@@ -222,7 +222,7 @@ impl Condemned {
         let mut lines = Reader::new(key, bytes.to_vec())?;
         let header: Header = lines.header("condemned")?;
         if key != Condemned::key(header.sequence) {
-            let message = format!("this is list {}, and does not belong here", header.sequence);
+            let message = format!("this is list {}, which has another key", header.sequence);
             return Err(Error::damaged(key, message));
         }
         if header.packs.max(header.trees).max(header.builds) > MARKS_MAX {

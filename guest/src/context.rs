@@ -1,4 +1,4 @@
-//! Which build asks: what the host found on the runner, and what this crate makes of it.
+//! The build that asks: the values that the host found on the runner, and the record that follows from them.
 
 use crate::build_id::NODES_MAX;
 use crate::counter::{Counter, Rank};
@@ -26,7 +26,7 @@ pub struct Context {
     pub run: Option<u64>,
     /// The build's number.
     pub number: Option<u64>,
-    /// What the runner counts by, for example a workflow file.
+    /// The unit that the runner counts by, for example a workflow file.
     pub counter: Option<String>,
     /// Where the runner counts each branch by itself: which one.
     pub counter_part: Option<String>,
@@ -40,7 +40,7 @@ pub struct Context {
     pub workspace: Option<String>,
     /// The job's name.
     pub job: Option<String>,
-    /// Which of its parallel nodes.
+    /// The parallel node of the job.
     pub node: Option<Node>,
     /// The pull request's number.
     pub pull_request: Option<String>,
@@ -48,7 +48,7 @@ pub struct Context {
     pub fork: bool,
     /// Where people see the job.
     pub url: Option<String>,
-    /// Who started it.
+    /// The person who started it.
     pub actor: Option<String>,
     /// The digest of the component that runs.
     pub component: Option<String>,
@@ -58,10 +58,10 @@ pub struct Context {
 
 /// A job of Jenkins in folders has a long name; nothing has a longer one.
 const COUNTER_BYTES_MAX: usize = 1_000;
-/// What the host calls the runner where there is no CI system.
+/// The name of the runner where there is no CI system.
 const LOCAL: &str = "local";
 
-/// What an artifact is called when nobody said.
+/// The name of an artifact if the request has none.
 pub const ARTIFACT: &str = "default";
 
 impl Context {
@@ -104,7 +104,7 @@ impl Context {
         }
     }
 
-    /// Whether the build is neither of a fork nor of a pull request.
+    /// Returns whether the build is neither of a fork nor of a pull request.
     pub fn trusted(&self) -> bool {
         !self.fork && self.pull_request.is_none()
     }
@@ -127,7 +127,7 @@ impl Context {
         }
     }
 
-    /// Returns where this build stands in its counter. Without any number, the start time orders it.
+    /// Returns the position of this build in its counter. Without any number, the start time orders it.
     pub fn order(&self) -> Order {
         Order {
             run: self.run.unwrap_or_else(|| self.number()),
@@ -213,9 +213,8 @@ impl Context {
 /// Checks what a runner counts by.
 fn check_counter(counter: &str) -> Result<()> {
     if counter.len() > COUNTER_BYTES_MAX || counter.chars().any(char::is_control) {
-        let message = format!(
-            "what a build counts by has at most {COUNTER_BYTES_MAX} bytes, and no control characters"
-        );
+        let message =
+            format!("the name of a counter has at most {COUNTER_BYTES_MAX} bytes, and no control characters");
         return Err(Error::invalid("wrong-counter", message, counter));
     }
     Ok(())

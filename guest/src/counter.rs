@@ -16,14 +16,14 @@ pub enum Rank {
     Time,
 }
 
-/// What the order of a build counts by.
+/// The counter of a build's order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Counter {
     /// How much it says.
     pub rank: Rank,
     /// The CI system. Empty where nothing is counted, and where a person named what is: other systems may share it.
     pub runner: String,
-    /// What the runner counts by: a project, a workflow file, a pipeline, a job. Empty where that is not known.
+    /// The unit that the runner counts by: a project, a workflow file, a pipeline, a job. Empty if unknown.
     #[serde(default)]
     pub by: String,
     /// Where the runner counts each branch by itself: which one.

@@ -1,4 +1,4 @@
-//! What differs between two builds: their trees side by side. No contents are fetched for it.
+//! The differences between two builds: their trees are compared entry by entry. No file contents are fetched.
 
 use crate::error::Result;
 use crate::path;
@@ -6,7 +6,7 @@ use crate::ports::Scratch;
 use crate::scratch_list::{ScratchList, ScratchWriter};
 use crate::tree::{Content, Entry, Location};
 
-/// What became of one path. Never both absent, and never equal.
+/// A path that differs. Never both absent, and never equal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Change {
     /// As the first build has it.
@@ -72,7 +72,7 @@ fn is_equal(change: &Change) -> bool {
     }
 }
 
-/// Whether two entries are the same thing with the same bytes, wherever those are stored.
+/// Returns whether two entries are the same thing with the same bytes, wherever those are stored.
 pub(crate) fn same_content(a: &Content, b: &Content) -> bool {
     match (a, b) {
         (Content::Directory, Content::Directory) => true,

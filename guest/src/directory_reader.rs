@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::ports::{DirEntry, Files};
 
-/// What is left of a directory to look at.
+/// The entries of a directory that were not read yet.
 pub(crate) struct DirectoryReader {
     dir: String,
     page: std::iter::Peekable<std::vec::IntoIter<DirEntry>>,

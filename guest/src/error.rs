@@ -1,4 +1,4 @@
-//! What can go wrong, by meaning. The WIT `error` is the same list.
+//! Errors by meaning. The WIT `error` is the same list.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ const NOT_THE_OBJECT: &str = "not-the-object";
 /// Every fallible function of this crate returns this.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, for a person and for a script.
+/// A description of a failure or a warning, for people and for scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problem {
     /// A stable kebab-case word, listed in docs/reference/errors.md.
@@ -17,7 +17,7 @@ pub struct Problem {
     pub message: String,
     /// The path, key or value concerned, as it is: the host escapes what it shows.
     pub subject: String,
-    /// What led to it, outermost first.
+    /// Its causes, outermost first.
     pub causes: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub struct Problem {
 pub struct Damage {
     /// The object that holds them.
     pub key: String,
-    /// What is wrong.
+    /// The fault, as one sentence without a final period.
     pub message: String,
     /// The digest that was expected, or empty.
     pub expected: String,
@@ -37,7 +37,7 @@ pub struct Damage {
 /// A failure. An outcome that a caller must expect is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The request or the files cannot be served as they are: the user can mend it.
+    /// The request cannot be served with these values or files: the user can fix that.
     #[error("{}", .0.message)]
     Invalid(Problem),
     /// The runner did not say something that is needed.
@@ -46,7 +46,7 @@ pub enum Error {
     /// Nothing matched.
     #[error("{}", .0.message)]
     NothingMatched(Problem),
-    /// What the request was based on holds no longer.
+    /// Returns the error that the state has changed that the request was based on.
     #[error("{}", .0.message)]
     Stale(Problem),
     /// Two jobs say different things.
@@ -64,10 +64,10 @@ pub enum Error {
     /// The store failed.
     #[error("{}", .0.message)]
     Store(Problem),
-    /// A stated limit was reached.
+    /// Returns the error that a documented limit was reached.
     #[error("{}", .0.message)]
     Limit(Problem),
-    /// A defect of baton.
+    /// Returns the error for a defect of baton.
     #[error("{}", .0.message)]
     Internal(Problem),
 }
@@ -82,18 +82,18 @@ fn problem(code: &'static str, message: impl Into<String>, subject: &str) -> Pro
 }
 
 impl Error {
-    /// The user can mend it. `code` is listed in docs/reference/errors.md, `subject` is the path or value concerned.
+    /// Returns an error that the user can fix. `code` is listed in docs/reference/errors.md, `subject` is the path or value.
     pub fn invalid(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::Invalid(problem(code, message, subject))
     }
 
-    /// The runner did not say something; `variable` would.
+    /// Returns the error for a value that the runner did not give and `variable` would.
     pub fn missing(what: &str, variable: &str) -> Error {
         let message = format!("the runner did not say which {what} this is: {variable} is not set");
         Error::MissingContext(problem("missing-context", message, variable))
     }
 
-    /// The branch of a build was asked for that is of a tag.
+    /// Returns the error for the branch of a build of a tag.
     pub fn tag_build(tag: &str) -> Error {
         let message = format!(
             "this is a build of the tag {tag}, and a tag has no branch: name one, as in latest@BRANCH, or take tag:{tag}"
@@ -101,48 +101,48 @@ impl Error {
         Error::MissingContext(problem("tag-build", message, &format!("tag:{tag}")))
     }
 
-    /// The workspace was asked for where no CI system runs.
+    /// Returns the error for the workspace of a build without a CI system.
     pub fn no_workspace() -> Error {
         let message = "no CI system runs here, so there is no workspace: BATON_WORKSPACE is not set";
         Error::MissingContext(problem("no-workspace", message, "BATON_WORKSPACE"))
     }
 
-    /// Nothing matched `subject`.
+    /// Returns the error that nothing matched `subject`.
     pub fn nothing_matched(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::NothingMatched(problem(code, message, subject))
     }
 
-    /// What the request was based on holds no longer.
+    /// Returns the error that the state has changed that the request was based on.
     pub fn stale(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::Stale(problem(code, message, subject))
     }
 
-    /// Two jobs disagree about `subject`.
+    /// Returns the error that two jobs disagree about `subject`.
     pub fn conflict(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::Conflict(problem(code, message, subject))
     }
 
-    /// A later version of the format.
+    /// Returns the error for a later version of the format.
     pub fn unsupported(message: impl Into<String>, subject: &str) -> Error {
         Error::Unsupported(problem("later-format", message, subject))
     }
 
-    /// A stated limit was reached.
+    /// Returns the error that a documented limit was reached.
     pub fn limit(code: &'static str, message: impl Into<String>, subject: &str) -> Error {
         Error::Limit(problem(code, message, subject))
     }
 
-    /// A defect of baton.
+    /// Returns the error for a defect of baton.
     pub fn internal(message: impl Into<String>) -> Error {
         Error::Internal(problem("internal", message, ""))
     }
 
-    /// Stored bytes that are wrong, where no digest can be shown.
+    /// Returns the error for damaged bytes if no digest can be shown.
     pub fn damaged(key: &str, message: impl Into<String>) -> Error {
         Error::damaged_digest(key, message, String::new(), String::new())
     }
 
-    /// Stored bytes whose digest is not the one that was expected.
+    /// Returns the error for stored bytes with another digest than expected.
     pub fn damaged_digest(key: &str, message: impl Into<String>, expected: String, found: String) -> Error {
         Error::Damaged(Damage {
             key: key.to_owned(),
@@ -152,7 +152,7 @@ impl Error {
         })
     }
 
-    /// The store answered with something that is not the object `key`: between it and here something answers in its place,
+    /// Returns the error for an answer that is not the object `key`: something between the store and baton answers in its place,
     /// or alters what it sends. It says nothing of what lies in the store.
     pub fn not_the_object(key: &str, what: &str) -> Error {
         let message = format!("the store answered with something that is not the object: {what}");
@@ -200,7 +200,7 @@ impl Error {
     }
 }
 
-/// A warning: the same shape as a failure, but the run goes on.
+/// Returns a warning: the same shape as a failure, but the run continues.
 pub fn warning(code: &'static str, message: impl Into<String>, subject: &str) -> Problem {
     problem(code, message, subject)
 }
@@ -213,7 +213,7 @@ mod tests {
     fn an_error_has_names_as_they_are() {
         let error = Error::invalid("wrong-name", "\u{1b}[2J", "a\nb").because("\u{202e}");
         let Error::Invalid(problem) = error else {
-            unreachable!("it was made so")
+            unreachable!("an invalid request")
         };
         assert_eq!(
             (problem.message.as_str(), problem.subject.as_str()),

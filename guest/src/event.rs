@@ -14,7 +14,7 @@ use crate::pointer::Pointer;
 use crate::ports::{PutMode, PutOutcome, Store, get_intact};
 use crate::sealed::{open, seal};
 
-/// What a mover did.
+/// The kind of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -33,11 +33,11 @@ pub struct Event {
     pub project: String,
     /// The artifact's name.
     pub artifact: String,
-    /// What was moved.
+    /// The channel or branch that moved.
     pub pointer: Pointer,
     /// From 1, without a gap.
     pub sequence: u64,
-    /// What was done.
+    /// The kind of the move.
     pub action: Action,
     /// Where it points from now on.
     pub build: DatedBuild,
@@ -57,7 +57,7 @@ pub struct Event {
     /// Why.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Who.
+    /// The person who moved it.
     #[serde(default)]
     pub actor: Option<String>,
     /// The CI system.
@@ -98,7 +98,7 @@ impl Event {
         }
         if event.key() != key {
             let message = format!(
-                "this is event {} of {}, and does not belong here",
+                "this is event {} of {}, which has another key",
                 event.sequence,
                 event.pointer.selector()
             );
@@ -110,7 +110,7 @@ impl Event {
     /// Says what no event can say.
     fn fault(&self) -> Option<&'static str> {
         if self.sequence == 0 || self.back.is_some_and(|back| back == 0 || back >= self.sequence) {
-            return Some("it leads back to no event before it");
+            return Some("it steps back to an event that is not before it");
         }
         let newest = self.newest.as_ref().map(|newest| &newest.id);
         let mut builds = [Some(&self.build.id), self.previous.as_ref(), newest]
@@ -134,7 +134,7 @@ impl Event {
         format!("`baton release {pointer}{name}`")
     }
 
-    /// Says that a rollback decided, by whom, and what ends that.
+    /// Returns the message that a rollback decided, with its actor and the command that ends the hold.
     pub fn rolled_back(&self) -> String {
         let by = self
             .actor

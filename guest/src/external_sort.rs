@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ports::Scratch;
 use crate::scratch_list::{Items, ScratchList, ScratchWriter};
 
-/// What a sort holds in memory.
+/// The most bytes that a sort holds in memory.
 pub(super) const SORT_BYTES: usize = 12 << 20;
 /// A page of a sorted run. Of each run, one is in memory while the runs are merged.
 const RUN_PAGE_BYTES: usize = 128 << 10;

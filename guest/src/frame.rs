@@ -58,7 +58,7 @@ impl Compressor {
         append_raw(content, out);
     }
 
-    /// Whether a few samples of `content` shrink by more than a sixteenth. Below four samples' length there is nothing
+    /// Returns whether a few samples of `content` shrink by more than a sixteenth. Below four samples' length there is nothing
     /// to gain by guessing.
     fn compresses(&mut self, content: &[u8]) -> bool {
         if content.len() <= SAMPLES * SAMPLE_BYTES {

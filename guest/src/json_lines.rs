@@ -78,7 +78,7 @@ impl Reader {
     pub(crate) fn end(&mut self) -> Result<()> {
         match self.reader.fill_buf() {
             Ok([]) => Ok(()),
-            Ok(_) => Err(Error::damaged(&self.key, "it goes on after its end")),
+            Ok(_) => Err(Error::damaged(&self.key, "it has bytes after its end")),
             Err(error) => Err(Error::damaged(
                 &self.key,
                 format!("it cannot be read to its end: {error}"),

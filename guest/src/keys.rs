@@ -9,13 +9,13 @@ use crate::order::{Leaf, Order, inverted, newest_first};
 /// Says that a directory or prefix is a store, and of which format version.
 pub const STORE: &str = "v1/store";
 
-/// What all keys of this version begin with.
+/// The prefix of all keys of this version.
 pub const VERSION: &str = "v1/";
 
-/// What the keys of packs begin with.
+/// The prefix of the keys of packs.
 pub const PACKS: &str = "v1/packs/";
 
-/// What the keys of trees begin with.
+/// The prefix of the keys of trees.
 pub const TREES: &str = "v1/trees/";
 
 /// Below it, the lists of what a prune is going to delete.
@@ -27,7 +27,7 @@ pub const PROJECTS: &str = "v1/projects/";
 /// The longest name that [`name`] returns. Below the 200 bytes that every store takes.
 const NAME_BYTES_MAX: usize = 180;
 
-/// Returns any text as one name of a key. Letters, digits, `.`, `_` and `-` stand for themselves, but for a dot in
+/// Returns any text as one name of a key. Letters, digits, `.`, `_` and `-` stand for themselves, except a dot in
 /// front; any other byte is `~` and two upper-case hex digits. A text that is too long keeps its beginning and ends in
 /// `~-` and its digest, which no short text does.
 pub fn name(text: &str) -> String {
@@ -63,8 +63,8 @@ pub fn text(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Returns the key after which a listing goes on with the next name: behind all that baton makes in `directory`, and behind
-/// `key`, the last one that was listed. What somebody else put behind all of baton's names costs a request, and ends no
+/// Returns the key after which a listing continues with the next name: after all keys of baton in `directory`, and after
+/// `key`, the last one that was listed. Foreign keys after all of baton's names cost a request, and do not end the
 /// listing.
 pub fn behind(directory: &str, key: &str) -> String {
     // `~~` is in no encoded name, and sorts after all that can follow one.
@@ -101,7 +101,7 @@ impl Project {
         }
     }
 
-    /// Whether a key is of this project.
+    /// Returns whether a key is of this project.
     pub fn owns(&self, key: &str) -> bool {
         key.strip_prefix(&self.prefix)
             .is_some_and(|rest| rest.starts_with('/'))
@@ -265,12 +265,12 @@ pub fn keep_newest(keys: &mut Vec<String>) {
 /// The kinds of keys under which records lie.
 pub(crate) const RECORDS: [&str; 5] = ["builds", "numbers", "commits", "tags", "workspaces"];
 
-/// Whether a record lies under a key, or should.
+/// Returns whether a record lies under a key, or should.
 pub(crate) fn is_record(key: &str) -> bool {
     RECORDS.contains(&kind(key))
 }
 
-/// Whether an event lies under a key, or should.
+/// Returns whether an event lies under a key, or should.
 pub(crate) fn is_event(key: &str) -> bool {
     matches!(kind(key), "channels" | "moves")
 }
@@ -283,7 +283,7 @@ pub(crate) fn event_of(key: &str) -> Option<(&str, u64)> {
     Some((history, crate::order::number(names)?))
 }
 
-/// Returns the name behind the project: what a key is of.
+/// Returns the name after the project, which is the kind of a key.
 pub(crate) fn kind(key: &str) -> &str {
     key.strip_prefix(keys::PROJECTS)
         .and_then(|rest| rest.split('/').nth(1))

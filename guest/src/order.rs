@@ -39,9 +39,9 @@ pub struct Leaf {
     pub attempt: u64,
     /// Eight hex digits made from workflow and job: two jobs of a run that share a number do not collide.
     pub job: String,
-    /// Which node.
+    /// The node.
     pub node: Node,
-    /// Which of the states that the node's build has had: from 1.
+    /// The number of the revision of the node's build, from 1.
     pub revision: u8,
 }
 
@@ -63,12 +63,12 @@ impl Leaf {
         }
     }
 
-    /// Whether the other leaf of the same run is a node of the same job, in whichever attempt.
+    /// Returns whether the other leaf of the same run is a node of the same job, in whichever attempt.
     pub fn same_job(&self, other: &Leaf) -> bool {
         self.job == other.job && self.node.total == other.node.total
     }
 
-    /// Whether the other leaf of the same run is a node of the same attempt of the same job.
+    /// Returns whether the other leaf of the same run is a node of the same attempt of the same job.
     pub fn same_attempt(&self, other: &Leaf) -> bool {
         self.attempt == other.attempt && self.same_job(other)
     }

@@ -65,7 +65,7 @@ pub fn depth(path: &str) -> usize {
     path.split('/').filter(|name| !name.is_empty()).count()
 }
 
-/// Whether `path` lies somewhere in the directory `dir`.
+/// Returns whether `path` lies somewhere in the directory `dir`.
 pub fn is_below(path: &str, dir: &str) -> bool {
     dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -5,7 +5,7 @@ use crate::glob::Shadowed;
 
 /// Returns the warning for an exclude that left nothing out.
 pub(crate) fn unused_problem(pattern: &str) -> Problem {
-    warning("unused-exclude", "this exclude leaves nothing out", pattern)
+    warning("unused-exclude", "this exclude matches nothing", pattern)
 }
 
 /// Returns the warning for a text that is a path and also means something as a pattern, or the error where it may mean
@@ -17,8 +17,9 @@ pub(crate) fn shadow_problem(shadowed: &Shadowed<'_>) -> Result<Problem> {
         is_ambiguous,
     } = *shadowed;
     if is_ambiguous {
-        let message =
-            format!("this is the name of something that exists, and it excludes {other}, which exists, too");
+        let message = format!(
+            "this is the path of an existing entry, and as a pattern it excludes {other}, which exists too"
+        );
         return Err(Error::invalid("ambiguous-pattern", message, text));
     }
     let message = format!(

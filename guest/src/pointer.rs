@@ -6,13 +6,13 @@ use crate::error::{Error, Result};
 use crate::name::{self, SHORT_BYTES_MAX, check};
 use crate::selector;
 
-/// What can be moved: names one history of an artifact.
+/// A channel or a branch that can be moved: names one history of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pointer {
     /// A channel, for example `production`.
     Channel(String),
-    /// What is the latest of a branch, where that is not simply the newest.
+    /// The latest of a branch, if that is not simply the newest build.
     Branch(String),
 }
 
@@ -25,7 +25,7 @@ impl Pointer {
         }
     }
 
-    /// How messages name it: as the selector that follows it.
+    /// Returns its name for messages: the selector that follows it.
     pub fn selector(&self) -> String {
         match self {
             Pointer::Channel(name) => format!("channel:{name}"),
@@ -34,7 +34,7 @@ impl Pointer {
     }
 }
 
-/// Checks the name of a channel. What reads as a selector is none: it was probably meant to be one, or stands in the place
+/// Checks the name of a channel. A selector is not a name: it was probably meant as a selector, or is in the position
 /// of the build.
 pub fn check_channel(name: &str) -> Result<()> {
     check("a channel", name, SHORT_BYTES_MAX)?;
@@ -45,7 +45,7 @@ pub fn check_channel(name: &str) -> Result<()> {
         Some(("channel", channel)) => format!("a channel is named without its kind: {channel}"),
         Some(("latest", branch)) => {
             format!(
-                "{branch} is a branch, and no channel: name it with --branch {branch}, or as latest@{branch}"
+                "{branch} is a branch, not a channel: name it with --branch {branch}, or as latest@{branch}"
             )
         }
         _ => "a channel cannot have the name of a selector; the build comes before the channel".to_owned(),

@@ -13,7 +13,7 @@ use crate::order::Order;
 /// A date that is further ahead of the asker's clock than this, in milliseconds, is one of a wrong clock.
 pub const AHEAD_MS_MAX: u64 = 5 * 60 * 1000;
 
-/// What decides between builds of different counters.
+/// The rule that decides between builds of different counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Across {
     /// The ranks of the counters, and then the dates: among the builds of a project.
@@ -27,26 +27,26 @@ pub enum Across {
 pub struct Recency<'a> {
     /// Whether it is neither of a fork nor of a pull request.
     pub trusted: bool,
-    /// What its order counts by.
+    /// The counter of its order.
     pub counter: &'a Counter,
-    /// Where it stands in its counter.
+    /// Its position in its counter.
     pub order: Order,
     /// When it was persisted, in milliseconds since 1970.
     pub created_ms: u64,
 }
 
 impl Recency<'_> {
-    /// Whether its date is ahead of the asker's clock.
+    /// Returns whether its date is ahead of the asker's clock.
     pub fn is_ahead(&self, now_ms: u64) -> bool {
         self.created_ms > now_ms.saturating_add(AHEAD_MS_MAX)
     }
 
-    /// Whether it is the newer of two builds.
+    /// Returns whether it is the newer of two builds.
     pub fn is_newer_than(&self, other: &Recency<'_>, now_ms: u64) -> bool {
         self.is_newer_across(other, Across::Ranks, now_ms)
     }
 
-    /// Whether it is the newer of two builds of one workflow or of many.
+    /// Returns whether it is the newer of two builds of one workflow or of many.
     pub fn is_newer_across(&self, other: &Recency<'_>, across: Across, now_ms: u64) -> bool {
         if self.trusted == other.trusted && self.counter == other.counter {
             return self.within(now_ms) > other.within(now_ms);
@@ -69,14 +69,14 @@ impl Recency<'_> {
         }
     }
 
-    /// Whether the rank of another build's counter decides against this one, whatever the two dates.
+    /// Returns whether the rank of another build's counter decides against this one, whatever the two dates.
     pub fn is_outranked_by(&self, other: &Recency<'_>) -> bool {
         let (rank, above) = (self.counter.rank, other.counter.rank);
         let is_comparable = rank == Rank::Time || self.counter.runner == other.counter.runner;
         rank > above && is_comparable
     }
 
-    /// Its place within its counter. Where there is no number the date is the order, and one that is ahead of the clock
+    /// Returns its position within its counter. Without a number the date is the order, and one that is ahead of the clock
     /// does not win by it.
     fn within(&self, now_ms: u64) -> (bool, Order) {
         let is_believed = self.counter.rank != Rank::Time || !self.is_ahead(now_ms);

@@ -38,7 +38,7 @@ pub struct Record {
     pub commit: Option<String>,
     /// The number that people and `build:N` use.
     pub number: u64,
-    /// What its order counts by.
+    /// The counter of its order.
     pub counter: Counter,
     /// Where it stands among the builds of its counter.
     pub order: Order,
@@ -51,9 +51,9 @@ pub struct Record {
     /// The job's name.
     #[serde(default)]
     pub job: Option<String>,
-    /// Which of its parallel nodes.
+    /// The parallel node of the job.
     pub node: Node,
-    /// Which of the states that the node's build has had: from 1. The newest answers.
+    /// The number of the revision of the node's build, from 1. The newest one answers.
     pub revision: u8,
     /// The number of the pull request that it was built for.
     #[serde(default)]
@@ -65,7 +65,7 @@ pub struct Record {
     /// Where people see the job.
     #[serde(default)]
     pub url: Option<String>,
-    /// Who started it.
+    /// The person who started it.
     #[serde(default)]
     pub actor: Option<String>,
     /// When it was persisted, in milliseconds since 1970.
@@ -85,13 +85,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether it is neither of a fork nor of a pull request: anyone may open one. No selector takes what is not for what
+    /// Returns whether it is neither of a fork nor of a pull request: anyone may open one. No selector takes what is not for what
     /// is.
     pub fn trusted(&self) -> bool {
         !self.fork && self.pull_request.is_none()
     }
 
-    /// How messages name what is not trusted: `pull request 7 of a fork`.
+    /// Returns the name of an untrusted build's origin for messages: `pull request 7 of a fork`.
     pub fn origin(&self) -> String {
         match (&self.pull_request, self.fork) {
             (Some(number), true) => format!("pull request {number} of a fork"),
@@ -100,7 +100,7 @@ impl Record {
         }
     }
 
-    /// Whether it can be the latest of its branch.
+    /// Returns whether it can be the latest of its branch.
     pub fn eligible(&self) -> bool {
         self.branch.is_some() && self.trusted()
     }
@@ -154,7 +154,7 @@ impl Record {
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// How messages name the job that made it.
+    /// Returns the name of its job for messages.
     pub fn job_name(&self) -> String {
         let job = self.job.as_deref().unwrap_or("(no job)");
         match self.node {
@@ -163,7 +163,7 @@ impl Record {
         }
     }
 
-    /// Returns the keys under which it is written, in the order of writing. The branch's comes last: until it is there,
+    /// Returns the keys under which it is written, in the order of writing. The branch's comes last: until it exists,
     /// `latest` gives the old answer, and from then on every way of finding the build works.
     pub fn keys(&self) -> Vec<String> {
         let project = keys::Project::new(&self.project);
@@ -224,13 +224,13 @@ impl Record {
             digits && COMMIT_DIGITS.contains(&commit.len())
         };
         if index >= total || total > NODES_MAX {
-            return Some("it is of a parallel node that its job cannot have");
+            return Some("its job cannot have its parallel node");
         }
         if self.revision == 0 {
             return Some("its revision is 0");
         }
         if !self.commit.as_ref().is_none_or(is_commit) {
-            return Some("its commit has not 7 to 64 lower-case hex digits");
+            return Some("its commit does not have 7 to 64 lower-case hex digits");
         }
         None
     }
@@ -251,7 +251,7 @@ impl Record {
             record.keys().iter().any(|own| own == key) || record.layer_key().is_some_and(|own| own == key);
         if !own {
             let message = format!(
-                "this record is of {} {}, and does not belong here",
+                "this is the record of {} {}, which has other keys",
                 record.artifact, record.number
             );
             return Err(Error::damaged(key, message));

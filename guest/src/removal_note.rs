@@ -1,6 +1,6 @@
-//! The note that a build was removed, by whom and why.
+//! The note that a build was removed, with the actor and the reason.
 
-/// What says that a build was removed, by whom and why: created once, and left there.
+/// The note that a build was removed, with the actor and the reason. Created once, and never deleted.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Note {
     /// The artifact's name.
@@ -9,7 +9,7 @@ pub struct Note {
     pub number: u64,
     /// Why.
     pub reason: Option<String>,
-    /// Who.
+    /// The person who removed it.
     pub actor: Option<String>,
     /// The CI system.
     pub runner: String,

@@ -11,7 +11,7 @@ use crate::ports::Scratch;
 
 /// A page is written by the item that makes it this large.
 const PAGE_BYTES: usize = 1 << 20;
-/// What is left at the end is kept outside of the scratch space if it is this short: most lists are.
+/// The end of a list is kept outside of the scratch space if it is this short: most lists are.
 const INLINE_BYTES_MAX: usize = 1 << 10;
 
 /// A list that is being written.
@@ -77,7 +77,7 @@ impl<'a, T: Serialize> ScratchWriter<'a, T> {
         self.count
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -120,7 +120,7 @@ impl<T: DeserializeOwned> ScratchList<T> {
         self.count
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -20,7 +20,7 @@ struct Header {
     digest: Digest,
 }
 
-/// What the first line of every object says, whatever its version.
+/// The fields that the first line of every object has, in any version.
 #[derive(Deserialize)]
 struct Head {
     baton: String,

@@ -10,10 +10,10 @@ const COUNTED_MAX: u32 = 100;
 /// A larger envelope is not one of ours.
 const ENVELOPE_BYTES_MAX: usize = 1 << 20;
 
-/// What a store has by way of signatures of a build.
+/// The signatures that a store has of a build.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Signatures {
-    /// What lies under the name of the key, whoever put it there.
+    /// The object under the name of the key, whoever put it there.
     pub envelope: Option<Vec<u8>>,
     /// How many there are under other names. Counted only where there is none under this one.
     pub others: u32,
@@ -23,7 +23,7 @@ pub struct Signatures {
 pub fn get(store: &impl Store, record: &Record, key_id: &str) -> Result<Signatures> {
     let prefix = record.signatures_prefix();
     let envelope = store.get(&key_of(&prefix, key_id)?, None)?;
-    // One that is too large, or empty, is there and signs nothing.
+    // One that is too large, or empty, exists and signs nothing.
     let envelope = envelope.map(|it| match (1..=ENVELOPE_BYTES_MAX).contains(&it.len()) {
         true => it,
         false => Vec::new(),
@@ -55,7 +55,11 @@ pub fn add(store: &impl Store, record: &Record, key_id: &str, envelope: &[u8]) -
 fn key_of(prefix: &str, key_id: &str) -> Result<String> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !(1..=100).contains(&key_id.len()) || !key_id.bytes().all(is_plain) {
-        return Err(Error::invalid("wrong-key", "this is no name of a key", key_id));
+        return Err(Error::invalid(
+            "wrong-key",
+            "this is not the name of a key",
+            key_id,
+        ));
     }
     Ok(format!("{prefix}{key_id}"))
 }

@@ -58,7 +58,7 @@ pub fn check(store: &impl Store) -> Result<()> {
         MarkerState::Whole => Ok(()),
         MarkerState::Unreadable(damage) if has_builds(store)? => Err(Error::Damaged(damage)),
         MarkerState::Unreadable(_) => {
-            let message = "this is not a baton store: its v1/store is not what baton writes there";
+            let message = "this is not a baton store: baton did not write its v1/store";
             Err(Error::invalid("not-a-store", message, keys::STORE))
         }
         MarkerState::Missing if has_builds(store)? => {
@@ -67,7 +67,7 @@ pub fn check(store: &impl Store) -> Result<()> {
         }
         MarkerState::Missing => match store.list("", None, 1)?.first() {
             Some(key) => {
-                let message = "this is not a baton store: it has other things in it, and no v1/store";
+                let message = "this is not a baton store: it has other objects, and no v1/store";
                 Err(Error::invalid("not-a-store", message, key))
             }
             None => Err(empty()),
@@ -75,7 +75,7 @@ pub fn check(store: &impl Store) -> Result<()> {
     }
 }
 
-/// As [`check`], and refuses a store that never had a build, where a prune or a verify would look at nothing.
+/// Refuses a store like [`check`], and also one that never had a build: a prune or a verify would check nothing.
 pub fn check_used(store: &impl Store) -> Result<()> {
     check(store)?;
     let never = |prefix: &str| Ok::<_, Error>(store.list(prefix, None, 1)?.is_empty());
@@ -107,7 +107,7 @@ fn is_empty(store: &impl Store) -> Result<bool> {
     Ok(store.list("", None, 1)?.is_empty())
 }
 
-/// Whether a record or an event below the projects is whole: then this is a store, whatever became of its marker.
+/// Returns whether a record or an event below the projects is whole: then this is a store, whatever became of its marker.
 fn has_builds(store: &impl Store) -> Result<bool> {
     for key in store.list(keys::PROJECTS, None, EVIDENCE_MAX)? {
         let found = if is_record(&key) {

@@ -17,16 +17,16 @@ pub struct Task {
     pub bytes: u64,
 }
 
-/// What would be done to one path.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepKind {
     /// Persist: it is read, and stored as far as the store does not have it.
     Store,
-    /// Attach: nothing is there.
+    /// Attach: nothing exists at the path.
     Create,
-    /// Attach: something else is there.
+    /// Attach: something else exists at the path.
     Replace,
-    /// Attach: something of the same size is there.
+    /// Attach: a file of the same size exists at the path.
     Compare,
     /// Attach: `clean` takes it away.
     Remove,
@@ -35,7 +35,7 @@ pub enum StepKind {
 /// One step, for a dry run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What.
+    /// The kind.
     pub action: StepKind,
     /// Where.
     pub path: String,
@@ -60,10 +60,10 @@ pub struct Planned {
     pub bytes: u64,
     /// For a dry run, in path order.
     pub steps: ScratchList<Step>,
-    /// What a person should know.
+    /// Warnings for the user.
     pub warnings: Vec<Problem>,
     /// Attach: the builds that the selector means.
     pub builds: Vec<Record>,
-    /// Attach: whether another build may take their place if their bytes turn out to be damaged.
+    /// Attach: whether another build may replace them if their bytes turn out to be damaged.
     pub may_fall_back: bool,
 }

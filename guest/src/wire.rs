@@ -1,4 +1,4 @@
-//! What crosses between one guest call and the next: tasks, outcomes, `shared`, `rest`. Only this build of the component
+//! Serialization of the values that cross between guest calls: tasks, outcomes, `shared`, `rest`. Only this build of the component
 //! reads it, so it is compact and has no version.
 
 use postcard::ser_flavors::Flavor;

@@ -13,7 +13,7 @@ use crate::ports::Store;
 use crate::record::Record;
 use crate::tree::{Content, Entries, Entry, Located};
 
-/// What is done where two jobs persisted different bytes under one path.
+/// The treatment of different bytes that two jobs persisted under one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
     /// Fail.
@@ -134,7 +134,7 @@ impl<'a, S: Store> Merge<'a, S> {
 }
 
 impl Ord for Head {
-    /// The first in path order is the greatest: a heap gives the greatest first.
+    /// Compares such that the first in path order is the greatest: a heap gives the greatest first.
     fn cmp(&self, other: &Head) -> Ordering {
         let (own, others) = (&self.located.entry.path, &other.located.entry.path);
         path::compare(others, own).then(other.layer.cmp(&self.layer))
@@ -196,7 +196,7 @@ fn check_entry(a: (&Record, &Entry), b: (&Record, &Entry)) -> Result<()> {
     Err(Error::conflict("path-conflict", message, &a.1.path))
 }
 
-/// Whether two trees hold the same files with the same attributes, wherever their bytes are stored.
+/// Returns whether two trees hold the same files with the same attributes, wherever their bytes are stored.
 /// `each` sees every entry of the first.
 pub(crate) fn same_files<S: Store>(
     a: &mut Entries<'_, S>,
@@ -226,7 +226,7 @@ pub struct Only<'a, T> {
     patterns: &'a [String],
     /// The directories above, each with what was said of it; and itself, if nothing wanted was found in it yet.
     above: Vec<(String, Verdict, Option<T>)>,
-    /// Symlinks that a pattern may want to be led through, with their targets.
+    /// Symlinks that a pattern may expect to be followed, with their targets.
     links: HashMap<String, String>,
     found: bool,
 }

@@ -1,4 +1,4 @@
-//! What `--clean` removes: found, counted and checked before the first change.
+//! The entries that `--clean` removes: found, counted and checked before the first change.
 //!
 //! Never another file system, the store, the home directory, or a `.git`: what lies there was not made by a persist.
 
@@ -65,7 +65,7 @@ pub(super) struct Cleaner<'a, F> {
     /// Absent: everything is covered.
     coverage: Option<&'a Coverage>,
     pub(super) found: Vec<Removal>,
-    /// What stays though the artifact covers it.
+    /// Entries that are kept although the artifact covers them.
     pub(super) kept: Vec<(KeepReason, String)>,
     /// Covered, and with a name that cannot be written here.
     pub(super) unnamed: Vec<String>,

@@ -1,4 +1,4 @@
-//! The merged tree against what is there, a directory at a time: what is made, written, renamed and removed.
+//! Compares the merged tree with the directory, one directory at a time, and decides what is created, replaced and removed.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ use crate::tree::{Chunk, Content, Entry, Location, Table};
 pub(super) struct Comparing<'a, 's, F> {
     pub(super) files: &'a F,
     pub(super) request: &'a Attach,
-    /// What `clean` may remove. Absent: nothing.
+    /// The paths that `clean` may remove. Absent: none.
     pub(super) coverage: Option<&'a Coverage>,
     pub(super) open: Vec<Dir>,
     /// Staged directories to make, parents first.
@@ -38,7 +38,7 @@ pub(super) struct Comparing<'a, 's, F> {
     pub(super) warnings: Vec<Problem>,
     pub(super) cleaner: Cleaner<'a, F>,
     pub(super) staged: u32,
-    /// What is short; the lists that grow with the number of files follow.
+    /// The short parts; the lists that grow with the number of files follow.
     pub(super) rest: Rest,
     pub(super) commits: ScratchWriter<'s, Commit>,
     pub(super) links: ScratchWriter<'s, (String, String, Time)>,
@@ -100,7 +100,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
     pub(super) fn entry(&mut self, entry: &Entry, table: Option<&Table>) -> Result<()> {
         let parent = path::parent(&entry.path);
         if entry.path == staging::staging_dir_in(parent) {
-            let message = "the tree has an entry that an attach needs for itself";
+            let message = "the tree has an entry with a name that attach reserves";
             return Err(Error::invalid("reserved-name", message, &entry.path));
         }
         while self.open.last().is_some_and(|dir| dir.path != parent) {
@@ -144,7 +144,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         self.links.push(&(staged, target.to_owned(), entry.modified))
     }
 
-    /// Returns where what is new, or replaces what is there, is made: inside its new parent, or in `part` of staging, to be
+    /// Returns the path at which a new or replaced entry is created: inside its new parent, or in `part` of staging, to be
     /// moved from there.
     pub(super) fn made_at(
         &mut self,
@@ -170,12 +170,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         there: Option<DirEntry>,
         inside: Option<String>,
     ) -> Result<()> {
-        let Content::File {
-            size,
-            digest,
-            location,
-        } = &entry.content
-        else {
+        let Content::File { size, location, .. } = &entry.content else {
             return Ok(());
         };
         self.rest.files += 1;
@@ -225,12 +220,31 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
                 fixed,
             })?;
         }
+        self.pieces_of(entry, table, &staged, compare)
+    }
+
+    /// Notes the pieces of a file that are needed, each to be written to `staged`.
+    fn pieces_of(
+        &mut self,
+        entry: &Entry,
+        table: &Table,
+        staged: &str,
+        compare: Option<ExistingFile>,
+    ) -> Result<()> {
+        let Content::File {
+            size,
+            digest,
+            location,
+        } = &entry.content
+        else {
+            return Ok(());
+        };
         let whole = PieceTarget::Whole {
             bits: entry.bits,
             modified: entry.modified,
         };
         let piece = |start, length, digest, target| Piece {
-            staged: staged.clone(),
+            staged: staged.to_owned(),
             start,
             length,
             digest,
@@ -260,7 +274,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
         }
     }
 
-    /// Takes a file of which nothing is known: whatever is there, it is written anew, as its owner's umask has it.
+    /// Takes a file of which only the path is known: it is always written, with the permissions of the umask.
     fn download(&mut self, entry: &Entry, there: Option<DirEntry>, inside: Option<String>) -> Result<()> {
         self.rest.files += 1;
         self.make_way(entry, there.as_ref())?;

@@ -26,7 +26,7 @@ pub(crate) struct PieceIn {
     pub(super) piece: Piece,
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 pub(crate) struct Compared<'s> {
     pub(crate) rest: Rest,
     pub(super) pieces: Sorter<'s, PieceIn>,
@@ -35,7 +35,7 @@ pub(crate) struct Compared<'s> {
     pub(crate) downloads: Vec<Download>,
     /// For a dry run, in path order.
     pub(crate) steps: ScratchList<Step>,
-    /// What a person should know.
+    /// Warnings for the user.
     pub(crate) warnings: Vec<Problem>,
     /// Whether two names that differ in case only are one, where something is written.
     pub(super) folds_case: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Compared<'s> {
 /// A file of which nothing but the path is known.
 pub(crate) struct Download {
     pub(crate) path: String,
-    /// In the staging directory. It is not there yet.
+    /// In the staging directory. It does not exist yet.
     pub(crate) staged: String,
 }
 

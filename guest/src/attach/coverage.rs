@@ -1,4 +1,4 @@
-//! What an artifact covers: the paths that `--clean` makes equal to it. Everything else is not its business.
+//! The paths that an artifact covers: `--clean` makes these equal to the artifact, and leaves all others alone.
 //!
 //! A tree says with which patterns it was persisted. A path that they select and that the artifact does not have is not
 //! wanted any more; a path that they do not select, or exclude, was never looked at. With `--only`, what that leaves out is
@@ -12,11 +12,11 @@ use crate::glob::Selection;
 use crate::path;
 use crate::tree::{Content, Entry};
 
-/// What one layer covers.
+/// The paths that one layer covers.
 enum Covered {
-    /// What these patterns select.
+    /// The paths that these patterns select.
     Patterns(Selection),
-    /// Entries of the top directory, with all that is in them: for an artifact that does not say how it was made.
+    /// Entries of the top directory, with everything in them: for an artifact without patterns.
     Top(HashSet<String>),
 }
 
@@ -24,7 +24,7 @@ enum Covered {
 pub(super) struct Coverage {
     layers: Vec<Covered>,
     only: Option<Selection>,
-    /// What was taken from the front of the artifact's paths. One empty text where nothing was.
+    /// The names that the layout removes from the front of the artifact's paths. One empty text if it removes none.
     prefixes: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ impl Coverage {
         })
     }
 
-    /// Whether a path of the directory is covered.
+    /// Returns whether a path of the directory is covered.
     pub(super) fn covers(&self, path: &str) -> bool {
         self.prefixes.iter().any(|prefix| {
             let path = path::join(prefix, path);
@@ -85,7 +85,7 @@ impl Coverage {
     }
 }
 
-/// What a layer says of what it covers.
+/// The patterns or top entries of a layer.
 #[derive(Default)]
 pub(super) struct Layer {
     /// The patterns with which it was persisted.
@@ -103,8 +103,8 @@ impl Layer {
     }
 }
 
-/// What the layout takes from the front of paths, each once: the artifact's directories of so many names. One empty text where
-/// nothing is taken.
+/// The prefixes that the layout removes, each once: the artifact's directories of that depth. One empty text if it
+/// removes none.
 pub(super) struct Prefixes {
     count: Option<usize>,
     found: Vec<String>,
@@ -121,7 +121,7 @@ impl Prefixes {
         Prefixes { count, found }
     }
 
-    /// Whether entries have to be seen.
+    /// Returns whether entries have to be seen.
     pub(super) fn is_asked(&self) -> bool {
         self.count.is_some()
     }

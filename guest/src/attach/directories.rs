@@ -181,14 +181,13 @@ impl<F: Files> Comparing<'_, '_, F> {
         Ok(())
     }
 
-    /// A directory does not silently give way to a file.
+    /// Removes a directory that is where the tree has a file, if the request allows that.
     pub(super) fn make_way(&mut self, entry: &Entry, there: Option<&DirEntry>) -> Result<()> {
         let Some(there) = there.filter(|there| there.kind == Kind::Directory) else {
             return Ok(());
         };
         if !self.request.clean {
-            let message =
-                "a directory is where the tree has a file or a symlink, and attach keeps what is there";
+            let message = "the tree has a file or a symlink where a directory exists, and attach keeps existing directories";
             return Err(Error::invalid("directory-in-the-way", message, &entry.path));
         }
         self.replaceable(entry, there)?;
@@ -197,7 +196,7 @@ impl<F: Files> Comparing<'_, '_, F> {
         cleaner.check_names()?;
         if let Some((keep, path)) = cleaner.kept.first() {
             let message = format!(
-                "a directory that has to give way to a file cannot be removed: {}",
+                "a directory cannot be removed where the tree has a file: {}",
                 keep.shown()
             );
             return Err(Error::invalid("in-the-way", message, path));

@@ -10,7 +10,7 @@ use crate::ports::{AttributeChange, Edit, Files, Link, Open, Scratch, read_fully
 use crate::record::Record;
 use crate::scratch_list::{ScratchList, batched};
 
-/// What an attach did. Sizes in bytes.
+/// The report of an attach. Sizes in bytes.
 #[derive(Debug, Default)]
 pub struct Attached {
     /// The builds, in the order in which their layers were merged.
@@ -23,7 +23,7 @@ pub struct Attached {
     pub symlinks: u64,
     /// The sum of its files' sizes.
     pub bytes: u64,
-    /// Files that were not there or were different.
+    /// Files that did not exist or were different.
     pub new_files: u64,
     /// Bytes that were written.
     pub new_bytes: u64,
@@ -65,17 +65,7 @@ pub fn finish(
     };
     finishing.fill(&outcomes)?;
     report.new_files += finishing.complete_large()?;
-    let link = |link: &(String, String, _)| {
-        let (path, target, modified) = link.clone();
-        Link {
-            path,
-            target,
-            modified,
-        }
-    };
-    batched(rest.links.items(scratch), |links| {
-        files.link(&links.iter().map(link).collect::<Vec<_>>())
-    })?;
+    finishing.create_symlinks()?;
     // The last look before the first change.
     for commit in finishing.commits() {
         let (commit, stays) = commit?;
@@ -213,7 +203,22 @@ impl<F: Files> Finishing<'_, F> {
         Ok(count)
     }
 
-    /// Gives all that is staged its name.
+    /// Creates the symlinks in the staging directory.
+    fn create_symlinks(&self) -> Result<()> {
+        let link = |link: &(String, String, _)| {
+            let (path, target, modified) = link.clone();
+            Link {
+                path,
+                target,
+                modified,
+            }
+        };
+        batched(self.rest.links.items(self.scratch), |links| {
+            self.files.link(&links.iter().map(link).collect::<Vec<_>>())
+        })
+    }
+
+    /// Renames everything that is staged into place.
     fn rename(&self) -> Result<()> {
         let commits = self.commits().filter_map(|commit| match commit {
             Ok((commit, stays)) => commit

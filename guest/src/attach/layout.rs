@@ -14,7 +14,7 @@ pub(super) struct Merged {
     pub(super) table: Option<Rc<Table>>,
 }
 
-/// What becomes of the directories in the artifact's paths.
+/// The treatment of the directories in the artifact's paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
     /// They stay.
@@ -27,7 +27,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Whether every path stays as it is.
+    /// Returns whether every path stays as it is.
     pub(super) fn keeps_paths(self) -> bool {
         matches!(self, Layout::AsPersisted | Layout::Strip(0))
     }

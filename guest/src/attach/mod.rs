@@ -1,6 +1,6 @@
 //! Attach: a build's tree, or the merged layers of a workspace, becomes files in a directory.
 //!
-//! `plan` cuts the work into tasks by pack once `compare` knows what is there, `worker` fetches, verifies and writes into a
+//! `plan` compares with the directory and cuts the work into tasks by pack, `worker` fetches, verifies and writes into a
 //! staging directory, `finish` gives everything its name. Until then nothing that the user can see has changed, so a
 //! damaged store or a full disk leaves the directory as it was.
 

@@ -26,7 +26,7 @@ pub(super) enum DirState {
     New(String),
 }
 
-/// What is left of an existing directory.
+/// The entries of an existing directory that the tree has not named yet.
 #[derive(Default)]
 pub(super) struct Remaining {
     entries: HashMap<Vec<u8>, DirEntry>,

@@ -1,4 +1,4 @@
-//! What an attach will do: the merged tree, compared with what is there, cut into tasks by pack.
+//! Plans an attach: compares the merged tree with the directory, and cuts the work into tasks by pack.
 
 use std::collections::{HashMap, HashSet};
 
@@ -88,7 +88,7 @@ pub fn plan(
     Ok(planned)
 }
 
-/// What has to be known of an artifact before its entries are compared.
+/// Facts about an artifact that are needed before its entries are compared.
 struct Scanned {
     /// The paths that exist among those that are written like patterns.
     there: HashSet<String>,
@@ -193,7 +193,7 @@ fn compare<'s>(
     let mut comparing = Comparing::new(files, scratch, request, coverage.as_ref())?;
     let streams = request.layout.keeps_paths();
     let mut known = true;
-    // Other paths have another order, so all of them have to be there before the first is compared.
+    // Other paths have another order, so all of them must be known before the first is compared.
     let mut all = Vec::new();
     while let Some(merged) = next()? {
         known &= merged.table.is_some();

@@ -1,4 +1,4 @@
-//! What the end of an attach needs besides the outcomes of the tasks.
+//! The part of a plan that `finish` needs in addition to the outcomes of the tasks.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::ports::{EntryFlags, Time};
 use crate::record::Record;
 use crate::scratch_list::ScratchList;
 
-/// What `finish` needs besides the outcomes.
+/// The part of a plan that `finish` needs in addition to the outcomes.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rest {
     pub builds: Vec<Record>,
@@ -24,17 +24,17 @@ pub(crate) struct Rest {
     /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, those on a
     /// read-only file system, and immutable ones.
     pub sealed: Vec<(String, Sealed)>,
-    /// What stands in the way of another kind of thing.
+    /// Entries that are removed because the tree has another kind of entry at their path.
     pub in_the_way: Vec<Removal>,
     /// New directories and symlinks: from their staged names to their own.
     pub moves: ScratchList<(String, String)>,
-    /// What `--clean` removes.
+    /// Entries that `--clean` removes.
     pub clean: Vec<Removal>,
     /// Directories, with their bits and times, parents first.
     pub directories_apply: ScratchList<(String, u16, Time)>,
 }
 
-/// What is left to do for a file once its bytes are written.
+/// The last step of a file, after its bytes are written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Commit {
     pub staged: String,

@@ -18,7 +18,7 @@ pub(super) fn write(file: &impl File, at: u64, content: &[u8]) -> Result<bool> {
     let mut next = 0;
     while let Some(start) = next_data(content, at, next) {
         let mut end = start;
-        // The data goes on until a hole that is worth one.
+        // The data continues until a run of zeros that is long enough for a hole.
         next = loop {
             end = first_zero_block(content, at, end);
             let data = next_data(content, at, end);
@@ -39,7 +39,7 @@ pub(super) fn write(file: &impl File, at: u64, content: &[u8]) -> Result<bool> {
     Ok(!content.is_empty())
 }
 
-/// Whether a piece is all zeros, by its digest: in a file that is new there is nothing to write. Only of the largest slice
+/// Returns whether a piece is all zeros, by its digest: in a file that is new there is nothing to write. Only of the largest slice
 /// is that known, and a hole is cut into such.
 pub(super) fn is_zeros(length: u32, digest: &Digest) -> bool {
     static ZEROS: OnceLock<Digest> = OnceLock::new();
@@ -47,7 +47,7 @@ pub(super) fn is_zeros(length: u32, digest: &Digest) -> bool {
         && digest == ZEROS.get_or_init(|| Digest::of(&vec![0; SLICE_BYTES_MAX]))
 }
 
-/// Whether a file has a hole just where a slice of zeros belongs: then it need not be read. `at` is where in the file.
+/// Returns whether a file has a hole just where a slice of zeros belongs: then it need not be read. `at` is where in the file.
 pub(super) fn is_hole(files: &impl Files, path: &str, at: u64, length: u32, digest: &Digest) -> bool {
     let size = u64::from(length);
     // Where nobody can tell, the file is read.

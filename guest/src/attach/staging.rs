@@ -46,7 +46,7 @@ pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
 }
 
 /// Takes back what a run has staged of which there is no plan: looks into every directory for what an attach into this one
-/// may have made there. Goes on where something cannot be read or removed, and returns the first failure.
+/// may have created there. Continues where something cannot be read or removed, and returns the first failure.
 pub fn abandon_plan(files: &impl Files) -> Result<()> {
     let mut outcome = Ok(());
     let mut dirs = vec![String::new()];
@@ -113,7 +113,7 @@ pub(super) fn remove(files: &impl Files, removal: &Removal) -> Result<u64> {
     }
 }
 
-/// Does not recurse: a path has room for 2,000 names, and a component's stack has not.
+/// Removes a directory with its contents. Uses no recursion: a path may have 2,000 names, too many for a component's stack.
 fn remove_directory(files: &impl Files, dir: &str) -> Result<u64> {
     let Some(top) = files.entry(dir)? else {
         return Ok(0);

@@ -51,7 +51,7 @@ pub(crate) struct ExistingFile {
     pub path: String,
 }
 
-/// What a worker reports of a task.
+/// The outcome of a task.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub fetched_bytes: u64,

@@ -23,7 +23,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Does one task.
+    /// Executes one task.
     pub fn run(
         &mut self,
         store: &impl Store,
@@ -89,7 +89,7 @@ impl Worker {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Whether a file that is there has a piece's bytes. One that cannot be read has not: it is replaced.
+    /// Returns whether an existing file has a piece's bytes. One that cannot be read counts as different: it is replaced.
     fn stands(&mut self, files: &impl Files, path: &str, at: u64, piece: &Piece) -> Result<bool> {
         if sparse::is_hole(files, path, at, piece.length, &piece.digest) {
             return Ok(true);
@@ -180,15 +180,15 @@ impl Worker {
     }
 }
 
-/// What is wrong with a chunk.
+/// The fault of a chunk.
 enum ChunkFault {
     /// It does not open.
     Chunk(String),
-    /// What it holds is something else.
+    /// It holds other bytes.
     Piece { wanted: Digest, found: Digest },
 }
 
-/// Returns a piece of an opened chunk. One that is not there has another digest than any that is wanted.
+/// Returns a piece of an opened chunk, or nothing if the chunk is too short: then its digest differs from every wanted one.
 fn part<'a>(content: &'a [u8], piece: &Piece) -> &'a [u8] {
     let end = piece.start as usize + piece.length as usize;
     content.get(piece.start as usize..end).unwrap_or_default()
@@ -242,7 +242,7 @@ fn write(
 }
 
 /// Returns the error for a chunk that does not open: with the pack's own digest, which says whether the pack was altered
-/// or the tree speaks of what never was there.
+/// or the tree refers to bytes that the pack never had.
 fn damaged_pack(store: &impl Store, pack: &PackId, chunk: &ChunkIn, why: &str) -> Error {
     let message = format!("the chunk at {} cannot be opened: {why}", chunk.offset);
     with_pack_digest(store, pack, message)

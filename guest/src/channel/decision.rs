@@ -1,11 +1,11 @@
-//! What a mover decides, and the checks that several moves share.
+//! The decision of a mover, and the checks that several moves share.
 
 use crate::build_id::{BuildId, DatedBuild};
 use crate::error::{Error, Problem, Result};
 use crate::event::Action;
 use crate::record::Record;
 
-/// What a mover decided: the rest of the event follows from who moves what.
+/// The decision of a mover. The other fields of the event follow from the request.
 pub(super) struct MoveDecision {
     pub(super) action: Action,
     pub(super) records: Vec<Record>,
@@ -26,7 +26,7 @@ pub(super) fn check_trust(records: &[Record], allow_fork: bool) -> Result<()> {
         None => Ok(()),
         Some(record) => {
             let message = format!(
-                "{} built this, and a channel takes no such build unless it is told to",
+                "{} built this, and a channel accepts no such build by default",
                 record.origin()
             );
             Err(Error::invalid(

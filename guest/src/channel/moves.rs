@@ -10,19 +10,19 @@ use crate::ports::{PutOutcome, Store};
 use crate::record::Record;
 use crate::store_format;
 
-/// Who loses the race for an event this often does not compete with movers, but with a defect.
+/// A mover that loses the race for an event this often does not compete with movers, but with a defect.
 const TRIES_MAX: u32 = 1_000;
 /// A reason longer than this, in bytes, belongs elsewhere.
 const REASON_BYTES_MAX: usize = 10_000;
 
-/// A move that was made.
+/// A completed move.
 #[derive(Debug)]
 pub struct Moved {
     /// The event that says so.
     pub event: Event,
     /// The build that is pointed to now: a record for each node.
     pub records: Vec<Record>,
-    /// What the look-up of a selector warned of.
+    /// Warnings of the look-up of a selector.
     pub warnings: Vec<Problem>,
 }
 
@@ -103,7 +103,7 @@ fn check_not_removed(store: &impl Store, event: &Event) -> Result<()> {
         Ok(list) => list.check_build(&build, event.created_ms),
         Err(Error::Damaged(damage)) => {
             let message = format!(
-                "whether a prune is removing {} is unknown: the list of what it removes is damaged",
+                "cannot tell whether a prune is removing {}: the list of removed builds is damaged",
                 event.build.id
             );
             Err(Error::conflict("list-damaged", message, &damage.key))

@@ -19,7 +19,7 @@ pub struct Promote {
     pub channel: String,
     /// Why.
     pub reason: Option<String>,
-    /// What the channel must point to now.
+    /// The build that the channel must point to now.
     pub if_current: Option<String>,
     /// Whether the build may be of a fork or a pull request.
     pub allow_fork: bool,
@@ -60,7 +60,7 @@ pub fn promote(store: &impl Store, request: &Promote) -> Result<Moved> {
         }
         Ok(MoveDecision {
             action: Action::Promote,
-            // Promoted twice, it is still one step back to what was there before.
+            // A build that is promoted twice is still one step away from the build before it.
             back: current.and_then(|event| match event.build.id == target.id {
                 true => event.back,
                 false => Some(event.sequence),

@@ -76,7 +76,7 @@ fn steps_back(
     match lookup::by_id(store, &keys, artifact, &event.build.id) {
         Ok(records) => Ok((records, event.back)),
         Err(Error::NothingMatched(problem)) => {
-            let mut left = "; none that it was on before is left".to_owned();
+            let mut left = "; none of the builds before it is left".to_owned();
             for (steps, id) in (1..).zip(&path) {
                 if !lookup::ignore_damage(lookup::by_id(store, &keys, artifact, id))?.is_empty() {
                     let plural = if steps == 1 { "" } else { "s" };
@@ -214,7 +214,7 @@ pub enum Target {
 /// Goes back to an earlier build.
 #[derive(Debug, Clone)]
 pub struct Rollback {
-    /// What is moved.
+    /// The channel or branch that moves.
     pub pointer: Pointer,
     /// The artifact, and who asks. Its selector has no meaning here.
     pub scope: Scope,

@@ -50,7 +50,7 @@ pub(super) struct Vcs {
 }
 
 impl Vcs {
-    /// Whether the commit comes from another repository than the one that it is meant for.
+    /// Returns whether the commit comes from another repository than the one that it is meant for.
     pub(super) fn is_fork(&self) -> bool {
         match (&self.origin_repository_url, &self.target_repository_url) {
             (Some(origin), Some(target)) => origin != target,
@@ -156,7 +156,7 @@ impl<H: Http> Client<'_, H> {
             let length = answer.header("content-length").and_then(|text| text.parse().ok());
             let bytes = self.whole(answer.body, length, &from, deadline_ms)?;
             serde_json::from_slice(&bytes).map_err(|error| {
-                let message = format!("{what} could not be read: the answer is not as it should be");
+                let message = format!("cannot read {what}: the answer does not have the expected form");
                 let shown = super::url::shown(&from);
                 AttemptError::Fatal(Error::Store(warning("api-answer", message, &shown)).because(error))
             })
@@ -242,7 +242,7 @@ impl<H: Http> Client<'_, H> {
         }
     }
 
-    /// Sets a variable of the project, whether it was there or not.
+    /// Sets a variable of the project, whether it existed or not.
     pub(super) fn set_variable(&self, name: &str, value: &str) -> Result<()> {
         let slug = self.slug()?.in_v2();
         let body = serde_json::json!({ "name": name, "value": value }).to_string();
@@ -274,7 +274,7 @@ impl<H: Http> Client<'_, H> {
             };
             // A list that leads to where it was would never end.
             if !seen.insert(next.clone()) || empty || seen.len() == PAGES_MAX {
-                let message = format!("{what} could not be read: its pages do not end");
+                let message = format!("cannot read {what}: its pages do not end");
                 return Err(Error::Store(warning("api-answer", message, &self.source.project)));
             }
             token = Some(next);
@@ -303,7 +303,7 @@ impl<H: Http> Client<'_, H> {
         }
         match length {
             Some(length) if length != bytes.len() as u64 => Err(AttemptError::Retry {
-                why: format!("the answer broke off after {} of {length} bytes", bytes.len()),
+                why: format!("the answer was cut off after {} of {length} bytes", bytes.len()),
                 retry_after_ms: None,
                 limited: false,
                 progressed: false,

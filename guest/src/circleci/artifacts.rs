@@ -18,7 +18,7 @@ pub(super) const ARTIFACTS_MAX: usize = 200_000;
 pub struct Artifact {
     /// As the job named it: an enemy's, until it is checked.
     pub path: String,
-    /// Which of the parallel nodes stored it.
+    /// The index of the parallel node that stored it.
     pub node: u32,
     /// Where it is. CircleCI has changed these before, so they are never put together here.
     pub url: String,
@@ -103,7 +103,7 @@ pub(super) fn store_objects<'a>(
     }))
 }
 
-/// Splits a path behind the first of the roots that it lies below.
+/// Splits a path after the first of the roots that it lies below.
 fn split<'a>(path: &'a str, roots: &HashSet<&str>) -> Option<(&'a str, &'a str)> {
     // No file has a longer one, and each `v1/` in it costs a look.
     if path.len() > PATH_BYTES_MAX {

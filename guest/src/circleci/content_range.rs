@@ -2,7 +2,7 @@
 
 use crate::ports::HttpAnswer;
 
-/// What `Content-Range` says.
+/// A parsed `Content-Range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ContentRange {
     /// Where the bytes begin. `None` where there are none.

@@ -9,13 +9,13 @@ use crate::ports::{Http, HttpAnswer, HttpBody, HttpRequest, Method};
 
 /// No artifact is larger: CircleCI stores files of at most 3 GB.
 const ARTIFACT_BYTES_MAX: u64 = 4 << 30;
-/// So often one download begins anew, and so often it is taken up: a server that never comes to an end is left.
+/// The most times that one download starts over, and the most times that it is resumed.
 const RESTARTS_MAX: u32 = 5;
 const TRIES_MAX: u32 = 100;
 /// Fewer bytes than this in each second, for as long as one request may take, count as a server that fell silent.
 const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
-/// What is asked for.
+/// The bytes that are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     /// How messages name it.
@@ -25,9 +25,9 @@ pub(super) struct Wanted<'a> {
     pub(super) range: Option<(u64, u64)>,
 }
 
-/// What a download hands on.
+/// One step of a download, for its receiver.
 pub(super) enum Received<'a> {
-    /// What was handed on before is not part of it: it begins anew.
+    /// The download starts over: bytes received before are not part of it.
     Anew,
     /// Bytes, which follow those before.
     Piece(u64, &'a [u8]),
@@ -73,7 +73,7 @@ pub(super) fn download<H: Http>(
         ended.map_err(|error| match error {
             AttemptError::Retry { why, .. } if state.tries == TRIES_MAX => {
                 let message = format!(
-                    "{} could not be read: it broke off {TRIES_MAX} times",
+                    "cannot read {}: the transfer was interrupted {TRIES_MAX} times",
                     wanted.what
                 );
                 let shown = url::shown(wanted.url);
@@ -125,7 +125,7 @@ pub(super) fn size<H: Http>(client: &Client<'_, H>, what: &str, url: &str) -> Re
             _ => answer.header("content-length").and_then(|text| text.parse().ok()),
         };
         said.ok_or_else(|| {
-            let message = format!("{what} could not be read: the server does not say its size");
+            let message = format!("cannot read {what}: the server does not say its size");
             Error::Store(warning("api-answer", message, &url::shown(&from))).into()
         })
     })
@@ -155,7 +155,7 @@ fn attempt<H: Http>(
         // The rest of another version is of no use: all of it is asked for.
         if answer.status == 206 {
             return Err(again(
-                "the server does not go on where the transfer broke off".to_owned(),
+                "the server does not resume the interrupted transfer".to_owned(),
             ));
         }
     }
@@ -234,10 +234,7 @@ fn place<B>(
         let range = content_range(answer);
         let follows = range.is_some_and(|it| it.first == Some(start + state.done));
         if !follows && state.done == 0 {
-            let message = format!(
-                "{} could not be read: the server sends another range",
-                wanted.what
-            );
+            let message = format!("cannot read {}: the server sends another range", wanted.what);
             return Err(Error::Store(warning("api-answer", message, &url::shown(from))).into());
         }
         let total = range.and_then(|it| it.total);
@@ -287,7 +284,7 @@ fn begin_anew(
     state.restarts += 1;
     if state.restarts > RESTARTS_MAX {
         let message = format!(
-            "{} could not be read: it broke off, and was never taken up where it did, {RESTARTS_MAX} times",
+            "cannot read {}: the transfer was interrupted, and started over, {RESTARTS_MAX} times",
             wanted.what
         );
         return Err(Error::Store(warning("api-unavailable", message, &url::shown(from))).into());
@@ -334,7 +331,7 @@ fn hand_on<H: Http>(
         if now_ms.saturating_sub(since_ms) >= patience_ms && state.length != Some(end) {
             if came < least {
                 return Err(again(format!(
-                    "only {came} bytes came in {} s",
+                    "only {came} bytes arrived in {} s",
                     patience_ms / 1000
                 )));
             }
@@ -344,7 +341,7 @@ fn hand_on<H: Http>(
     match state.length {
         // wasi:http does not compare them, and a truncated file must not look complete.
         Some(length) if state.done != length => Err(again(format!(
-            "the transfer broke off after {} of {length} bytes",
+            "the transfer was interrupted after {} of {length} bytes",
             state.done
         ))),
         _ => Ok(()),
@@ -367,20 +364,20 @@ fn changed(wanted: Wanted<'_>, from: &str) -> Error {
 
 fn too_large(wanted: Wanted<'_>, from: &str) -> Error {
     let message = format!(
-        "{} has more than {} GiB, which CircleCI stores of no file",
+        "{} has more than {} GiB, more than CircleCI stores",
         wanted.what,
         ARTIFACT_BYTES_MAX >> 30
     );
     Error::limit("artifact-too-large", message, &url::shown(from))
 }
 
-/// An artifact that is listed and not there has expired: CircleCI keeps artifacts for 30 days at most.
+/// Returns the error for an artifact that is listed and missing: CircleCI keeps artifacts for 30 days at most.
 fn expired(error: Error, wanted: Wanted<'_>) -> Error {
     match error {
         Error::Store(problem) if problem.code == "api-not-found" => Error::Store(Problem {
             code: "artifact-expired".into(),
             message: format!(
-                "{} is listed, and not there any more: artifacts expire after at most 30 days",
+                "{} is listed, but no longer exists: artifacts expire after at most 30 days",
                 wanted.what
             ),
             ..problem

@@ -8,7 +8,7 @@ use crate::date::time_ms;
 /// One run of a job, as far as the API said.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Job {
-    /// What people and `build:N` use.
+    /// The number that people and `build:N` use.
     pub number: u64,
     /// As the workflow calls it.
     pub name: Option<String>,
@@ -33,7 +33,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// How messages name it.
+    /// Returns its name for messages.
     pub fn shown(&self) -> String {
         match &self.name {
             Some(name) => format!("build:{} (job {name})", self.number),
@@ -42,7 +42,7 @@ impl Job {
     }
 }
 
-/// Whether a job's name is one of those that are wanted. No names: all are.
+/// Returns whether a job's name is one of those that are wanted. No names: all are.
 pub(super) fn is_wanted(wanted: &[String], name: Option<&str>) -> bool {
     wanted.is_empty() || name.is_some_and(|name| wanted.iter().any(|wanted| wanted == name))
 }

@@ -1,6 +1,6 @@
 //! CircleCI: what its API says, and what its jobs stored as artifacts.
 //!
-//! A job's artifacts are one of two things, and tell themselves apart (`open.rs`): a baton store that was persisted to a
+//! A job's artifacts are one of two things, which `open.rs` distinguishes: a baton store that was persisted to a
 //! directory and stored as it is, which is read as any store is (`store.rs`); or plain files, which are attached under
 //! their paths (`plain/`). Which job is meant is decided from what the API says at that moment (`find/`), not from a
 //! variable that somebody has set.

@@ -19,7 +19,7 @@ const EMPTY_MAX: usize = 20;
 /// A job, and what it stored.
 type Stored = (Job, Vec<Artifact>);
 
-/// What the jobs of a scope stored.
+/// The artifacts that the jobs of a scope stored.
 pub enum Artifacts<H> {
     /// A baton store, and what the scope means in it.
     Store(ArtifactStore<H>, Box<Scope>),
@@ -41,7 +41,7 @@ pub fn open<'a, H: Http>(
         return Ok((Artifacts::Plain(stored), warnings));
     };
     if beside > 0 {
-        let message = format!("{beside} plain artifacts lie beside the baton store, and are left alone");
+        let message = format!("{beside} plain artifacts next to the baton store are ignored");
         warnings.push(warning("plain-beside-store", message, &source.project));
     }
     let store = ArtifactStore::new(
@@ -212,7 +212,7 @@ fn compare_with_pinned<H: Http>(
     match newest {
         Ok(Some(newest)) if newest.number != pinned.number => {
             let message = format!(
-                "{} says {}, and the API knows {} as the latest: a variable is as it was when the job began",
+                "{} says {}, but the latest is {} according to the API: a variable keeps the value that it had when the job began",
                 pinned.variable,
                 pinned.number,
                 newest.shown()
@@ -221,10 +221,7 @@ fn compare_with_pinned<H: Http>(
         }
         Ok(_) => {}
         Err(error) => {
-            let message = format!(
-                "whether {} is the latest could not be asked: {error}",
-                pinned.number
-            );
+            let message = format!("cannot check whether {} is the latest: {error}", pinned.number);
             warnings.push(warning("latest-unknown", message, &pinned.variable));
         }
     }
@@ -254,7 +251,7 @@ fn inner_scope(store: &impl Store, scope: &Scope, job: Option<&Job>) -> Result<S
     if !numbers.is_empty() && !numbers.contains(&job.number) {
         let shown: Vec<String> = numbers.iter().take(5).map(|it| format!("build:{it}")).collect();
         let message = format!(
-            "the baton store among the artifacts of {} has no build of that job, but of {}",
+            "the baton store among the artifacts of {} has no build of that job, only of {}",
             job.shown(),
             shown.join(", ")
         );

@@ -8,7 +8,7 @@ const RETRY_AFTER_MS_MAX: u64 = 300_000;
 const BACKOFF_MS_MIN: u64 = 500;
 const BACKOFF_MS_MAX: u64 = 30_000;
 
-/// What an answer's status says of another try.
+/// The meaning of a status for another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// This is the answer.

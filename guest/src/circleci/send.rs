@@ -25,7 +25,7 @@ pub(super) enum AttemptError {
         why: String,
         retry_after_ms: Option<u64>,
         limited: bool,
-        /// Whether this one got further than the one before: then patience begins anew.
+        /// Whether this one got further than the one before: then the time limit starts again.
         progressed: bool,
     },
     /// No other will.
@@ -40,7 +40,7 @@ impl From<Error> for AttemptError {
 
 impl<H: Http> Client<'_, H> {
     /// Makes attempts until one succeeds, or the time for it is used up. An attempt is given the end of that time, in
-    /// milliseconds as the port's clock has them. `what` completes "… could not be read".
+    /// milliseconds as the port's clock has them. `what` completes "cannot read …".
     pub(super) fn with_retries<T>(
         &self,
         what: &str,
@@ -83,7 +83,7 @@ impl<H: Http> Client<'_, H> {
                             retry_after.div_ceil(1000),
                             left / 1000
                         ),
-                        None => format!("{} s were given to it", self.source.patience_ms / 1000),
+                        None => format!("the time limit is {} s", self.source.patience_ms / 1000),
                     },
                 ));
             }
@@ -91,7 +91,7 @@ impl<H: Http> Client<'_, H> {
         }
     }
 
-    /// Sends one request, and follows where it is led. Returns the answer, and the URL that gave it.
+    /// Sends one request, and follows redirects. Returns the answer, and the URL that gave it.
     pub(super) fn follow(
         &self,
         request: &HttpRequest,
@@ -100,7 +100,7 @@ impl<H: Http> Client<'_, H> {
         let mut request = request.clone();
         for hop in 0..=REDIRECTS_MAX {
             if hop > 0 && self.http.now_ms() >= deadline_ms {
-                return Err(late("the servers that it led to took too long"));
+                return Err(late("the redirects took too long"));
             }
             let answer = self
                 .http
@@ -110,17 +110,17 @@ impl<H: Http> Client<'_, H> {
                 return Ok((answer, request.url));
             }
             let refused = |why: &str| {
-                let message = format!("the server led to another place, and {why}");
+                let message = format!("the server redirected the request, and {why}");
                 Error::Store(warning("redirect-refused", message, &url::shown(&request.url)))
             };
             if request.method == Method::Post {
-                return Err(refused("a change is never sent to another place").into());
+                return Err(refused("a change is never redirected").into());
             }
             let location = answer.header("location").unwrap_or_default();
             let to = url::redirected(&request.url, location);
-            request.url = to.ok_or_else(|| refused("that is none where it may be followed to"))?;
+            request.url = to.ok_or_else(|| refused("the target is not allowed"))?;
         }
-        let message = format!("the server led to another place more than {REDIRECTS_MAX} times");
+        let message = format!("the server redirected the request more than {REDIRECTS_MAX} times");
         let shown = url::shown(&request.url);
         Err(Error::Store(warning("too-many-redirects", message, &shown)).into())
     }
@@ -134,7 +134,7 @@ impl<H: Http> Client<'_, H> {
     ) -> Result<(HttpAnswer<H::Body>, String), AttemptError> {
         let (mut answer, from) = self.follow(request, deadline_ms)?;
         let verdict = retry::judge(answer.status);
-        // A range that begins behind the end has no bytes: an answer like any other.
+        // A range that begins after the end has no bytes: an answer like any other.
         let behind = answer.status == 416 && request.headers.iter().any(|(name, _)| *name == "range");
         if behind || (200..300).contains(&answer.status) {
             return Ok((answer, from));
@@ -188,27 +188,29 @@ impl<H: Http> Client<'_, H> {
             ),
             (401, false) => (
                 "api-unauthorized",
-                format!("it needs a token, and {token_variable} has none"),
+                format!("it needs a token, and {token_variable} is not set"),
             ),
             (403, true) => (
                 "api-forbidden",
-                format!("who the token in {token_variable} belongs to may not do that"),
+                format!("the owner of the token in {token_variable} is not allowed to do that"),
             ),
             (403, false) => (
                 "api-forbidden",
-                format!("it is forbidden without a token, and {token_variable} has none"),
+                format!("it is forbidden without a token, and {token_variable} is not set"),
             ),
             (404 | 410, true) => (
                 "api-not-found",
-                format!("it is not there, or hidden from who the token in {token_variable} belongs to"),
+                format!("it does not exist, or the owner of the token in {token_variable} cannot see it"),
             ),
             (404 | 410, false) => (
                 "api-not-found",
-                format!("it is not there, or hidden since {token_variable} has no token"),
+                format!(
+                    "it does not exist, or cannot be seen without a token, and {token_variable} is not set"
+                ),
             ),
             _ => ("api-answer", "the server refuses the request".to_owned()),
         };
-        let text = format!("{what} could not be read: {why} ({status})");
+        let text = format!("cannot read {what}: {why} ({status})");
         let error = Error::Store(warning(code, text, &url::shown(from)));
         match message.strip_prefix(": ") {
             Some(message) => error.because(message),
@@ -258,9 +260,9 @@ fn exhausted(what: &str, at: &str, tries: u32, spent_ms: u64, limited: bool) -> 
     let (code, message) = match limited {
         true => (
             "api-limited",
-            format!("{what} could not be read: the server limits requests; {spent}"),
+            format!("cannot read {what}: the server limits requests; {spent}"),
         ),
-        false => ("api-unavailable", format!("{what} could not be read: {spent}")),
+        false => ("api-unavailable", format!("cannot read {what}: {spent}")),
     };
     Error::Store(warning(code, message, &url::shown(at)))
 }

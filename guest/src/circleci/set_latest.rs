@@ -16,7 +16,7 @@ const SHOWN: usize = 4;
 /// In front of them.
 const MASK: &str = "xxxx";
 
-/// What is to be set.
+/// The request to set the variable.
 #[derive(Debug, Clone, Default)]
 pub struct SetLatest {
     /// Of which project.
@@ -25,20 +25,20 @@ pub struct SetLatest {
     pub variable: String,
     /// Its value: the number of a build.
     pub number: u64,
-    /// What the variable said when this job began, if it said anything.
+    /// The value of the variable when this job began, if it had one.
     pub seen: Option<u64>,
     /// Whether to set it even if that moves it backwards.
     pub force: bool,
-    /// Which build this is.
+    /// The build that asks.
     pub context: Context,
 }
 
-/// What was set.
+/// The result of setting the variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatestSet {
-    /// What could not be known.
+    /// Warnings about checks that were impossible.
     pub warnings: Vec<Problem>,
-    /// What the API shows of the value before, masked. Absent: there was none.
+    /// The value before, masked as the API shows it. Absent: there was none.
     pub before: Option<String>,
 }
 
@@ -70,7 +70,7 @@ fn check_masked(request: &SetLatest, masked: &str, warnings: &mut Vec<Problem>) 
     let shown = masked.strip_prefix(MASK).unwrap_or(masked);
     let Ok(end) = shown.parse::<u64>() else {
         let message = format!(
-            "{} is set, and the API hides all of its value: whether this moves it backwards is not known",
+            "{} is set, and the API hides its value: cannot tell whether this moves it backwards",
             request.variable
         );
         warnings.push(warning("previous-unknown", message, &request.variable));
@@ -82,7 +82,7 @@ fn check_masked(request: &SetLatest, masked: &str, warnings: &mut Vec<Problem>) 
     }
     if shown.len() >= SHOWN {
         let message = format!(
-            "the API shows only {masked} of {}: whether this moves it backwards is not known",
+            "the API shows only {masked} of {}: cannot tell whether this moves it backwards",
             request.variable
         );
         warnings.push(warning("previous-unknown", message, &request.variable));
@@ -99,7 +99,7 @@ fn check_with_api(
 ) -> Result<()> {
     let context = &request.context;
     let mut unknown = |why: &str| {
-        let message = format!("whether a newer build is the latest already is not known: {why}");
+        let message = format!("cannot tell whether a newer build is already the latest: {why}");
         warnings.push(warning("newest-unknown", message, &request.variable));
     };
     let (job, own) = own(client, request);
@@ -146,7 +146,7 @@ fn check_with_api(
         _ if newest.number > request.number => backwards(""),
         (None, _) => {
             unknown(&format!(
-                "the API does not say which pipeline {} is of",
+                "the API does not say the pipeline of {}",
                 newest.shown()
             ));
             Ok(())
@@ -174,7 +174,7 @@ fn own(client: &Client<'_, impl Http>, request: &SetLatest) -> (Option<String>, 
         }
     };
     let Some(workflow) = workflow else {
-        let why = format!("nothing says which workflow build:{} is of", request.number);
+        let why = format!("the workflow of build:{} is unknown", request.number);
         return (name, Err(why));
     };
     let pipeline = client.workflow(&workflow).map(|it| it.pipeline_number);

@@ -1,10 +1,10 @@
-//! Which CircleCI is asked about which project, and what it cannot answer.
+//! The CircleCI and the project that are asked, and errors for questions that it cannot answer.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// Which CircleCI is asked about which project.
+/// The CircleCI and the project that are asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Source {
     /// The origin, for example `https://circleci.com`, without a slash at the end.
@@ -21,7 +21,7 @@ pub struct Source {
     pub pinned: Option<PinnedBuild>,
 }
 
-/// What a variable of the environment said when the job began.
+/// A build number that a variable of the environment had when the job began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinnedBuild {
     /// Its name.
@@ -38,7 +38,7 @@ pub fn read_only() -> Error {
 
 /// Returns the error for a list of builds.
 pub fn not_listed() -> Error {
-    let message = "CircleCI's artifacts are not listed by build: its own pages do that; latest, show and attach look one up";
+    let message = "the builds of CircleCI's artifacts cannot be listed, except on its own pages; latest, show and attach find one of them";
     Error::invalid("circleci-not-listed", message, "circleci:")
 }
 

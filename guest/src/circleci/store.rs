@@ -80,7 +80,7 @@ impl<H: Http> Store for ArtifactStore<H> {
             };
             bytes.extend_from_slice(piece);
             if bytes.len() > OBJECT_BYTES_MAX {
-                let message = format!("an object of more than {OBJECT_BYTES_MAX} bytes is none of baton's");
+                let message = format!("baton never writes an object of more than {OBJECT_BYTES_MAX} bytes");
                 return Err(Error::limit("object-too-large", message, key));
             }
             Ok(())

@@ -1,17 +1,17 @@
 //! As much of RFC 3986 as redirects and names in URLs need.
 
-/// Returns a name as one part of a URL's path or query: all but the unreserved characters is escaped, `/` too.
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All characters except the unreserved ones (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Returns a name as one part of a URL's path or query: every reserved character is encoded, `/` too.
 pub(super) fn encoded(name: &str) -> String {
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(name, RESERVED).to_string()
 }
 
 /// Splits an absolute URL into scheme, authority, and the rest without a fragment. The host decides again, with a parser

@@ -18,9 +18,9 @@ use crate::ports::{
     AttributeChange, DirEntry, Edit, EntryFlags, File, Files, Kind, Link, Open, Reserved, Time,
 };
 
-/// What `wasi:filesystem` gives in one call without splitting it (measured: docs/reference/benchmarks.md).
+/// The most bytes that `wasi:filesystem` reads in one call (measured: docs/reference/benchmarks.md).
 const READ_BYTES_MAX: usize = 64 << 10;
-/// What is written with one call.
+/// The most bytes that are written in one call.
 const WRITE_BYTES_MAX: usize = 1 << 20;
 /// Edits that cross the border with one call.
 const EDITS_MAX: usize = 4096;
@@ -303,7 +303,7 @@ fn entry(entry: attributes::Entry) -> DirEntry {
 fn failed(what: &str, path: &str, code: ErrorCode) -> Error {
     let (word, why) = match code {
         ErrorCode::Access | ErrorCode::NotPermitted => ("permission-denied", "permission denied"),
-        ErrorCode::NoEntry => ("not-found", "it is not there (any more)"),
+        ErrorCode::NoEntry => ("not-found", "no such file or directory"),
         ErrorCode::InsufficientSpace => ("no-space", "no space left"),
         ErrorCode::Quota => ("quota-exceeded", "the quota is exceeded"),
         ErrorCode::Io => ("io-error", "input/output error"),

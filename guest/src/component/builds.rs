@@ -104,7 +104,7 @@ fn show(scope: &Scope) -> Result<wit::Details> {
     })
 }
 
-/// What a scope means, and the merged entries of it.
+/// The builds that a scope means, and their merged entries.
 struct Listed {
     entries: ScratchList<Entry>,
     builds: Vec<wit::Build>,

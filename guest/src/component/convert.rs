@@ -331,7 +331,7 @@ pub(super) fn record(build: wit::Build) -> Result<Record, Error> {
     let tree = build
         .tree
         .parse()
-        .map_err(|error| Error::internal("a build's tree is no id").because(error))?;
+        .map_err(|error| Error::internal("a build's tree is not an id").because(error))?;
     let node = build
         .node
         .map_or(Node::ONLY, |wit::Node { index, total }| Node { index, total });

@@ -7,7 +7,7 @@ use waki::ErrorCode;
 use super::imports::waiting;
 use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
 
-/// What is read of a body at a time.
+/// The most bytes of a body that are read at a time.
 const PIECE_BYTES: u64 = 1 << 20;
 
 /// The servers that the host lets this run ask.
@@ -85,7 +85,11 @@ impl HttpBody for Body {
             match self.0.chunk(PIECE_BYTES) {
                 Ok(Some(piece)) if piece.is_empty() => {}
                 Ok(piece) => return Ok(piece),
-                Err(_) => return Err(HttpFailure::Transient("the connection broke off".to_owned())),
+                Err(_) => {
+                    return Err(HttpFailure::Transient(
+                        "the connection was interrupted".to_owned(),
+                    ));
+                }
             }
         }
     }
@@ -97,15 +101,15 @@ fn failure(code: &ErrorCode) -> HttpFailure {
     let last = |why: &str| HttpFailure::Final(why.to_owned());
     match code {
         ErrorCode::HttpRequestDenied => HttpFailure::Denied(
-            "this server is none that may be asked: only the API, its artifacts, and where those lead".to_owned(),
+            "requests to this server are not allowed: only the API, the hosts of its artifacts, and their redirects are".to_owned(),
         ),
         ErrorCode::DestinationIpProhibited => HttpFailure::Denied(
-            "this server has an address that may not be asked: of this machine, of its network card, or of a cloud's metadata"
+            "requests to this address are not allowed: it is of this machine, link-local, or of a cloud's metadata"
                 .to_owned(),
         ),
-        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => last("its name has no address"),
+        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => last("its name does not resolve"),
         ErrorCode::TlsCertificateError => last("its certificate is not trusted"),
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => last("TLS was spoken wrongly"),
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => last("the TLS protocol failed"),
         ErrorCode::HttpRequestUriInvalid | ErrorCode::HttpProtocolError => last("the request is not valid"),
         ErrorCode::DnsTimeout
         | ErrorCode::ConnectionTimeout
@@ -113,7 +117,7 @@ fn failure(code: &ErrorCode) -> HttpFailure {
         | ErrorCode::HttpResponseTimeout => transient("it took too long"),
         ErrorCode::ConnectionRefused => transient("the connection was refused"),
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
-            transient("the connection broke off")
+            transient("the connection was interrupted")
         }
         ErrorCode::InternalError(Some(why)) => transient(why),
         other => transient(&format!("{other:?}")),

@@ -28,7 +28,7 @@ impl Origin {
         crate::wire::write(&index.below(keys::PACKS))
     }
 
-    /// As [`Origin::shared`], for who reads other objects as well.
+    /// Returns the location of all artifacts, for calls that read more than packs.
     pub(super) fn all(index: &Index) -> Result<Vec<u8>> {
         crate::wire::write(index)
     }

@@ -17,7 +17,7 @@ use crate::scratch_list::ScratchList;
 use crate::transfer_plan::{Planned, Step, StepKind, Task};
 use crate::{attach, persist, verify};
 
-/// What `shared` and `rest` of a plan begin with: which of them it is.
+/// The first byte of `shared` and `rest`: the kind of the transfer.
 const PERSIST: u8 = b'p';
 const ATTACH: u8 = b'a';
 const VERIFY: u8 = b'v';
@@ -89,7 +89,7 @@ impl State {
                 shared.to_vec(),
             )),
             Some((&VERIFY, origin)) => Ok(State::Verify(Origin::from_shared(origin)?)),
-            _ => Err(Error::internal("`shared` is from no plan")),
+            _ => Err(Error::internal("`shared` is not from a plan")),
         }
     }
 }
@@ -126,7 +126,7 @@ impl wit::GuestWorker for Worker {
 
 fn no_state() -> wit::Error {
     to_wit_error(Error::internal(
-        "a worker was used that is closed, has failed, or is from no plan",
+        "a worker was used that is closed, has failed, or is not from a plan",
     ))
 }
 
@@ -358,6 +358,6 @@ fn finish(rest: &[u8], outcomes: &[Vec<u8>]) -> Result<wit::Report> {
                 findings: report.findings.into_iter().map(finding).collect(),
             }))
         }
-        _ => Err(Error::internal("`rest` is from no plan")),
+        _ => Err(Error::internal("`rest` is not from a plan")),
     }
 }

@@ -22,12 +22,12 @@ pub enum GlobError {
     Pattern {
         /// The pattern as it was given, cut when it is long.
         pattern: String,
-        /// What is wrong with it.
+        /// The fault of the pattern.
         fault: GlobFault,
     },
 }
 
-/// What is wrong with one pattern, and what to write instead. The numbers count characters of the pattern from 1.
+/// The fault of one pattern, with a correct form. The numbers count characters of the pattern from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GlobFault {
     /// Neither this pattern nor another of the request includes anything.

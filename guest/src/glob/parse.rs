@@ -30,7 +30,7 @@ pub(super) fn literal(text: &str) -> Option<String> {
     (!names.is_empty()).then(|| names.join("/"))
 }
 
-/// What a pattern's text consists of. What belongs to braces has the number of braces around it; other commas and
+/// An element of a pattern's text. Elements of braces have the number of braces around them; other commas and
 /// closing braces are characters.
 #[derive(Debug, Clone, PartialEq)]
 enum Token {

@@ -10,7 +10,7 @@ use super::piece::{Piece, follow};
 #[derive(Debug, Clone)]
 pub struct Glob {
     text: String,
-    /// What the braces expand to: at least one, and none is empty.
+    /// The expansions of the braces: at least one, and none is empty.
     pub(super) alternatives: Vec<Alternative>,
 }
 
@@ -86,7 +86,7 @@ impl Glob {
 #[derive(Debug, Clone)]
 pub(super) struct Alternative {
     pieces: Vec<Piece>,
-    /// The characters after the last wildcard, by which a walk tells most paths apart at once.
+    /// The characters after the last wildcard: they exclude most paths of a walk at once.
     tail: String,
 }
 

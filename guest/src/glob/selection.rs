@@ -4,7 +4,7 @@ use super::error::{GlobError, GlobFault};
 use super::parse;
 use super::pattern::{Glob, compile};
 
-/// What a [`Selection`] says of one entry.
+/// The decision of a [`Selection`] about one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The entry is taken, and so is all below it that no pattern excludes.
@@ -42,7 +42,7 @@ struct Exclude {
     matched: bool,
 }
 
-/// What a text would mean as a pattern, where it is taken as the path that it names.
+/// The meaning as a pattern of a text that was taken as a path.
 #[derive(Debug, Clone)]
 struct Shadow {
     text: String,

@@ -26,7 +26,7 @@ impl StoredRecord {
         missing.collect()
     }
 
-    /// Whether it lies under the key that is written last.
+    /// Returns whether it lies under the key that is written last.
     pub(super) fn is_complete(&self) -> bool {
         self.record
             .keys()

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::keys::{self};
 use crate::ports::Store;
 
-/// What a history says now.
+/// The current position of a channel or a moved branch.
 #[derive(Debug)]
 pub struct CurrentPointer {
     /// Its last event.
@@ -21,7 +21,7 @@ pub fn current_pointers(store: &impl Store, steps: u32, over_damage: bool) -> Re
     for project in firsts(store, keys::PROJECTS, 1)? {
         for kind in ["channels", "moves"] {
             let prefix = format!("{project}/{kind}/");
-            // An artifact and a name, and behind them the newest event first.
+            // An artifact and a name, followed by the events, newest first.
             for history in firsts(store, &prefix, 2)? {
                 let Some(key) = store.list(&format!("{history}/"), None, 1)?.pop() else {
                     continue;

@@ -16,14 +16,14 @@ use crate::ports::{Scratch, Store, get_intact};
 use crate::record::Record;
 use crate::scratch_list::{ScratchList, ScratchWriter};
 
-/// What was found.
+/// The result of a scan.
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// Each record once, in the order of projects, artifacts, builds and nodes.
     pub records: ScratchList<StoredRecord>,
     /// The last event of each history, where `Depth::Objects` was asked for.
     pub last_events: Vec<Event>,
-    /// What cannot be read, or lies where it does not belong.
+    /// Objects that cannot be read, or have a key that is not theirs.
     pub damages: Vec<Damage>,
 }
 
@@ -154,7 +154,7 @@ impl<'s> Scan<'s> {
         match owner {
             Some(owner) if self.digests.get(owner as usize) == Some(&own) => self.found(owner, key),
             Some(_) => {
-                let message = "it is not the record that lies under the other keys of its build";
+                let message = "it differs from the record under the other keys of its build";
                 self.damages.extend(damage(Error::damaged(&key, message)));
                 Ok(())
             }

@@ -23,7 +23,9 @@ pub(super) fn newest_having(
     warnings: &mut Vec<Problem>,
 ) -> Result<Vec<Record>> {
     if let Some(excludes) = scope.having.iter().find(|pattern| pattern.starts_with('!')) {
-        let message = format!("pattern `{excludes}` only excludes, and --having names what a build has");
+        let message = format!(
+            "pattern `{excludes}` only excludes, and --having takes patterns that the files of a build match"
+        );
         return Err(Error::invalid("wrong-glob", message, ""));
     }
     let wanted = scope

@@ -44,7 +44,7 @@ pub fn by_id(store: &impl Store, keys: &Project, artifact: &str, id: &BuildId) -
     if records.len() < id.nodes as usize {
         let message = match removal(store, keys, artifact, id.number)? {
             Some(removed) => removed,
-            None => format!("{id} of {artifact} is not in the store any more"),
+            None => format!("{id} of {artifact} is no longer in the store"),
         };
         return Err(Error::nothing_matched("build-gone", message, &id.to_string()));
     }

@@ -5,17 +5,17 @@ use crate::counter::Rank;
 use crate::error::{Error, Problem};
 use crate::record::Record;
 
-/// What one counter has.
+/// The newest builds of one counter.
 pub(super) struct Candidate {
     /// The newest complete build: a record for each node. Empty where there is none.
     pub records: Vec<Record>,
-    /// That another job of the same run has the same right to be meant.
+    /// The error that another job of the same run matches equally well.
     pub(super) ambiguous: Option<Error>,
     /// The newest build of which nodes are missing, if it is newer than `records`.
     pub incomplete: Option<Incomplete>,
     /// The damage that ends a strict search, or the first that was passed over.
     pub(super) damage: Option<Error>,
-    /// What says that damaged builds were passed over.
+    /// Warnings about damaged builds that were passed over.
     pub(super) skipped: Vec<Problem>,
     pub(super) rank: Rank,
 }

@@ -22,7 +22,7 @@ const COUNTERS_MAX: usize = 256;
 pub(super) struct CounterKeys {
     /// How much the counter says.
     pub rank: Rank,
-    /// What all of its keys begin with. Ends in a `/`.
+    /// The prefix of all of its keys. Ends in a `/`.
     pub prefix: String,
     /// The first of them, read ahead.
     keys: VecDeque<String>,
@@ -36,7 +36,7 @@ pub(super) struct CounterKeys {
     taken: Option<String>,
 }
 
-/// What follows the counter in a key.
+/// The form of a key after the counter.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Form {
     /// A run or a number, over several names.

@@ -28,7 +28,7 @@ impl<'a, S: Store> Groups<'a, S> {
         }
     }
 
-    /// Whether so much was looked at that only the newest builds matter.
+    /// Returns whether so much was looked at that only the newest builds matter.
     pub(super) fn is_long(&self) -> bool {
         self.searched > PAGE as usize
     }
@@ -98,7 +98,7 @@ impl<'a, S: Store> Groups<'a, S> {
     }
 }
 
-/// Whether two keys of builds lie in the same run: all but the leaf is equal.
+/// Returns whether two keys of builds lie in the same run: all but the leaf is equal.
 pub(super) fn same_run(a: &str, b: &str) -> bool {
     let run = |key: &str| {
         let (dir, last) = key.rsplit_once('/')?;

@@ -1,4 +1,4 @@
-//! What an event decides: the latest of a branch that was rolled back, the build of a channel, and what came before.
+//! The latest build of a branch, which a rollback may decide; the build of a channel; and builds before another one.
 
 use super::by_id::by_id;
 use super::newest::{Begin, Search, Until, newest, steps_before};
@@ -34,7 +34,7 @@ pub(super) fn latest(
         return newest(store, &search, scope, warnings);
     };
     if !event.held {
-        // It holds only until something newer is there, and intact.
+        // The rollback ends when a newer and intact build exists.
         let mut passed_over = Vec::new();
         let found = match newest(store, &search, scope, &mut passed_over) {
             Err(Error::NothingMatched(_)) => Vec::new(),
@@ -72,7 +72,7 @@ pub(super) fn latest(
     }
     let begin = match there {
         Ok(found) if found.first().is_some_and(|record| scope.wants(record)) => return Ok(found),
-        // Of another job, what was there when that build was.
+        // For another job: its newest build at the time of that build.
         Ok(_) => Begin::Run,
         Err(Error::Damaged(_)) if search.lenient => Begin::Attempt,
         Err(error) => return Err(error),

@@ -96,7 +96,7 @@ pub(crate) fn revisions(store: &impl Store, key: &str) -> Result<Vec<String>> {
     Ok(keys)
 }
 
-/// What a rerun leaves under its own name: where its layers are.
+/// The object under a rerun's own ID, which names the workspace with its layers.
 #[derive(Serialize, Deserialize)]
 struct WorkflowName {
     workspace: String,
@@ -138,7 +138,7 @@ pub(crate) fn workspace_of(store: &impl Store, key: &str) -> Result<String> {
         .ok_or_else(|| Error::damaged(key, "the workflow's name is missing"))?;
     // The key names it, too: another one's name does not belong here.
     if key.rsplit('/').next() != Some(keys::name(&workspace).as_str()) {
-        let message = format!("it names the workspace {workspace}, and does not belong here");
+        let message = format!("it names the workspace {workspace}, which has another key");
         return Err(Error::damaged(key, message));
     }
     Ok(workspace)

@@ -12,7 +12,7 @@ use crate::recency::{Across, Recency, first, newest_first};
 use crate::record::Record;
 use crate::{keys, name, store_format};
 
-/// Which builds a list shows.
+/// The conditions for the builds of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// The artifact, the project and the jobs. The selector has no meaning here.

@@ -67,7 +67,7 @@ pub(super) fn names(store: &impl Store, prefix: &str, start: &str, most: usize) 
     })
 }
 
-/// One name as it stands in keys, with the first key below it.
+/// One name as it is in keys, with the first key below it.
 struct NamedKey {
     encoded: String,
     key: String,
@@ -90,7 +90,7 @@ fn below(
             .unwrap_or_default()
             .to_owned();
         let end = keys::behind(&format!("{prefix}{encoded}"), &key);
-        // What somebody else put behind all of baton's names: the name was found, or is that of a page before.
+        // A foreign key after all of baton's names: its name was found already, or is on an earlier page.
         let is_behind = end == key;
         after = Some(end);
         if is_behind {

@@ -18,7 +18,7 @@ use crate::record::Record;
 pub(super) struct Search<'a> {
     /// Below it lie the counters.
     pub prefix: &'a str,
-    /// What follows the counter in the keys.
+    /// The form of the keys after the counter.
     pub form: Form,
     /// Whether the keys are those of several branches.
     pub by_name: bool,
@@ -103,7 +103,7 @@ impl CounterKeys {
         })
     }
 
-    /// Whether these are the keys of a build's counter.
+    /// Returns whether these are the keys of a build's counter.
     fn are_of(&self, id: &BuildId) -> bool {
         self.prefix.ends_with(&format!("/{}/", id.counter.name()))
     }

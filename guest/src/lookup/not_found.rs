@@ -1,4 +1,4 @@
-//! What to say where a selector means nothing: what was searched, and what is there.
+//! Errors for selectors without a match: what was searched, and which builds exist.
 
 use super::list::{Query, list};
 use super::names::{Page, artifacts, names};
@@ -314,7 +314,7 @@ pub(super) fn nothing_on_branch(store: &impl Store, scope: &Scope, branch: &str)
     nothing(store, scope, &selector)
 }
 
-/// Returns the error for a rollback that goes behind the first build.
+/// Returns the error for a rollback to before the first build.
 pub(crate) fn no_earlier(steps: u32, build: &BuildId, pointer: &Pointer) -> Error {
     let before = match steps {
         0 => "no build lies".to_owned(),
@@ -337,7 +337,7 @@ pub(crate) fn no_history(store: &impl Store, scope: &Scope, pointer: &Pointer) -
     }
 }
 
-/// Says that a build was removed, by whom and why, if somebody did.
+/// Returns the message that a build was removed, with the actor and the reason, if it was.
 pub(super) fn removal(
     store: &impl Store,
     keys: &Project,

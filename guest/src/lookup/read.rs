@@ -5,7 +5,7 @@ use crate::error::{Error, Problem, Result, warning};
 use crate::ports::{Store, get_intact};
 use crate::record::Record;
 
-/// A branch on which this many builds in a row are incomplete, or of other jobs, is searched no further.
+/// The search of a branch ends after this many consecutive builds that are incomplete, or of other jobs.
 pub(super) const SEARCHED_MAX: usize = 2_000;
 
 /// Says that a fork or a pull request built what was found, unless one asks.
@@ -14,14 +14,14 @@ pub(super) fn warn_of_trust(found: &[Record], scope: &Scope, warnings: &mut Vec<
         && scope.context.trusted()
     {
         let message = format!(
-            "only {} built what matches: trust it as you trust whoever opened that",
+            "only {} built a match: trust it as far as you trust its author",
             record.origin()
         );
         warnings.push(warning("untrusted", message, &record.build_id().to_string()));
     }
 }
 
-/// Takes what is not there, damaged or larger than it may be for nothing: where it would only help.
+/// Returns the default in place of a missing, damaged or too large object: for objects that only save work.
 pub(crate) fn ignore_damage<T: Default>(found: Result<T>) -> Result<T> {
     match found {
         Err(Error::NothingMatched(_) | Error::Conflict(_) | Error::Limit(_)) => Ok(T::default()),
@@ -47,7 +47,7 @@ pub(super) fn all_keys(store: &impl Store, prefix: &str, most: usize) -> Result<
             return Ok(keys);
         }
         if keys.len() > most {
-            let message = format!("there are more than {most} layers here");
+            let message = format!("the workspace has more than {most} layers");
             return Err(Error::limit("too-many-layers", message, prefix));
         }
     }

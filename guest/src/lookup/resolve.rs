@@ -16,14 +16,14 @@ use crate::record::Record;
 use crate::selector::Selector;
 use crate::{lookup, store_format};
 
-/// A branch on which this many builds in a row are damaged is searched no further.
+/// The search of a branch ends after this many consecutive damaged builds.
 const FALLBACKS_MAX: usize = 32;
 
 /// Returns what the selector of a scope means. Reads records only.
 pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
     let selector = scope.parsed()?;
     if !scope.having.is_empty() && !matches!(selector, Selector::Latest { .. }) {
-        let message = "only the latest build of a branch is looked up by the files that it has";
+        let message = "--having works with the latest build of a branch only";
         return Err(Error::invalid("wrong-having", message, &scope.selector));
     }
     let mut warnings = Vec::new();
@@ -82,7 +82,7 @@ pub fn resolve(store: &impl Store, scope: &Scope) -> Result<Resolved> {
     })
 }
 
-/// Does `with` what the selector of a scope means. A latest build whose tree turns out to be missing or damaged gives way to
+/// Calls `with` for the builds of a scope. A latest build whose tree turns out to be missing or damaged is replaced by
 /// the newest one before it, with a warning, unless the scope is strict: then `with` begins again.
 pub fn intact<T>(
     store: &impl Store,
@@ -208,7 +208,7 @@ pub(crate) fn one_build(store: &impl Store, scope: &Scope) -> Result<(Vec<Record
         Some(first) if ids.all(|other| other == first) => Ok((records, resolved.warnings)),
         _ => Err(Error::invalid(
             "not-one-build",
-            "this does not mean one build; a number, a commit, a tag, a channel or latest does",
+            "this selector does not mean one build; build:N, sha:, tag:, channel: or latest does",
             &scope.selector,
         )),
     }

@@ -8,7 +8,7 @@ use crate::name;
 use crate::record::Record;
 use crate::selector::{Selector, SelectorError};
 
-/// Which jobs' layers and which files of an artifact are wanted.
+/// The builds that a request is about.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// As the user wrote it.
@@ -19,11 +19,11 @@ pub struct Scope {
     pub jobs: Vec<String>,
     /// Only a build of which each of these patterns matches a file. For the latest of a branch.
     pub having: Vec<String>,
-    /// Who asks.
+    /// The build that asks.
     pub context: Context,
-    /// Whether a damaged latest build is an error. Otherwise the newest intact one takes its place.
+    /// Whether a damaged latest build is an error. Otherwise the newest intact one replaces it.
     pub strict: bool,
-    /// What turned out to be damaged, so that `latest` does not take it.
+    /// Trees that turned out to be damaged: `latest` passes them over.
     pub damaged: Vec<DamagedTree>,
     /// Among what CircleCI's jobs stored, and not in the store.
     pub circleci: Option<Source>,
@@ -32,9 +32,9 @@ pub struct Scope {
 /// A tree that cannot be attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamagedTree {
-    /// Which.
+    /// The tree.
     pub tree: TreeId,
-    /// What is wrong with it, or with a pack of its.
+    /// The damage of the tree, or of one of its packs.
     pub damage: Damage,
 }
 
@@ -74,7 +74,7 @@ impl Scope {
             .map_err(|error: SelectorError| Error::invalid("wrong-selector", error.to_string(), ""))
     }
 
-    /// Whether another build may take the place of one that is damaged.
+    /// Returns whether another build may replace one that is damaged.
     pub fn may_fall_back(&self) -> bool {
         !self.strict && matches!(self.parsed(), Ok(Selector::Latest { .. }))
     }
@@ -97,11 +97,11 @@ impl Scope {
     }
 }
 
-/// What a selector means.
+/// The meaning of a selector.
 #[derive(Debug, Clone, Default)]
 pub struct Resolved {
     /// In the order in which they apply: oldest first.
     pub layers: Vec<Layer>,
-    /// That a hold decided, or that newer builds were passed over.
+    /// Warnings that a hold decided, or that newer builds were passed over.
     pub warnings: Vec<Problem>,
 }

@@ -1,4 +1,4 @@
-//! What a look-up passes over, said with what to do: a person who gets another build than expected finds the reason here.
+//! Warnings about builds that a look-up passed over, with the remedy: they explain an unexpected answer.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What became of the items is put together to a tree.
+//! Assembles the outcomes of all items into a tree.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::pack::Packs;
 use crate::ports::Store;
 use crate::tree::{Border, Chunk, Content, Entry, Location, Saved, Table, Writer};
 
-/// What a tree has, and what of it is new. Sizes in bytes.
+/// The contents of a tree, and how much of them is new. Sizes in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     pub files: u64,
@@ -28,7 +28,7 @@ pub(super) struct Assembled {
     pub(super) new_bytes: u64,
 }
 
-/// What became of the items, as entries: the segments of a large file become one.
+/// The outcomes of the items as entries: the segments of a large file become one entry.
 pub(super) struct Assembling<'a, I: Iterator> {
     items: std::iter::Peekable<I>,
     /// Where the slices are that two workers stored, each because it did not know of the other: one location is enough.

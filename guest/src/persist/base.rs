@@ -30,7 +30,7 @@ pub(crate) struct Chunks {
     pub chunks: Vec<Chunk>,
 }
 
-/// What a plan found in the base.
+/// The packs, chunks and trees that a plan found in the base.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct BaseContents {
     packs: ScratchList<PackId>,
@@ -144,7 +144,7 @@ impl<'a, S: Store> Base<'a, S> {
         self.advance()
     }
 
-    /// A tree that is missing or damaged is no base from there on: what it would have saved is stored again, which is also
+    /// Reads the next entry. A tree that is missing or damaged ends there: its other files are stored again, which is also
     /// what repairs it. Whether the packs are still there is asked at the end, once, when it counts.
     fn advance(&mut self) -> Result<()> {
         self.head = match &mut self.first {

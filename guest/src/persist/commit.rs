@@ -1,8 +1,8 @@
 //! The record of a build: written under each of its keys, completed where an earlier run left it incomplete, and repaired
 //! where what it leads to is damaged.
 //!
-//! A build only grows: a further persist by the same job run makes a new revision, and what was there before stays as it
-//! was. The one exception is bounded: the same build, the same files, and a existing record, or a existing tree or pack of
+//! A build only grows: a further persist by the same job run creates a new revision, and the earlier one stays as it
+//! was. The one exception is bounded: the same build, the same files, and an existing record, or an existing tree or pack of
 //! it, that was read and is not whole. Then the record is written again, and points to what this run has stored.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use crate::{keys, lookup, workspace};
 /// Two repairs of one build at once settle on one record within so many rounds.
 const ROUNDS_MAX: u32 = 16;
 
-/// What earlier runs of the build left.
+/// The revisions that earlier runs of the build left.
 #[derive(Default)]
 pub(super) struct ExistingRevisions {
     /// The newest revision of which the record can be read.
@@ -28,12 +28,12 @@ pub(super) struct ExistingRevisions {
 }
 
 impl ExistingRevisions {
-    /// Whether the build was persisted before.
+    /// Returns whether the build was persisted before.
     pub(super) fn is_found(&self) -> bool {
         self.record.is_some() || self.damaged.is_some()
     }
 
-    /// Whether the record of the last revision can be read.
+    /// Returns whether the record of the last revision can be read.
     pub(super) fn is_whole(&self) -> bool {
         self.damaged.is_none()
     }
@@ -46,7 +46,7 @@ impl ExistingRevisions {
             (None, Some(record)) if repeats => Ok(record.revision),
             (None, Some(record)) => record.revision.checked_add(1).ok_or_else(|| {
                 let message = format!(
-                    "{} has persisted {} {} times, which is the most",
+                    "{} has persisted {} {} times, which is the maximum",
                     record.job_name(),
                     record.artifact,
                     u8::MAX
@@ -57,7 +57,7 @@ impl ExistingRevisions {
     }
 }
 
-/// What was committed.
+/// The result of a commit.
 pub(super) struct Committed {
     /// The record that stands.
     pub record: Record,
@@ -140,7 +140,7 @@ pub(super) fn commit(
     ))
 }
 
-/// What became of writing a record.
+/// The result of writing a record.
 enum Written {
     /// It stands under all of its keys.
     Stands,
@@ -218,7 +218,7 @@ fn settle(
     Ok(())
 }
 
-/// Whether all that a record of the build leads to can be read. Fails where it has other files than `record`.
+/// Returns whether all that a record of the build leads to can be read. Fails where it has other files than `record`.
 fn is_whole(store: &impl Store, stands: &Record, record: &Record, packs: &mut PackCheck) -> Result<bool> {
     if stands.tree == record.tree {
         return Ok(true);
@@ -291,7 +291,7 @@ pub(super) fn check_same_build(stands: &Record, record: &Record) -> Result<()> {
 
 fn other_files(record: &Record) -> Error {
     let message = format!(
-        "the list of the files that {} persisted as {} before cannot be read, and they were others",
+        "the list of the files that {} persisted as {} before cannot be read, and they were different",
         record.job_name(),
         record.artifact
     );

@@ -1,4 +1,4 @@
-//! What the build had before this persist.
+//! The state of the build before this persist.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::ports::{Files, Store};
 use crate::record::Record;
 
-/// What the build was before.
+/// The state of the build before this persist.
 pub(super) struct ExistingBuild {
     pub(super) stands: Option<Record>,
     /// Whether it has all that is persisted now.

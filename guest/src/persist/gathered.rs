@@ -10,7 +10,7 @@ use crate::id::{Digest, PackId};
 use crate::pack::Packs;
 use crate::ports::{Files, Scratch, Store};
 
-/// What the workers left, and what has been done with it since.
+/// The outcomes of the workers, and later corrections of them.
 pub(super) struct Gathered<'a> {
     scratch: &'a dyn Scratch,
     /// In path order.
@@ -76,7 +76,7 @@ impl<'a> Gathered<'a> {
         Ok(bytes)
     }
 
-    /// Returns the packs that may have names of packs that were there before.
+    /// Returns the packs that may have names of earlier packs.
     pub(super) fn unsalted(&self) -> impl Iterator<Item = PackId> {
         let unsalted = self
             .packs

@@ -37,7 +37,7 @@ pub(crate) enum ItemKind {
     Small {
         size: u64,
     },
-    /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order. The last one goes on
+    /// `length` bytes from `offset` of a larger file. A file's segments follow each other, in order. The last one extends
     /// to the end of what can be read.
     Segment {
         size: u64,
@@ -46,7 +46,7 @@ pub(crate) enum ItemKind {
     },
 }
 
-/// What became of an item.
+/// The outcome of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum StoredAs {
     /// Nothing had to be stored: a directory, a symlink, an empty file.
@@ -81,10 +81,10 @@ pub(crate) enum ChunkRef {
 /// A task: the items that a worker stores.
 pub(crate) type Items = ScratchList<Item>;
 
-/// What became of the items of a task.
+/// The outcomes of the items of a task.
 pub(crate) type StoredItems = ScratchList<(Item, StoredAs)>;
 
-/// What a worker reports: of a task, or, when it is closed, of itself.
+/// The outcome of a task, or, when it is closed, of a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Outcome {
     Task(StoredItems),
@@ -95,7 +95,7 @@ pub(crate) enum Outcome {
     },
 }
 
-/// The error for a file that did not hold still. Also used where `finish` reads a file a second time.
+/// Returns the error for a file that changed while it was read. Also used where `finish` reads a file a second time.
 pub(super) fn changed(path: &str) -> Error {
     Error::invalid("file-changed", "a file changed while it was read", path)
 }

@@ -77,7 +77,7 @@ impl<'a, S: Store, I: Iterator<Item = Result<Assembled>>> Overlay<'a, S, I> {
             };
             let Some(lost) = &mut self.lost else {
                 let message = format!(
-                    "the pack is missing or damaged that has {}, which this build had before",
+                    "the pack of {}, a file of this build's previous revision, is missing or damaged",
                     assembled.entry.path
                 );
                 return Err(Error::damaged(&keys::pack(&id), message));

@@ -15,7 +15,7 @@ use crate::tree::Table;
 /// alone would take. A small build is read back as a whole.
 const SAMPLE_BYTES: u64 = 16 << 20;
 
-/// What is known of the packs that a build may point to. Each is looked at once.
+/// The known lengths of the packs that a build may point to. Each is checked once.
 pub(super) struct PackCheck {
     read_back: bool,
     /// Packs that are read where the others are not.
@@ -83,7 +83,7 @@ impl PackCheck {
         }
     }
 
-    /// Whether every chunk of a part lies in a pack that can be relied on.
+    /// Returns whether every chunk of a part lies in a pack that can be relied on.
     pub(super) fn has_all(&mut self, store: &impl Store, table: &Table) -> Result<bool> {
         for chunk in &table.chunks {
             let id = table.pack(chunk)?;

@@ -1,4 +1,4 @@
-//! What a persist will do: the entries that were selected, cut into tasks.
+//! Plans a persist: selects the entries, and cuts the work into tasks.
 
 use super::base::Base;
 use super::request::Persist;

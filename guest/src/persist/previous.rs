@@ -1,4 +1,4 @@
-//! What a build had before a further persist: it stays below what is persisted now.
+//! The previous revision of the build: its files stay, below those that are persisted now.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::ports::Store;
 use crate::record::Record;
 use crate::tree::{Chunk, Content, Entries, Located, Location, Table, tables};
 
-/// What the build had before: it stays, except for what is persisted now.
+/// The previous revision: its files stay, except those that are persisted now.
 pub(super) struct Previous {
     pub(super) tree: TreeId,
     /// The numbers of its chunks in the base, by pack and offset.
@@ -23,7 +23,7 @@ pub(super) struct Previous {
     pub packs: HashSet<PackId>,
     /// The patterns that it was persisted with.
     pub covers: Vec<String>,
-    /// What was lost and is stored again.
+    /// Files that were lost and are stored again.
     pub restored: Restored,
 }
 
@@ -64,7 +64,7 @@ impl Previous {
         })
     }
 
-    /// Whether a pack that the tree uses cannot be relied on.
+    /// Returns whether a pack that the tree uses cannot be relied on.
     pub(super) fn has_lost(&self, store: &impl Store, base: &Chunks, packs: &mut PackCheck) -> Result<bool> {
         for ((id, _), chunk) in &self.numbers {
             let at = ChunkRef::Base {
@@ -125,7 +125,7 @@ impl Previous {
     }
 }
 
-/// What a tree has in common with what is persisted now.
+/// The files that a tree has in common with those that are persisted now.
 pub(super) struct Common {
     /// It has all of these entries as they are.
     pub all: bool,

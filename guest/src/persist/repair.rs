@@ -1,4 +1,4 @@
-//! What a new tree must not point to is stored again, from the files.
+//! Stores chunks again, from the files, that a new tree must not point to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -121,7 +121,7 @@ fn store_slice_again(
 /// The base's chunks that a new tree must not point to.
 #[derive(Debug, Default)]
 pub(super) struct Unusable {
-    /// In a pack that is gone since the plan was made, or damaged.
+    /// In a pack that is damaged, or missing since the plan.
     pub lost: HashSet<ChunkName>,
     /// Bundles of which this tree would use less than half, so that attach never reads much more than it needs however
     /// long the history.

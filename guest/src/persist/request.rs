@@ -1,21 +1,21 @@
-//! What is to be persisted.
+//! The request of a persist.
 
 use crate::context::Context;
 
-/// What is to be persisted.
+/// The request of a persist.
 #[derive(Debug, Clone)]
 pub struct Persist {
     /// The artifact's name.
     pub name: String,
     /// Paths and globs.
     pub paths: Vec<String>,
-    /// What to do where one matches nothing.
+    /// The treatment of a path that matches nothing.
     pub if_no_files: IfNoFiles,
-    /// What to do about devices, sockets and FIFOs.
+    /// The treatment of devices, sockets and FIFOs.
     pub special_files: SpecialFiles,
     /// Whether a path that another job persisted with other bytes is an error.
     pub check_conflicts: bool,
-    /// Which build this is.
+    /// The build that asks.
     pub context: Context,
     /// Whether to look only.
     pub dry_run: bool,
@@ -23,18 +23,18 @@ pub struct Persist {
     pub repair: bool,
 }
 
-/// What is done where nothing matches a path.
+/// The treatment of a path that matches nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfNoFiles {
     /// Fail.
     Fail,
-    /// Warn, and go on.
+    /// Warn, and continue.
     Warn,
-    /// Go on.
+    /// Continue.
     Ignore,
 }
 
-/// What is done about devices, sockets and FIFOs.
+/// The treatment of devices, sockets and FIFOs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecialFiles {
     /// Fail.

@@ -1,11 +1,11 @@
-//! What the end of a persist needs besides the outcomes of the tasks.
+//! The part of a plan that `finish` needs in addition to the outcomes of the tasks.
 
 use serde::{Deserialize, Serialize};
 
 use super::base;
 use crate::record::Record;
 
-/// What `finish` needs besides the outcomes.
+/// The part of a plan that `finish` needs in addition to the outcomes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Rest {
     pub record: Record,

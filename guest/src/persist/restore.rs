@@ -1,4 +1,4 @@
-//! What the build had before, and lost since, is stored again from the files, where they are still what they were.
+//! Stores files of the previous revision again that were lost since, from the directory, if they are unchanged.
 
 use super::assemble::Assembled;
 use super::base::Chunks;
@@ -152,7 +152,7 @@ fn lost_files(
     };
     paths.truncate(NAMED_MAX);
     let message = format!(
-        "the pack is missing or damaged of files that this build had before, and below --root they do not exist or have \
+        "a pack with files of this build's previous revision is missing or damaged, and below --root these do not exist or have \
          other content: {}{more}",
         paths.join(", ")
     );

@@ -32,7 +32,7 @@ pub(super) struct Walk<'a, F, S> {
 struct Level {
     path: String,
     verdict: Verdict,
-    /// What is left to look at.
+    /// The entries that were not read yet.
     entries: DirectoryReader,
     /// Its own item, if it is only on the way to what is wanted: it comes along when something is.
     waiting: Option<Item>,
@@ -179,7 +179,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
         let (code, message) = match name {
             name if is_staging(name) => (
                 "leftover-skipped",
-                "left out what an interrupted attach left behind",
+                "left out the staging directory of an interrupted attach",
             ),
             _ if is_own => ("store-skipped", "left out the store of baton"),
             _ => return false,
@@ -196,7 +196,7 @@ impl<F: Files, S: Store> Walk<'_, F, S> {
         true
     }
 
-    /// Remembers a symlink that a pattern may want to be led through.
+    /// Remembers a symlink that a pattern may expect to be followed.
     fn symlink(&mut self, path: &str, verdict: Verdict, entry: &DirEntry) {
         if verdict == Verdict::Selected && self.selection.asks_for_directory(path) {
             let message = "stored the symlink itself, and not the directory that it points to";

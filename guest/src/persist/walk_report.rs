@@ -1,4 +1,4 @@
-//! What a walk report that the user should hear of: everything of a kind at once, of many the first few.
+//! Findings of a walk for the user: everything of a kind at once, of many the first few.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::text::text_of;
 /// How many paths of a kind a message names.
 const SHOWN_MAX: usize = 10;
 
-/// What a walk report.
+/// Findings of a walk.
 #[derive(Default)]
 pub(super) struct WalkReport {
     /// Names that are not UTF-8.
@@ -83,7 +83,7 @@ impl WalkReport {
         Ok(warnings)
     }
 
-    /// Does with the special files as the request says.
+    /// Fails or warns because of special files, as the request says.
     fn special_files(&self, wanted: SpecialFiles) -> Result<Option<Problem>> {
         let Some((what, path)) = &self.first_special else {
             return Ok(None);
@@ -105,7 +105,7 @@ impl WalkReport {
         }
     }
 
-    /// Does with the patterns that took nothing as the request says.
+    /// Fails or warns because of patterns without a match, as the request says.
     fn unmatched(&self, request: &Persist, selection: &Selection, warnings: &mut Vec<Problem>) -> Result<()> {
         let mut plain = Listed::default();
         for (pattern, barriers) in selection.unmatched() {
@@ -147,7 +147,7 @@ fn closed_message(path: &str, barriers: &Barrier) -> (&'static str, String) {
         }
         Barrier::Reserved => {
             let message = format!(
-                "nothing is left of this path: {path} is the store of baton, which is never persisted"
+                "nothing is persisted for this path: {path} is the store of baton, which is never persisted"
             );
             ("store-in-root", message)
         }

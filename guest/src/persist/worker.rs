@@ -18,7 +18,7 @@ use crate::tree::CHUNKS_MAX;
 
 /// How much of a segment is in memory at a time: a few slices.
 const WINDOW_BYTES: usize = 4 << 20;
-/// What a worker remembers of what it stored: some 50 bytes each, and more would not pay.
+/// The most stored files and slices that a worker remembers, at some 50 bytes each.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// One of the workers of a persist.
@@ -58,7 +58,7 @@ impl Worker {
         })
     }
 
-    /// Makes a worker that finds nothing in the base, for what must be stored anew: under names that never were, where
+    /// Returns a worker that finds nothing in the base, for data that must be stored again: under new names, where
     /// there is a salt. It replaces a pack that exists and is not whole.
     pub(super) fn without_base(writer: u32, salt: Option<Digest>) -> Worker {
         Worker {
@@ -68,7 +68,7 @@ impl Worker {
         }
     }
 
-    /// Does one task.
+    /// Executes one task.
     pub fn run(
         &mut self,
         store: &impl Store,
@@ -94,7 +94,7 @@ impl Worker {
         })
     }
 
-    /// As [`Worker::close`], for the packs themselves.
+    /// Ends the worker like [`Worker::close`], and returns the packs themselves.
     pub(super) fn into_packs(self, store: &impl Store) -> Result<(crate::pack::Packs, u64)> {
         self.packs.finish(store)
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 
-/// What a directory entry is.
+/// The kind of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -15,7 +15,7 @@ pub enum Kind {
     Special(&'static str),
 }
 
-/// What else has to be known of an entry before it is changed or removed.
+/// Restrictions and properties of an entry that matter before it is changed or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EntryFlags {
     /// It is on another file system than the directory that holds it, or something is mounted on it.
@@ -30,15 +30,15 @@ pub struct EntryFlags {
     pub foreign: bool,
     /// A file with several names.
     pub shared: bool,
-    /// What must not be emptied or removed.
+    /// Set if it must not be emptied or removed.
     pub reserved: Option<Reserved>,
 }
 
-/// What no attach may empty or remove.
+/// The kinds of entries that no attach may empty or remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
     /// A directory that baton keeps for itself, such as the store of this run, a directory in it, or a symlink by which it
-    /// was named. It is never persisted either, but for the symlink.
+    /// was named. Except for the symlink, it is never persisted either.
     Store,
     /// The user's home directory.
     Home,
@@ -49,7 +49,7 @@ pub enum Reserved {
 }
 
 impl EntryFlags {
-    /// Whether it is immutable or append-only: not even its owner can change its attributes, or what is in a directory.
+    /// Returns whether it is immutable or append-only: not even its owner can change its attributes, or what is in a directory.
     pub fn immutable(&self) -> bool {
         self.fixed && !self.mounted && !self.foreign
     }
@@ -60,7 +60,7 @@ impl EntryFlags {
 pub struct DirEntry {
     /// Any bytes but `/` and NUL.
     pub name: Vec<u8>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Permission bits with setuid, setgid and sticky.
     pub bits: u16,
@@ -70,7 +70,7 @@ pub struct DirEntry {
     pub modified: Time,
     /// Where a symlink points.
     pub target: Vec<u8>,
-    /// What keeps it from being changed or removed.
+    /// Restrictions on changing or removing it.
     pub flags: EntryFlags,
 }
 
@@ -92,7 +92,7 @@ pub struct Link {
     pub path: String,
     /// Any text without NUL.
     pub target: String,
-    /// When it was made.
+    /// Its time of modification.
     pub modified: Time,
 }
 
@@ -208,7 +208,7 @@ pub trait File {
     fn seen(&self) -> Result<(u64, Time)>;
 }
 
-/// As [`File::read`], but gives fewer bytes only at the end.
+/// Reads like [`File::read`], and returns fewer bytes only at the end.
 pub fn read_fully(file: &impl File, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<usize> {
     let mut read = 0;
     while read < length {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 
-/// What is asked of a server.
+/// The method of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Read. Can be repeated.
@@ -16,13 +16,13 @@ pub enum Method {
 /// One request. It has no token: the host adds one where it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// What is asked.
+    /// The method.
     pub method: Method,
     /// Absolute: `https://` or `http://`.
     pub url: String,
     /// Names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// What is sent along.
+    /// The body.
     pub body: Option<Vec<u8>>,
 }
 
@@ -73,7 +73,7 @@ pub trait Http {
     /// The bytes of an answer.
     type Body: HttpBody;
 
-    /// Sends a request, and returns when the head of the answer is there.
+    /// Sends a request, and returns when the head of the answer has arrived.
     fn send(&self, request: &HttpRequest) -> Result<HttpAnswer<Self::Body>, HttpFailure>;
 
     /// Waits so many milliseconds, and lets the user know why.
@@ -108,6 +108,6 @@ impl<H: Http> Http for &H {
 
 /// The body of an answer, read from front to back.
 pub trait HttpBody {
-    /// Returns the next bytes, at most 1 MiB, or `None` behind the last.
+    /// Returns the next bytes, at most 1 MiB, or `None` after the last.
     fn next(&mut self) -> Result<Option<Vec<u8>>, HttpFailure>;
 }

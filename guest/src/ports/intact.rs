@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use crate::id::Digest;
 
 /// Reads an object, or the part `(offset, length)` of it, with `check`. If that finds damage, the object is read once more:
-/// bytes can be altered on their way, too, and then no older build must take the place of one that is whole.
+/// bytes can be altered in transit, too, and then no older build may replace an intact one.
 ///
 /// Fails with [`Error::Damaged`] where the store keeps answering the same wrong bytes, and with a failure of the store
-/// where the answer cannot be the object: a web page, a layer of gzip, or other bytes at each try.
+/// where the answer cannot be the object: a web page, gzip data, or different bytes at each attempt.
 pub fn get_intact<T>(
     store: &impl Store,
     key: &str,
@@ -32,7 +32,7 @@ pub fn get_intact<T>(
     }
 }
 
-/// What is remembered of an answer that is not the object.
+/// An answer of the store that is not the object.
 pub(crate) struct WrongAnswer {
     length: u64,
     digest: Digest,
@@ -71,14 +71,14 @@ impl WrongAnswer {
         }
         let third = store.get(key, range)?;
         let same = third.is_none_or(|third| Digest::of(&third) == self.digest);
-        Ok((!same).then(|| Error::not_the_object(key, "other bytes at each try")))
+        Ok((!same).then(|| Error::not_the_object(key, "different bytes at each attempt")))
     }
 }
 
 /// Returns what an answer is, where no object of a store can begin like this: objects are zstd frames or JSON.
 fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
-        return Some("a layer of gzip");
+        return Some("gzip data");
     }
     let text = bytes
         .strip_prefix(b"\xef\xbb\xbf")

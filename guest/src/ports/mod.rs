@@ -1,4 +1,4 @@
-//! What the logic needs from outside, as small traits: the store, the granted directory, the time, and HTTP.
+//! The traits through which the logic reaches the outside: the store, the granted directory, the time, and HTTP.
 //! `component/` implements them over the imports, `testing/` in memory for tests.
 
 mod files;

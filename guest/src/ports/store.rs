@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 
-/// What becomes of an object that is already there.
+/// The treatment of an object that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutMode {
     /// It stays: of racing creators exactly one wins.
@@ -16,15 +16,15 @@ pub enum PutMode {
 /// How a put ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutOutcome {
-    /// The object is there, with these bytes.
+    /// The object exists, with these bytes.
     Stored,
-    /// Another one was there before, and stays.
+    /// Another one existed before, and stays.
     AlreadyExists,
 }
 
 /// Bytes under keys. The implementation retries what is transient, so a caller never does.
 pub trait Store {
-    /// Returns an object, or the part `(offset, length)` of it, or `None` where there is none. A range behind the end
+    /// Returns an object, or the part `(offset, length)` of it, or `None` if it does not exist. A range after the end
     /// gives what there is: callers check the length.
     fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Option<Vec<u8>>>;
 
@@ -38,7 +38,7 @@ pub trait Store {
     /// Removes objects, in any order. One that is not there is not an error.
     fn delete(&self, keys: &[String]) -> Result<()>;
 
-    /// Returns at most `limit` keys (1 to 1,000) that begin with `prefix` and come behind `start_after`. Ascending as
+    /// Returns at most `limit` keys (1 to 1,000) that begin with `prefix` and come after `start_after`. Ascending as
     /// far as compared names are of equal length.
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>>;
 }

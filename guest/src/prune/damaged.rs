@@ -100,11 +100,11 @@ pub(super) fn damaged_trees(
 
 pub(super) fn unsafe_to_prune(damage: Damage) -> Error {
     let remedy = match is_event(&damage.key) {
-        true => "; if it is the last of its channel, `baton rollback CHANNEL --to SELECTOR` takes its place",
+        true => "; if it is the last of its channel, `baton rollback CHANNEL --to SELECTOR` replaces it",
         false => "",
     };
     let message = format!(
-        "what a damaged object leads to is unknown, so nothing may be deleted: {}{remedy}",
+        "the references of a damaged object are unknown, so nothing may be deleted: {}{remedy}",
         damage.message
     );
     Error::conflict("unsafe-to-prune", message, &damage.key)

@@ -1,4 +1,4 @@
-//! What becomes of each pack and tree that nothing leads to.
+//! Marks the packs and trees that no record refers to.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,7 +1,7 @@
 //! Removing what nobody wants any more, beside any number of persists and attaches.
 //!
 //! `plan` decides, `run` does it: it removes the records of builds that are not kept, and condemns what only they led to.
-//! What an earlier prune condemned, and nothing has led to since, it deletes once the grace period is over.
+//! It deletes objects that an earlier prune condemned and that are still unreferenced, once the grace period is over.
 //! docs/reference/format.md, "Deleting", has why nothing is lost.
 
 mod damaged;

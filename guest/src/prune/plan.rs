@@ -13,6 +13,7 @@ use crate::condemned::{Condemned, Phase, Removed};
 use crate::error::{Error, Result};
 use crate::id::{PackId, TreeId};
 use crate::inventory::{self, Depth, current_pointers};
+use crate::lookup::ignore_damage;
 use crate::ports::{Clock, Scratch, Store};
 use crate::record::Record;
 use crate::scratch_list::{ScratchList, ScratchWriter};
@@ -23,7 +24,7 @@ use crate::{keys, name, store_format};
 /// and its record.
 pub const GRACE_MS_MIN: u64 = 15 * 60 * 1000;
 
-/// What a prune will do. Sizes in bytes.
+/// The plan of a prune. Sizes in bytes.
 #[derive(Debug, Default)]
 pub struct PrunePlan {
     /// Each build of the project, and why it is kept if it is.
@@ -61,18 +62,18 @@ pub fn plan(
     let now_ms = clock.now_ms();
     check_grace(request)?;
     store_format::check_used(store)?;
-    // What a list said that is damaged now is unknown, so everything begins anew: nothing is deleted this time.
+    // The contents of a damaged list are unknown, so marking starts over: nothing is deleted this time.
     let condemned = Condemned::last_or_unknown(store)?;
     let depth = match request.policy.drop_damaged {
         true => Depth::Objects,
         false => Depth::Keys,
     };
-    let survey = inventory::take(store, scratch, depth)?;
+    let inventory = inventory::take(store, scratch, depth)?;
     let project = request.context.project()?;
-    let mut broken = broken_events(store, &survey.damages, &request.policy, project)?;
-    broken.extend(broken_records(survey.damages, &request.policy, project)?);
+    let mut broken = broken_events(store, &inventory.damages, &request.policy, project)?;
+    broken.extend(broken_records(inventory.damages, &request.policy, project)?);
     let damaged = match request.policy.drop_damaged {
-        true => damaged_trees(store, survey.records.items(scratch), project)?,
+        true => damaged_trees(store, inventory.records.items(scratch), project)?,
         false => HashSet::new(),
     };
     let over_damage = request.policy.drop_damaged;
@@ -81,7 +82,7 @@ pub fn plan(
         Err(error) => return Err(unsafe_to_prune(error.into_damage()?)),
     };
     let decisions = policy::decide(
-        &survey.records,
+        &inventory.records,
         scratch,
         &policy::PolicyInput {
             project,
@@ -92,63 +93,19 @@ pub fn plan(
             damaged: &damaged,
         },
     )?;
-    let mut live = References::default();
-    let mut dropped = References::default();
-    let (mut removed, mut removed_count) = (ScratchWriter::new(scratch), 0);
-    let mut decided = ScratchWriter::new(scratch);
-    let mut restored = ScratchWriter::new(scratch);
+    let mut builds = Builds::new(scratch);
     for decision in decisions {
-        let decision = decision?;
-        let is_kept = !decision.reasons.is_empty();
-        for found in &decision.found {
-            let record = &found.record;
-            if is_kept {
-                add(store, &record.tree, &mut live)?;
-                if over_damage && record.project == project {
-                    for key in found.missing() {
-                        restored.push(&(key, record.seal()?))?;
-                    }
-                }
-            } else {
-                // What a tree that is given up leads to matters only if it can be known.
-                crate::lookup::ignore_damage(references(store, &record.tree, &mut dropped))?;
-            }
-        }
-        if !is_kept && let Some(removal) = removal(store, &decision)? {
-            removed.push(&removal)?;
-        }
-        // Of other projects all is kept, and nobody asked.
-        let Decision { found, reasons } = decision;
-        let first = found.into_iter().next().map(|found| found.record);
-        if let Some(record) = first.filter(|record| record.project == project) {
-            removed_count += u64::from(reasons.is_empty());
-            decided.push(&Decided { record, reasons })?;
-        }
+        builds.add(store, decision?, project, over_damage)?;
     }
     let marking = Marking {
-        live: &live,
-        dropped: &dropped,
+        live: &builds.live,
+        dropped: &builds.dropped,
         now_ms,
         grace_ms: request.grace_ms,
     };
-    let packs = marking.marks::<PackId>(store, "v1/packs/", &condemned.packs, |live| &live.packs)?;
-    let trees = marking.marks::<TreeId>(store, "v1/trees/", &condemned.trees, |live| &live.trees)?;
-    let (mut deleted, mut doomed) = (Amount::default(), Amount::default());
-    let mut count = |next: NextMark, bytes: u64| {
-        let amount = match next.phase {
-            Phase::Deleting => &mut deleted,
-            Phase::Seen | Phase::Condemned => &mut doomed,
-        };
-        amount.objects += u64::from(next.is_there);
-        // The store says how large an object is.
-        amount.bytes = amount.bytes.saturating_add(bytes);
-    };
-    for (id, fate) in &packs {
-        count(*fate, store.head(&keys::pack(id))?.unwrap_or_default());
-    }
-    for (_, fate) in &trees {
-        count(*fate, 0);
-    }
+    let packs = marking.marks::<PackId>(store, keys::PACKS, &condemned.packs, |live| &live.packs)?;
+    let trees = marking.marks::<TreeId>(store, keys::TREES, &condemned.trees, |live| &live.trees)?;
+    let (deleted, doomed) = amounts(store, &packs, &trees)?;
     let still_removed = condemned
         .builds
         .into_iter()
@@ -162,9 +119,9 @@ pub fn plan(
         unknown_until_ms: Some(condemned.unknown_until_ms).filter(|until_ms| *until_ms > now_ms),
     };
     let rest = Rest {
-        removed: removed.close()?,
+        removed: builds.removed.close()?,
         broken: ScratchList::of(scratch, broken)?,
-        restored: restored.close()?,
+        restored: builds.restored.close()?,
         keep_channel_steps: request.policy.keep_channel_steps,
         over_damage,
         next,
@@ -173,12 +130,97 @@ pub fn plan(
         ..Rest::default()
     };
     Ok(PrunePlan {
-        decisions: decided.close()?,
-        removed: removed_count,
+        decisions: builds.decided.close()?,
+        removed: builds.removed_count,
         deleted,
         condemned: doomed,
         rest: crate::wire::write(&rest)?,
     })
+}
+
+/// The builds of a prune, sorted by whether they are kept.
+struct Builds<'a> {
+    /// The objects that kept builds refer to.
+    live: References,
+    /// The objects that removed builds refer to.
+    dropped: References,
+    removed: ScratchWriter<'a, (Removed, Vec<String>)>,
+    removed_count: u64,
+    decided: ScratchWriter<'a, Decided>,
+    restored: ScratchWriter<'a, (String, Vec<u8>)>,
+}
+
+impl<'a> Builds<'a> {
+    fn new(scratch: &'a dyn Scratch) -> Builds<'a> {
+        Builds {
+            live: References::default(),
+            dropped: References::default(),
+            removed: ScratchWriter::new(scratch),
+            removed_count: 0,
+            decided: ScratchWriter::new(scratch),
+            restored: ScratchWriter::new(scratch),
+        }
+    }
+
+    fn add(
+        &mut self,
+        store: &impl Store,
+        decision: Decision,
+        project: &str,
+        over_damage: bool,
+    ) -> Result<()> {
+        let is_kept = !decision.reasons.is_empty();
+        for found in &decision.found {
+            let record = &found.record;
+            if is_kept {
+                add(store, &record.tree, &mut self.live)?;
+                if over_damage && record.project == project {
+                    for key in found.missing() {
+                        self.restored.push(&(key, record.seal()?))?;
+                    }
+                }
+            } else {
+                // The references of a removed tree matter only if they are known.
+                ignore_damage(references(store, &record.tree, &mut self.dropped))?;
+            }
+        }
+        if !is_kept && let Some(removal) = removal(store, &decision)? {
+            self.removed.push(&removal)?;
+        }
+        // Builds of other projects are all kept, and not listed.
+        let Decision { found, reasons } = decision;
+        let first = found.into_iter().next().map(|found| found.record);
+        if let Some(record) = first.filter(|record| record.project == project) {
+            self.removed_count += u64::from(reasons.is_empty());
+            self.decided.push(&Decided { record, reasons })?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns how much is deleted now, and how much a later prune deletes.
+fn amounts(
+    store: &impl Store,
+    packs: &[(PackId, NextMark)],
+    trees: &[(TreeId, NextMark)],
+) -> Result<(Amount, Amount)> {
+    let (mut deleted, mut condemned) = (Amount::default(), Amount::default());
+    let mut count = |mark: NextMark, bytes: u64| {
+        let amount = match mark.phase {
+            Phase::Deleting => &mut deleted,
+            Phase::Seen | Phase::Condemned => &mut condemned,
+        };
+        amount.objects += u64::from(mark.is_there);
+        // The store says how large an object is.
+        amount.bytes = amount.bytes.saturating_add(bytes);
+    };
+    for (id, mark) in packs {
+        count(*mark, store.head(&keys::pack(id))?.unwrap_or_default());
+    }
+    for (_, mark) in trees {
+        count(*mark, 0);
+    }
+    Ok((deleted, condemned))
 }
 
 /// Adds a tree. What a damaged one leads to is unknown, so that nothing may be deleted.
@@ -195,8 +237,8 @@ fn check_grace(request: &Prune) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "a grace period of less than {} minutes protects nobody: a persist that runs meanwhile could end well and lose its \
-         packs, an attach could find its files gone",
+        "a grace period of less than {} minutes protects no one: a persist that runs meanwhile could succeed and lose its \
+         packs, and an attach could miss its files",
         GRACE_MS_MIN / 60_000
     );
     Err(Error::invalid("grace-too-short", message, ""))

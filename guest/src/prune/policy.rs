@@ -28,7 +28,7 @@ impl Decision {
     }
 }
 
-/// What else a decision depends on.
+/// The inputs of a decision, in addition to the records.
 pub(super) struct PolicyInput<'a> {
     /// Only its builds are judged, all others are kept.
     pub project: &'a str,
@@ -129,7 +129,7 @@ struct Judge<'a> {
     policy: &'a Policy,
     now_ms: u64,
     grace_ms: u64,
-    /// What points to builds.
+    /// The pointers to each build.
     pointed: HashMap<Key, Vec<String>>,
     held: HashSet<HeldRun<'a>>,
     /// The numbers of the newest build of each branch and job.

@@ -13,7 +13,7 @@ use crate::order::Order;
 use crate::recency::{Across, Recency, newest_first};
 use crate::record::Record;
 
-/// What it takes to compare the builds of a project with each other.
+/// The builds of a project, with the values that compare them.
 #[derive(Default)]
 pub(super) struct Ranking {
     counters: Interned<Counter>,
@@ -38,7 +38,7 @@ pub(super) struct BuildSummary {
 pub(super) struct Lineage {
     branch: Rc<Branch>,
     job: Rc<Option<String>>,
-    /// Whether all nodes of the build are there.
+    /// Whether all nodes of the build have persisted.
     is_whole: bool,
 }
 
@@ -127,7 +127,7 @@ impl Ranking {
     }
 }
 
-/// Returns the branch that a build can be the latest of, if any, and whether all of its nodes are there.
+/// Returns the branch that a build can be the latest of, if any, and whether all of its nodes have persisted.
 pub(super) fn branch_of(found: &[StoredRecord], policy: &Policy) -> Option<(String, bool)> {
     let record = &found.first()?.record;
     let branch = record.branch.clone()?;

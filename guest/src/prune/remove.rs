@@ -1,11 +1,11 @@
 //! Removing one build that must go: what is planned here, `run` of prune does.
 
-use super::pointers;
-use super::pointers::CHANNEL_STEPS;
+use std::collections::BTreeMap;
+
+use super::pointers::{self, CHANNEL_STEPS};
 use super::rest::{Next, NextMark, Rest, removable};
-use crate::condemned::{Condemned, Phase, Removed};
+use crate::condemned::{Condemned, Mark, Phase, Removed};
 use crate::error::{Error, Result};
-use crate::id::{PackId, TreeId};
 use crate::inventory::current_pointers;
 use crate::keys::{self, Project};
 use crate::lookup::{self, Scope, ignore_damage};
@@ -20,7 +20,7 @@ use crate::tree::{References, references};
 /// For so long nothing may begin to point to a build that was removed, in milliseconds: a mover may have looked before.
 const REMOVED_MS: u64 = 24 * 3_600_000;
 
-/// What is asked for.
+/// The request to remove a build.
 #[derive(Debug, Clone)]
 pub struct Remove {
     /// The build, and who asks.
@@ -31,12 +31,12 @@ pub struct Remove {
     pub even_if_pointed_to: bool,
 }
 
-/// What a removal will do.
+/// The plan of a removal.
 #[derive(Debug, Default)]
 pub struct Removal {
     /// The build: a record for each node.
     pub records: Vec<Record>,
-    /// What points to it.
+    /// The channels and rollbacks that point to it.
     pub pointed: Vec<String>,
     /// For [`super::run()`].
     pub rest: Vec<u8>,
@@ -67,32 +67,17 @@ pub fn plan(
         return Err(Error::conflict("build-pointed-to", message, &scope.selector));
     }
     let mut removed = Vec::new();
-    let (mut packs, mut trees) = (carried(&condemned.packs), carried(&condemned.trees));
+    let mut used = References::default();
     for record in &records {
         let layers = match record.layer_key() {
             Some(key) => lookup::revisions(store, &key)?,
             None => Vec::new(),
         };
         removed.extend(removable(store, record, &layers)?);
-        // Maybe others lead to them: a prune knows, and this is the moment from which its grace period counts.
-        let mut used = References::default();
         ignore_damage(references(store, &record.tree, &mut used))?;
-        trees.extend(
-            used.trees
-                .into_iter()
-                .filter(|tree| !condemned.trees.contains_key(tree))
-                .map(|tree| (tree, SEEN)),
-        );
-        let known = |pack: &PackId| condemned.packs.contains_key(pack);
-        packs.extend(
-            used.packs
-                .into_iter()
-                .filter(|pack| !known(pack))
-                .map(|pack| (pack, SEEN)),
-        );
     }
-    trees.sort_by_key(|(id, _): &(TreeId, NextMark)| *id);
-    trees.dedup_by_key(|(id, _)| *id);
+    let packs = with_seen(&condemned.packs, used.packs);
+    let trees = with_seen(&condemned.trees, used.trees);
     let rest = Rest {
         removed: ScratchList::of(scratch, [(build, removed)])?,
         note: Some(note(first, request, now_ms)?),
@@ -121,20 +106,27 @@ pub fn plan(
     })
 }
 
-const SEEN: NextMark = NextMark {
-    phase: Phase::Seen,
-    since_ms: None,
-    is_there: true,
-};
-
-/// What the last list says stays as it is: nothing was judged anew.
-fn carried<Id: Copy>(marks: &std::collections::BTreeMap<Id, crate::condemned::Mark>) -> Vec<(Id, NextMark)> {
-    let fate = |mark: &crate::condemned::Mark| NextMark {
-        phase: mark.phase,
-        since_ms: Some(mark.since_ms),
+/// Returns the marks of the last list unchanged, and `Seen` for further objects. Other builds may refer to these: a prune
+/// finds out, and its grace period counts from now.
+fn with_seen<Id: Copy + Ord>(
+    marks: &BTreeMap<Id, Mark>,
+    used: impl IntoIterator<Item = Id>,
+) -> Vec<(Id, NextMark)> {
+    let unchanged = marks.iter().map(|(id, mark)| {
+        let mark = NextMark {
+            phase: mark.phase,
+            since_ms: Some(mark.since_ms),
+            is_there: true,
+        };
+        (*id, mark)
+    });
+    let seen = NextMark {
+        phase: Phase::Seen,
+        since_ms: None,
         is_there: true,
     };
-    marks.iter().map(|(id, mark)| (*id, fate(mark))).collect()
+    let new = used.into_iter().filter(|id| !marks.contains_key(id));
+    unchanged.chain(new.map(|id| (id, seen))).collect()
 }
 
 fn note(record: &Record, request: &Remove, now_ms: u64) -> Result<(String, Vec<u8>)> {

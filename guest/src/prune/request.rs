@@ -1,9 +1,9 @@
-//! What is asked of a prune.
+//! The request of a prune, and its policy.
 
 use super::pointers::CHANNEL_STEPS;
 use crate::context::Context;
 
-/// What is kept besides what always is: the newest of each branch, what a channel or a rollback points to, and what is
+/// The builds to keep, in addition to those that always are: the newest of each branch, those that a channel or a rollback
 /// younger than the grace period. Without a rule that keeps something, every build is kept but those of branches that are
 /// gone.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Policy {
     /// Builds whose record or tree is missing or damaged, or of which a pack is missing or too short, are removed, whatever
     /// else would keep them.
     pub drop_damaged: bool,
-    /// What so many steps back on a channel lead to is kept.
+    /// The builds this many steps back on a channel are kept.
     pub keep_channel_steps: u32,
 }
 
@@ -36,12 +36,12 @@ impl Default for Policy {
     }
 }
 
-/// What is asked for.
+/// The request of a prune.
 #[derive(Debug, Clone)]
 pub struct Prune {
     /// Whose builds are judged.
     pub context: Context,
-    /// What is kept.
+    /// The builds to keep.
     pub policy: Policy,
     /// How long what nobody uses stays, in milliseconds: longer than any persist takes to commit, or an attach to end.
     pub grace_ms: u64,

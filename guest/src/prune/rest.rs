@@ -1,4 +1,4 @@
-//! What a prune is going to do, as it crosses from its plan to its run.
+//! The part of a prune's plan that its run needs.
 
 use std::collections::HashSet;
 
@@ -28,14 +28,14 @@ pub(super) struct Rest {
     pub(super) broken: ScratchList<String>,
     /// Records of builds that are kept, for those of their keys that are missing or dropped.
     pub(super) restored: ScratchList<(String, Vec<u8>)>,
-    /// What is put beside the list: its key, and the object.
+    /// An object that is put beside the list: its key, and its bytes.
     pub(super) note: Option<(String, Vec<u8>)>,
     /// Whether a build goes that something points to.
     pub(super) even_if_pointed_to: bool,
     pub(super) keep_channel_steps: u32,
     /// Whether what is before an event that cannot be read is given up.
     pub(super) over_damage: bool,
-    /// What the list will say.
+    /// The content of the next list.
     pub(super) next: Next,
     pub(super) deleted: Amount,
     pub(super) condemned: Amount,
@@ -49,15 +49,15 @@ pub(super) struct Next {
     /// Builds that an earlier prune removes, and until when nothing may point to them.
     pub(super) builds: ScratchList<(Removed, u64)>,
     pub(super) grace_ms: u64,
-    /// Until when a list that was lost may still count. The end of time where this prune takes its place.
+    /// Until when a lost list may still be in force. The end of time if this prune replaces it.
     pub(super) unknown_until_ms: Option<u64>,
 }
 
-/// What the list will say of an object.
+/// The mark of an object in the next list.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct NextMark {
     pub(super) phase: Phase,
-    /// In milliseconds since 1970; `None` is the moment in which the list is made.
+    /// In milliseconds since 1970; `None` is the time at which the list is created.
     pub(super) since_ms: Option<u64>,
     pub(super) is_there: bool,
 }

@@ -63,7 +63,7 @@ const COMPARED_MAX: usize = 256;
 /// Fewest characters in common by which two names are near without being similar.
 const SHARED_MIN: usize = 3;
 
-/// What to attach, or to ask about.
+/// A parsed selector.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Selector {
     /// The newest build on a branch.
@@ -120,19 +120,19 @@ pub enum SelectorError {
     /// The text starts with no known kind.
     #[error("unknown selector kind in `{text}`; known are {}{}", known(), did_you_mean(.suggestion))]
     UnknownKind {
-        /// What was given.
+        /// The text that was given.
         text: String,
-        /// What was probably meant.
+        /// The probable correction.
         suggestion: Option<String>,
     },
     /// The kind is known, but what follows does not fit it.
     #[error("selector `{text}` is not valid: {reason}{}", did_you_mean(.suggestion))]
     Malformed {
-        /// What was given.
+        /// The text that was given.
         text: String,
-        /// What does not fit.
+        /// The part that does not fit.
         reason: &'static str,
-        /// What was probably meant, or the form of the kind.
+        /// The probable correction, or the form of the kind.
         suggestion: Option<String>,
     },
 }
@@ -179,7 +179,7 @@ impl FromStr for Selector {
     }
 }
 
-/// Whether a text is a selector, or would be one with another value.
+/// Returns whether a text is a selector, or would be one with another value.
 pub(crate) fn is_begun(text: &str) -> bool {
     match text.split_once([':', '@']) {
         Some((kind, _)) => KINDS.iter().any(|(known, _)| *known == kind),

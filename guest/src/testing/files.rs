@@ -29,7 +29,7 @@ struct Inode {
 pub struct MemoryFiles {
     inodes: RefCell<BTreeMap<String, Inode>>,
     clock: Rc<Cell<i64>>,
-    /// What entries say of themselves besides: by their paths, the root's as the empty string.
+    /// Flags of entries by their paths, the root's as the empty string.
     pub flags: RefCell<BTreeMap<String, EntryFlags>>,
     /// Writing fails as on a full disk once this many bytes were written.
     pub room_bytes: Cell<Option<u64>>,

@@ -7,18 +7,18 @@ use std::rc::Rc;
 
 use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest};
 
-/// What one request comes to.
+/// The result of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scripted {
-    /// An answer. Its body may break off behind the last piece.
+    /// An answer. Its body may break off after the last piece.
     Answer {
         /// For example 200.
         status: u16,
         /// Names in lower case.
         headers: Vec<(String, String)>,
-        /// What `next` returns, one after the other.
+        /// The pieces that `next` returns, in order.
         pieces: Vec<Vec<u8>>,
-        /// How the body ends, where it does not end well.
+        /// The failure with which the body ends, if it does.
         broken: Option<HttpFailure>,
     },
     /// None.
@@ -46,20 +46,20 @@ impl Scripted {
     }
 }
 
-/// Servers that answer from a script. What is `pub` is there for tests to look at.
+/// Servers that answer from a script. Public fields are for tests.
 #[derive(Debug, Default)]
 pub struct MemoryHttp {
-    /// What each URL answers: the first entry, until only one is left, which stays.
+    /// The answers of each URL: the first entry, until only one is left, which stays.
     pub script: RefCell<BTreeMap<String, VecDeque<Scripted>>>,
-    /// What was asked, in order.
+    /// The requests, in order.
     pub sent: RefCell<Vec<HttpRequest>>,
     /// How long somebody waited, in milliseconds, and why.
     pub waits: RefCell<Vec<(u64, String)>>,
     /// In milliseconds since 1970.
     pub now: Rc<Cell<u64>>,
-    /// What every request takes, in milliseconds.
+    /// The duration of every request, in milliseconds.
     pub takes_ms: Cell<u64>,
-    /// What every piece of a body takes, in milliseconds.
+    /// The duration of every piece of a body, in milliseconds.
     pub piece_takes_ms: Cell<u64>,
 }
 

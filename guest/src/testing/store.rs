@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
 
-/// Objects in memory. What is `pub` is there for tests to look at and to damage.
+/// Objects in memory. Public fields are for tests to inspect and to damage.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     /// All objects.
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// How many calls were made.
+    /// The number of calls.
     pub calls: Cell<u64>,
 }
 

@@ -172,7 +172,7 @@ impl TryFrom<EntryLine> for Entry {
                     location,
                 }
             }
-            _ => return Err(wrong("an entry has not what its kind needs")),
+            _ => return Err(wrong("an entry does not have the fields of its kind")),
         };
         Ok(Entry {
             path: line.path,
@@ -202,7 +202,7 @@ impl ChunkCell {
             || raw_length == 0
         {
             return Err(format!(
-                "a chunk of {raw_length} bytes at {offset}, {length} stored, is none of baton's"
+                "baton never writes a chunk of {raw_length} bytes at {offset}, {length} stored"
             ));
         }
         Ok(Chunk {

@@ -36,11 +36,11 @@ pub struct Entry {
     pub bits: u16,
     /// When it last changed.
     pub modified: Time,
-    /// What it is.
+    /// Its kind and content.
     pub content: Content,
 }
 
-/// What an entry is.
+/// The kind and content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// A directory.
@@ -103,12 +103,12 @@ pub struct Table {
 pub struct Located {
     /// The entry.
     pub entry: Entry,
-    /// That of its part.
+    /// The table of its part.
     pub table: Rc<Table>,
 }
 
 impl Entry {
-    /// The size of a file in bytes, 0 for anything else.
+    /// Returns the size of a file in bytes, 0 for anything else.
     pub fn size(&self) -> u64 {
         match self.content {
             Content::File { size, .. } => size,

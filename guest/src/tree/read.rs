@@ -36,7 +36,7 @@ struct Part {
     table: Rc<Table>,
 }
 
-/// Holds the two rules that keep a tree inside its directory: paths strictly ascend, so none is there twice, and each
+/// Checks the two rules that keep a tree inside its directory: paths strictly ascend, so none occurs twice, and each
 /// parent is a directory of this tree, so nothing lies under a file or a symlink.
 #[derive(Default)]
 struct Order {
@@ -49,7 +49,7 @@ impl<'a, S: Store> Entries<'a, S> {
     pub fn open(store: &'a S, id: &TreeId) -> Result<Entries<'a, S>> {
         let (key, mut lines, header) = fetch(store, id)?;
         if !header.covers.is_empty() && Selection::of_patterns(&header.covers).is_err() {
-            return Err(Error::damaged(&key, "it covers what no pattern can say"));
+            return Err(Error::damaged(&key, "its patterns cannot be parsed"));
         }
         let mut entries = Entries {
             store,
@@ -127,13 +127,19 @@ fn read_parts(key: &str, lines: &mut Reader, header: &Header, count: u64) -> Res
         let line: PartLine = lines.next("a part")?;
         entries = entries.saturating_add(line.entries);
         if line.entries == 0 || entries > header.entries {
-            return Err(Error::damaged(key, "its parts have other entries than it says"));
+            return Err(Error::damaged(
+                key,
+                "its parts do not have as many entries as it says",
+            ));
         }
         parts.push(line);
     }
     lines.end()?;
     if entries != header.entries || header.packs != 0 {
-        return Err(Error::damaged(key, "its parts have other entries than it says"));
+        return Err(Error::damaged(
+            key,
+            "its parts do not have as many entries as it says",
+        ));
     }
     Ok(parts)
 }
@@ -181,7 +187,7 @@ fn fetch(store: &impl Store, id: &TreeId) -> Result<(String, Reader, Header)> {
     Ok((key, lines, header))
 }
 
-/// What trees lead to.
+/// The objects that trees refer to.
 #[derive(Debug, Default)]
 pub struct References {
     /// Trees, and their parts.
@@ -225,7 +231,7 @@ pub fn references(store: &impl Store, id: &TreeId, to: &mut References) -> Resul
 impl Order {
     fn check(&mut self, entry: &Entry) -> Result<(), String> {
         if !self.last.is_empty() && path::compare(&self.last, &entry.path).is_ge() {
-            return Err(format!("{} is there twice or out of order", entry.path));
+            return Err(format!("{} occurs twice or is out of order", entry.path));
         }
         self.last.clone_from(&entry.path);
         let parent = path::parent(&entry.path);

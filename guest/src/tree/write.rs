@@ -67,7 +67,7 @@ pub struct Saved {
     pub objects: HashSet<TreeId>,
     /// The packs that it uses.
     pub packs: HashSet<PackId>,
-    /// What was written, in bytes.
+    /// Bytes that were written.
     pub stored_bytes: u64,
 }
 
@@ -186,7 +186,7 @@ impl<'a, S: Store> Writer<'a, S> {
         }
         let key = crate::keys::tree(&id);
         let mut written = put_named(self.store, &key, bytes, self.check)?;
-        // It is small beside what it leads to: one that was damaged since must not stand in the way of its repair.
+        // A tree is small compared with its packs: a damaged one must not prevent its own repair.
         if written == 0 && self.check == ExistingCheck::Size {
             written = put_named(self.store, &key, bytes, ExistingCheck::Bytes)?;
         }

@@ -1,4 +1,4 @@
-//! What trees say of packs, cut into tasks.
+//! The expectations that trees have of packs, cut into tasks.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
@@ -16,14 +16,14 @@ use crate::tree::{Content, Entries, Entry, Located, Location, Table};
 /// A task is closed by the pack that gives it this many. A pack without its data takes one request.
 const TASK_PACKS: usize = 64;
 
-/// What a tree says of one chunk: offset, length, raw length, and the digest of a slice.
+/// A chunk as a tree describes it: offset, length, raw length, and the digest of a slice.
 pub(super) type ChunkIn = (u64, u32, u32, Option<Digest>);
-/// What a file says of a part of a chunk: its start, length and digest.
+/// A part of a chunk as a file describes it: its start, length and digest.
 pub(super) type Piece = (u32, u32, Digest);
 /// All that trees say of one pack.
 pub(super) type Chunks = BTreeMap<ChunkIn, BTreeSet<Piece>>;
 
-/// What a worker does.
+/// The task of a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum TaskIn {
     /// Looks how long packs are. Each with the length that trees need.
@@ -32,9 +32,9 @@ pub(super) enum TaskIn {
     Data(PackId, ScratchList<(ChunkIn, Option<Piece>)>),
 }
 
-/// What a tree says of a chunk, or of one piece of it.
+/// A chunk as a tree describes it, or one piece of it.
 pub(super) type Expectation = (ChunkIn, Option<Piece>);
-/// What trees say of packs.
+/// The expectations that trees have of packs.
 pub(super) struct Expectations<'s> {
     of: ExpectationsOf<'s>,
     /// Parts that were seen: the trees of one branch share most of them.
@@ -167,5 +167,5 @@ impl<'s> Expectations<'s> {
     }
 }
 
-/// What a expectation takes in memory.
+/// The size of an expectation in memory.
 const EXPECTATION_BYTES: usize = size_of::<(PackId, Expectation)>();

@@ -31,10 +31,10 @@ pub use packs::run;
 
 /// Of so many of the builds that a damage affects the records are given: there may be very many.
 const NAMED_MAX: usize = 20;
-/// What is verified.
+/// The request of a verify.
 #[derive(Debug, Clone)]
 pub struct Verify {
-    /// What a selector means, or all that the store has.
+    /// The builds to verify, or the whole store.
     pub scope: Option<Scope>,
     /// Whether to read every byte.
     pub data: bool,
@@ -42,7 +42,7 @@ pub struct Verify {
     pub names_builds: bool,
 }
 
-/// What was found.
+/// The report of a verify.
 #[derive(Debug, Default)]
 pub struct Verified {
     /// Records that were read.
@@ -53,11 +53,11 @@ pub struct Verified {
     pub packs: u64,
     /// Bytes of packs that were read.
     pub bytes: u64,
-    /// What is wrong.
+    /// The damages.
     pub findings: Vec<Finding>,
 }
 
-/// What mends a damage.
+/// The action that repairs a damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
     /// The files of each build that it affects, persisted again as the same build.
@@ -69,7 +69,7 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// Returns what mends a damage of an object.
+    /// Returns the remedy for damage of an object.
     fn of(key: &str) -> Remedy {
         match key {
             key if key.starts_with(keys::CONDEMNED) => Remedy::Prune,
@@ -82,9 +82,9 @@ impl Remedy {
 /// One damage.
 #[derive(Debug)]
 pub struct Finding {
-    /// What is wrong.
+    /// The damages.
     pub damage: Damage,
-    /// What mends it.
+    /// The action that repairs it.
     pub remedy: Remedy,
     /// How many records it affects.
     pub affects: u64,
@@ -98,7 +98,7 @@ struct Rest {
     packs: u64,
     /// The packs of each tree.
     trees: ScratchList<(TreeId, Vec<PackId>)>,
-    /// What is wrong with no tree, or with one.
+    /// Damages, each with its tree if it is of one.
     damages: Vec<(Option<TreeId>, Damage)>,
 }
 
@@ -166,7 +166,7 @@ pub fn plan(store: &impl Store, scratch: &dyn Scratch, request: &Verify) -> Resu
     })
 }
 
-/// Checks that what the last event of each history points to is there.
+/// Checks that the builds exist that the last events point to.
 fn check_events(survey: &Inventory, scratch: &dyn Scratch, damages: &mut Vec<Damage>) -> Result<()> {
     let mut missing: BTreeMap<(String, String, BuildId), Vec<&Event>> = BTreeMap::new();
     for event in &survey.last_events {
@@ -221,7 +221,7 @@ fn check_keys(
                 damages.push(Damage {
                     key,
                     message: format!(
-                        "a key of {} of {} is missing, which lies under its other keys",
+                        "a key of {} of {} is missing, though its record exists under other keys",
                         record.build_id(),
                         record.artifact
                     ),

@@ -14,18 +14,18 @@ use crate::scratch_list::Items;
 use crate::tree::{Content, Entries, Entry, Located, Location, Table};
 use crate::{keys, lookup};
 
-/// What a damage of a pack is extent, and so which trees it affects.
+/// The extent of a damage of a pack, which decides which trees it affects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Extent {
     /// All of it.
     Pack,
-    /// What lies beyond so many bytes.
+    /// Everything after this many bytes.
     Beyond(u64),
     /// Chunks, or pieces of them, that are not what a tree says.
     Expectations(Vec<Expectation>),
 }
 
-/// More wrong expectations of one pack are not told apart: a hostile tree may have millions.
+/// More unmet expectations of one pack are not distinguished: a hostile tree may have millions.
 const EXPECTATIONS_MAX: usize = 1000;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ fn chunks(expectations: Items<'_, Expectation>) -> Result<Chunks> {
     Ok(chunks)
 }
 
-/// What is wrong with a pack.
+/// The damages of a pack.
 type Wrong = Vec<(Extent, Damage)>;
 
 fn check_length(store: &impl Store, id: &PackId, needed: u64) -> Result<Wrong> {
@@ -96,7 +96,7 @@ fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) 
         if found == *id {
             return Ok(bytes);
         }
-        // Whom it affects depends on where it was altered.
+        // Which builds it affects depends on where it was altered.
         altered = bytes;
         let message = "the pack was altered";
         Err(Error::damaged_digest(
@@ -135,7 +135,7 @@ fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) 
     }
 }
 
-/// Returns what trees say of a pack that is not so: at most a few more than can be told apart.
+/// Returns the expectations that a pack does not meet: at most a few more than can be distinguished.
 fn unmet_expectations(key: &str, bytes: &[u8], chunks: &Chunks) -> Result<Vec<(Expectation, Damage)>> {
     let (mut decompressor, mut content) = (Decompressor::default(), Vec::new());
     let mut wrong = Vec::new();

@@ -11,7 +11,7 @@ use baton_guest::tree::{Entries, Writer};
 use crate::asked::memory;
 use crate::stores::written::{Written, digest, name, number};
 
-const DOCUMENT: &str = include_str!("../../../docs/reference/format.md");
+pub(crate) const DOCUMENT: &str = include_str!("../../../docs/reference/format.md");
 
 /// Returns the block that begins with a text, lines that are wrapped in it joined again.
 fn block(start: &str) -> String {
@@ -21,7 +21,7 @@ fn block(start: &str) -> String {
 }
 
 /// Returns the cells of the rows that follow a heading of a table, without the marks of code.
-fn rows(heading: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(heading: &str) -> Vec<Vec<String>> {
     let table = DOCUMENT.split(heading).nth(1).unwrap();
     let lines = table.lines().skip(1).take_while(|line| line.starts_with('|'));
     let cells = |line: &str| {

@@ -9,6 +9,7 @@
 
 mod asked;
 mod document;
+mod fields;
 mod honest;
 mod hostile;
 mod stores;

@@ -270,7 +270,7 @@ fn without_v1_1_the_walk_has_an_end() {
             problem.message
         );
         assert!(
-            problem.message.contains("successful were lint"),
+            problem.message.contains("successful jobs are lint"),
             "{}",
             problem.message
         );

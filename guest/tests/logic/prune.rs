@@ -148,7 +148,9 @@ fn what_a_channel_or_a_rollback_points_to_is_kept() {
     let error = rollback(&store, crate::channels::production(), 1).unwrap_err();
     assert_eq!(code(&error), "build-gone");
     assert!(
-        error.to_string().ends_with("none that it was on before is left"),
+        error
+            .to_string()
+            .ends_with("none of the builds before it is left"),
         "{error}"
     );
 }

@@ -6,7 +6,7 @@
 //! best job is the answer once that is certain: because no other pipeline had the commit, or because its workflow was
 //! asked. That makes two requests, or three where a commit was built more than once.
 //!
-//! A page of v1.1 has the highest job numbers. A newer pipeline whose job has a lower one than all of them lies behind it,
+//! A page of v1.1 has the highest job numbers. A newer pipeline whose job has a lower number than all of them is not on it,
 //! for example where an old pipeline was run again. So no job is the answer before every newer pipeline is accounted for:
 //! it began after the last job that v1.1 listed, so that all of its jobs have higher numbers; or it was looked into.
 
@@ -49,7 +49,7 @@ pub(in super::super) struct ByBranch {
     /// Numbers of the pipelines that were looked into.
     looked: BTreeSet<u64>,
     /// The lowest number that v1.1 listed, and when that job began, in milliseconds since 1970; 0 where that is not said.
-    /// `None` where the list is in another order than by number: then it does not tell what lies behind it.
+    /// `None` if the list is not ordered by number: then it does not say what follows it.
     reach: Option<(u64, u64)>,
     names: BTreeSet<String>,
 }
@@ -60,7 +60,7 @@ struct Candidate {
     pipeline: Option<u64>,
 }
 
-/// What is known of a candidate's pipeline.
+/// The known limits of a candidate's pipeline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Bound {
     /// It is this one, or an older one.
@@ -162,7 +162,7 @@ impl ByBranch {
         Ok(None)
     }
 
-    /// Whether every pipeline newer than this one is accounted for. If not, does one thing about it.
+    /// Returns whether every pipeline newer than this one is accounted for. If not, does one thing about it.
     fn accounted(&mut self, client: &Client<'_, impl Http>, pipeline: u64) -> Result<bool> {
         if self.builds_end {
             return Ok(true);
@@ -200,7 +200,7 @@ impl ByBranch {
         Ok(false)
     }
 
-    /// Whether a pipeline may have a job that was not seen.
+    /// Returns whether a pipeline may have a job that was not seen.
     fn is_open(&self, pipeline: &Pipeline) -> bool {
         let created_ms = time_ms(pipeline.created_at.as_deref());
         let listed = self
@@ -274,7 +274,7 @@ impl ByBranch {
         match of_commit().map(|it| it.number).max() {
             Some(at_most) => Bound {
                 at_most,
-                // Behind what was listed there may be an older pipeline of the same commit.
+                // After the listed ones there may be an older pipeline of the same commit.
                 certain: of_commit().count() == 1 && self.token.is_none(),
                 joined: true,
             },
@@ -285,7 +285,7 @@ impl ByBranch {
                 ) {
                     (true, None) => u64::MAX,
                     (true, Some(oldest)) => oldest.saturating_sub(1),
-                    // The branch has no pipeline of this commit: a branch that was made anew, for example.
+                    // The branch has no pipeline of this commit: a branch that was created again, for example.
                     (false, _) => 0,
                 },
                 certain: false,
@@ -366,7 +366,7 @@ impl ByBranch {
         }
     }
 
-    /// Whether nothing is left that could be searched.
+    /// Returns whether nothing is left that could be searched.
     pub(super) fn is_exhaustive(&self) -> bool {
         self.builds_end
     }

@@ -17,13 +17,13 @@ const PIPELINES_MAX: usize = 40;
 /// Hex digits of a whole commit: fewer may begin another one as well.
 const COMMIT_DIGITS: usize = 40;
 
-/// Which pipelines fit.
+/// A condition for pipelines.
 pub(in super::super) enum PipelineFilter {
-    /// Those of a branch, but for those of forks.
+    /// Those of a branch, except those of forks.
     Branch(String),
-    /// Those of the one commit that begins with this, but for those of forks: anybody can push to a fork.
+    /// Those of the one commit that begins with this, except those of forks: anyone can push to a fork.
     Commit(String),
-    /// Those of a tag, but for those of forks.
+    /// Those of a tag, except those of forks.
     Tag(String),
 }
 
@@ -158,7 +158,7 @@ impl ByPipeline {
         Ok(())
     }
 
-    /// Whether nothing is left that could be searched.
+    /// Returns whether nothing is left that could be searched.
     pub(super) fn is_exhaustive(&self) -> bool {
         self.token.is_none() && self.pipelines.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Which jobs a selector means, by what the API says now.
+//! The jobs that a selector means, as the API answers now.
 //!
 //! | selector | requests until the job is known |
 //! |---|---|

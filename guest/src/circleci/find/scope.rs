@@ -15,7 +15,7 @@ use crate::selector::Selector;
 /// The most jobs of one workflow whose artifacts are asked for.
 const JOBS_MAX: usize = 200;
 
-/// What a selector means.
+/// The jobs that a selector means.
 pub(in crate::circleci) enum Matches {
     /// One of these, the first that will do.
     First(Candidates),
@@ -35,7 +35,7 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
     let wanted = scope.jobs.clone();
     let selector = scope.parsed()?;
     if !scope.having.is_empty() {
-        let message = "what jobs of CircleCI stored is not looked up by the files that it has";
+        let message = "--having does not work with the artifacts of CircleCI";
         return Err(Error::invalid("wrong-having", message, &scope.selector));
     }
     let by_pipeline = |fits| {
@@ -56,7 +56,7 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
             let job = job(client.job(number)?);
             if !is_wanted(&wanted, job.name.as_deref()) {
                 let message = format!(
-                    "{} is none of the jobs that are wanted: {}",
+                    "{} is not one of the wanted jobs: {}",
                     job.shown(),
                     wanted.join(", ")
                 );
@@ -79,7 +79,7 @@ pub(in crate::circleci) fn find(client: &Client<'_, impl Http>, scope: &Scope) -
             Matches::All(of_workflows(client, &ids, scope)?)
         }
         Selector::Channel(_) | Selector::Tree(_) => {
-            let message = "CircleCI knows no channels and no trees: its jobs are found by latest, build:, sha:, tag:, workflow: or workspace";
+            let message = "CircleCI has no channels and no trees: select its jobs by latest, build:, sha:, tag:, workflow: or workspace";
             return Err(Error::invalid(
                 "selector-not-for-circleci",
                 message,
@@ -129,7 +129,7 @@ impl Candidates {
         }
     }
 
-    /// Whether a search that has come to its end has report all that there is.
+    /// Returns whether a search that has come to its end has report all that there is.
     pub(crate) fn is_exhaustive(&self) -> bool {
         match self {
             Candidates::Known(_) => true,

@@ -8,7 +8,7 @@ use crate::selector::nearest;
 /// How many names an error suggests.
 const SUGGESTED: usize = 5;
 
-/// What a search has report: for the error where nothing fits.
+/// The extent of a search, for the error if nothing matches.
 #[derive(Default)]
 pub(super) struct SearchReport {
     /// How far it went, for example "the newest 40 pipelines of branch main were searched".
@@ -39,7 +39,7 @@ impl SearchReport {
             near = names().take(SUGGESTED).collect();
         }
         if !near.is_empty() {
-            message.push_str(&format!("; successful were {}", near.join(", ")));
+            message.push_str(&format!("; successful jobs are {}", near.join(", ")));
         }
         Error::nothing_matched("no-successful-job", message, selector)
     }

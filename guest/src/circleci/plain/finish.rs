@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::ports::{Files, Scratch};
 
-/// What a download did.
+/// The report of a download.
 #[derive(Debug)]
 pub struct Downloaded {
-    /// As for any attach. It names no builds.
+    /// The report as of any attach. It names no builds.
     pub attached: Attached,
     /// Whose artifacts they are.
     pub jobs: Vec<Job>,
@@ -68,7 +68,7 @@ pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
     attach::abandon(files, &crate::wire::write(&rest.attach)?)
 }
 
-/// The same as two jobs of a workspace that disagree.
+/// Returns the error for two artifacts with one path and different bytes, as for two jobs of a workspace.
 fn conflict(rest: &Rest, one: u32, other: u32) -> Error {
     let name = |part: u32| {
         let part = rest.parts.get(part as usize);

@@ -1,7 +1,7 @@
 //! Plain artifacts become files: each is downloaded whole, under its path.
 //!
-//! CircleCI says neither size nor digest, so what is there cannot be compared, and every file is written anew. What holds
-//! for a tree holds here as well: paths cannot leave the directory, nothing is seen before all of it is there.
+//! CircleCI says neither size nor digest, so existing files cannot be compared, and every file is written. The rules of a
+//! tree hold here as well: paths cannot leave the directory, and nothing becomes visible before all bytes have arrived.
 
 mod finish;
 mod plan;

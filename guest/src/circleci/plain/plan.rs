@@ -1,4 +1,4 @@
-//! Which artifacts are downloaded, and to where.
+//! Plans a download: the artifacts, and the path of each.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub fn plan(
         };
         for (at, (job, artifact)) in needed.iter().enumerate() {
             let part = rest.parts.len() as u32;
-            // All but the last are there to be compared with it, and go with the staging directory.
+            // All except the last are only compared with it, and are removed with the staging directory.
             let staged = match at + 1 == needed.len() {
                 true => download.staged.clone(),
                 false => format!("{}/f/other-{part}", place(&rest.attach, &download.staged)?),

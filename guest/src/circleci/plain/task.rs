@@ -16,7 +16,7 @@ pub(super) struct TaskIn {
     pub(super) staged: String,
 }
 
-/// What a worker reports of a task.
+/// The outcome of a task.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outcome {
     pub(super) part: u32,
@@ -24,7 +24,7 @@ pub(super) struct Outcome {
     pub(super) digest: Digest,
 }
 
-/// What `finish` needs besides the outcomes.
+/// The part of a plan that `finish` needs in addition to the outcomes.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Rest {
     pub(super) jobs: Vec<Job>,

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::id::Hashing;
 use crate::ports::{Edit, File, Files, Http, Open};
 
-/// Does one task.
+/// Executes one task.
 pub fn run(http: &impl Http, files: &impl Files, shared: &[u8], task: &[u8]) -> Result<Vec<u8>> {
     let Shared { source } = crate::wire::read(shared)?;
     let TaskIn {
@@ -28,7 +28,7 @@ pub fn run(http: &impl Http, files: &impl Files, shared: &[u8], task: &[u8]) -> 
         range: None,
     };
     let bytes = download(&client, wanted, &mut |step| match step {
-        // A file can only become longer here: what the first try left behind must not be the end of the second.
+        // A file can only become longer here: the first attempt must not leave an end after the second.
         Received::Anew => {
             files.edit(Edit::RemoveFile(&staged))?;
             file = files.open(&staged, Open::Create)?;

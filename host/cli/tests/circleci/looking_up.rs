@@ -183,7 +183,7 @@ fn nothing_that_matches_is_explained() {
             .ends(3)
             .tells("no successful job biuld")
             .tells("were")
-            .tells("successful were build");
+            .tells("successful jobs are build");
         assert!(!deploy.path("out").exists());
         if !v1 {
             deploy

@@ -148,7 +148,7 @@ fn a_download_that_never_ends_well_leaves_nothing() {
     deploy
         .baton("attach latest --at out")
         .ends(1)
-        .tells("dist/large.bin could not be read")
+        .tells("cannot read dist/large.bin")
         .tells("broke off");
     assert!(!deploy.path("out").exists());
 }

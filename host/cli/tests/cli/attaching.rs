@@ -350,7 +350,7 @@ fn a_directory_in_the_way_of_a_file_gives_way_only_to_clean() {
     let before = listing(&out);
     job.baton("attach latest --at out")
         .ends(1)
-        .tells("a directory is where the tree has a file")
+        .tells("the tree has a file or a symlink where a directory exists")
         .tells("--clean");
     assert_same_listing(&listing(&out), &before);
     let report = job.json("attach latest --at out --clean");
@@ -467,11 +467,11 @@ fn what_a_killed_run_left_is_never_persisted() {
     write(&job.path("tree/dir/.baton-attach/f/1"), "half a file");
     job.baton("persist . --root tree --number 2")
         .succeeds()
-        .tells("left out what an interrupted attach left behind");
+        .tells("left out the staging directory of an interrupted attach");
     // Also where the root is further up.
     job.baton("persist tree --number 3")
         .succeeds()
-        .tells("left out what an interrupted attach left behind");
+        .tells("left out the staging directory of an interrupted attach");
     for build in ["build:2", "build:3"] {
         let shown = job.baton(&format!("show {build}")).succeeds();
         assert!(!shown.out.contains(".baton-attach"), "{}", shown.out);

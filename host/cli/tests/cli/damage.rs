@@ -263,7 +263,7 @@ fn a_swapped_record_is_named() {
             drop(
                 scene
                     .refused(selector, 1)
-                    .tells("this record is of default 1, and does not belong here")
+                    .tells("this is the record of default 1, which has other keys")
                     .tells(&key),
             );
         });

@@ -22,7 +22,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
             "foreign",
             "persist file",
             1,
-            "this is not a baton store: it has other things in it, and no v1/store",
+            "this is not a baton store: it has other objects, and no v1/store",
         ),
         ("foreign", "latest", 1, "this is not a baton store"),
         (

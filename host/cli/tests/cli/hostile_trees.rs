@@ -151,14 +151,14 @@ fn nothing_is_written_through_a_symlink_of_the_tree() {
             &place,
             &job,
             &entries(twice),
-            "link is there twice or out of order",
+            "link occurs twice or is out of order",
         );
         let other_way = vec![directory("link"), symlink("link", target), empty("link/precious")];
         refused(
             &place,
             &job,
             &entries(other_way),
-            "link is there twice or out of order",
+            "link occurs twice or is out of order",
         );
         // After another entry, so that the order of paths is valid.
         let late = vec![symlink("a", target), directory("b"), empty("a/precious")];
@@ -170,8 +170,8 @@ fn nothing_is_written_through_a_symlink_of_the_tree() {
 fn entries_that_contradict_each_other_are_refused() {
     let (place, job) = scene();
     for (lines, tells) in [
-        (vec![empty("a"), empty("a")], "a is there twice or out of order"),
-        (vec![empty("b"), empty("a")], "a is there twice or out of order"),
+        (vec![empty("a"), empty("a")], "a occurs twice or is out of order"),
+        (vec![empty("b"), empty("a")], "a occurs twice or is out of order"),
         (
             vec![empty("a"), empty("a/b")],
             "a/b is not in a directory of the tree",

@@ -85,7 +85,7 @@ fn a_pattern_stays_one_where_nothing_has_its_name() {
         .prints(["store           0 B pages", "store           1 B pages/i.js"]);
     job.run(["persist", "--root", "w", "--dry-run", ".", "!x"])
         .ends(1)
-        .tells("it excludes x, which exists, too: !x")
+        .tells("it excludes x, which exists too: !x")
         .tells(r"hint: write '\!NAME' for the path, or '!./NAME' to exclude");
     job.run(["persist", "--root", "w", "--dry-run", r"\!x"])
         .succeeds()
@@ -109,7 +109,7 @@ fn an_exclude_that_leaves_nothing_out_is_warned_of() {
         let ran = job
             .run(["persist", ".", exclude, "--root", "w", "--dry-run"])
             .succeeds();
-        let text = format!("warning: this exclude leaves nothing out: {exclude}");
+        let text = format!("warning: this exclude matches nothing: {exclude}");
         if warns {
             ran.tells(&text)
         } else {
@@ -133,7 +133,7 @@ fn an_exclude_that_leaves_nothing_out_is_warned_of() {
         "attach", "latest", "--at", "out", "--only", ".", "--only", "!typo",
     ])
     .succeeds()
-    .tells("warning: this exclude leaves nothing out: !typo");
+    .tells("warning: this exclude matches nothing: !typo");
 }
 
 #[test]
