@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Digest;
 
-/// How much a counter says of the order in which builds began.
+/// How much a counter says about the order in which builds began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rank {

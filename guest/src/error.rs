@@ -152,8 +152,8 @@ impl Error {
         })
     }
 
-    /// Returns the error for an answer that is not the object `key`: something between the store and baton answers in its place,
-    /// or alters what it sends. It says nothing of what lies in the store.
+    /// Returns the error for an answer that is not the object `key`: something between the store and baton answers in
+    /// its place, or alters what it sends. It says nothing of what lies in the store.
     pub fn not_the_object(key: &str, what: &str) -> Error {
         let message = format!("the store answered with something that is not the object: {what}");
         Error::Store(problem(NOT_THE_OBJECT, message, key))

@@ -58,8 +58,8 @@ impl Compressor {
         append_raw(content, out);
     }
 
-    /// Returns whether a few samples of `content` shrink by more than a sixteenth. Below four samples' length there is nothing
-    /// to gain by guessing.
+    /// Returns whether a few samples of `content` shrink by more than a sixteenth. Below four samples' length there is
+    /// nothing to gain by guessing.
     fn compresses(&mut self, content: &[u8]) -> bool {
         if content.len() <= SAMPLES * SAMPLE_BYTES {
             return true;

@@ -31,8 +31,8 @@ pub(crate) fn check(what: &str, name: &str, bytes_max: usize) -> Result<()> {
     Err(Error::invalid("wrong-name", message, &format!("`{shown}`")))
 }
 
-/// Returns whether a name is free of what nobody sees: space at either end, and control characters. Characters that reorder what is
-/// beside them may be in a name, since other systems allow them: they are escaped where it is shown.
+/// Returns whether a name is free of what nobody sees: space at either end, and control characters. Characters that
+/// reorder what is beside them may be in a name, since other systems allow them: they are escaped where it is shown.
 pub fn is_plain(name: &str) -> bool {
     let at_an_end = |end: Option<char>| end.is_some_and(|end| end.is_whitespace() || is_zero_width(end));
     !at_an_end(name.chars().next())

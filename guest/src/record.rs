@@ -85,8 +85,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Returns whether it is neither of a fork nor of a pull request: anyone may open one. No selector takes what is not for what
-    /// is.
+    /// Returns whether it is neither of a fork nor of a pull request: anyone may open one. No selector takes what is
+    /// not for what is.
     pub fn trusted(&self) -> bool {
         !self.fork && self.pull_request.is_none()
     }

@@ -26,7 +26,7 @@ enum MarkerState {
     Unreadable(Damage),
 }
 
-/// Makes an empty store one of baton's, unless this is to look only, and refuses any other that is not. A store that has
+/// Initializes an empty store, except in a dry run, and refuses any other that is not a baton store. A store that has
 /// lost its marker, and has builds, gets it back.
 pub fn prepare(store: &impl Store, dry_run: bool) -> Result<()> {
     let mode = match marker(store)? {

@@ -1,5 +1,5 @@
-//! Serialization of the values that cross between guest calls: tasks, outcomes, `shared`, `rest`. Only this build of the component
-//! reads it, so it is compact and has no version.
+//! Serialization of the values that cross between guest calls: tasks, outcomes, `shared`, `rest`. Only this build of
+//! the component reads it, so it is compact and has no version.
 
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};

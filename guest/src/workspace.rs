@@ -224,7 +224,7 @@ pub struct Only<'a, T> {
     /// Absent: everything is wanted.
     wanted: Option<Selection>,
     patterns: &'a [String],
-    /// The directories above, each with what was said of it; and itself, if nothing wanted was found in it yet.
+    /// The directories above, each with its verdict; and itself, if nothing wanted was found in it yet.
     above: Vec<(String, Verdict, Option<T>)>,
     /// Symlinks that a pattern may expect to be followed, with their targets.
     links: HashMap<String, String>,

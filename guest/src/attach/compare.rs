@@ -373,7 +373,7 @@ impl<'a, 's, F: Files> Comparing<'a, 's, F> {
     }
 }
 
-/// Makes the staging directories, the new directories, and the large files, of which several workers write parts. Returns
+/// Creates the staging directories, the new directories, and the large files, of which several workers write parts. Returns
 /// whether the file system does not tell upper from lower case.
 fn make(
     files: &impl Files,

@@ -13,8 +13,8 @@ use crate::path;
 use crate::scratch_list::ScratchList;
 use crate::transfer_plan::Step;
 
-/// A piece of a chunk that is needed, in the order in which it is fetched: by pack and offset, so that neighbours follow each
-/// other. Empty files are pieces of a chunk in no pack.
+/// A piece of a chunk that is needed, in the order in which it is fetched: by pack and offset, so that neighbours
+/// follow each other. Empty files are pieces of a chunk in no pack.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct PieceIn {
     pub(super) pack: Option<u32>,

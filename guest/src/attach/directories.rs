@@ -157,7 +157,7 @@ impl<F: Files> Comparing<'_, '_, F> {
         Ok(())
     }
 
-    /// Checks that what exists can give way to something else.
+    /// Checks that an existing entry can be replaced.
     pub(super) fn replaceable(&self, entry: &Entry, there: &DirEntry) -> Result<()> {
         if let Some(reserved) = there.flags.reserved {
             let message = format!(

@@ -21,8 +21,8 @@ pub(crate) struct Rest {
     pub links: ScratchList<(String, String, Time)>,
     /// Directories that exist and may not be written, with their bits and times.
     pub closed: Vec<(String, u16, Time)>,
-    /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself, those on a
-    /// read-only file system, and immutable ones.
+    /// Directories that this user cannot write to, and cannot open either: another user's, the granted one itself,
+    /// those on a read-only file system, and immutable ones.
     pub sealed: Vec<(String, Sealed)>,
     /// Entries that are removed because the tree has another kind of entry at their path.
     pub in_the_way: Vec<Removal>,

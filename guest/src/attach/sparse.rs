@@ -39,15 +39,16 @@ pub(super) fn write(file: &impl File, at: u64, content: &[u8]) -> Result<bool> {
     Ok(!content.is_empty())
 }
 
-/// Returns whether a piece is all zeros, by its digest: in a file that is new there is nothing to write. Only of the largest slice
-/// is that known, and a hole is cut into such.
+/// Returns whether a piece is all zeros, by its digest: in a file that is new there is nothing to write. Only of the
+/// largest slice is that known, and a hole is cut into such.
 pub(super) fn is_zeros(length: u32, digest: &Digest) -> bool {
     static ZEROS: OnceLock<Digest> = OnceLock::new();
     length as usize == SLICE_BYTES_MAX
         && digest == ZEROS.get_or_init(|| Digest::of(&vec![0; SLICE_BYTES_MAX]))
 }
 
-/// Returns whether a file has a hole just where a slice of zeros belongs: then it need not be read. `at` is where in the file.
+/// Returns whether a file has a hole just where a slice of zeros belongs: then it need not be read. `at` is where in
+/// the file.
 pub(super) fn is_hole(files: &impl Files, path: &str, at: u64, length: u32, digest: &Digest) -> bool {
     let size = u64::from(length);
     // Where nobody can tell, the file is read.

@@ -25,7 +25,7 @@ pub(super) fn staging_dir_in(dir: &str) -> String {
     }
 }
 
-/// Makes an empty staging directory that only its owner can enter: its files get their permission bits later.
+/// Creates an empty staging directory that only its owner can enter: its files get their permission bits later.
 pub(super) fn make(files: &impl Files, staging_dir: &str) -> Result<()> {
     files.edit(Edit::MakeDirectory(staging_dir))?;
     files.apply(&[AttributeChange {
@@ -39,14 +39,14 @@ pub(super) fn make(files: &impl Files, staging_dir: &str) -> Result<()> {
     ])
 }
 
-/// Takes back what a run with this `rest` has staged.
+/// Removes everything that a run with this `rest` has staged.
 pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
     let rest: Rest = crate::wire::read(rest)?;
     clear(files, &rest.staging_dirs)
 }
 
-/// Takes back what a run has staged of which there is no plan: looks into every directory for what an attach into this one
-/// may have created there. Continues where something cannot be read or removed, and returns the first failure.
+/// Removes everything that a run without a plan has staged: searches every directory for entries that an attach into
+/// this one may have created there. Continues where something cannot be read or removed, and returns the first failure.
 pub fn abandon_plan(files: &impl Files) -> Result<()> {
     let mut outcome = Ok(());
     let mut dirs = vec![String::new()];

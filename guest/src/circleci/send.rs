@@ -1,5 +1,5 @@
-//! Sends requests with patience: follows redirects, waits where a server says so or is in attempt_error, and says what became
-//! of it in the user's words.
+//! Sends requests with patience: follows redirects, waits where a server says so or is in attempt_error, and says what
+//! became of it in the user's words.
 
 use super::retry::{self, Verdict};
 use super::source::Source;
@@ -39,7 +39,7 @@ impl From<Error> for AttemptError {
 }
 
 impl<H: Http> Client<'_, H> {
-    /// Makes attempts until one succeeds, or the time for it is used up. An attempt is given the end of that time, in
+    /// Repeats an attempt until one succeeds, or its time is used up. An attempt is given the end of that time, in
     /// milliseconds as the port's clock has them. `what` completes "cannot read …".
     pub(super) fn with_retries<T>(
         &self,
@@ -152,7 +152,7 @@ impl<H: Http> Client<'_, H> {
         }
     }
 
-    /// Returns what an answer says of itself, with a colon before it, or nothing.
+    /// Returns the message in an answer, with a colon before it, or nothing.
     fn message(&self, body: &mut impl HttpBody, deadline_ms: u64) -> String {
         #[derive(serde::Deserialize)]
         struct Message {

@@ -18,7 +18,7 @@ pub enum Verdict {
 /// The patterns of one request: what is taken, and what `!` excludes.
 ///
 /// The order of the patterns has no meaning, and an exclude always wins: what is below an excluded directory cannot be
-/// taken back in. `\!` starts a pattern for a name that starts with `!`.
+/// included again. `\!` starts a pattern for a name that starts with `!`.
 #[derive(Debug, Clone)]
 pub struct Selection {
     includes: Vec<Include>,

@@ -122,7 +122,8 @@ fn has(
     }
 }
 
-/// Returns whether a pattern matches a path or a directory above it. A pattern that is the path as it is written is that path.
+/// Returns whether a pattern matches a path or a directory above it. A pattern that is the path as it is written is
+/// that path.
 fn includes(pattern: &Glob, path: &str) -> bool {
     let mut ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
     ends.any(|end| {

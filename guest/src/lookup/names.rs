@@ -1,5 +1,5 @@
-//! The names that a store has: projects, artifacts, branches and channels. A name costs one listing of one key, so every list
-//! is a page of a stated length.
+//! The names that a store has: projects, artifacts, branches and channels. A name costs one listing of one key, so
+//! every list is a page of a stated length.
 
 use super::read;
 use crate::context::Context;

@@ -28,7 +28,7 @@ pub(super) struct Search<'a> {
     pub until: Option<Until<'a>>,
     /// About how many keys of a counter are looked at.
     pub most: usize,
-    /// Whether a damaged build gives way to the next one.
+    /// Whether a damaged build is passed over.
     pub lenient: bool,
 }
 

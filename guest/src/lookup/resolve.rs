@@ -118,8 +118,8 @@ pub fn intact<T>(
     }
 }
 
-/// Returns the newest build below a prefix of look-up keys, whatever its state: who names a build wants that one. What a fork
-/// or a pull request built answers only where nothing else does, with a warning.
+/// Returns the newest build below a prefix of look-up keys, whatever its state: who names a build wants that one. What
+/// a fork or a pull request built answers only where nothing else does, with a warning.
 fn by_name(
     store: &impl Store,
     scope: &Scope,

@@ -128,8 +128,8 @@ fn equal_counter(taken: &DatedBuild, other: &DatedBuild, now_ms: u64) -> Option<
     Some(warning("two-counters", message, &other.id.to_string()))
 }
 
-/// Says where a build that is persisted now is not going to be the latest of its branch, or may become it wrongly. `newest` is
-/// the newest build that is known.
+/// Says where a build that is persisted now is not going to be the latest of its branch, or may become it wrongly.
+/// `newest` is the newest build that is known.
 pub fn ranks_low(record: &Record, newest: Option<&Record>) -> Option<Problem> {
     if !record.eligible() {
         return None;

@@ -168,7 +168,7 @@ impl<I: Iterator<Item = Result<(Item, StoredAs)>>> Iterator for Assembling<'_, I
     }
 }
 
-/// Makes the tree of what became of the items, a part at a time.
+/// Writes the tree of the assembled entries, a part at a time.
 pub(super) fn assemble<S: Store>(
     base: &Chunks,
     written: &HashMap<u32, Packs>,

@@ -107,7 +107,7 @@ pub(super) fn existing(store: &impl Store, record: &Record) -> Result<ExistingRe
     Ok(existing)
 }
 
-/// Makes the build visible: the layer, then the keys by which it is found, the branch's last.
+/// Commits the build: writes the layer, then the keys by which it is found, the branch's last.
 /// Returns `None` where another run of the build made this revision meanwhile.
 pub(super) fn commit(
     store: &impl Store,

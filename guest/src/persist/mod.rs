@@ -1,7 +1,8 @@
 //! Persist: files of a directory become packs, a tree, and the record of a build.
 //!
 //! `plan` walks and cuts the work into tasks, `worker` reads, hashes, deduplicates and compresses, `finish` puts the
-//! tree together, with `repair` and `assemble`, and `commit` makes it a build. The base, what the store already has of this artifact, is in `base`.
+//! tree together, with `repair` and `assemble`, and `commit` makes it a build. The base, what the store already has of
+//! this artifact, is in `base`.
 
 mod assemble;
 mod base;

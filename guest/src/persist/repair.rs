@@ -21,8 +21,8 @@ fn name(at: &ChunkRef) -> ChunkName {
     }
 }
 
-/// Stores again, with `worker`, what `unusable` says: few files are concerned, so one writer does it. Returns what became of the
-/// items then.
+/// Stores again, with `worker`, what `unusable` says: few files are concerned, so one writer does it. Returns what
+/// became of the items then.
 pub(super) fn repair(
     store: &impl Store,
     files: &impl Files,

@@ -47,7 +47,7 @@ struct Waiting {
 }
 
 impl Worker {
-    /// Makes the worker number `writer`, for the plan that `shared` is from.
+    /// Creates the worker number `writer`, for the plan that `shared` is from.
     pub fn new(writer: u32, shared: &[u8], scratch: &dyn Scratch) -> Result<Worker> {
         let index: ScratchIndex = crate::wire::read(shared)?;
         Ok(Worker {

@@ -49,7 +49,8 @@ pub enum Reserved {
 }
 
 impl EntryFlags {
-    /// Returns whether it is immutable or append-only: not even its owner can change its attributes, or what is in a directory.
+    /// Returns whether it is immutable or append-only: not even its owner can change its attributes, or what is in a
+    /// directory.
     pub fn immutable(&self) -> bool {
         self.fixed && !self.mounted && !self.foreign
     }
@@ -110,7 +111,7 @@ pub enum Open {
 /// A change of the directory's structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edit<'a> {
-    /// Makes a directory whose parent exists. An existing one is an error.
+    /// Creates a directory whose parent exists. An existing one is an error.
     MakeDirectory(&'a str),
     /// Gives a file, symlink or directory another name; a file or symlink of that name is replaced in one step.
     Rename(&'a str, &'a str),
@@ -188,7 +189,7 @@ pub trait Files {
     /// Sets bits and times, in order. Stops at the first failure.
     fn apply(&self, changes: &[AttributeChange]) -> Result<()>;
 
-    /// Makes symlinks, in order. Stops at the first failure.
+    /// Creates symlinks, in order. Stops at the first failure.
     fn link(&self, links: &[Link]) -> Result<()>;
 }
 
@@ -201,7 +202,7 @@ pub trait File {
     /// Writes all of `bytes` at `offset`.
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()>;
 
-    /// Makes the file this long. What is new reads as zeros, and takes no room where the file system can do that.
+    /// Sets the length of the file. New bytes read as zeros, and take no room if the file system supports that.
     fn set_size(&self, size: u64) -> Result<()>;
 
     /// Returns the size, and when contents last changed: as a directory entry has them.

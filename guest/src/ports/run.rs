@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 
-/// Temporary space that all instances of one run share: what does not fit into the memory of an instance goes here. Ends with
-/// the run. See [`crate::scratch_list`] for what is usually put into pages.
+/// Temporary space that all instances of one run share: what does not fit into the memory of an instance goes here.
+/// Ends with the run. See [`crate::scratch_list`] for what is usually put into pages.
 pub trait Scratch {
     /// Keeps a page of at most 8 MiB. Returns its number.
     fn write(&self, page: &[u8]) -> Result<u32>;

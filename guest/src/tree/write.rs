@@ -47,7 +47,7 @@ pub struct Writer<'a, S> {
     covers: &'a [String],
     /// The last part, which is not stored yet.
     open: Option<(Vec<Entry>, Table)>,
-    /// Makes the ids differ from those of equal trees, where these are condemned.
+    /// Changes the ids from those of equal trees, if these are condemned.
     salt: Option<Digest>,
     /// Objects that were just read, so that they need not be looked at again.
     sound: &'a HashSet<TreeId>,
@@ -72,7 +72,8 @@ pub struct Saved {
 }
 
 impl<'a, S: Store> Writer<'a, S> {
-    /// Begins a tree that was persisted with the patterns `covers`. What is `sound` is not stored again, and other objects that exist are looked at with `check`.
+    /// Begins a tree that was persisted with the patterns `covers`. What is `sound` is not stored again, and other
+    /// objects that exist are looked at with `check`.
     pub fn new(
         store: &'a S,
         covers: &'a [String],

@@ -1,4 +1,4 @@
-//! Looking at packs: whether they are what trees say of them, and which trees say what is not so.
+//! Checks whether packs meet the expectations of trees, and which trees a damage affects.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -108,7 +108,7 @@ fn check_data(store: &impl Store, id: &PackId, chunks: &Chunks, read: &mut u64) 
     });
     match checked {
         Ok(None) => Ok(vec![(Extent::Pack, missing(id).into_damage()?)]),
-        // The pack is what it was. What is wrong with it, a tree says of it.
+        // The pack is unchanged. So an unmet expectation is the fault of a tree.
         Ok(Some(bytes)) => {
             let mut wrong = Wrong::new();
             for (expectation, damage) in unmet_expectations(&key, &bytes, chunks)? {
@@ -210,7 +210,7 @@ pub(super) fn affects(
     Ok(affected)
 }
 
-/// Returns what a table says of a chunk, if that is in a pack.
+/// Returns a chunk of a table, if it is in a pack.
 fn in_pack(table: &Table, number: usize, pack: &PackId) -> Option<ChunkIn> {
     let chunk = table.chunks.get(number)?;
     let is_in = table.packs.get(chunk.pack as usize) == Some(pack);
@@ -226,7 +226,7 @@ fn says_chunk(table: &Table, pack: &PackId, extent: &Extent, expectations: &Hash
     }
 }
 
-/// Returns what an entry says of a piece of a chunk of a pack.
+/// Returns the expectation of an entry about a piece of a chunk of a pack.
 fn piece_of(entry: &Entry, table: &Table, pack: &PackId) -> Option<Expectation> {
     match &entry.content {
         Content::File {

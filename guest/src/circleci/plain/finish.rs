@@ -62,7 +62,7 @@ pub fn finish(
     })
 }
 
-/// Takes back what a run with this `rest` has staged.
+/// Removes everything that a run with this `rest` has staged.
 pub fn abandon(files: &impl Files, rest: &[u8]) -> Result<()> {
     let rest: Rest = crate::wire::read(rest)?;
     attach::abandon(files, &crate::wire::write(&rest.attach)?)

@@ -124,7 +124,7 @@ fn offers(stored: &[(Job, Vec<Artifact>)]) -> Offers<'_> {
     offers
 }
 
-/// Makes a tree of paths, and refuses whatever a tree would: a path that leaves the directory, and one that lies below a
+/// Returns paths as a tree, and refuses those that a tree refuses: a path that leaves the directory, and one below a
 /// file.
 fn tree_of<'a>(paths: impl Iterator<Item = &'a str>) -> Result<Vec<Entry>> {
     let mut contents: BTreeMap<String, bool> = BTreeMap::new();
