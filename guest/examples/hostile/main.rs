@@ -1,4 +1,4 @@
-//! A hostile component, for tests: it takes the place of baton's, and notes all that it can see and reach. It implements
+//! A hostile component, for tests: it replaces baton's, and notes everything that it can see and reach. It implements
 //! the world on its own, and shares no code with baton.
 //!
 //! In `plan` of an attach it writes `snoop.txt` into the granted directory, with what it found, and `snoop.memory`, its

@@ -1,4 +1,4 @@
-//! What the fuzz targets run. The properties are in `targets/`, which the tests of the guest and of the host include as
+//! The code that the fuzz targets run. The properties are in `targets/`, which the tests of the guest and of the host include as
 //! well: what a fuzzer found stays in `guest/tests/regressions`, and they replay it.
 
 #[path = "../../../host/src/escape.rs"]

@@ -1,4 +1,4 @@
-//! What the host shows of the lists that come back from a component: every text of a plan's steps, of a tree's entries, of
+//! The output of the host for the lists that a component returns: every text of a plan's steps, of a tree's entries, of
 //! builds and warnings is printed as a line or as JSON, and goes through these functions.
 
 use std::borrow::Cow;
@@ -41,7 +41,7 @@ fn line(text: &str) {
 }
 
 /// Whether a character neither moves a cursor, nor hides, nor reorders what is beside it. Those of the Unicode standard
-/// that baton's users could meet, written down anew.
+/// that baton's users could meet, written independently.
 fn is_seen(c: char) -> bool {
     let is_hidden = c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}'

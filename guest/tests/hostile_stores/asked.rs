@@ -1,4 +1,4 @@
-//! What the commands ask of the guest, on a store and a directory in memory.
+//! The calls that the commands make to the guest, on a store and a directory in memory.
 
 use std::cell::Cell;
 
@@ -31,7 +31,7 @@ pub(crate) const COMMANDS: [&str; 11] = [
     "attach",
 ];
 
-/// Who asks: a job of the project, on `main`.
+/// Returns the context of a job of the project, on `main`.
 fn context() -> Context {
     Context {
         runner: "circleci".into(),

@@ -9,7 +9,7 @@ use baton_guest::{Error, Result};
 use crate::asked::{COMMANDS, code, memory, run};
 use crate::stores::{Case, End, all};
 
-/// What a test process may have in memory at its peak. A single store above is of 40 MB, and an instance of the component
+/// The peak memory limit of a test process. A single store above is of 40 MB, and an instance of the component
 /// may have 512 MiB.
 const MEMORY_KIB_MAX: u64 = 400 << 10;
 

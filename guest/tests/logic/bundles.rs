@@ -133,7 +133,7 @@ fn bundles_stay_fit_over_twenty_generations() {
             );
             assert_eq!(files.listing(), attached_latest(&store).listing());
         }
-        // What the bundles cost: each byte is bundled anew once at most for about each time that a bundle halves.
+        // The cost of the bundles: each byte is bundled again at most once for each time that a bundle halves.
         let stored = stored_bytes(&store, "v1/packs/");
         let most = (live_bytes + changed_bytes) * 5 / 2;
         assert!(

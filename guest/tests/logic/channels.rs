@@ -17,7 +17,7 @@ use crate::support::driver::{persisted_file, resolve, scope};
 use crate::support::stores::copy;
 use crate::support::{build, code};
 
-/// When [`build`] says that its builds were made, and a day.
+/// One day after the time of the builds of [`build`].
 const LATER_MS: u64 = 1_700_000_000_000 + 24 * 3_600_000;
 
 pub(crate) fn who() -> Context {
@@ -195,7 +195,7 @@ fn a_rollback_goes_several_steps_or_to_a_build() {
     release(&store, &production()).unwrap();
     let to = back(production(), Target::Build("build:4".into()));
     assert_eq!(channel::rollback(&store, &to).unwrap().event.build.id.number, 4);
-    // It never was on the channel: a step back is to what was there last and is older.
+    // It never was on the channel: a step back goes to the last older build of the channel.
     assert_eq!(
         rollback(&store, production(), 1).unwrap().event.build.id.number,
         1

@@ -38,7 +38,7 @@ pub(crate) fn v2(path: &str) -> String {
     format!("{BASE}/api/v2/{path}")
 }
 
-/// Lets job 7 be there.
+/// Adds job 7.
 pub(crate) fn with_job(http: &MemoryHttp) {
     let job = json!({ "number": 7, "name": "build", "status": "success", "stopped_at": null, "web_url": null,
         "latest_workflow": null });
@@ -273,7 +273,7 @@ fn a_truncated_download_never_looks_complete() {
     assert_eq!(code(&error), "artifact-changed");
 }
 
-/// An answer that has a strong ETag, and breaks off behind its one piece.
+/// An answer that has a strong ETag, and breaks off after its one piece.
 fn cut(status: u16, piece: &str, headers: &[(&str, &str)]) -> Scripted {
     let headers = headers
         .iter()
@@ -338,7 +338,7 @@ fn a_download_that_begins_anew_leaves_nothing_of_the_first_try() {
         downloaded(vec![unsaid(), Scripted::answer(200, "")]),
         Ok(String::new())
     );
-    // Nor is the rest of another version put behind the start of the first.
+    // The rest of another version is not appended to the start of the first either.
     let rest = |etag: &str, range: &str| {
         Scripted::answer(206, "the rest")
             .with("etag", etag)
@@ -370,7 +370,7 @@ fn a_total_that_a_range_tells_is_the_length() {
 
 #[test]
 fn a_server_that_never_comes_to_an_end_is_left() {
-    // It begins anew each time.
+    // It begins again each time.
     let http = MemoryHttp::default();
     with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
     http.on("https://x/a", cut(200, "hello ", &[("content-length", "11")]));
@@ -381,7 +381,7 @@ fn a_server_that_never_comes_to_an_end_is_left() {
     );
     assert_eq!(code(&error.unwrap_err()), "api-unavailable");
     assert!(http.urls().len() <= 2 + 7, "{}", http.urls().len());
-    // It goes on by one byte each time.
+    // It continues by one byte each time.
     let http = MemoryHttp::default();
     with_artifacts(&http, &json!([artifact("a", 0, "https://x/a")]));
     http.on("https://x/a", cut(200, "0", &[("etag", "\"1\"")]));

@@ -85,7 +85,7 @@ fn the_newest_pipeline_wins_whatever_its_jobs_are_numbered() {
     assert_eq!(http.urls().len(), 2);
 }
 
-/// Pipeline 10's build lies behind a page of other jobs, and pipeline 9's was run again.
+/// Pipeline 10's build is after a page of other jobs, and pipeline 9's ran again.
 fn with_a_rerun_before_a_long_page(created_at: &Value) -> MemoryHttp {
     let http = MemoryHttp::default();
     let mut first = vec![build(640, "build", "c9", "w9b")];

@@ -24,7 +24,7 @@ fn asker() -> Context {
     }
 }
 
-/// What is persisted: by which runner, counted by what, with how much of a number.
+/// Generates builds of several runners and counters, with and without numbers.
 fn any_build() -> impl Strategy<Value = Context> {
     let runner = prop_oneof![Just("circleci"), Just("jenkins")];
     let counter = prop_oneof![Just(None), Just(Some("a")), Just(Some("b"))];

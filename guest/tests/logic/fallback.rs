@@ -1,4 +1,4 @@
-//! A latest build that is damaged gives way to the newest intact one, and the others do not.
+//! The newest intact build replaces a damaged latest build, but not builds that are named otherwise.
 
 use baton_guest::Error;
 use baton_guest::error::Result;

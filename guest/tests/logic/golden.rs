@@ -1,7 +1,7 @@
 //! Format version 1, byte by byte: a change of the format shows here before anybody's store has it.
 //!
 //! `golden/v1` holds the tree (its lines, not compressed), the record, and the keys of one fixed build, as this code
-//! writes them. `UPDATE_GOLDEN=1 cargo test -p baton-guest golden` writes them anew: a release that changed more than
+//! writes them. `UPDATE_GOLDEN=1 cargo test -p baton-guest golden` writes them again: a release that changed more than
 //! ids, which follow the compressor's version, is a new format version. `golden/v1/store` is that build's store as it
 //! was written first, and is never written again: it must stay readable.
 

@@ -64,7 +64,7 @@ fn nothing_lies_in_what_is_no_directory() {
         vec![empty("a/b")],
         vec![directory("a"), empty("a/b/c")],
         vec![directory("a"), directory("b"), empty("a/c")],
-        // Cycles can only be made of links, and nothing lies behind a link.
+        // Cycles consist of links, and no entry is below a link.
         vec![directory("a"), symlink("a/self", "../a"), empty("a/self/x")],
     ]);
 }

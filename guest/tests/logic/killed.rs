@@ -168,7 +168,7 @@ fn work(store: &MemoryStore, dying: &Dying<'_>, planned: &Planned) -> Result<att
     attach::finish(&dying, &MemoryScratch, &planned.rest, &outcomes)
 }
 
-/// As a host does it that ends the component where it is, and then lets another instance take back what that one left.
+/// As a host does that ends the component at any point, and then lets another instance remove what it left.
 #[test]
 fn an_attach_that_is_ended_before_it_begins_to_change_leaves_nothing() {
     let store = MemoryStore::default();
@@ -265,7 +265,7 @@ fn a_killed_attach_leaves_whole_files_and_the_next_one_completes_it() {
     };
     let changes = killed_anywhere(&store, &version(1), &version(2), &request);
     assert!(changes > 30, "{changes}");
-    // And back again, where a file takes the place of a directory.
+    // And in reverse, where a file replaces a directory.
     let (store, reversed) = (MemoryStore::default(), [version(2), version(1)]);
     for (number, files) in (1..).zip(&reversed) {
         persisted(&store, files, build(number));

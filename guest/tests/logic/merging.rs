@@ -148,7 +148,7 @@ fn what_was_below_a_directory_goes_with_it() {
     };
     assert_eq!(merged(1), ["d/", "d-z=3", "d/e/", "d/e/y=2", "d/x=1", "e=4"]);
     assert_eq!(merged(2), ["d@", "d-z=3", "e/", "e/below=5"]);
-    // A directory again, but not the one that was there first.
+    // A directory again, but not the first one.
     assert_eq!(merged(3), ["d/", "d-z=3", "d/new=6", "e/", "e/below=5"]);
 }
 

@@ -18,7 +18,7 @@ use crate::support::{build, cases, code};
 /// The grace period of these prunes, and how far the clock moves between two steps.
 const GRACE_MS: u64 = 3_600_000;
 const STEP_MS: u64 = 1_300_000;
-/// After all builds were made, as `build` says.
+/// A time after those of all builds of `build`.
 const START_MS: u64 = 1_800_000_000_000;
 
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// What should be.
+/// The expected state.
 #[derive(Debug, Default)]
 struct Model {
     /// When each was persisted.
@@ -68,7 +68,7 @@ impl Model {
         self.moves.last().map(|(build, _)| *build)
     }
 
-    /// What a prune that keeps so many leaves.
+    /// Applies a prune that keeps so many builds.
     fn prune(&mut self, keep: usize, now_ms: u64) {
         let steps_back =
             (1..=Policy::default().keep_channel_steps).filter_map(|steps| self.channel_back(steps));

@@ -1,4 +1,4 @@
-//! What there is: the names in a store, what an error says of them, and the newest build that has certain files.
+//! The names in a store, the errors that list them, and the newest build that has certain files.
 
 use baton_guest::context::Context;
 use baton_guest::lookup::{self, Page, Scope};

@@ -118,7 +118,7 @@ fn holes_are_neither_read_nor_written() {
     assert_eq!(to.listing(), files.listing());
     let written = to.moved_bytes.get().1;
     assert!(written < 2 * MIB as u64, "{written} bytes were written");
-    // Over what is there already nothing is written, nor are its holes read; and a hole can take the place of data.
+    // Equal bytes are neither written again nor are their holes read; and a hole can replace data.
     to.holes.borrow_mut().clone_from(&files.holes.borrow());
     let read = to.moved_bytes.get().0;
     attach(&store, &to, &all_of("latest", build(2)), 1).unwrap();
@@ -310,7 +310,7 @@ fn whether_a_path_exists_is_asked_without_following() {
     assert!(!exists("link/f") && !exists("d/f/g") && !exists("x") && !exists("d/x"));
 }
 
-/// What an attach finds that cannot be changed: a directory or a file that nobody can change, `chattr +i` or `+a`.
+/// Attaches over directories and files that cannot be changed: `chattr +i` or `+a`.
 #[test]
 fn what_is_immutable_is_left_alone_or_found_before_the_first_change() {
     let build_of = |change: &dyn Fn(&MemoryFiles)| {
@@ -353,7 +353,7 @@ fn what_is_immutable_is_left_alone_or_found_before_the_first_change() {
         ("kept", &|files| files.directory("kept", 0o700)),
         ("kept", &|files| files.directory("kept/new", 0o755)),
         ("kept/file", &|files| files.file("kept/file", "other", 0o644)),
-        // Equal, but for its time.
+        // Equal, except its time.
         ("kept/file", &|files| files.file("kept/file", "kept/file", 0o644)),
     ];
     for (number, (path, change)) in changes.into_iter().enumerate() {

@@ -1,5 +1,5 @@
-//! What is written in which order, and that a run may end anywhere: the store then answers as before or as after, and
-//! the next run succeeds.
+//! The order of writes. A run may end at any point: the store then answers as before or as after, and the next run
+//! succeeds.
 
 use std::cell::Cell;
 

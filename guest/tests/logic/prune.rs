@@ -16,7 +16,7 @@ use crate::support::driver::{all_of, attach, everything, persisted, persisted_fi
 use crate::support::{build, code, noise};
 
 const HOUR_MS: u64 = 3_600_000;
-/// When [`build`] says that its builds were made, and a day.
+/// One day after the time of the builds of [`build`].
 const LATER_MS: u64 = 1_700_000_000_000 + 24 * HOUR_MS;
 
 pub(crate) fn request(policy: Policy) -> Prune {
@@ -275,7 +275,7 @@ fn tags_and_young_builds_are_kept_if_asked() {
         keep_within_ms: Some(24 * HOUR_MS - 2500),
         ..Policy::default()
     };
-    // Build 3 was made three seconds after the day began.
+    // Build 3 is from three seconds after the day began.
     assert_eq!(kept(&plan(&store, within)), [1, 3]);
     let young = prune::plan(
         &store,
@@ -499,7 +499,7 @@ fn a_persist_stores_again_what_was_condemned_since_it_looked() {
         let mut now_ms = LATER_MS;
         let mut prune = |when| {
             if when == step {
-                // Three in a row: what is unused is seen, condemned, and deleted.
+                // Three prunes: unused objects are seen, condemned, and deleted.
                 for _ in 0..3 {
                     prune_at(&store, keep_last(1), now_ms);
                     now_ms += HOUR_MS;

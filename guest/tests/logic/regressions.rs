@@ -1,4 +1,4 @@
-//! What fuzzers found, and what each of them begins with, through the same functions that they run.
+//! Runs the findings of the fuzzers, and their initial inputs, through the same functions.
 
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;

@@ -1,5 +1,5 @@
 //! Every object of a store is harmed in every way: verify finds it and blames exactly the builds that it hurts, what the
-//! hint says mends it, and then every build attaches with the right bytes.
+//! hint says repairs it, and then every build attaches with the right bytes.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::support::driver::{all_of, attach, everything, persist, resolve};
 use crate::support::stores::copy;
 use crate::support::{build, noise};
 
-/// When [`build`] says that its builds were made, and a day.
+/// One day after the time of the builds of [`build`].
 const LATER_MS: u64 = 1_700_000_000_000 + 24 * 3_600_000;
 const BUILDS: u64 = 3;
 
@@ -150,7 +150,7 @@ fn each(keys: &[String], mut check: impl FnMut(&MemoryStore, &str, Harm, &str)) 
     }
 }
 
-/// Checks what verify says of a harmed pack or tree.
+/// Checks the report of verify about a damaged pack or tree.
 fn bytes_are_mended(prefix: &str) {
     each(&scene().keys(prefix), |store, key, _, what| {
         let hurt: BTreeSet<u64> = (1..=BUILDS).filter(|number| !arrives(store, *number)).collect();
@@ -297,7 +297,7 @@ fn a_lost_list_stops_neither_a_persist_nor_a_prune() {
             tree.packs.iter().all(|pack| !condemned.packs().contains(pack)),
             "{how:?}"
         );
-        // The next prune begins anew and deletes nothing; those after it go on as ever.
+        // The next prune begins again and deletes nothing; later prunes work as usual.
         let count = store.keys(keys::PACKS).len();
         assert_eq!(
             prune_at(&store, keep.clone(), LATER_MS + 2).deleted.objects,

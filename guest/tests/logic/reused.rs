@@ -1,4 +1,4 @@
-//! What a persist takes from the store is there and whole, whoever stored it: a persist that ends well leaves a build that
+//! Objects that a persist reuses exist and are intact, whoever stored them: a persist that succeeds leaves a build that
 //! attaches.
 
 use baton_guest::Error;
@@ -17,7 +17,7 @@ use crate::support::{build, noise};
 /// A day after the builds.
 const LATER_MS: u64 = 1_700_000_000_000 + 24 * 3_600_000;
 
-/// Files as a job makes them anew: the same content, and a later time.
+/// Files as a job writes them again: the same content, and a later time.
 fn made(files: &MemoryFiles, own: u64) {
     for name in 0..4 {
         files.file(&format!("all/{name}"), noise(name, 40_000), 0o644);

@@ -36,7 +36,7 @@ fn only(path: &str, context: Context) -> Persist {
     }
 }
 
-/// What a selector attaches: the paths of its files, and their content.
+/// Returns the files that a selector attaches: their paths and content.
 fn attached(store: &impl Store, selector: &str, context: Context) -> Vec<(String, String)> {
     let to = MemoryFiles::default();
     attach(store, &to, &all_of(selector, context), 2).unwrap();

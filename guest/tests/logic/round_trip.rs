@@ -1,4 +1,4 @@
-//! What was persisted is what is attached: whatever the tree, and however many workers share the work.
+//! Attached files equal the persisted ones, for any tree and any number of workers.
 
 use baton_guest::persist;
 use baton_guest::testing::{MemoryFiles, MemoryScratch, MemoryStore};

@@ -1,4 +1,4 @@
-//! Large files: cut by their content, so that what is the same is stored once wherever it stands.
+//! Large files: cut by their content, so that equal parts are stored once, in any position.
 
 use baton_guest::id::Digest;
 use baton_guest::testing::{MemoryFiles, MemoryStore};

@@ -180,7 +180,7 @@ fn a_file_that_changes_while_it_is_compared_is_refused() {
     let mut content = noise(1, 8 << 20);
     from.file("large", content.clone(), 0o644);
     persisted(&store, &from, build(1));
-    // The end differs, so the rest is to be copied from what is there; but that changes after the first comparison.
+    // The end differs, so the rest is copied from the existing file; but that changes after the first comparison.
     let to = MemoryFiles::default();
     *content.last_mut().unwrap() ^= 1;
     to.file("large", content, 0o644);

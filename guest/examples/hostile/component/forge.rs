@@ -14,7 +14,7 @@ pub(super) fn keys() -> Vec<String> {
     }
 }
 
-/// Tries to replace and to remove all that is there, and what is not.
+/// Tries to replace and to remove all existing objects, and missing ones.
 pub(super) fn ravage() -> String {
     use store::PutMode::{Create, Named, Repair};
     let mut outcomes = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn ravage() -> String {
     outcomes.join("\n")
 }
 
-/// Returns a build of this job, but for one field.
+/// Returns a build of this job, with one field changed.
 pub(super) fn forged(context: &types::BuildContext, artifact: &str) -> types::Build {
     let node = context.node.unwrap_or(types::Node { index: 0, total: 1 });
     let mut build = types::Build {
@@ -95,7 +95,7 @@ pub(super) fn forged(context: &types::BuildContext, artifact: &str) -> types::Bu
     build
 }
 
-/// What `finish` needs of `plan`: the fields of a context that this job has, a line each.
+/// Returns the fields of a context that `finish` needs from `plan`, a line each.
 pub(super) fn carried(context: &types::BuildContext, artifact: &str) -> Vec<u8> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     [

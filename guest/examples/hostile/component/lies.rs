@@ -9,7 +9,7 @@ use super::generated::baton::plugin::attributes::{self, Edit};
 use super::tried::told;
 use super::{Failed, forged, planned, types};
 
-/// What a person should not see as it is.
+/// A text that must be escaped before it is printed.
 const PATH: &str = "../../etc/passwd\u{1b}[2J\u{202e}\r\n";
 
 fn task(what: &str, bytes: u64) -> Task {
@@ -55,7 +55,7 @@ pub(super) fn plan(request: &Request) -> Option<Failed<Planned>> {
         _ => return None,
     }
     if name == "abandon-sleep" {
-        // What has changed nothing is not asked to take it back.
+        // A run without changes needs no `abandon`.
         let made = || "made".to_owned();
         let _ = attributes::edits(&[Edit::MakeDirectory(made()), Edit::RemoveDirectory(made())]);
     }

@@ -1,4 +1,4 @@
-//! What a component can see, and whom it can ask.
+//! The files that a component can see, and the servers that it can reach.
 
 use super::generated::baton::plugin::{store, types};
 
@@ -56,7 +56,7 @@ fn look_around(scope: &types::Scope) -> String {
 #[expect(unsafe_code, reason = "an enemy reads what it likes")]
 fn memory() -> Vec<u8> {
     let length = core::arch::wasm32::memory_size(0) << 16;
-    // SAFETY: the range is this instance's memory, of which all is there. Other code may change it meanwhile only if
+    // SAFETY: the range is this instance's memory, all of which exists. Other code may change it meanwhile only if
     // there were other threads.
     let all = unsafe { core::slice::from_raw_parts(1 as *const u8, length - 1) };
     all.to_vec()

@@ -1,4 +1,4 @@
-//! What came of attempts.
+//! The results of attempts.
 
 use super::Failed;
 use super::types;

@@ -1,4 +1,4 @@
-//! What CircleCI's API may answer, whatever is asked.
+//! Arbitrary answers of CircleCI's API to any request.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ const PATIENCE_MS: u64 = 20_000;
 /// No look-up asks more often. A find looks at pages of 100, and gives up after some.
 const REQUESTS_MAX: usize = 20_000;
 
-/// What is asked for.
+/// The selectors of the requests.
 const SELECTORS: [&str; 8] = [
     "build:7",
     "latest@main",

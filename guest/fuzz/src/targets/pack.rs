@@ -8,7 +8,7 @@ use baton_guest::pack::PackWriter;
 use baton_guest::ports::ExistingCheck;
 use baton_guest::testing::MemoryStore;
 
-/// A chunk is made of an instruction of four bytes: where its bytes begin in the input, how many they are, and how often
+/// Each chunk follows from an instruction of four bytes: where its bytes begin in the input, how many they are, and how often
 /// they are repeated.
 fn chunks(data: &[u8]) -> (bool, Vec<Vec<u8>>) {
     let Some((first, rest)) = data.split_first() else {

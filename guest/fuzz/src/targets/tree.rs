@@ -96,7 +96,7 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(first, second);
 }
 
-/// What entries say, with their chunks in location of the chunks' numbers.
+/// Returns the entries with their chunks in place of the chunks' numbers.
 fn contents(entries: &[Located]) -> Vec<(Entry, Vec<String>)> {
     let content = |located: &Located| {
         let mut entry = located.entry.clone();

@@ -15,7 +15,7 @@ pub(crate) enum End {
     Stated,
 }
 
-/// That something is not what it should be.
+/// The command reports damage.
 pub(crate) const DAMAGED: End = End::Refused(&["damaged"]);
 
 #[derive(Clone)]

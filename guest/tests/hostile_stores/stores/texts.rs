@@ -135,7 +135,7 @@ pub(crate) fn texts() -> Vec<Case> {
     cases
 }
 
-/// Stored trees whose frame lies, and that are not there.
+/// Stored trees with a false frame, and missing trees.
 pub(crate) fn streams() -> Vec<Case> {
     let good = frame(lines(&tree(&[], &[empty("a")])).as_bytes());
     let text = lines(&tree(&[], &[empty("a")]));

@@ -25,7 +25,7 @@ pub(crate) fn everything(context: Context) -> Persist {
     }
 }
 
-/// What a selector means to the build that asks.
+/// Returns the scope of a selector for the build that asks.
 pub(crate) fn scope(selector: &str, context: Context) -> Scope {
     Scope {
         selector: selector.into(),

@@ -54,7 +54,7 @@ impl<'a> Files for &'a Watched {
     type File = WatchedFile<'a>;
 
     fn page(&self, dir: &str, after: Option<&[u8]>) -> Result<(Vec<DirEntry>, bool)> {
-        // A probe for the case of names asks for a directory that is not there.
+        // A test for the case of names asks for a directory that does not exist.
         self.check(dir);
         self.inner.page(dir, after)
     }

@@ -105,7 +105,7 @@ pub(crate) fn store_text(store: &MemoryStore, text: &[u8]) -> String {
     store_bytes(store, compress_slice_to_vec(text, CompressionLevel::Fastest))
 }
 
-/// Makes it a store of baton's.
+/// Writes the marker of a store.
 pub(crate) fn mark(store: &MemoryStore) {
     let marker = baton_guest::store_format::marker_bytes().unwrap();
     store.objects.borrow_mut().insert(keys::STORE.into(), marker);

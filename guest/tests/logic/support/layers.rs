@@ -47,7 +47,7 @@ pub(crate) fn workspace() -> Attach {
     }
 }
 
-/// What there is after an attach into an empty directory.
+/// Returns the files after an attach into an empty directory.
 pub(crate) fn attached(store: &MemoryStore, request: &Attach) -> Result<MemoryFiles> {
     let to = MemoryFiles::default();
     attach(store, &to, request, 1).map(|_| to)

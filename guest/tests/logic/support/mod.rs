@@ -1,4 +1,4 @@
-//! What the tests share: the driver that a host would be, builds, and twins of the ports that watch or fail.
+//! Shared by the tests: a driver in place of a host, builds, and variants of the ports that count calls or fail.
 
 pub(crate) mod driver;
 pub(crate) mod files;

@@ -68,7 +68,7 @@ impl Model {
         self.0.insert(path.to_owned(), (node, bits, modified));
     }
 
-    /// Makes the files.
+    /// Creates the files.
     pub(crate) fn files(&self) -> MemoryFiles {
         let files = MemoryFiles::default();
         for (path, (node, bits, modified)) in &self.0 {
@@ -98,7 +98,7 @@ impl Model {
         files
     }
 
-    /// What is there when `tree` was attached over this, or `None` where a directory is in the way.
+    /// Returns the files after `tree` was attached over these, or `None` if a directory is in the way.
     pub(crate) fn overlaid_by(&self, tree: &Model) -> Option<Model> {
         let mut both = tree.clone();
         for (path, (node, bits, modified)) in &self.0 {
