@@ -198,7 +198,7 @@ fn write(store: &impl Store, committed: &mut Committed, packs: &mut PackCheck) -
 }
 
 /// Decides between the record that stands and the new one of the same files. What stands stays, if all of them can be
-/// read; else the new one takes its location, at the time of the other.
+/// read; otherwise the new one replaces it, with the time of the other.
 fn settle(
     store: &impl Store,
     committed: &mut Committed,

@@ -86,7 +86,7 @@ impl ExistingBuild {
                 Previous::of(store, stands, base)
             }) {
                 Ok(previous) => before.previous = Some(previous),
-                // Its files are lost. The same ones may take their location.
+                // Its files are lost. The same files may replace them.
                 Err(error) => drop(error.into_damage()?),
             }
         }

@@ -332,7 +332,7 @@ fn a_download_that_begins_anew_leaves_nothing_of_the_first_try() {
     };
     let other = || Scripted::answer(200, "short").with("etag", "\"2\"");
     assert_eq!(downloaded(vec![long(), other()]), Ok("short".into()));
-    // Not even where there is nothing in its location.
+    // Not even if nothing replaces it.
     let unsaid = || cut(200, "a long beginning", &[]);
     assert_eq!(
         downloaded(vec![unsaid(), Scripted::answer(200, "")]),

@@ -104,7 +104,7 @@ proptest! {
         });
         let shown = listed(&store, None);
         prop_assert_eq!(shown.len(), all.len());
-        // A fork's build of the same run has the same location.
+        // A fork's build of the same run has the same position.
         let place = |record: &Record| (record.counter.clone(), record.order);
         let places: std::collections::HashSet<_> = all.iter().map(place).collect();
         if places.len() == all.len() {

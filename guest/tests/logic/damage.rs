@@ -47,7 +47,7 @@ fn assert_harmless(store: &MemoryStore, files: &MemoryFiles, what: &str) -> Opti
     let to = MemoryFiles::default();
     to.file("there", "stays", 0o644);
     let before = to.listing();
-    // Otherwise an older build may take its location.
+    // Otherwise an older build may replace it.
     let mut request = all_of("latest", build(2));
     request.scope.strict = true;
     match attach(store, &to, &request, 2) {
@@ -160,7 +160,7 @@ fn objects_that_were_swapped_are_refused() {
             let harmed = copy(&store);
             let bytes = harmed.objects.borrow()[&other].clone();
             harmed.objects.borrow_mut().insert(key.clone(), bytes);
-            let what = format!("{other} in location of {key}");
+            let what = format!("{other} in place of {key}");
             assert!(assert_harmless(&harmed, &files, &what).is_some(), "{what}");
         }
     }
