@@ -18,12 +18,12 @@ pub struct BuildId {
     pub trusted: bool,
     /// The counter of its order.
     pub counter: Counter,
-    /// Where it stands among the builds of its counter. Of a parallel job, whose nodes are run again one by one on some
-    /// runners: the highest attempt of a node that counts. What was run again later is another build.
+    /// Its position among the builds of its counter. For a parallel job, whose nodes some runners run again one by one: the
+    /// highest attempt of a node that counts. Nodes that ran again later are another build.
     pub order: Order,
     /// As [`crate::order::Leaf::job`].
     pub job: String,
-    /// How many parallel nodes it has.
+    /// The number of parallel nodes.
     pub nodes: u32,
 }
 

@@ -24,7 +24,7 @@ use crate::sealed::VERSION;
 /// More marks than this are refused when they are read.
 const MARKS_MAX: u64 = 10_000_000;
 
-/// How far an object is on its way out.
+/// The phase of an object's deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -39,7 +39,7 @@ pub enum Phase {
 /// The state of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// How far it is.
+    /// The phase.
     pub phase: Phase,
     /// Since when, in milliseconds since 1970.
     pub since_ms: u64,

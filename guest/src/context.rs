@@ -28,7 +28,7 @@ pub struct Context {
     pub number: Option<u64>,
     /// The unit that the runner counts by, for example a workflow file.
     pub counter: Option<String>,
-    /// Where the runner counts each branch by itself: which one.
+    /// The branch, if the runner counts each branch separately.
     pub counter_part: Option<String>,
     /// Whether a person named the counter and the run, so that other runners may share the count.
     pub counter_shared: bool,
@@ -46,7 +46,7 @@ pub struct Context {
     pub pull_request: Option<String>,
     /// Whether the commit comes from a fork.
     pub fork: bool,
-    /// Where people see the job.
+    /// The link to the job.
     pub url: Option<String>,
     /// The person who started it.
     pub actor: Option<String>,

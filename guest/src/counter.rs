@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Digest;
 
-/// How much a counter says about the order in which builds began.
+/// The reliability with which a counter gives the order of builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rank {
@@ -19,14 +19,14 @@ pub enum Rank {
 /// The counter of a build's order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Counter {
-    /// How much it says.
+    /// Its reliability.
     pub rank: Rank,
     /// The CI system. Empty where nothing is counted, and where a person named what is: other systems may share it.
     pub runner: String,
     /// The unit that the runner counts by: a project, a workflow file, a pipeline, a job. Empty if unknown.
     #[serde(default)]
     pub by: String,
-    /// Where the runner counts each branch by itself: which one.
+    /// The branch, if the runner counts each branch separately.
     #[serde(default)]
     pub part: Option<String>,
 }

@@ -39,9 +39,9 @@ pub struct Event {
     pub sequence: u64,
     /// The kind of the move.
     pub action: Action,
-    /// Where it points from now on.
+    /// The new target.
     pub build: DatedBuild,
-    /// Where it pointed before.
+    /// The target before.
     #[serde(default)]
     pub previous: Option<BuildId>,
     /// The number of the event that the mover saw last, 0 where there was none.
@@ -62,7 +62,7 @@ pub struct Event {
     pub actor: Option<String>,
     /// The CI system.
     pub runner: String,
-    /// Where people see the job.
+    /// The link to the job.
     #[serde(default)]
     pub url: Option<String>,
     /// When, in milliseconds since 1970.

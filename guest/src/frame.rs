@@ -21,7 +21,7 @@ const HEADER_BYTES: usize = 9;
 /// what a persist waits for (docs/reference/benchmarks.md).
 const LEVEL: i32 = -1;
 
-/// How much of a chunk is tried before all of it is compressed.
+/// The size of the sample that is compressed before the whole chunk.
 const SAMPLE_BYTES: usize = 4096;
 const SAMPLES: usize = 4;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Digest;
 
-/// Where a build stands among the builds of its branch: compared by run, then by attempt.
+/// The position of a build among the builds of its counter: compared by run, then by attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Order {
     /// The pipeline or run number, else the build's own, else the start time in milliseconds.

@@ -17,7 +17,7 @@ use crate::order::{Leaf, Node, Order};
 use crate::recency::Recency;
 use crate::sealed::{open, seal};
 
-/// How many hex digits a commit has.
+/// The number of hex digits of a commit.
 pub(crate) const COMMIT_DIGITS: RangeInclusive<usize> = 7..=64;
 
 /// One job run that persisted an artifact.
@@ -40,7 +40,7 @@ pub struct Record {
     pub number: u64,
     /// The counter of its order.
     pub counter: Counter,
-    /// Where it stands among the builds of its counter.
+    /// Its position among the builds of its counter.
     pub order: Order,
     /// This run of the workflow.
     #[serde(default)]
@@ -62,7 +62,7 @@ pub struct Record {
     pub fork: bool,
     /// The CI system.
     pub runner: String,
-    /// Where people see the job.
+    /// The link to the job.
     #[serde(default)]
     pub url: Option<String>,
     /// The person who started it.
@@ -78,7 +78,7 @@ pub struct Record {
     pub component: Option<String>,
     /// Its files.
     pub tree: TreeId,
-    /// How many there are.
+    /// The total number.
     pub files: u64,
     /// The sum of their sizes in bytes.
     pub bytes: u64,

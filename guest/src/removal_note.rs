@@ -13,7 +13,7 @@ pub struct Note {
     pub actor: Option<String>,
     /// The CI system.
     pub runner: String,
-    /// Where people see the job.
+    /// The link to the job.
     pub url: Option<String>,
     /// When, in milliseconds since 1970.
     pub created_ms: u64,

@@ -15,7 +15,7 @@ const ENVELOPE_BYTES_MAX: usize = 1 << 20;
 pub struct Signatures {
     /// The object under the name of the key, whoever put it there.
     pub envelope: Option<Vec<u8>>,
-    /// How many there are under other names. Counted only where there is none under this one.
+    /// The number of signatures under other names. Counted only if there is none under this one.
     pub others: u32,
 }
 

@@ -18,7 +18,7 @@ struct Marker {
     made_by: String,
 }
 
-/// How the marker was found.
+/// The state of the marker.
 enum MarkerState {
     Whole,
     Missing,

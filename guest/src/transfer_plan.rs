@@ -11,9 +11,9 @@ use crate::scratch_list::ScratchList;
 pub struct Task {
     /// For the worker.
     pub payload: Vec<u8>,
-    /// How many files it is about.
+    /// The number of files.
     pub files: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub bytes: u64,
 }
 
@@ -54,7 +54,7 @@ pub struct Planned {
     pub shared: Vec<u8>,
     /// For `finish`.
     pub rest: Vec<u8>,
-    /// How many files there are.
+    /// The number of files.
     pub files: u64,
     /// The sum of their sizes.
     pub bytes: u64,

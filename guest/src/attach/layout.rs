@@ -1,4 +1,4 @@
-//! Where an artifact's paths lead to: `--strip` takes names from their front, `--flatten` leaves the last one.
+//! The target paths of an artifact's files: `--strip` removes leading names, `--flatten` keeps the last one.
 
 use std::rc::Rc;
 

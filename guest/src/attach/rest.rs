@@ -38,7 +38,7 @@ pub(crate) struct Rest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Commit {
     pub staged: String,
-    /// Where it is moved to. Absent in a new directory, which is moved as a whole.
+    /// The path that it is moved to. Absent in a new directory, which is moved as a whole.
     pub path: Option<String>,
     pub bits: u16,
     pub modified: Time,

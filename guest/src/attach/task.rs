@@ -25,9 +25,9 @@ pub(crate) struct ChunkIn {
 /// A run of bytes of a chunk that belongs into a file: a whole small file, or a slice of a large one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Piece {
-    /// Where it is written, in the staging directory.
+    /// Its path in the staging directory.
     pub staged: String,
-    /// Where in the chunk it begins.
+    /// Its offset in the chunk.
     pub start: u32,
     pub length: u32,
     pub digest: Digest,

@@ -1,4 +1,4 @@
-//! Where a rollback goes: so many steps back, or to a build that is named.
+//! The target of a rollback: a number of steps back, or a build that is named.
 
 use super::decision::{MoveDecision, check_trust, dated};
 use super::moves::{Moved, make_move};
@@ -202,7 +202,7 @@ pub(super) fn back_on_branch(store: &impl Store, request: &Rollback, branch: &st
 /// A rollback goes back this many builds at most.
 const STEPS_MAX: u32 = 1_000;
 
-/// Where a rollback goes.
+/// The target of a rollback.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// To the build that a selector means.
@@ -218,7 +218,7 @@ pub struct Rollback {
     pub pointer: Pointer,
     /// The artifact, and who asks. Its selector has no meaning here.
     pub scope: Scope,
-    /// Where to.
+    /// The target.
     pub target: Target,
     /// Why.
     pub reason: Option<String>,

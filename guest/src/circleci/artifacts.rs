@@ -20,7 +20,7 @@ pub struct Artifact {
     pub path: String,
     /// The index of the parallel node that stored it.
     pub node: u32,
-    /// Where it is. CircleCI has changed these before, so they are never put together here.
+    /// Its URL. CircleCI has changed the form of these before, so they are never constructed here.
     pub url: String,
 }
 

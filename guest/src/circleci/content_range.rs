@@ -5,7 +5,7 @@ use crate::ports::HttpAnswer;
 /// A parsed `Content-Range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ContentRange {
-    /// Where the bytes begin. `None` where there are none.
+    /// The offset of the first byte. `None` if there are no bytes.
     pub(super) first: Option<u64>,
     /// The length of everything, where the server knows it.
     pub(super) total: Option<u64>,

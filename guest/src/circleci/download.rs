@@ -18,7 +18,7 @@ const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 /// The bytes that are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// How messages name it.
+    /// Its name in messages.
     pub(super) what: &'a str,
     pub(super) url: &'a str,
     /// Only so many bytes from an offset on, or as many of them as there are.
@@ -33,7 +33,7 @@ pub(super) enum Received<'a> {
     Piece(u64, &'a [u8]),
 }
 
-/// How far a download is.
+/// The state of a download.
 #[derive(Default)]
 struct State {
     /// Bytes that were handed on.
@@ -48,7 +48,7 @@ struct State {
     restarts: u32,
 }
 
-/// Where an answer's bytes belong.
+/// The position of an answer's bytes in the file.
 struct Part {
     /// So many bytes come before what is wanted, and are left out.
     skip: u64,

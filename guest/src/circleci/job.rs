@@ -22,13 +22,13 @@ pub struct Job {
     pub pipeline: Option<u64>,
     /// Its workflow's id.
     pub workflow: Option<String>,
-    /// Where people see it.
+    /// The link to it.
     pub url: Option<String>,
     /// When it ended, in milliseconds since 1970, or 0.
     pub stopped_ms: u64,
     /// Whether its commit comes from a fork.
     pub fork: bool,
-    /// How it stands, where it did not succeed: its artifacts may be incomplete.
+    /// Its status, if it did not succeed: its artifacts may be incomplete.
     pub unsuccessful: Option<String>,
 }
 

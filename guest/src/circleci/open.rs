@@ -13,7 +13,7 @@ use crate::keys::{self, Project};
 use crate::lookup::{self, Query, Scope};
 use crate::ports::{Http, Store};
 
-/// Where no job is named, so many successful jobs without artifacts are passed over.
+/// If no job is named, at most this many successful jobs without artifacts are skipped.
 const EMPTY_MAX: usize = 20;
 
 /// A job, and what it stored.

@@ -1,7 +1,7 @@
-//! Sets the variable that says which build is the latest, as people did before a look-up could tell.
+//! Sets the variable with the number of the latest build, for jobs that still read it.
 //!
-//! The API takes any value, from anybody, without a condition: the last writer wins, and nobody sees the value in full
-//! again. So what can be known beforehand is asked beforehand, and what cannot be known is said.
+//! The API has no conditional write: if two jobs set the variable at once, the last one wins, and the API never shows the
+//! whole value. So the checks come first, and a warning says which of them were impossible.
 
 use super::find::{Matches, find};
 use super::send::Client;

@@ -11,7 +11,7 @@ pub struct Source {
     pub base_url: String,
     /// The slug, for example `gh/acme/shop`.
     pub project: String,
-    /// How long one request is tried for, in milliseconds.
+    /// The time limit of one request including retries, in milliseconds.
     pub patience_ms: u64,
     /// The name of the variable that the host takes the token from: for messages.
     pub token_variable: String,

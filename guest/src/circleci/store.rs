@@ -14,10 +14,10 @@ use crate::ports::{Http, PutMode, PutOutcome, Store};
 /// As the WIT's `store` has it.
 const OBJECT_BYTES_MAX: usize = 256 << 20;
 
-/// Where the objects of a store are.
+/// The URLs of the objects of a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
-    /// Who is asked, and how with_retries.
+    /// The client, with its retries.
     pub source: Source,
     /// URLs, by key.
     pub objects: BTreeMap<String, String>,

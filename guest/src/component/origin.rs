@@ -1,4 +1,4 @@
-//! Where a worker's bytes come from: the store that the host grants, or one among CircleCI's artifacts.
+//! The source of a worker's bytes: the store that the host grants, or one among CircleCI's artifacts.
 
 use super::http::Granted as GrantedHttp;
 use super::store::Granted as GrantedStore;

@@ -31,7 +31,7 @@ struct Include {
     glob: Glob,
     /// Whether an entry that this pattern matches was taken.
     matched: bool,
-    /// Where something could match that nobody looks into: see [`Selection::note_barrier`].
+    /// A path that could match and that is not searched: see [`Selection::note_barrier`].
     barrier: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Where every channel and every moved branch points now.
+//! The current targets of every channel and every moved branch.
 
 use crate::error::{Error, Result};
 use crate::event::Event;

@@ -27,7 +27,7 @@ pub struct Inventory {
     pub damages: Vec<Damage>,
 }
 
-/// How thorough a survey is.
+/// The thoroughness of a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// Each record is read under one of its keys.

@@ -11,7 +11,7 @@ use crate::ports::Store;
 use crate::record::Record;
 use crate::tree::{Content, Entries, Located};
 
-/// How many records are looked into. A job that ran as several nodes has one for each of them.
+/// The maximum number of records to check. A job that ran as several nodes has one for each of them.
 const SEARCHED_MAX: u32 = 100;
 
 /// Returns the newest build of a branch, from its latest on, of which each pattern of the scope matches a file or a symlink.

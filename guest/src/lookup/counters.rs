@@ -20,7 +20,7 @@ const COUNTERS_MAX: usize = 256;
 /// The keys below one counter, the newest build's first.
 #[derive(Clone)]
 pub(super) struct CounterKeys {
-    /// How much the counter says.
+    /// The reliability of the counter.
     pub rank: Rank,
     /// The prefix of all of its keys. Ends in a `/`.
     pub prefix: String,

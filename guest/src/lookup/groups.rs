@@ -12,7 +12,7 @@ pub(super) struct Groups<'a, S> {
     store: &'a S,
     keys: CounterKeys,
     read: VecDeque<(String, Leaf)>,
-    /// How many keys were looked at.
+    /// The number of keys that were checked.
     searched: usize,
     most: usize,
 }

@@ -155,7 +155,7 @@ fn merged(store: &impl Store, query: &Query, prefixes: &[String], by: By) -> Res
 }
 
 /// Returns, for each counter, the last of its keys that comes before a build in the order of all: the builds that are newer.
-/// Where the order goes from counter to counter only the builds before it say which those are, so they are read.
+/// If the order changes between counters, only the earlier builds say which these are, so they are read.
 pub(super) fn before(
     store: &impl Store,
     counters: &[CounterKeys],

@@ -14,7 +14,7 @@ use crate::ports::Store;
 use crate::recency::{Recency, first};
 use crate::record::Record;
 
-/// Where to look.
+/// The keys to search.
 pub(super) struct Search<'a> {
     /// Below it lie the counters.
     pub prefix: &'a str,
@@ -32,15 +32,15 @@ pub(super) struct Search<'a> {
     pub lenient: bool,
 }
 
-/// Where a search begins in the middle of a history.
+/// The start of a search in the middle of a history.
 pub(super) struct Until<'a> {
     /// The build.
     pub build: &'a DatedBuild,
-    /// Where it begins in the counter of that build.
+    /// The start in the counter of that build.
     pub begin: Begin,
 }
 
-/// Where a search begins in the counter of a build.
+/// The start of a search in the counter of a build.
 #[derive(Clone, Copy)]
 pub(super) enum Begin {
     /// With its run.

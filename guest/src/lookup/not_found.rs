@@ -17,11 +17,11 @@ use crate::sealed::open;
 use crate::selector::{Selector, nearest};
 use crate::store_format;
 
-/// How many names an error suggests.
+/// The maximum number of names that an error suggests.
 pub(super) const SUGGESTED: usize = 5;
 /// Of how many names the nearest are taken: those that begin like the wanted one, and the first.
 const KNOWN_MAX: usize = 25;
-/// How many builds are looked at for their jobs and tags.
+/// The maximum number of builds that are searched for their jobs and tags.
 const BUILDS_MAX: usize = 32;
 
 /// Returns the error for a selector that means nothing, with what is near it.

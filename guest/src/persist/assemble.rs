@@ -31,7 +31,7 @@ pub(super) struct Assembled {
 /// The outcomes of the items as entries: the segments of a large file become one entry.
 pub(super) struct Assembling<'a, I: Iterator> {
     items: std::iter::Peekable<I>,
-    /// Where the slices are that two workers stored, each because it did not know of the other: one location is enough.
+    /// The places of slices that two workers stored independently: one place is enough.
     slices: &'a mut HashMap<Digest, ChunkRef>,
 }
 

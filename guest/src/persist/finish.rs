@@ -112,7 +112,7 @@ struct Finishing<'a, S, F> {
     gathered: Gathered<'a>,
     before: ExistingBuild,
     checked: PackCheck,
-    /// How objects are checked that exist already.
+    /// The check of existing objects.
     check: ExistingCheck,
     /// Numbers for further writers. The workers of a run count from 0, and there are never so many.
     writers: std::iter::Rev<std::ops::Range<u32>>,

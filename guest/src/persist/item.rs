@@ -17,7 +17,7 @@ pub(crate) struct Item {
     /// The size that the file system lists for a file. Some file systems list another than what can be read.
     pub listed: u64,
     pub kind: ItemKind,
-    /// Where the base has a small file of this path.
+    /// The place of a small file of this path in the base.
     pub base: Option<BaseFile>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Slice {
     pub is_new: bool,
 }
 
-/// Where a small file or a slice lies. Chunks are numbered by each writer, and in the base.
+/// The place of a small file or a slice. Chunks are numbered by each writer, and in the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum ChunkRef {
     Base { chunk: u32, offset: u32 },

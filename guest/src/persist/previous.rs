@@ -165,5 +165,5 @@ pub(super) fn compare(
     Ok(common)
 }
 
-/// Where the bytes of files are that were stored again, by path.
+/// The places of the bytes of files that were stored again, by path.
 pub(super) type Restored = HashMap<String, Vec<(ChunkRef, u64)>>;

@@ -8,7 +8,7 @@ use crate::glob::Selection;
 use crate::patterns::{shadow_problem, unused_problem};
 use crate::text::text_of;
 
-/// How many paths of a kind a message names.
+/// The maximum number of paths of a kind in a message.
 const SHOWN_MAX: usize = 10;
 
 /// Findings of a walk.
@@ -19,7 +19,7 @@ pub(super) struct WalkReport {
     special: Listed,
     /// The first of them: what it is, and where.
     first_special: Option<(&'static str, String)>,
-    /// Where a pattern may match, and nobody looks.
+    /// Paths where a pattern may match, and that are not searched.
     pub barriers: HashMap<String, Barrier>,
 }
 

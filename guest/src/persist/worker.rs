@@ -16,7 +16,7 @@ use crate::ports::{ExistingCheck, File, Files, Open, Scratch, Store, Time, read_
 use crate::scratch_list::ScratchList;
 use crate::tree::CHUNKS_MAX;
 
-/// How much of a segment is in memory at a time: a few slices.
+/// The size of the part of a segment in memory: a few slices.
 const WINDOW_BYTES: usize = 4 << 20;
 /// The most stored files and slices that a worker remembers, at some 50 bytes each.
 const REMEMBERED_MAX: usize = 100_000;
@@ -32,7 +32,7 @@ pub struct Worker {
     /// The bundle that is being filled. Its files wait in `waiting` until it has a number.
     bundle: Vec<u8>,
     waiting: Vec<Waiting>,
-    /// Where in the open bundle its files begin, so that each is in it once.
+    /// The offsets of the files in the open bundle, so that each is in it once.
     bundled_files: HashMap<Digest, u32>,
     stored_files: HashMap<Digest, ChunkRef>,
     stored_slices: HashMap<Digest, ChunkRef>,

@@ -69,7 +69,7 @@ pub struct DirEntry {
     pub size: u64,
     /// When contents last changed. Can be set.
     pub modified: Time,
-    /// Where a symlink points.
+    /// The target of a symlink.
     pub target: Vec<u8>,
     /// Restrictions on changing or removing it.
     pub flags: EntryFlags,
@@ -97,7 +97,7 @@ pub struct Link {
     pub modified: Time,
 }
 
-/// How a file is opened. A symlink is never followed.
+/// The mode of opening a file. A symlink is never followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
     /// To read.

@@ -13,7 +13,7 @@ pub enum PutMode {
     Repair,
 }
 
-/// How a put ended.
+/// The outcome of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutOutcome {
     /// The object exists, with these bytes.
@@ -43,7 +43,7 @@ pub trait Store {
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: u32) -> Result<Vec<String>>;
 }
 
-/// How much is believed of an object that exists under the name of its content.
+/// The check of an existing object that is named by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExistingCheck {
     /// Its size: it may have lost bytes to a full disk or a crash.

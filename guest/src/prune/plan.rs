@@ -29,7 +29,7 @@ pub const GRACE_MS_MIN: u64 = 15 * 60 * 1000;
 pub struct PrunePlan {
     /// Each build of the project, and why it is kept if it is.
     pub decisions: ScratchList<Decided>,
-    /// How many of them are removed.
+    /// The number of removed builds.
     pub removed: u64,
     /// Packs and trees that are deleted now, and the size of the packs.
     pub deleted: Amount,

@@ -9,7 +9,7 @@ use crate::inventory::CurrentPointer;
 use crate::pointer::Pointer;
 use crate::record::Record;
 
-/// How many steps back on a channel are kept where nobody says: who rolls back seldom stops at the first.
+/// The default number of steps back on a channel that are kept: a rollback often goes further than one step.
 pub(super) const CHANNEL_STEPS: u32 = 3;
 
 /// Names a build among all: project, artifact, job run with all attempts of its nodes.

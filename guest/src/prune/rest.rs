@@ -11,7 +11,7 @@ use crate::ports::Store;
 use crate::record::Record;
 use crate::scratch_list::ScratchList;
 
-/// How many objects, and how large their packs are.
+/// A number of objects, and the size of their packs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
     /// Packs and trees.

@@ -11,7 +11,7 @@ use crate::keys;
 use crate::ports::{Clock, PutMode, PutOutcome, Scratch, Store};
 use crate::scratch_list::ScratchList;
 
-/// How many keys are deleted at a time.
+/// The number of keys in one delete.
 const DELETED_AT_ONCE: usize = 1000;
 
 fn marks<Id: Ord>(

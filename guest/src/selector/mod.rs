@@ -298,7 +298,7 @@ pub fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>, most: usi
     near.into_iter().take(most).map(|(_, name)| name).collect()
 }
 
-/// How near two names are: the smaller, the nearer.
+/// Returns the distance of two names.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Closeness {
     /// So many edits apart.

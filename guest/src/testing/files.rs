@@ -43,7 +43,7 @@ pub struct MemoryFiles {
     pub read_bytes_max: Cell<Option<usize>>,
     /// The holes of files: offsets and lengths.
     pub holes: RefCell<BTreeMap<String, Vec<(u64, u64)>>>,
-    /// How many bytes were read, and how many were written.
+    /// The numbers of bytes read and written.
     pub moved_bytes: Rc<Cell<(u64, u64)>>,
 }
 

@@ -53,7 +53,7 @@ pub struct MemoryHttp {
     pub script: RefCell<BTreeMap<String, VecDeque<Scripted>>>,
     /// The requests, in order.
     pub sent: RefCell<Vec<HttpRequest>>,
-    /// How long somebody waited, in milliseconds, and why.
+    /// The waits, in milliseconds, with their reasons.
     pub waits: RefCell<Vec<(u64, String)>>,
     /// In milliseconds since 1970.
     pub now: Rc<Cell<u64>>,

@@ -14,10 +14,10 @@ pub(super) struct Header {
     pub baton: String,
     pub version: u32,
     pub entries: u64,
-    /// How many lines of packs follow. None where the tree has parts.
+    /// The number of the following lines of packs. None if the tree has parts.
     #[serde(default)]
     pub packs: u64,
-    /// How many lines of parts follow, where the tree is a list of them.
+    /// The number of the following lines of parts, if the tree is a list of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<u64>,
     /// The patterns with which the tree was persisted. A part does not say them.

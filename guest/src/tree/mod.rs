@@ -53,12 +53,12 @@ pub enum Content {
         size: u64,
         /// Of the contents, or of the slices.
         digest: Digest,
-        /// Where they are.
+        /// The place of the bytes.
         location: Location,
     },
 }
 
-/// Where the bytes of a file are.
+/// The place of a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Location {
     /// There are none.
@@ -89,7 +89,7 @@ pub struct Chunk {
     pub digest: Option<Digest>,
 }
 
-/// Where the chunks are that the entries of one part name.
+/// The places of the chunks of one part's entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     /// Numbered from 0 in this order by the entries. Sorted by pack.

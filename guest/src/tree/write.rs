@@ -51,7 +51,7 @@ pub struct Writer<'a, S> {
     salt: Option<Digest>,
     /// Objects that were just read, so that they need not be looked at again.
     sound: &'a HashSet<TreeId>,
-    /// How objects are looked at that exist.
+    /// The check of existing objects.
     check: ExistingCheck,
     parts: Vec<PartLine>,
     saved: Saved,

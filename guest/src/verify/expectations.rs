@@ -42,7 +42,7 @@ pub(super) struct Expectations<'s> {
 }
 
 enum ExpectationsOf<'s> {
-    /// How long each must be.
+    /// The minimum length of each.
     Lengths(BTreeMap<PackId, u64>),
     Data(Sorter<'s, (PackId, Expectation)>),
 }

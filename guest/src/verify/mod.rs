@@ -86,7 +86,7 @@ pub struct Finding {
     pub damage: Damage,
     /// The action that repairs it.
     pub remedy: Remedy,
-    /// How many records it affects.
+    /// The number of affected records.
     pub affects: u64,
     /// The first of them.
     pub builds: Vec<Record>,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// How a directory may be used.
+/// The allowed use of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Files are read.
@@ -21,7 +21,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// How a store may be used.
+/// The allowed use of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreAccess {
     /// Objects are read.

@@ -13,9 +13,9 @@ use http::{HeaderName, Method, Uri, header};
 use reqwest::Url;
 use serde::Deserialize;
 
-/// Where CircleCI itself keeps artifacts.
+/// The domain of CircleCI's artifacts.
 const ARTIFACT_DOMAIN: &str = ".circle-artifacts.com";
-/// Where a host that has both the API and artifacts keeps these.
+/// The path of artifacts on a host that has both the API and artifacts.
 const ARTIFACT_PATH: &str = "/output/";
 /// The API that keeps its artifacts there.
 const CLOUD_HOST: &str = "circleci.com";
@@ -126,7 +126,7 @@ pub(crate) enum Admitted {
     Api,
     /// To where an artifact is, with the token. It may lead on.
     Artifact,
-    /// Where a redirect leads, without the token.
+    /// The target of a redirect, without the token.
     Led,
 }
 

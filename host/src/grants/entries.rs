@@ -16,7 +16,7 @@ use crate::bindings::{Kind, PluginError, Timestamp};
 const PAGE_BYTES: usize = 4 << 20;
 /// The approximate size of an entry without its name.
 const ENTRY_BYTES: usize = 96;
-/// How many names of one directory are in memory.
+/// The maximum number of names of one directory in memory.
 const NAMES_BYTES_MAX: usize = 16 << 20;
 /// The approximate size of a name without its bytes.
 const NAME_BYTES: usize = 40;

@@ -37,7 +37,7 @@ use crate::bindings::PluginError;
 use crate::error::Error;
 use crate::store::ObjectStore;
 
-/// How much of what a component writes to its standard error is kept for the report of a crash.
+/// The size of the part of a component's standard error that is kept for the report of a crash.
 const STDERR_BYTES_MAX: usize = 16 << 10;
 
 /// The resources that a run can grant. Its instances share most of them.

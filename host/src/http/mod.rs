@@ -26,13 +26,13 @@ pub struct HttpOptions {
     pub proxies: Proxies,
     /// Whether a request may go out without TLS.
     pub allow_http: bool,
-    /// How many connections are kept open, idle, for each host.
+    /// The maximum number of idle connections for each host.
     pub idle_connections_max: usize,
-    /// How long a connection may take to stand, TLS included.
+    /// The time limit for a connection, including TLS.
     pub connect_timeout: Duration,
-    /// How long a server may take to begin its answer, from the last byte of the request that it took.
+    /// The time limit for the first byte of the answer, from the last byte of the request that the server accepted.
     pub first_byte_timeout: Duration,
-    /// How long a server may fall silent within an answer.
+    /// The time limit between two bytes of an answer.
     pub idle_timeout: Duration,
 }
 

@@ -354,7 +354,7 @@ impl ObjectStore for DirectoryStore {
     }
 }
 
-/// Where a probe's objects are.
+/// The prefix of a test's objects.
 struct Place<'a>(&'a DirectoryStore, String);
 
 impl Place<'_> {

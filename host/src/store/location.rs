@@ -1,11 +1,11 @@
-//! Where a store is, as people name it: a directory, or a URL.
+//! The location of a store, as people name it: a directory, or a URL.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
-/// Where a store is.
+/// The location of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreLocation {
     /// A directory of this machine or of a shared disk.

@@ -78,7 +78,7 @@ pub(crate) fn check_size(key: &str, size_bytes: u64, is_range: bool) -> Result<(
     })
 }
 
-/// How `put` treats an existing object.
+/// The treatment of an existing object by `put`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutMode {
     /// It stays. Of any number of racing creators exactly one wins.
@@ -90,7 +90,7 @@ pub enum PutMode {
     Overwrite,
 }
 
-/// How a put ended.
+/// The outcome of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutOutcome {
     /// The object exists with these bytes.
@@ -104,7 +104,7 @@ pub enum PutOutcome {
 pub struct ByteRange {
     /// From the object's start.
     pub offset: u64,
-    /// How many.
+    /// The number.
     pub length: u64,
 }
 

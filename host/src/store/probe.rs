@@ -2,7 +2,7 @@
 
 use super::{PutOutcome, StoreError};
 
-/// How many create the same key at once.
+/// The number of concurrent creators of one key.
 const RACERS: usize = 8;
 /// The result of a successful test.
 pub(super) const ATOMIC: (&str, &str) = ("create", "atomic: of 8 racing creators one wins");

@@ -41,7 +41,7 @@ pub(in super::super) struct ByBranch {
     builds_end: bool,
     pipelines: Vec<Pipeline>,
     pages: usize,
-    /// Where the next page of pipelines begins. `Some(None)` is the first.
+    /// The token of the next page of pipelines. `Some(None)` is the first.
     token: Option<Option<String>>,
     asked: usize,
     /// Numbers of the jobs that are, or were, candidates: v1.1 and v2 both list them.

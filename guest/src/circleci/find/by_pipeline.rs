@@ -33,7 +33,7 @@ pub(in super::super) struct ByPipeline {
     /// Jobs of the pipeline that was looked into last.
     jobs: VecDeque<Job>,
     pipelines: VecDeque<Pipeline>,
-    /// Where the next page begins. `Some(None)` is the first.
+    /// The token of the next page. `Some(None)` is the first.
     token: Option<Option<String>>,
     pages: usize,
     listed: usize,

@@ -1,17 +1,17 @@
-//! How far a search went, for the error where no job is found.
+//! The extent of a search, for the error if no job is found.
 
 use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::selector::nearest;
 
-/// How many names an error suggests.
+/// The maximum number of names that an error suggests.
 const SUGGESTED: usize = 5;
 
 /// The extent of a search, for the error if nothing matches.
 #[derive(Default)]
 pub(super) struct SearchReport {
-    /// How far it went, for example "the newest 40 pipelines of branch main were searched".
+    /// The extent of the search, for example "the newest 40 pipelines of branch main were searched".
     pub(super) how_far: String,
     /// Names of successful jobs.
     pub(super) names: BTreeSet<String>,

@@ -24,7 +24,7 @@ pub struct PlannedDownload {
     pub jobs: Vec<Job>,
 }
 
-/// Where one path's bytes may come from: job, artifact.
+/// A possible source of one path's bytes: job, artifact.
 type Offers<'a> = BTreeMap<&'a str, Vec<(usize, &'a Artifact)>>;
 
 /// Compares the paths of artifacts with the directory, and makes each a task.

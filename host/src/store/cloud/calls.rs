@@ -35,7 +35,7 @@ const IO_THREADS: usize = 2;
 pub(super) struct Page {
     /// In the server's order, without the store's prefix.
     pub(super) keys: Vec<String>,
-    /// Where the next page begins, if there is one.
+    /// The token of the next page, if there is one.
     pub(super) next: Option<String>,
 }
 

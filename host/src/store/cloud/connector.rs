@@ -15,7 +15,7 @@ use object_store::client::{
 use super::heard::{self, Asked, Heard};
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind, HttpOptions, Proxies, all_addresses};
 
-/// How long whoever hands out credentials on this machine's own network may take to connect.
+/// The time limit for connecting to a credentials service of the machine's own network.
 const METADATA_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 /// And to answer.
 const METADATA_ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(4);

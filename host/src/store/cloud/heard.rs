@@ -32,7 +32,7 @@ pub(super) struct Heard {
     pub(super) code: String,
     /// The server's message.
     pub(super) message: String,
-    /// Where the bucket is, if Amazon says so.
+    /// The region of the bucket, if Amazon names it.
     pub(super) region: Option<String>,
     /// When the server wants to be asked again.
     pub(super) retry_after: Option<Duration>,

@@ -16,13 +16,13 @@ use crate::http::{HttpClient, HttpFailure, HttpFailureKind};
 const AUDIENCE: &str = "sts.amazonaws.com";
 /// A token is a few KiB.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// Where people put GitLab's token, which has no name of its own: the last is AWS's example in GitLab's documents.
+/// The usual variables of the token. GitLab's has no fixed name: the last is AWS's example in GitLab's documents.
 const VARIABLES: [&str; 3] = ["CIRCLE_OIDC_TOKEN_V2", "BATON_OIDC_TOKEN", "GITLAB_OIDC_TOKEN"];
 
-/// Where GitHub hands out a token, and what it wants to see for one.
+/// The variables with the URL of GitHub's tokens, and with the credential for it.
 const REQUESTED: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
-/// Where a token comes from.
+/// The source of a token.
 #[derive(Clone)]
 pub(super) enum TokenSource {
     /// The runner has set it; on CircleCI it is valid for an hour.

@@ -1,4 +1,4 @@
-//! How an object store is reached. Everything comes from the caller: nothing here looks at the environment.
+//! The options of an object store. Everything comes from the caller: nothing here looks at the environment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,7 +58,7 @@ impl fmt::Debug for Variables {
     }
 }
 
-/// How an object store is reached.
+/// The options of an object store.
 #[derive(Debug, Clone)]
 pub struct CloudOptions {
     /// Connections, TLS, proxies, time limits of one try.
@@ -71,7 +71,7 @@ pub struct CloudOptions {
     pub addressing: Option<Addressing>,
     /// The role to take on.
     pub role: Option<Role>,
-    /// Where credentials, and what else the libraries know, come from.
+    /// The source of credentials and of the library's other settings.
     pub variables: Variables,
     /// The files with profiles, credentials first. One that is not there is passed over.
     pub profile_files: Vec<PathBuf>,

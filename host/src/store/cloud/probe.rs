@@ -83,7 +83,7 @@ pub(super) fn probe(calls: &Calls) -> Result<Listing, StoreError> {
     Ok(found)
 }
 
-/// Where a probe's objects are.
+/// The prefix of a test's objects.
 struct Place<'a>(&'a Calls, &'a str);
 
 impl Tried for Place<'_> {

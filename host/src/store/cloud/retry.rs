@@ -36,9 +36,9 @@ pub(super) enum Verdict {
 /// The attempts of one call so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tries {
-    /// How many there were, at least one.
+    /// The number of attempts, at least one.
     pub(super) count: u32,
-    /// How long they and the pauses between them took.
+    /// The duration of the attempts, with their pauses.
     pub(super) elapsed: Duration,
     /// The time limit of all attempts together.
     pub(super) budget: Duration,
@@ -74,7 +74,7 @@ impl Tries {
         };
     }
 
-    /// How long the server has not been reached.
+    /// The time for which the server has not been reached.
     fn unreachable(&self) -> Duration {
         self.elapsed
             .saturating_sub(self.unreachable_from.unwrap_or(self.elapsed))

@@ -15,7 +15,7 @@ use super::retry::{Tries, Verdict, judge};
 use crate::http::HttpFailureKind;
 use crate::store::StoreError;
 
-/// How often a call looks whether it is to end.
+/// The interval at which a call checks whether it must end.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The subject of one call.
