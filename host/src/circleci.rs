@@ -80,6 +80,15 @@ impl CircleCi {
         Ok(self.policy()?.shown())
     }
 
+    /// Checks that the token may go to the base URL: it has TLS, or is on this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CircleCi`] where it may not, or where the base URL is none.
+    pub fn check(&self) -> Result<(), Error> {
+        self.policy().map(drop)
+    }
+
     fn policy(&self) -> Result<Policy, Error> {
         let api = origin(&self.base_url)
             .ok_or_else(|| self.wrong("it is not an origin such as https://circleci.com"))?;

@@ -28,7 +28,7 @@ mod statement;
 mod store;
 mod tunables;
 
-pub use crate::http::{HttpOptions, Proxies};
+pub use crate::http::{DocumentError, Documents, HttpOptions, Proxies};
 pub use baton::{Baton, Details, Difference, Options, Progress, PrunePlan, Removal};
 pub use bindings::{
     Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, ChannelPage,

@@ -267,6 +267,8 @@ fn shown_local(error: &LocalError) -> Shown {
     let (kind, code) = match error {
         LocalError::Yaml { .. } | LocalError::Wrong { .. } => ("invalid", "wrong-config"),
         LocalError::Unsupported { .. } => ("unsupported", "config-unsupported"),
+        LocalError::OrbMissing { .. } => ("invalid", "orb-missing"),
+        LocalError::Orb { .. } => ("invalid", "orb-unavailable"),
         LocalError::Busy(_) => ("invalid", "local-busy"),
         LocalError::Foreign(_) => ("invalid", "local-state-foreign"),
         LocalError::Unsafe { .. } => ("invalid", "local-state-unsafe"),

@@ -295,6 +295,14 @@ pub(crate) const HINTS: &[(&str, &str)] = &[
         "to go back, use `baton rollback`; to replace just that build, name it with --if-current",
     ),
     (
+        "orb-missing",
+        "run once without --offline to fetch the orb, or give its file with --orb NAME=FILE",
+    ),
+    (
+        "orb-unavailable",
+        "check the orb's name and version; a private orb needs your token in CIRCLE_TOKEN; --orb NAME=FILE uses a file instead",
+    ),
+    (
         "other-branch",
         "`baton builds --branch NAME` lists the builds that can be its latest",
     ),

@@ -1,13 +1,14 @@
 //! `baton local`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use baton_host::context::Overrides;
 use baton_host::{BuildContext, Options};
-use baton_local::run::{Event, NodeName, Outcome, RunOptions, Session};
-use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection, plan};
+use baton_local::run::{Event, NodeName, OrbLibrary, Outcome, RunOptions, Session};
+use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection};
 use serde_json::{Value, json};
 
 use super::args::{Format, Local};
@@ -32,10 +33,12 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     let found = settings.look_up_context(&Overrides {
         project: args.project.clone(),
         branch: args.branch.clone(),
+        default_branch: args.default_branch.clone(),
         ..Overrides::default()
     })?;
     let actor = found.actor.clone();
-    let (project, pipeline) = pipeline(found, &args);
+    let here = std::env::current_dir().context("the current directory cannot be found")?;
+    let (project, pipeline) = pipeline(found, &args, &file, &here);
     let session = Session::open(&state(&args, &project)?)?;
     if args.reset {
         session.reset()?;
@@ -49,18 +52,24 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         file: &file,
         text: &text,
         orbs: &orbs,
+        unavailable: &[],
     };
-    let planned = plan(config, &pipeline, &selection)?;
+    let circleci = (!args.offline).then(|| settings.circleci()).transpose()?;
+    let mut library = OrbLibrary::open(session.orbs(), circleci, args.update_orbs)?;
+    let planned = library.plan(config, &pipeline, &selection)?;
     for text in &planned.notes {
         note(&format!("note: {text}"));
     }
-    check_approved(&planned, &args.approved)?;
+    // What a setup workflow continues with may have the jobs and the workflow that are named.
+    if !planned.is_setup {
+        check_approved(&planned, &args.approved)?;
+    }
     if args.dry_run {
         print_plan(&planned, &pipeline, settings.format);
-        return Ok(());
+        return nothing_ran(&planned, &args);
     }
+    nothing_ran(&planned, &args)?;
     note("note: there is no Docker here: jobs run on this machine, as you, and can do what you can");
-    let here = std::env::current_dir().context("the current directory cannot be found")?;
     let options = RunOptions {
         repository: repository(&here),
         project,
@@ -68,10 +77,35 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         path: std::env::var_os("PATH").unwrap_or_default(),
         binary: std::env::current_exe().context("this program cannot be found")?,
         actor,
-        approved: args.approved,
+        approved: args.approved.clone(),
         transfer: interruptible(settings)?,
     };
-    let outcome = session.run(&planned, &pipeline, &options, &report)?;
+    let mut outcome = session.run(&planned, &pipeline, &options, &report)?;
+    if planned.is_setup && outcome.is_success() {
+        let Some(continuation) = session.continuation() else {
+            return Err(anyhow!("the setup workflow ended and did not continue the pipeline").into());
+        };
+        let config = Config {
+            file: &format!("{file} (continued)"),
+            text: &continuation.config,
+            ..config
+        };
+        let pipeline = Pipeline {
+            arguments: continuation.parameters,
+            ..pipeline.clone()
+        };
+        let planned = library.plan(config, &pipeline, &selection)?;
+        if planned.is_setup {
+            return Err(anyhow!("the config that continues the pipeline has setup: true itself").into());
+        }
+        for text in &planned.notes {
+            note(&format!("note: {text}"));
+        }
+        check_approved(&planned, &args.approved)?;
+        nothing_ran(&planned, &args)?;
+        let continued = session.run(&planned, &pipeline, &options, &report)?;
+        outcome.workflows.extend(continued.workflows);
+    }
     print_outcome(&outcome, &pipeline, settings.format);
     match outcome.is_success() {
         true => Ok(()),
@@ -80,7 +114,7 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
 }
 
 /// Returns the slug of the project, and the pipeline as far as it is known before it has a number.
-fn pipeline(found: BuildContext, args: &Local) -> (String, Pipeline) {
+fn pipeline(found: BuildContext, args: &Local, file: &str, here: &Path) -> (String, Pipeline) {
     let name = found.project.unwrap_or_else(|| "local/project".to_owned());
     let (project, git_url) = project(&name);
     let pipeline = Pipeline {
@@ -89,12 +123,32 @@ fn pipeline(found: BuildContext, args: &Local) -> (String, Pipeline) {
         default_branch: found.default_branch,
         revision: found.commit.unwrap_or_else(|| NO_COMMIT.to_owned()),
         base_revision: NO_COMMIT.to_owned(),
+        message: message(here),
         project_type: project_type(&project).to_owned(),
+        project_slug: project.clone(),
         git_url,
+        config_file: file.to_owned(),
+        actor: found.actor.unwrap_or_default(),
+        received_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         arguments: args.parameters.clone(),
+        values: args.values.clone(),
         ..Pipeline::default()
     };
     (project, pipeline)
+}
+
+/// Returns the first line of the commit's message, and the rest; nothing where git does not know.
+fn message(here: &Path) -> (String, String) {
+    let asked = Command::new("git")
+        .args(["log", "-1", "--format=%B"])
+        .current_dir(here)
+        .output();
+    let Ok(output) = asked else {
+        return Default::default();
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (subject, body) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+    (subject.trim().to_owned(), body.trim().to_owned())
 }
 
 /// Returns the directory where the runs of a project are kept.
@@ -104,6 +158,17 @@ fn state(args: &Local, project: &str) -> Result<PathBuf, Failure> {
     }
     let data = data_directory().context("the home directory is unknown: name a directory with --state")?;
     Ok(data.join("local").join(project.replace('/', "_")))
+}
+
+/// Fails where a workflow is named and none of its jobs runs. The notes say why.
+fn nothing_ran(planned: &Plan, args: &Local) -> Result<(), Failure> {
+    match &args.workflow {
+        Some(name) if planned.workflows.iter().all(|it| it.jobs.is_empty()) => {
+            say(&format!("the workflow {name} runs no job"));
+            Err(Failure::Reported(3))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses the approval of what waits for none: the name is a wrong one.

@@ -135,6 +135,11 @@ impl Settings {
         self.load(store, interrupt, circleci.transpose()?)
     }
 
+    /// Returns how CircleCI is reached, whatever the store is.
+    pub(crate) fn circleci(&self) -> Result<CircleCi, Failure> {
+        self.store.circleci()
+    }
+
     /// Loads the component to ask CircleCI, whatever the store is: it gets none.
     pub(crate) fn asker(&self, circleci: CircleCi) -> Result<Baton, Failure> {
         let interrupt = signals::interrupt()?;

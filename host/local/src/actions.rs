@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::{LocalError, Place};
 use super::plan::{Action, Run, Step, When};
+use super::spelling::{similar, unknown_key};
 use super::yaml::Yaml;
 
 /// A command that says nothing for this long is ended, as on CircleCI.
@@ -49,9 +50,10 @@ pub(crate) fn step(name: &str, arguments: &Yaml, place: &Place) -> Result<Option
             &["version", "docker_layer_caching"],
         ),
         "add_ssh_keys" => (nothing("no key of the project is here"), &["fingerprints"]),
+        "install_signing_bundle" => (nothing("no certificate of the project is here"), &[]),
         _ => return Ok(None),
     };
-    keys.only(name, allowed)?;
+    keys.only(allowed)?;
     Ok(Some(Step {
         name: keys.text("name")?.unwrap_or_else(|| name.to_owned()),
         // CircleCI keeps artifacts and test results of a job that failed.
@@ -86,11 +88,14 @@ impl Keys<'_> {
 
     fn list(&self, key: &str) -> Result<Vec<String>, LocalError> {
         let place = self.place.within(key);
-        let items = self.arguments.get(key).unwrap_or(&Yaml::Null).items(&place)?;
-        if items.is_empty() {
-            return Err(self.place.wrong(format!("{key} is missing")));
+        let texts = match self.arguments.get(key) {
+            None | Some(Yaml::Null) => Vec::new(),
+            Some(texts) => texts.texts(&place)?,
+        };
+        match texts.is_empty() {
+            true => Err(self.place.wrong(format!("{key} is missing"))),
+            false => Ok(texts),
         }
-        items.iter().map(|item| item.scalar(&place)).collect()
     }
 
     fn when(&self) -> Result<When, LocalError> {
@@ -98,19 +103,18 @@ impl Keys<'_> {
             None | Some("on_success") => Ok(When::OnSuccess),
             Some("always") => Ok(When::Always),
             Some("on_fail") => Ok(When::OnFail),
-            Some(other) => Err(self.place.wrong(format!(
+            Some(other) => Err(self.place.within("when").wrong(format!(
                 "when is {other}, and one of these is expected: on_success, always, on_fail"
             ))),
         }
     }
 
-    /// Refuses keys that nobody would look at.
-    fn only(&self, step: &str, allowed: &[&str]) -> Result<(), LocalError> {
+    /// Refuses keys that are misspelled. Others that the step does not have are ignored, as on CircleCI.
+    fn only(&self, allowed: &[&str]) -> Result<(), LocalError> {
+        let allowed: Vec<&str> = allowed.iter().copied().chain(["name", "when"]).collect();
         for (key, _) in self.arguments.entries(self.place)? {
-            if !allowed.contains(&key.as_str()) && key != "name" && key != "when" {
-                return Err(self
-                    .place
-                    .wrong(format!("{step} has no key {key}; it has {}", allowed.join(", "))));
+            if !allowed.contains(&key.as_str()) && similar(key, &allowed).is_some() {
+                return Err(unknown_key(self.place, key, &allowed));
             }
         }
         Ok(())
@@ -137,13 +141,13 @@ fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
         "max_auto_reruns",
         "auto_rerun_delay",
     ];
-    keys.only("run", &allowed)?;
+    keys.only(&allowed)?;
     let command = keys.required("command")?;
     let first = command.lines().find(|line| !line.trim().is_empty());
     let background = match arguments.get("background") {
         None => false,
         Some(value) => value.as_bool().ok_or_else(|| {
-            place.wrong(format!(
+            place.within("background").wrong(format!(
                 "background is {}, and a boolean is expected",
                 value.kind()
             ))
@@ -152,7 +156,7 @@ fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
     let no_output_time_max = match keys.text("no_output_timeout")? {
         None => NO_OUTPUT_TIME_MAX,
         Some(text) => duration(&text).ok_or_else(|| {
-            place.wrong(format!(
+            place.within("no_output_timeout").wrong(format!(
                 "no_output_timeout is {text}, and a time such as 20m is expected"
             ))
         })?,
@@ -244,7 +248,11 @@ mod tests {
     #[test]
     fn keys_that_mean_nothing_are_errors() {
         for (name, arguments, says) in [
-            ("run", "{comand: a}", "run has no key comand"),
+            (
+                "run",
+                "{comand: a}",
+                "config.yml: comand: unknown key; did you mean \"command\"?",
+            ),
             ("run", "{name: a}", "command is missing"),
             ("run", "{command: a, when: never}", "when is never"),
             ("run", "{command: a, no_output_timeout: 20}", "a time such as 20m"),
@@ -257,14 +265,21 @@ mod tests {
             ("persist_to_workspace", "{root: .}", "paths is missing"),
             (
                 "store_artifacts",
-                "{path: a, prefix: b}",
-                "store_artifacts has no key prefix",
+                "{path: a, detsination: b}",
+                "did you mean \"destination\"?",
             ),
+            ("save_cache", "{key: a, path: [b]}", "did you mean \"paths\"?"),
         ] {
             let error = stepped(name, arguments).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
         assert_eq!(stepped("my-command", "{}"), Ok(None));
+        // Another key is ignored, as on CircleCI.
+        assert!(
+            stepped("store_artifacts", "{path: a, prefix: b}")
+                .unwrap()
+                .is_some()
+        );
     }
 
     #[test]

@@ -3,29 +3,82 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Where in a config something is: the file, and the names that lead there, for example `jobs/build` and `step 3 (run)`.
+use baton_host::escaped;
+
+use super::orbs::OrbReference;
+
+/// Where in a config something is: the file, the keys that lead there, for example `jobs.build.steps[2].run`, and the line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
+    source: Arc<Source>,
+    path: Vec<String>,
+    /// Where it is called from, the nearest call first.
+    callers: Vec<String>,
+}
+
+/// A file with the lines of its keys.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Source {
     file: String,
-    names: Vec<String>,
+    lines: Lines,
+}
+
+/// The line of a key or an item, and those of what is below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
+    /// From 1; 0 where it is unknown.
+    pub(crate) line: u64,
+    pub(crate) below: Vec<(String, Lines)>,
 }
 
 impl Place {
-    /// Returns the place of a whole file.
+    /// Returns the place of a whole file, whose lines are unknown.
     pub fn file(name: impl Into<String>) -> Place {
+        Place::root(name, Lines::default())
+    }
+
+    /// Returns the place of a whole file.
+    pub(crate) fn root(name: impl Into<String>, lines: Lines) -> Place {
+        let file = name.into();
         Place {
-            file: name.into(),
-            names: Vec::new(),
+            source: Arc::new(Source { file, lines }),
+            path: Vec::new(),
+            callers: Vec::new(),
         }
     }
 
-    /// Returns a place within this one.
+    /// Returns the place of a key of this one.
     #[must_use]
-    pub fn within(&self, name: impl Into<String>) -> Place {
+    pub fn within(&self, key: impl Into<String>) -> Place {
         let mut inner = self.clone();
-        inner.names.push(name.into());
+        inner.path.push(key.into());
         inner
+    }
+
+    /// Returns the place of an item of this list, from 0.
+    #[must_use]
+    pub(crate) fn item(&self, at: usize) -> Place {
+        self.within(item_key(at))
+    }
+
+    /// Returns whether the last key is this one.
+    pub(crate) fn ends_with(&self, key: &str) -> bool {
+        self.path.last().is_some_and(|last| last == key)
+    }
+
+    /// Returns this place as one that is called from another.
+    #[must_use]
+    pub(crate) fn called_from(&self, caller: &Place) -> Place {
+        let mut called = self.clone();
+        let nearest = Some(caller.position()).filter(|_| !caller.path.is_empty());
+        called.callers = nearest
+            .into_iter()
+            .chain(caller.callers.iter().cloned())
+            .collect();
+        called.callers.dedup();
+        called
     }
 
     /// Returns the error that what is here is wrong.
@@ -43,15 +96,54 @@ impl Place {
             message: message.into(),
         }
     }
+
+    /// Returns the file with the line of the last key on the way that the file has.
+    fn position(&self) -> String {
+        let mut lines = &self.source.lines;
+        let mut line = lines.line;
+        for key in &self.path {
+            let Some((_, below)) = lines.below.iter().find(|(name, _)| name == key) else {
+                break;
+            };
+            lines = below;
+            line = below.line;
+        }
+        match line {
+            0 => self.source.file.clone(),
+            line => format!("{}:{line}", self.source.file),
+        }
+    }
+}
+
+/// Returns what an item of a list is called in a path.
+pub(crate) fn item_key(at: usize) -> String {
+    format!("[{at}]")
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        for (at, name) in self.names.iter().enumerate() {
-            write!(f, "{}{name}", if at == 0 { ": " } else { ", " })?;
+        f.write_str(&self.position())?;
+        for (at, key) in self.path.iter().enumerate() {
+            let before = match (at, key.starts_with('[')) {
+                (0, _) => ": ",
+                (_, true) => "",
+                (_, false) => ".",
+            };
+            write!(f, "{before}{}", escaped(key))?;
         }
         Ok(())
+    }
+}
+
+/// Shows the calls that lead to a place, in parentheses.
+struct Callers<'a>(&'a Place);
+
+impl fmt::Display for Callers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.callers.as_slice() {
+            [] => Ok(()),
+            callers => write!(f, " (called from {})", callers.join(", ")),
+        }
     }
 }
 
@@ -60,37 +152,58 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum LocalError {
     /// A config or an orb is not YAML.
-    #[error("{file} is not as YAML is")]
+    #[error("{place}: cannot be read as YAML")]
     Yaml {
-        /// The file.
-        file: String,
-        /// What the parser says, with line and column.
+        /// The file, with the line.
+        place: Place,
+        /// The message of the parser, with line and column.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Something in a config is wrong for CircleCI, too.
-    #[error("{message}: {place}")]
+    #[error("{place}: {message}{}", Callers(place))]
     Wrong {
         /// Where.
         place: Place,
-        /// What, and what would be right.
+        /// The mistake, and the correct form.
         message: String,
     },
     /// Something in a config is right for CircleCI, and cannot be done here.
-    #[error("{message}: {place}")]
+    #[error("{place}: {message}{}", Callers(place))]
     Unsupported {
         /// Where.
         place: Place,
-        /// What.
+        /// The feature.
         message: String,
+    },
+    /// An orb that a config uses is not among those that were given.
+    #[error(
+        "{place}: the orb {reference} is used and was neither given nor fetched{}",
+        Callers(place)
+    )]
+    OrbMissing {
+        /// Where it is named.
+        place: Place,
+        /// The reference to the orb.
+        reference: OrbReference,
+    },
+    /// An orb cannot be fetched.
+    #[error("{place}: cannot fetch the orb {reference}")]
+    Orb {
+        /// Where it is named.
+        place: Place,
+        /// The reference to the orb.
+        reference: OrbReference,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file or a directory of a run cannot be used.
     #[error("{what}: {}", path.display())]
     Files {
-        /// What was being done.
+        /// The operation.
         what: &'static str,
         /// On which path.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Another run has the directory.
@@ -115,7 +228,7 @@ pub enum LocalError {
     Step {
         /// Where.
         place: Place,
-        /// What was being done.
+        /// The operation.
         message: String,
         /// Why it failed.
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -231,7 +231,7 @@ impl Parser {
     }
 }
 
-/// What an expression is evaluated with.
+/// The context of an evaluation.
 struct Evaluation<'a> {
     text: &'a str,
     scope: &'a Scope<'a>,
@@ -323,9 +323,11 @@ fn compare(
     })
 }
 
-/// Values of different types are never equal. Whole and other numbers are of one type.
+/// Values of different types are never equal. Whole and other numbers are of one type. A value that the pipeline does not
+/// have, such as the tag on a branch, equals both the empty text and null.
 fn equal(left: &Yaml, right: &Yaml) -> bool {
     match (left, right) {
+        (Yaml::Null, Yaml::Text(text)) | (Yaml::Text(text), Yaml::Null) => text.is_empty(),
         (Yaml::Integer(integer), Yaml::Number(number)) | (Yaml::Number(number), Yaml::Integer(integer)) => {
             *integer as f64 == *number
         }
@@ -380,6 +382,8 @@ mod tests {
             ("pipeline.number >= 7 and pipeline.number<8", true),
             ("pipeline.number == 7.0", true),
             ("pipeline.number == \"7\"", false),
+            ("pipeline.git.tag == \"\" and pipeline.git.tag == null", true),
+            ("pipeline.git.branch != null", true),
             ("pipeline.number != \"7\"", true),
             ("pipeline.git.tag starts-with \"v\"", false),
             ("pipeline.git.branch starts-with \"rel\"", true),
@@ -393,7 +397,7 @@ mod tests {
             ("parameters.to == \"you\"", true),
             ("pipeline.parameters.words == \"this and that\"", true),
             (
-                "pipeline.event.name == \"push\" or << pipeline.parameters.deploy >>",
+                "pipeline.event.name == \"pull_request\" or << pipeline.parameters.deploy >>",
                 false,
             ),
             (
@@ -446,7 +450,7 @@ mod tests {
                 "pipeline.git.branch > 3",
                 "compares numbers, and release is a text",
             ),
-            ("pipeline.weather == 1", "has no value here"),
+            ("pipeline.weather == 1", "no such value exists"),
             ("pipeline.parameters.no", "no such parameter"),
             ("main", "neither a value of the pipeline"),
             ("starts-with(pipeline.git.branch, \"a\")", "a value is expected"),

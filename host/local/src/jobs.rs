@@ -27,8 +27,9 @@ pub(crate) fn expand(
     call: &Call<'_>,
     place: &Place,
 ) -> Result<JobKind, LocalError> {
-    let job = call.job;
+    let job = &call.job;
     let parameters = config.bind(job, &call.arguments, pipeline, place)?;
+    let (call_place, place) = (place, &job.place.called_from(place));
     let scope = Scope {
         pipeline,
         parameters: &parameters,
@@ -46,14 +47,21 @@ pub(crate) fn expand(
         other => return Err(place.wrong(format!("a job is expected, not {}", other.kind()))),
     };
     let body = scope.fill(&used, place)?;
-    match body.get("type").and_then(Yaml::as_text) {
-        None | Some("build") => {}
-        Some("approval") => return Ok(JobKind::Approval),
-        Some("no-op") => return Ok(JobKind::NoOp),
-        Some(other) => return Err(place.unsupported(format!("jobs of the type {other} do not run here"))),
+    if let Some(named) = body.get("type") {
+        let within = place.within("type");
+        if let Some(kind) = kind(&named.scalar(&within)?, &within)? {
+            return Ok(kind);
+        }
     }
     let executor = executor(config, pipeline, job.namespace, &body, place)?;
-    let either = |key: &str| body.get(key).or_else(|| executor.get(key));
+    // The machine of the job replaces that of its executor.
+    let machines = ["docker", "machine", "macos", "windows"];
+    let is_own = machines.iter().any(|kind| body.get(kind).is_some());
+    let either = |key: &str| match body.get(key) {
+        None if is_own && machines.contains(&key) => None,
+        None => executor.get(key),
+        own => own,
+    };
     let container_environment = docker_environment(either("docker"), place)?;
     let mut environment = actions::environment(executor.get("environment"), &place.within("executor"))?;
     environment.extend(actions::environment(
@@ -66,26 +74,43 @@ pub(crate) fn expand(
         expanded: Vec::new(),
         count: 0,
     };
-    steps.add(&call.before, config, &place.within("pre-steps"))?;
+    steps.add(&call.before, config, &call_place.within("pre-steps"))?;
     let own = body
         .get("steps")
         .ok_or_else(|| place.wrong("the job has no steps"))?;
-    steps.add(own, job.namespace, place)?;
-    steps.add(&call.after, config, &place.within("post-steps"))?;
+    steps.add(own, job.namespace, &place.within("steps"))?;
+    steps.add(&call.after, config, &call_place.within("post-steps"))?;
     Ok(JobKind::Build(Box::new(Build {
         executor: described(either, place)?,
         container_environment,
         environment,
         working_directory: match either("working_directory") {
-            Some(directory) => directory.scalar(place)?,
+            Some(directory) => directory.scalar(&place.within("working_directory"))?,
             None => "~/project".to_owned(),
         },
         shell: either("shell")
             .map(|shell| shell_text(shell, place))
             .transpose()?,
-        parallelism: parallelism(body.get("parallelism"), place)?,
+        parallelism: parallelism(body.get("parallelism"), &place.within("parallelism"))?,
         steps: steps.expanded,
     })))
+}
+
+/// Returns what a job of a type does that has no steps; nothing for one that has.
+///
+/// # Errors
+///
+/// [`LocalError::Wrong`] for a type that does not exist.
+pub(crate) fn kind(name: &str, place: &Place) -> Result<Option<JobKind>, LocalError> {
+    match name {
+        "build" => Ok(None),
+        "approval" => Ok(Some(JobKind::Approval)),
+        // Releases and locks are CircleCI's own.
+        "no-op" | "release" | "lock" | "unlock" => Ok(Some(JobKind::NoOp)),
+        other => Err(place.wrong(format!(
+            "the type {other:?} does not exist; expected one of: build, approval, no-op, release, lock, unlock"
+        ))),
+    }
 }
 
 /// Returns the executor that a job names, filled in; nothing where the job says all itself.
@@ -112,12 +137,11 @@ fn executor(
         }
         other => return Err(place.wrong(format!("an executor is expected, not {}", other.kind()))),
     };
-    let shown = name.rsplit(':').next().unwrap_or(name);
     let found = config
-        .look_up(from, Section::Executors, name)
-        .ok_or_else(|| place.wrong(format!("there is no executor {shown}")))?;
-    let place = place.within(shown);
-    let parameters = from.bind(found, &arguments, pipeline, &place)?;
+        .look_up(from, Section::Executors, name)?
+        .ok_or_else(|| Namespace::unknown(from, Section::Executors, name, &place))?;
+    let parameters = from.bind(&found, &arguments, pipeline, &place)?;
+    let place = found.place.called_from(&place);
     let scope = Scope {
         pipeline,
         parameters: &parameters,

@@ -6,29 +6,36 @@
 
 mod actions;
 pub mod api;
+mod calls;
 mod error;
 mod expression;
+mod filters;
 mod jobs;
 mod logic;
 mod matrix;
 mod namespace;
+mod orbs;
 mod order;
 mod parameters;
 mod pattern;
 mod pipeline;
 mod plan;
+mod requires;
 pub mod run;
+mod shape;
+mod spelling;
 mod steps;
 mod template;
+mod version;
 mod workflows;
 mod yaml;
 
-use namespace::Namespace;
+use namespace::{Namespace, Section};
 use pipeline::PipelineValues;
 use workflows::Workflows;
 
 pub use error::{LocalError, Place};
-pub use namespace::OrbSource;
+pub use orbs::{OrbReference, OrbSource};
 pub use pipeline::Pipeline;
 pub use plan::{Action, Build, Job, JobKind, Plan, Requirement, Run, Status, Step, When, Workflow};
 pub use yaml::Yaml;
@@ -38,13 +45,15 @@ pub use yaml::Yaml;
 pub struct Config<'a> {
     /// The file, for errors.
     pub file: &'a str,
-    /// What is in it.
+    /// The text of the config.
     pub text: &'a str,
-    /// Orbs that the config names as in the registry.
+    /// Orbs that the config names and does not contain.
     pub orbs: &'a [OrbSource],
+    /// Orbs that are not available. Only a workflow that does not run may use them.
+    pub unavailable: &'a [OrbReference],
 }
 
-/// Which part of a config is wanted.
+/// The part of a config to plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Only this workflow.
@@ -57,67 +66,100 @@ pub struct Selection {
 ///
 /// # Errors
 ///
-/// [`LocalError`] with the place in the config where something is wrong, or is not known here.
+/// [`LocalError::OrbMissing`] for an orb that is used and not among those of the config; else [`LocalError`] with the place
+/// where something is wrong, or is not known here.
 pub fn plan(config: Config<'_>, pipeline: &Pipeline, selection: &Selection) -> Result<Plan, LocalError> {
-    let place = Place::file(config.file);
-    let body = Yaml::parse(config.text, config.file)?;
-    if body.get("version").map(Yaml::to_string).as_deref() != Some("2.1") {
-        return Err(place.wrong("the version of the config must be 2.1"));
-    }
-    if body.get("setup") == Some(&Yaml::Bool(true)) {
-        return Err(place.unsupported(
-            "a config with setup: true is continued by another one, and that does not run here",
-        ));
-    }
-    let values = PipelineValues::bind(pipeline, &body, &place)?;
-    let config = Namespace::config(body, place.clone(), &values, config.orbs)?;
-    let place = place.within("workflows");
-    // Without workflows CircleCI runs the job build.
-    let implicit = Yaml::Map(vec![(
-        "jobs".to_owned(),
-        Yaml::List(vec![Yaml::Text("build".to_owned())]),
-    )]);
-    let implicit = Yaml::Map(vec![("workflow".to_owned(), implicit)]);
-    let bodies = match config.get("workflows") {
-        Some(bodies) => bodies,
-        None if config.get("jobs").is_some_and(|jobs| jobs.get("build").is_some()) => &implicit,
-        None => return Err(place.wrong("the config has neither workflows nor a job build")),
+    let (body, place) = Yaml::read(config.text, config.file)?;
+    let body = version::checked(body, &place)?;
+    shape::check_config(&body, &place)?;
+    let is_setup = match body.get("setup") {
+        None => false,
+        Some(setup) => setup
+            .as_bool()
+            .ok_or_else(|| place.within("setup").wrong("setup is a boolean"))?,
     };
+    // In a config with setup: true a selection may be for the one that continues the pipeline.
+    let of_setup = selection.workflow.as_ref().is_none_or(|name| {
+        body.get("workflows")
+            .is_some_and(|workflows| workflows.get(name).is_some())
+    });
+    let all = Selection::default();
+    let selection = if is_setup && !of_setup { &all } else { selection };
+    let pipeline = &Pipeline {
+        in_setup: is_setup,
+        ..pipeline.clone()
+    };
+    let values = PipelineValues::bind(pipeline, &body, &place)?;
+    let namespace = Namespace::config(body, place.clone(), &values, config.orbs)?;
     let mut workflows = Workflows {
-        config: &config,
+        config: &namespace,
         values: &values,
         pipeline,
+        unavailable: config.unavailable,
         notes: Vec::new(),
     };
-    let mut planned = Vec::new();
-    let mut names = Vec::new();
-    for (name, body) in bodies
-        .entries(&place)?
-        .iter()
-        .filter(|(name, _)| name != "version")
-    {
-        names.push(name.as_str());
-        if selection.workflow.as_ref().is_some_and(|wanted| wanted != name) {
-            continue;
+    let place = place.within("workflows");
+    let planned = match (namespace.get("workflows"), namespace.own(Section::Jobs, "build")) {
+        (Some(bodies), _) => plan_workflows(&mut workflows, bodies, selection, &place)?,
+        // Without workflows CircleCI runs the job build.
+        (None, Some(_)) => {
+            let build = Yaml::List(vec![Yaml::Text("build".to_owned())]);
+            let body = Yaml::Map(vec![("jobs".to_owned(), build)]);
+            workflows
+                .plan("workflow", &body, &namespace.place)?
+                .into_iter()
+                .collect()
         }
-        planned.extend(workflows.plan(name, body, &place.within(name))?);
+        (None, None) => {
+            workflows.check_jobs()?;
+            let note = "nothing runs: the config has neither workflows nor a job build";
+            workflows.notes.push(note.to_owned());
+            Vec::new()
+        }
+    };
+    let mut plan = Plan {
+        workflows: planned,
+        notes: workflows.notes,
+        is_setup,
+    };
+    if is_setup {
+        let note =
+            "the config has setup: true: the setup workflow chooses the config that continues the pipeline";
+        plan.notes.push(note.to_owned());
     }
+    if let Some(job) = &selection.job {
+        only_job(&mut plan, job, &place)?;
+    }
+    Ok(plan)
+}
+
+/// Plans the workflows that are wanted.
+fn plan_workflows(
+    workflows: &mut Workflows<'_>,
+    bodies: &Yaml,
+    selection: &Selection,
+    place: &Place,
+) -> Result<Vec<Workflow>, LocalError> {
+    let bodies = bodies.entries(place)?.iter();
+    let bodies: Vec<&(String, Yaml)> = bodies
+        .filter(|(name, body)| name != "version" || matches!(body, Yaml::Map(_)))
+        .collect();
     if let Some(wanted) = &selection.workflow
-        && !names.contains(&wanted.as_str())
+        && !bodies.iter().any(|(name, _)| name == wanted)
     {
+        let names: Vec<&str> = bodies.iter().map(|(name, _)| name.as_str()).collect();
         return Err(place.wrong(format!(
             "there is no workflow {wanted}; there are {}",
             names.join(", ")
         )));
     }
-    let mut plan = Plan {
-        workflows: planned,
-        notes: workflows.notes,
-    };
-    if let Some(job) = &selection.job {
-        only_job(&mut plan, job, &place)?;
+    let mut planned = Vec::new();
+    for (name, body) in bodies {
+        if selection.workflow.as_ref().is_none_or(|wanted| wanted == name) {
+            planned.extend(workflows.plan(name, body, &place.within(name))?);
+        }
     }
-    Ok(plan)
+    Ok(planned)
 }
 
 /// Leaves one job, and what it requires.

@@ -88,6 +88,10 @@ fn holds_at(condition: &Yaml, scope: &Scope<'_>, place: &Place, depth: usize) ->
 /// Returns whether a text as the config has it holds: one reference or several, a single word, or an expression.
 fn text_holds(text: &str, scope: &Scope<'_>, place: &Place) -> Result<bool, LocalError> {
     let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    // The parser cannot tell `no`, a boolean of YAML 1.1, from the text "no", which would be true.
+    if ["y", "n", "yes", "no", "on", "off"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Err(place.wrong(format!("the condition is {text}; write true or false")));
+    }
     if text.chars().all(is_word) {
         return Ok(!text.is_empty());
     }
@@ -227,6 +231,8 @@ mod tests {
             ("{and: << parameters.no-steps >>}", "and has no arguments"),
             ("{matches: {pattern: a}}", "value is missing"),
             ("a sentence", "cannot evaluate the expression"),
+            ("no", "write true or false"),
+            ("{not: 'ON'}", "write true or false"),
             ("'a == b'", "neither a value of the pipeline"),
             ("v-<< pipeline.git.branch >>", "cannot evaluate the expression"),
         ] {

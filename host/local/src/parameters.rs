@@ -1,6 +1,7 @@
-//! What commands, jobs, executors and pipelines declare, and what they are called with.
+//! The parameters of commands, jobs, executors and pipelines, and their arguments.
 
 use super::error::{LocalError, Place};
+use super::spelling::similar;
 use super::yaml::Yaml;
 
 /// Binds arguments to what is declared: each declared parameter gets its argument, else its default.
@@ -19,13 +20,14 @@ pub(crate) fn bind(
         .find(|(name, _)| !declared.iter().any(|(known, _)| known == name))
     {
         let known: Vec<&str> = declared.iter().map(|(name, _)| name.as_str()).collect();
-        return Err(place.wrong(match known.is_empty() {
-            true => format!("the argument {name} is given, and no parameter is declared"),
-            false => format!(
-                "the argument {name} is given, and only these are declared: {}",
-                known.join(", ")
-            ),
-        }));
+        let hint = match (similar(name, &known), known.is_empty()) {
+            (Some(meant), _) => format!("did you mean {meant:?}?"),
+            (None, true) => "none is declared".to_owned(),
+            (None, false) => format!("expected one of: {}", known.join(", ")),
+        };
+        return Err(place
+            .within(name)
+            .wrong(format!("there is no parameter {name}; {hint}")));
     }
     let mut bound = Vec::new();
     for (name, declaration) in declared {
@@ -34,7 +36,10 @@ pub(crate) fn bind(
             .map(|(_, value)| value)
             .or_else(|| declaration.get("default"))
             .ok_or_else(|| place.wrong(format!("the argument {name} is missing, and it has no default")))?;
-        bound.push((name.clone(), checked(name, declaration, value, place)?));
+        bound.push((
+            name.clone(),
+            checked(name, declaration, value, &place.within(name))?,
+        ));
     }
     Ok(bound)
 }
@@ -130,11 +135,14 @@ mod tests {
             (
                 "{a: {type: string}}",
                 "{b: x, a: x}",
-                "only these are declared: a",
+                "there is no parameter b; expected one of: a",
             ),
         ] {
             let error = bound(declared, argument).unwrap_err();
-            assert!(error.contains(says) && error.ends_with(": config.yml"), "{error}");
+            assert!(
+                error.contains(says) && error.starts_with("config.yml: "),
+                "{error}"
+            );
         }
     }
 

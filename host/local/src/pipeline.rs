@@ -1,13 +1,11 @@
-//! What triggered the pipeline, and the values that a config may ask of it.
+//! The pipeline, and the values that a config may use of it.
 
 use super::error::{LocalError, Place};
 use super::parameters;
+use super::spelling::similar;
 use super::yaml::Yaml;
 
-/// What only some ways to trigger a pipeline give a value to.
-const ABSENT: [&str; 4] = ["schedule.", "trigger_parameters.", "event.", "deploy."];
-
-/// One pipeline: the numbers that CircleCI would give it, and what git says of the commit.
+/// One pipeline: the numbers that CircleCI would give it, and what git says about the commit.
 #[derive(Debug, Clone, Default)]
 pub struct Pipeline {
     /// A UUID, the same for nothing else.
@@ -24,39 +22,167 @@ pub struct Pipeline {
     pub revision: String,
     /// The commit before.
     pub base_revision: String,
+    /// The message of the commit: its first line, and the rest.
+    pub message: (String, String),
     /// The URL of the repository, for example `https://github.com/acme/shop`.
     pub git_url: String,
+    /// The slug of the project, for example `gh/acme/shop`.
+    pub project_slug: String,
     /// `github`, `bitbucket`, or another.
     pub project_type: String,
+    /// The path of the config.
+    pub config_file: String,
+    /// The login of the person who pushed.
+    pub actor: String,
+    /// When the pipeline was triggered, as in RFC 3339.
+    pub received_at: String,
     /// The parameters that the pipeline was triggered with, as text; an integer or a boolean becomes one where it is declared
-    /// as such.
+    /// as such. With parameters the trigger is the API, else a push.
     pub arguments: Vec<(String, String)>,
+    /// Values in place of those that follow from the rest, without `pipeline.`, for example `schedule.name`.
+    pub values: Vec<(String, String)>,
+    /// Whether the config is one with `setup: true`.
+    pub in_setup: bool,
 }
+
+/// Values that exist only where something else than a push or the API triggers the pipeline, or where an id would lead to
+/// CircleCI.
+const EMPTY: [&str; 33] = [
+    "definition.id",
+    "name",
+    "git.repo_id",
+    "trigger.id",
+    "schedule.name",
+    "schedule.id",
+    "event.context.github.pr_url",
+    "event.github.comment.body",
+    "event.github.label.name",
+    "event.github.pull_request.base.ref",
+    "event.github.pull_request.base.sha",
+    "event.github.pull_request.draft",
+    "event.github.pull_request.head.ref",
+    "event.github.pull_request.head.sha",
+    "event.github.pull_request.merged",
+    "event.github.pull_request.number",
+    "event.github.pull_request.title",
+    "event.github.pull_request.url",
+    "event.github.sender.avatar_url",
+    "event.github.sender.type",
+    "deploy.component_name",
+    "deploy.environment_name",
+    "deploy.target_version",
+    "deploy.current_version",
+    "deploy.namespace",
+    "deploy.reason",
+    "event.github.after",
+    "event.github.head_commit.url",
+    "event.github.ref",
+    "event.github.repository.name",
+    "event.github.repository.owner.login",
+    "event.github.repository.url",
+    "event.github.sender.login",
+];
+
+/// Prefixes of the values of events and deployments, which the reference does not list in full.
+const OPEN: [&str; 4] = [
+    "trigger_parameters.",
+    "event.github.",
+    "event.context.",
+    "deploy.",
+];
 
 impl Pipeline {
     /// Returns a value such as `pipeline.number`; `name` comes without `pipeline.`.
     fn value(&self, name: &str) -> Option<Yaml> {
-        let text = |text: &str| Some(Yaml::Text(text.to_owned()));
-        match name {
-            "id" => text(&self.id),
-            "number" => Some(Yaml::Integer(i64::try_from(self.number).unwrap_or(i64::MAX))),
-            "git.branch" => text(self.branch.as_deref().unwrap_or_default()),
-            "git.branch.is_default" => Some(Yaml::Bool(
-                self.branch.is_some() && self.branch == self.default_branch,
-            )),
-            "git.tag" => text(self.tag.as_deref().unwrap_or_default()),
-            "git.revision" => text(&self.revision),
-            "git.base_revision" => text(&self.base_revision),
-            "git.repo_owner" => text(self.owner_and_name().0),
-            "git.repo_name" => text(self.owner_and_name().1),
-            "project.git_url" => text(&self.git_url),
-            "project.type" => text(&self.project_type),
-            "trigger_source" => text("api"),
-            "in_setup" => Some(Yaml::Bool(false)),
-            // Nothing of the kind has triggered it.
-            _ if ABSENT.iter().any(|prefix| name.starts_with(prefix)) => text(""),
-            _ => None,
-        }
+        let usual = self.usual_value(name)?;
+        let Some((_, given)) = self.values.iter().find(|(known, _)| known == name) else {
+            return Some(usual);
+        };
+        let is_flag = |name: &str| {
+            ["draft", "merged", "is_default", "in_setup"]
+                .iter()
+                .any(|it| name.ends_with(it))
+        };
+        Some(match given.parse() {
+            Ok(number) if name.ends_with("number") => Yaml::Integer(number),
+            _ => match given.parse() {
+                Ok(flag) if is_flag(name) => Yaml::Bool(flag),
+                _ => Yaml::Text(given.clone()),
+            },
+        })
+    }
+
+    /// Returns a value as it is where a person triggers the pipeline: by a push, or through the API with parameters.
+    fn usual_value(&self, name: &str) -> Option<Yaml> {
+        let is_push = self.arguments.is_empty();
+        let (owner, repository) = self.owner_and_name();
+        let reference = match (&self.tag, &self.branch) {
+            (Some(tag), _) => format!("refs/tags/{tag}"),
+            (None, Some(branch)) => format!("refs/heads/{branch}"),
+            (None, None) => String::new(),
+        };
+        let text: &str = match name {
+            "number" => return Some(Yaml::Integer(i64::try_from(self.number).unwrap_or(i64::MAX))),
+            "in_setup" => return Some(Yaml::Bool(self.in_setup)),
+            "git.branch.is_default" => {
+                let is_default = self.branch.is_some() && self.branch == self.default_branch;
+                return Some(Yaml::Bool(is_default));
+            }
+            "git.commit.url" => {
+                return Some(Yaml::Text(format!("{}/commit/{}", self.git_url, self.revision)));
+            }
+            "config.repository.name" => return Some(Yaml::Text(format!("{owner}/{repository}"))),
+            "id" => &self.id,
+            "project.git_url" | "git.repo_url" | "config.repository.url" => &self.git_url,
+            "project.type" | "integration_source" => &self.project_type,
+            "project.slug" => &self.project_slug,
+            "git.branch" => self.branch.as_deref().unwrap_or_default(),
+            "git.tag" => self.tag.as_deref().unwrap_or_default(),
+            "git.revision" | "config.sha" => &self.revision,
+            "git.base_revision" => &self.base_revision,
+            "git.repo_owner" => owner,
+            "git.repo_name" => repository,
+            "git.commit.subject" => &self.message.0,
+            "git.commit.body" => &self.message.1,
+            "git.commit.author_login" => &self.actor,
+            "config.file_path" => &self.config_file,
+            "config.ref" => &reference,
+            "trigger.received_at" => &self.received_at,
+            "trigger.type" => match (is_push, self.project_type.as_str()) {
+                (false, _) => "api",
+                (true, "bitbucket") => "bitbucket_cloud",
+                (true, "github") => "github_oauth",
+                (true, _) => "github_app",
+            },
+            "trigger_source" => {
+                if is_push {
+                    "webhook"
+                } else {
+                    "api"
+                }
+            }
+            "event.name" | "event.action" => {
+                if is_push {
+                    "push"
+                } else {
+                    "api"
+                }
+            }
+            "event.github.after" if is_push => &self.revision,
+            "event.github.ref" if is_push => &reference,
+            "event.github.head_commit.url" if is_push => {
+                return self.usual_value("git.commit.url");
+            }
+            "event.github.repository.name" if is_push => repository,
+            "event.github.repository.owner.login" if is_push => owner,
+            "event.github.repository.url" if is_push => &self.git_url,
+            "event.github.sender.login" if is_push => &self.actor,
+            _ if EMPTY.contains(&name) => "",
+            // Of these the reference does not name all.
+            _ if OPEN.iter().any(|prefix| name.starts_with(prefix)) && similar(name, &EMPTY).is_none() => "",
+            _ => return None,
+        };
+        Some(Yaml::Text(text.to_owned()))
     }
 
     /// Returns the last two parts of the repository's URL.
@@ -68,7 +194,7 @@ impl Pipeline {
     }
 }
 
-/// What `<< pipeline.… >>` means in one config.
+/// The values of `<< pipeline.… >>` in one config.
 #[derive(Debug, Clone)]
 pub(crate) struct PipelineValues<'a> {
     pipeline: &'a Pipeline,
@@ -99,12 +225,25 @@ impl<'a> PipelineValues<'a> {
             (name.clone(), value)
         });
         let parameters = parameters::bind(declared, &arguments.collect::<Vec<_>>(), &place)?;
+        let unknown = pipeline
+            .values
+            .iter()
+            .find(|(name, _)| pipeline.usual_value(name).is_none());
+        if let Some((name, _)) = unknown {
+            return Err(Place::file("--pipeline-value").wrong(format!("pipeline.{name} does not exist")));
+        }
         Ok(PipelineValues { pipeline, parameters })
     }
 
     /// Returns the value of `<< pipeline.NAME >>`. In orbs the parameters of the pipeline are out of scope, as CircleCI
     /// has it, and the other values are not.
     pub(crate) fn get(&self, name: &str, in_orb: bool, place: &Place) -> Result<Yaml, LocalError> {
+        let pipeline = self.pipeline;
+        if name == "git.branch.is_default" && pipeline.branch.is_some() && pipeline.default_branch.is_none() {
+            return Err(place.unsupported(
+                "the default branch of the repository is unknown; name it with --default-branch",
+            ));
+        }
         if let Some(parameter) = name.strip_prefix("parameters.") {
             if in_orb {
                 return Err(place.wrong(format!(
@@ -120,6 +259,6 @@ impl<'a> PipelineValues<'a> {
         }
         self.pipeline
             .value(name)
-            .ok_or_else(|| place.unsupported(format!("pipeline.{name} has no value here")))
+            .ok_or_else(|| place.wrong(format!("pipeline.{name} is used, and no such value exists")))
     }
 }

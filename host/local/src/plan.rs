@@ -1,4 +1,4 @@
-//! What a config comes to for one pipeline: which jobs of which workflows run, in which order, and each of their steps. It
+//! The plan of a config for one pipeline: which jobs of which workflows run, in which order, and each of their steps. It
 //! is a value that prints, and nothing has been done yet.
 
 use std::fmt;
@@ -11,8 +11,10 @@ use baton_host::escaped;
 pub struct Plan {
     /// The workflows, in the order of the config.
     pub workflows: Vec<Workflow>,
-    /// What a person should know: what is left out, and why.
+    /// Messages about what is left out, and why.
     pub notes: Vec<String>,
+    /// Whether the config has `setup: true`, so that one of its jobs continues the pipeline with another config.
+    pub is_setup: bool,
 }
 
 /// One workflow. A job comes after all that it requires.
@@ -29,9 +31,9 @@ pub struct Workflow {
 pub struct Job {
     /// The name in the workflow.
     pub name: String,
-    /// What must have ended before, and how.
+    /// The jobs that must have ended before, and how.
     pub requires: Vec<Requirement>,
-    /// What it does.
+    /// The action.
     pub kind: JobKind,
 }
 
@@ -53,11 +55,11 @@ pub enum Status {
     Failed,
     /// A person has ended it, or has not approved it.
     Canceled,
-    /// What it requires did not end as it must.
+    /// A job that it requires did not end as it must.
     NotRun,
 }
 
-/// What a job does.
+/// The kind of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobKind {
     /// It waits for a person.
@@ -71,7 +73,7 @@ pub enum JobKind {
 /// A job that runs steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Build {
-    /// What CircleCI would run it in, for example `docker: cimg/base:current`. Here it runs on this machine.
+    /// The executor on CircleCI, for example `docker: cimg/base:current`. Here it runs on this machine.
     pub executor: String,
     /// Variables of the container.
     pub container_environment: Vec<(String, String)>,
@@ -94,7 +96,7 @@ pub struct Step {
     pub name: String,
     /// Whether it runs after another one failed.
     pub when: When,
-    /// What it does.
+    /// The action.
     pub action: Action,
 }
 
@@ -110,7 +112,7 @@ pub enum When {
     OnFail,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Runs a command in a shell.
@@ -136,8 +138,15 @@ pub enum Action {
     StoreArtifacts {
         /// A file or a directory.
         path: String,
-        /// What their names begin with; nothing for what `path` says.
+        /// The prefix of their names; nothing for that of `path`.
         destination: Option<String>,
+    },
+    /// Continues the pipeline with another config.
+    Continue {
+        /// The file of the config.
+        configuration: String,
+        /// Its parameters: a JSON object, or the file of one.
+        parameters: String,
     },
     /// A step that CircleCI has and that means nothing here.
     Nothing {
@@ -149,7 +158,7 @@ pub enum Action {
 /// A command in a shell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// What the shell runs.
+    /// The text that the shell runs.
     pub command: String,
     /// Variables of this step.
     pub environment: Vec<(String, String)>,
@@ -172,6 +181,7 @@ impl Action {
             Action::Persist { .. } => "persist_to_workspace",
             Action::Attach { .. } => "attach_workspace",
             Action::StoreArtifacts { .. } => "store_artifacts",
+            Action::Continue { .. } => "continue",
             Action::Nothing { .. } => "nothing",
         }
     }

@@ -2,9 +2,9 @@
 
 use super::actions;
 use super::error::{LocalError, Place};
-use super::namespace::{Namespace, Section};
+use super::namespace::{Found, Namespace, Section};
 use super::pipeline::PipelineValues;
-use super::plan::Step;
+use super::plan::{Action, Step, When};
 use super::template::Scope;
 use super::yaml::Yaml;
 
@@ -13,7 +13,7 @@ const COMMAND_DEPTH_MAX: usize = 32;
 /// A job has at most this many steps, with the calls of commands.
 const STEPS_MAX: usize = 10_000;
 
-/// What expanding steps needs to know.
+/// The context in which steps are expanded.
 pub(crate) struct Steps<'a> {
     pub(crate) config: &'a Namespace,
     pub(crate) pipeline: &'a PipelineValues<'a>,
@@ -41,27 +41,24 @@ impl<'a> Steps<'a> {
             )));
         }
         for (at, step) in steps.items(place)?.iter().enumerate() {
+            let place = place.item(at);
             let (name, arguments) = match step {
                 Yaml::Text(name) => (name.as_str(), &Yaml::Null),
                 Yaml::Map(entries) => match entries.as_slice() {
                     [(name, arguments)] => (name.as_str(), arguments),
-                    _ => {
-                        let place = place.within(format!("step {}", at + 1));
-                        return Err(place.wrong("a step has one name: are its keys indented below it?"));
-                    }
+                    _ => return Err(place.wrong("a step has one name: are its keys indented below it?")),
                 },
                 // A parameter that is a list of steps, among others.
                 Yaml::List(_) => {
-                    self.add_at(step, from, &place.within(format!("step {}", at + 1)), depth + 1)?;
+                    self.add_at(step, from, &place, depth + 1)?;
                     continue;
                 }
-                other => {
-                    let place = place.within(format!("step {}", at + 1));
-                    return Err(place.wrong(format!("a step is expected, not {}", other.kind())));
-                }
+                other => return Err(place.wrong(format!("a step is expected, not {}", other.kind()))),
             };
-            let shown = name.rsplit(':').next().unwrap_or(name);
-            let place = place.within(format!("step {} ({shown})", at + 1));
+            let place = match step {
+                Yaml::Map(_) => place.within(name.rsplit(':').next().unwrap_or(name)),
+                _ => place,
+            };
             self.count += 1;
             if self.count > STEPS_MAX {
                 return Err(place.wrong(format!(
@@ -94,31 +91,64 @@ impl<'a> Steps<'a> {
                     .as_bool()
                     .ok_or_else(|| place.wrong("the condition was not evaluated"))?;
                 if holds == (name == "when") {
-                    self.add_at(steps, from, place, depth + 1)?;
+                    self.add_at(steps, from, &place.within("steps"), depth + 1)?;
                 }
                 return Ok(());
             }
             "steps" => return self.add_at(arguments, from, place, depth + 1),
             _ => {}
         }
-        let Some(command) = self.config.look_up(from, Section::Commands, name) else {
+        let Some(command) = self.config.look_up(from, Section::Commands, name)? else {
             let step = actions::step(name, arguments, place)?;
-            let step = step.ok_or_else(|| place.wrong(format!("there is no command {name}")))?;
+            let step = step.ok_or_else(|| Namespace::unknown(from, Section::Commands, name, place))?;
             self.expanded.push(step);
             return Ok(());
         };
-        let parameters = from.bind(command, arguments.entries(place)?, self.pipeline, place)?;
+        let parameters = from.bind(&command, arguments.entries(place)?, self.pipeline, place)?;
+        if let Some(step) = continuation(&command, &parameters) {
+            self.expanded.push(step);
+            return Ok(());
+        }
         let scope = Scope {
             pipeline: self.pipeline,
             parameters: &parameters,
             prefix: "parameters",
             in_orb: command.namespace.in_orb(),
         };
+        let place = command.place.called_from(place);
         let steps = command
             .body
             .get("steps")
-            .ok_or_else(|| place.wrong(format!("the command {name} has no steps")))?;
-        let steps = scope.fill(steps, place)?;
-        self.add_at(&steps, command.namespace, place, depth + 1)
+            .ok_or_else(|| place.wrong("the command has no steps"))?;
+        let place = place.within("steps");
+        let steps = scope.fill(steps, &place)?;
+        self.add_at(&steps, command.namespace, &place, depth + 1)
     }
+}
+
+/// Returns the step that continues a pipeline, where a command is the one of CircleCI's orb that asks the API to: its script
+/// asks circleci.com, whatever the API of the run is.
+fn continuation(command: &Found<'_>, parameters: &[(String, Yaml)]) -> Option<Step> {
+    let is_it = command.namespace.registered.as_deref() == Some("circleci/continuation")
+        && command.place.ends_with("continue");
+    let text = |name: &str| {
+        let value = parameters.iter().find(|(known, _)| known == name);
+        value.and_then(|(_, value)| value.as_text()).map(str::to_owned)
+    };
+    let adds_files = text("parameter_for_files_changed").is_some_and(|name| !name.is_empty());
+    if !is_it || adds_files {
+        return None;
+    }
+    Some(Step {
+        name: "Continue the pipeline".to_owned(),
+        when: match text("when").as_deref() {
+            Some("always") => When::Always,
+            Some("on_fail") => When::OnFail,
+            _ => When::OnSuccess,
+        },
+        action: Action::Continue {
+            configuration: text("configuration_path")?,
+            parameters: text("parameters").unwrap_or_default(),
+        },
+    })
 }

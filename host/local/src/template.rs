@@ -6,13 +6,13 @@ use super::logic::{self, truthy};
 use super::pipeline::PipelineValues;
 use super::yaml::Yaml;
 
-/// What can be used at one place of a config.
+/// The values that can be used at one place of a config.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) pipeline: &'a PipelineValues<'a>,
     /// The parameters of the command, job or executor; of a job in a workflow, those of its matrix.
     pub(crate) parameters: &'a [(String, Yaml)],
-    /// What stands before a parameter's name: `parameters` or `matrix`.
+    /// The prefix of a parameter's name: `parameters` or `matrix`.
     pub(crate) prefix: &'static str,
     /// Whether the place is in an orb.
     pub(crate) in_orb: bool,
@@ -27,16 +27,19 @@ impl Scope<'_> {
     /// [`LocalError::Wrong`] for a name that is not declared, and for a list or map in the middle of a text.
     pub(crate) fn fill(&self, value: &Yaml, place: &Place) -> Result<Yaml, LocalError> {
         Ok(match value {
-            Yaml::Text(text) => self.fill_text(text, place)?,
+            Yaml::Text(text) => self.fill_text(text, true, place)?,
             Yaml::List(items) => {
-                let items = items.iter().map(|item| self.fill(item, place));
+                let items = items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| self.fill(item, &place.item(at)));
                 Yaml::List(items.collect::<Result<_, _>>()?)
             }
             Yaml::Map(entries) => {
                 let filled = entries.iter().map(|(key, value)| {
                     let value = match conditional(key, value) {
                         Some(condition) => self.decide(value, condition, &place.within(key))?,
-                        None => self.fill(value, place)?,
+                        None => self.fill(value, &place.within(key))?,
                     };
                     Ok((key.clone(), value))
                 });
@@ -47,12 +50,12 @@ impl Scope<'_> {
     }
 
     /// Fills in steps with a condition. The condition becomes whether it holds: once its references are filled in, an
-    /// expression and a text that a parameter gave cannot be told apart.
+    /// expression and a text that a parameter gave look the same.
     fn decide(&self, step: &Yaml, condition: &Yaml, place: &Place) -> Result<Yaml, LocalError> {
         let filled = step.entries(place)?.iter().map(|(key, value)| {
             let value = match key.as_str() {
                 "condition" => Yaml::Bool(logic::holds(condition, self, &place.within(key))?),
-                _ => self.fill(value, place)?,
+                _ => self.fill(value, &place.within(key))?,
             };
             Ok((key.clone(), value))
         });
@@ -64,7 +67,7 @@ impl Scope<'_> {
     pub(crate) fn fill_references(&self, map: &Yaml, place: &Place) -> Result<Yaml, LocalError> {
         let filled = map.entries(place)?.iter().map(|(name, value)| {
             let value = match value {
-                Yaml::Text(_) => self.fill(value, place)?,
+                Yaml::Text(_) => self.fill(value, &place.within(name))?,
                 other => other.clone(),
             };
             Ok((name.clone(), value))
@@ -72,7 +75,8 @@ impl Scope<'_> {
         Ok(Yaml::Map(filled.collect::<Result<_, LocalError>>()?))
     }
 
-    fn fill_text(&self, text: &str, place: &Place) -> Result<Yaml, LocalError> {
+    /// Fills in one text. Within a section a reference is never alone.
+    fn fill_text(&self, text: &str, may_be_alone: bool, place: &Place) -> Result<Yaml, LocalError> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("<<") {
@@ -93,7 +97,7 @@ impl Scope<'_> {
                 let (inner, following) = section_end(name, following, place)?;
                 filled.push_str(before);
                 if truthy(&self.value(name, place)?) == wanted {
-                    filled.push_str(&self.fill_text(inner, place)?.scalar(place)?);
+                    filled.push_str(&self.fill_text(inner, false, place)?.scalar(place)?);
                 }
                 rest = following;
                 continue;
@@ -102,7 +106,8 @@ impl Scope<'_> {
                 true => self.value(reference, place)?,
                 false => expression::evaluate(reference, self, place)?,
             };
-            if filled.is_empty() && before.trim().is_empty() && following.trim().is_empty() {
+            let is_alone = filled.is_empty() && before.trim().is_empty() && following.trim().is_empty();
+            if is_alone && may_be_alone {
                 return Ok(value);
             }
             filled.push_str(before);
@@ -259,6 +264,10 @@ mod tests {
             ("a<<# parameters.flag >> -f<</ parameters.flag >>b", "ab"),
             ("a<<^parameters.flag>> -n<</parameters.flag>>b", "a -nb"),
             (
+                "a<<#parameters.to>> <<parameters.to>> <</parameters.to>>b",
+                "a you b",
+            ),
+            (
                 "<<#parameters.to>>1<<#parameters.to>>2<</parameters.to>>3<</parameters.to>>4",
                 "1234",
             ),
@@ -287,7 +296,7 @@ mod tests {
                 "pipeline.parameters.no is used",
             ),
             ("<< pipeline.parameters.level >>", true, "out of scope"),
-            ("<< pipeline.weather >>", false, "has no value here"),
+            ("<< pipeline.weather >>", false, "no such value exists"),
             ("<< matrix.a >>", false, "neither a value of the pipeline"),
             ("cat <<END", false, "written \\<<"),
             ("<<#parameters.to>>", false, "is not closed"),
@@ -295,7 +304,10 @@ mod tests {
             ("x << parameters.all >>", false, "a text is expected, not a list"),
         ] {
             let error = filled(text, in_orb).unwrap_err();
-            assert!(error.contains(says) && error.ends_with("config.yml"), "{error}");
+            assert!(
+                error.contains(says) && error.starts_with("config.yml: "),
+                "{error}"
+            );
         }
     }
 }

@@ -5,8 +5,9 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
 
-use super::error::{LocalError, Place};
+use super::error::{Lines, LocalError, Place, item_key};
 
 /// One value of a config.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,7 +25,7 @@ pub enum Yaml {
     Text(String),
     /// A sequence.
     List(Vec<Yaml>),
-    /// A mapping, in its order. No key is there twice.
+    /// A mapping, in its order. No key occurs twice.
     Map(Vec<(String, Yaml)>),
 }
 
@@ -35,12 +36,30 @@ impl Yaml {
     ///
     /// [`LocalError::Yaml`] where the text is no YAML, has a key twice, or has several documents.
     pub fn parse(text: &str, file: &str) -> Result<Yaml, LocalError> {
+        Ok(Yaml::read(text, file)?.0)
+    }
+
+    /// Parses one document, and returns the place of its root, which knows the line of each key.
+    pub(crate) fn read(text: &str, file: &str) -> Result<(Yaml, Place), LocalError> {
         // Of YAML 1.1 only `true` and `false`: `y` in a matrix is a text. A parameter knows whether its `yes` is a boolean.
         let options = serde_saphyr::options! { strict_booleans: true };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| LocalError::Yaml {
-            file: file.to_owned(),
-            source: Box::new(error),
-        })
+        match serde_saphyr::from_str_with_options::<Read>(text, options) {
+            Ok(read) => {
+                let lines = Lines {
+                    line: 1,
+                    below: read.below,
+                };
+                Ok((read.value, Place::root(file, lines)))
+            }
+            Err(error) => {
+                let line = error.location().map_or(0, |at| at.line());
+                let below = Vec::new();
+                Err(LocalError::Yaml {
+                    place: Place::root(file, Lines { line, below }),
+                    source: Box::new(error),
+                })
+            }
+        }
     }
 
     /// Returns the value of a key; nothing where this is no map, or has no such key.
@@ -152,68 +171,91 @@ impl fmt::Display for Yaml {
     }
 }
 
-impl<'de> Deserialize<'de> for Yaml {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Yaml, D::Error> {
-        struct Any;
+/// A value, and the lines of what is in it.
+struct Read {
+    value: Yaml,
+    below: Vec<(String, Lines)>,
+}
 
-        impl<'de> Visitor<'de> for Any {
-            type Value = Yaml;
+impl From<Yaml> for Read {
+    fn from(value: Yaml) -> Read {
+        let below = Vec::new();
+        Read { value, below }
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value of a config")
-            }
-
-            fn visit_unit<E>(self) -> Result<Yaml, E> {
-                Ok(Yaml::Null)
-            }
-
-            fn visit_none<E>(self) -> Result<Yaml, E> {
-                Ok(Yaml::Null)
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Yaml, D::Error> {
-                deserializer.deserialize_any(Any)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Yaml, E> {
-                Ok(Yaml::Bool(value))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Yaml, E> {
-                Ok(Yaml::Integer(value))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Yaml, E> {
-                // A number beyond 63 bits is no count of anything: it stays what it looks like.
-                Ok(i64::try_from(value).map_or_else(|_| Yaml::Text(value.to_string()), Yaml::Integer))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Yaml, E> {
-                Ok(Yaml::Number(value))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Yaml, E> {
-                Ok(Yaml::Text(value.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Yaml, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Yaml::List(items))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Yaml, A::Error> {
-                let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Yaml, Yaml>()? {
-                    entries.push((key.to_string(), value));
-                }
-                Ok(Yaml::Map(entries))
-            }
-        }
-
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Read, D::Error> {
         deserializer.deserialize_any(Any)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Read;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value of a config")
+    }
+
+    fn visit_unit<E>(self) -> Result<Read, E> {
+        Ok(Yaml::Null.into())
+    }
+
+    fn visit_none<E>(self) -> Result<Read, E> {
+        Ok(Yaml::Null.into())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+        deserializer.deserialize_any(Any)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Read, E> {
+        Ok(Yaml::Bool(value).into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Read, E> {
+        Ok(Yaml::Integer(value).into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Read, E> {
+        // A number beyond 63 bits is no count of anything: it stays what it looks like.
+        let value = i64::try_from(value).map_or_else(|_| Yaml::Text(value.to_string()), Yaml::Integer);
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Read, E> {
+        Ok(Yaml::Number(value).into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Read, E> {
+        Ok(Yaml::Text(value.to_owned()).into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Read, A::Error> {
+        let (mut items, mut below) = (Vec::new(), Vec::new());
+        while let Some(item) = seq.next_element::<Spanned<Read>>()? {
+            let line = item.defined.line();
+            let inner = item.value.below;
+            below.push((item_key(items.len()), Lines { line, below: inner }));
+            items.push(item.value.value);
+        }
+        let value = Yaml::List(items);
+        Ok(Read { value, below })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
+        let (mut entries, mut below) = (Vec::new(), Vec::new());
+        while let Some((key, value)) = map.next_entry::<Spanned<Read>, Read>()? {
+            let name = key.value.value.to_string();
+            let line = key.defined.line();
+            let inner = value.below;
+            below.push((name.clone(), Lines { line, below: inner }));
+            entries.push((name, value.value));
+        }
+        let value = Yaml::Map(entries);
+        Ok(Read { value, below })
     }
 }
 
@@ -261,6 +303,30 @@ mod tests {
     #[test]
     fn a_key_twice_is_an_error_with_its_place() {
         let error = Yaml::parse("a: 1\na: 2", ".circleci/config.yml").unwrap_err();
-        assert_eq!(error.to_string(), ".circleci/config.yml is not as YAML is");
+        assert_eq!(
+            error.to_string(),
+            ".circleci/config.yml:2: cannot be read as YAML"
+        );
+    }
+
+    #[test]
+    fn places_know_their_lines() {
+        let text = "base: &base\n  image: a\njobs:\n  build:\n    <<: *base\n    steps:\n      - checkout\n      - run:\n          name: b\n";
+        let (_, root) = Yaml::read(text, "c.yml").unwrap();
+        let build = root.within("jobs").within("build");
+        for (place, shown) in [
+            (root.clone(), "c.yml:1"),
+            (build.clone(), "c.yml:4: jobs.build"),
+            (build.within("image"), "c.yml:2: jobs.build.image"),
+            (build.within("steps").item(0), "c.yml:7: jobs.build.steps[0]"),
+            (
+                build.within("steps").item(1).within("run").within("name"),
+                "c.yml:9: jobs.build.steps[1].run.name",
+            ),
+            // A place that does not exist has the line of the nearest key.
+            (build.within("shell").within("x"), "c.yml:4: jobs.build.shell.x"),
+        ] {
+            assert_eq!(place.to_string(), shown);
+        }
     }
 }

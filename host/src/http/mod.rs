@@ -4,6 +4,7 @@
 //! does not retry, follow redirects, or know what a request means: callers do.
 
 mod client;
+mod documents;
 mod failure;
 mod resolver;
 mod roots;
@@ -13,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub(crate) use client::HttpClient;
+pub use documents::{DocumentError, Documents};
 pub(crate) use failure::{HttpFailure, HttpFailureKind};
 pub(crate) use resolver::{AddressCheck, all_addresses};
 pub(crate) use timed::Received;

@@ -36,16 +36,29 @@ pub(crate) struct Local {
     /// Approve this job, which waits for an approval. May be repeated
     #[arg(long = "approve", value_name = "JOB")]
     pub(crate) approved: Vec<String>,
-    /// File of an orb, named without a version, for example acme/tools=tools.yml. May be repeated. The orb of baton is built
-    /// in
+    /// File to use in place of an orb of the registry or a URL: acme/tools=tools.yml for all versions, acme/tools@1.2=tools.yml
+    /// for one. May be repeated. The orb of baton is built in
     #[arg(long = "orb", value_name = "NAME=FILE", value_parser = named_file)]
     pub(crate) orbs: Vec<(String, PathBuf)>,
+    /// Fetch no orb, and use those that earlier runs fetched
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Look up the versions of orbs again, in place of those that earlier runs found
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) update_orbs: bool,
     /// Branch of the pipeline [default: from git]
     #[arg(long, conflicts_with = "tag")]
     pub(crate) branch: Option<String>,
     /// Tag of the pipeline, instead of a branch
     #[arg(long)]
     pub(crate) tag: Option<String>,
+    /// Default branch, for pipeline.git.branch.is_default [default: that of the remote, from git]
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) default_branch: Option<String>,
+    /// Value of the pipeline in place of the usual one, for example schedule.name=nightly. May be repeated. Without
+    /// --parameter, a push triggers the pipeline, else the API
+    #[arg(long = "pipeline-value", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) values: Vec<(String, String)>,
     /// Project, for example gh/acme/shop [default: from git]
     #[arg(long)]
     pub(crate) project: Option<String>,

@@ -156,7 +156,7 @@ fn planning_a_config_does_nothing() {
     let apart = [
         repository.join("host/local/src/run"),
         repository.join("host/local/src/api"),
-        repository.join("host/local/src/tests.rs"),
+        repository.join("host/local/src/tests"),
     ];
     let files: Vec<PathBuf> = sources("host/local/src", "")
         .into_iter()

@@ -103,6 +103,12 @@ impl Laptop {
     /// Runs a config.
     #[must_use]
     pub(crate) fn local(&self, config: &str, arguments: &[&str]) -> Ran {
+        self.local_with(config, arguments, &[])
+    }
+
+    /// Runs a config with variables of the person's environment.
+    #[must_use]
+    pub(crate) fn local_with(&self, config: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
         self.write(".circleci/config.yml", config);
         let mut command = Command::new(BATON);
         command
@@ -112,7 +118,8 @@ impl Laptop {
         if !arguments.contains(&"--state") {
             command.arg("--state").arg(self.path("state"));
         }
-        let output = self.prepared(command).output().unwrap();
+        let mut command = self.prepared(command);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
         Ran {
             code: output.status.code(),

@@ -14,5 +14,6 @@ mod install;
 mod integrations;
 mod laptop;
 mod orb;
+mod registry;
 mod runner;
 mod trees;

@@ -10,6 +10,7 @@
 mod admission;
 mod answers;
 mod body;
+mod continuation;
 mod escapes;
 mod options;
 mod records;
@@ -21,6 +22,7 @@ mod slug;
 mod state;
 mod variables;
 
+pub use continuation::Continuation;
 pub use options::{Fault, Faults, Observer, ServerOptions};
 pub use records::{
     Artifact, Content, JobRecord, JobStatus, NewPipeline, PipelineRecord, WorkflowRecord, WorkflowStatus,

@@ -52,6 +52,13 @@ pub(super) fn answer(api: &Api, options: &ServerOptions, base: &str, request: &A
     match parts.as_slice() {
         ["output", ..] if !admitted => Answer::Page(StatusCode::UNAUTHORIZED, "log in to see artifacts"),
         ["output", "job", id, "artifacts", node, path @ ..] => artifact(&api.lock(), id, node, path),
+        // Its key admits the request: the script of CircleCI's orb sends no token.
+        ["api", "v2", "pipeline", "continue"] if request.method == Method::POST => {
+            match api.continue_as_asked(&request.body) {
+                Ok(()) => Answer::message(StatusCode::OK, "success"),
+                Err(why) => Answer::message(StatusCode::BAD_REQUEST, &why),
+            }
+        }
         ["api", ..] if !admitted => Answer::message(StatusCode::UNAUTHORIZED, "You must log in first."),
         ["api", "v2", rest @ ..] => v2(api, options, base, request, rest),
         ["api", "v1.1", "project", host, owner, repository, "tree", branch] if options.v1 => {

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::continuation::Expected;
 use super::records::{
     Artifact, JobRecord, JobStatus, NewPipeline, PipelineRecord, WorkflowRecord, WorkflowStatus,
 };
@@ -26,6 +27,8 @@ pub(super) struct State {
     pipeline_numbers: BTreeMap<String, u64>,
     job_numbers: BTreeMap<String, u64>,
     ids: u64,
+    #[serde(skip)]
+    pub(super) expected: Expected,
 }
 
 /// An id that the state does not have.

@@ -45,10 +45,13 @@ pub(super) fn variables(
 /// Returns the address of the API and its token. On CircleCI they would be variables of the project.
 fn of_api(assignment: &Assignment<'_>) -> Vec<(String, String)> {
     let services = assignment.services;
-    vec![
+    let mut variables = vec![
         ("CIRCLE_TOKEN".to_owned(), services.token.clone()),
         ("BATON_CIRCLECI_API".to_owned(), services.api_url()),
-    ]
+    ];
+    let key = services.api.continuation_key();
+    variables.extend(key.map(|key| ("CIRCLE_CONTINUATION_KEY".to_owned(), key)));
+    variables
 }
 
 fn of_circleci(assignment: &Assignment<'_>) -> Vec<(String, String)> {

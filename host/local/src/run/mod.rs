@@ -6,9 +6,11 @@
 mod artifacts;
 mod assignment;
 mod checkout;
+mod continuation;
 mod directories;
 mod environment;
 mod events;
+mod library;
 mod node;
 mod options;
 mod outcome;
@@ -21,6 +23,7 @@ mod workflow;
 mod workspace;
 
 pub use events::{Event, NodeName, Reporter};
+pub use library::OrbLibrary;
 pub use options::RunOptions;
 pub use outcome::{Ending, JobOutcome, Outcome, WorkflowOutcome};
 pub use session::Session;

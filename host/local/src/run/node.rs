@@ -10,7 +10,7 @@ use super::assignment::Assignment;
 use super::directories::NodeDirectories;
 use super::events::Event;
 use super::shell::{Background, Command, Ended};
-use super::{artifacts, checkout, environment, shell, workspace};
+use super::{artifacts, checkout, continuation, environment, shell, workspace};
 use crate::error::{LocalError, Place};
 use crate::plan::{Action, Run, Step, When};
 
@@ -118,6 +118,13 @@ impl Node<'_> {
             Action::Attach { at } => workspace::attach(it, &resolve(at), place),
             Action::StoreArtifacts { path, destination } => {
                 artifacts::store(it, path, &resolve(path), destination.as_deref(), place)
+            }
+            Action::Continue {
+                configuration,
+                parameters,
+            } => {
+                let parameters = continuation::parameters(parameters, &resolve(parameters));
+                Ok(continuation::run(it, &resolve(configuration), &parameters))
             }
             Action::Nothing { why } => {
                 it.note(why);

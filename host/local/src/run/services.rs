@@ -65,7 +65,7 @@ impl Services {
 }
 
 /// Returns a random token.
-fn token() -> Result<String, LocalError> {
+pub(super) fn token() -> Result<String, LocalError> {
     let mut bytes = [0; 16];
     let source = Path::new("/dev/urandom");
     File::open(source)

@@ -2,15 +2,16 @@
 //! runs in it.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::events::Reporter;
 use super::options::RunOptions;
 use super::outcome::Outcome;
-use super::services::{Services, unknown};
+use super::services::{Services, token, unknown};
 use super::state_directory::StateDirectory;
 use super::{directories, workflow};
-use crate::api::NewPipeline;
+use crate::api::{Continuation, NewPipeline};
 use crate::error::{LocalError, Place};
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
@@ -19,6 +20,8 @@ use crate::plan::Plan;
 #[derive(Debug)]
 pub struct Session {
     services: Services,
+    /// Whether a plan ran: another one in the same session continues its pipeline.
+    has_run: AtomicBool,
     // Its lock ends with it.
     _lock: File,
 }
@@ -42,6 +45,7 @@ impl Session {
         }
         Ok(Session {
             services: Services::start(state)?,
+            has_run: AtomicBool::new(false),
             _lock: lock,
         })
     }
@@ -79,7 +83,7 @@ impl Session {
         }
     }
 
-    /// Removes the directories of earlier jobs, runs the plan, and returns the outcome. The failure of a job ends only the
+    /// Removes the directories of the jobs of earlier sessions, runs the plan, and returns the outcome. The failure of a job ends only the
     /// jobs that require its success.
     ///
     /// # Errors
@@ -93,8 +97,11 @@ impl Session {
         report: Reporter<'_>,
     ) -> Result<Outcome, LocalError> {
         let jobs = self.services.directory().join("jobs");
-        if jobs.exists() {
+        if !self.has_run.swap(true, Ordering::Relaxed) && jobs.exists() {
             directories::remove(&jobs)?;
+        }
+        if plan.is_setup {
+            self.services.api.expect_continuation(&token()?);
         }
         let mut outcome = Outcome::default();
         for planned in &plan.workflows {
@@ -117,5 +124,15 @@ impl Session {
             outcome.workflows.push(ran?);
         }
         Ok(outcome)
+    }
+
+    /// Returns the config that the setup workflow of the last run continued the pipeline with, if it did.
+    pub fn continuation(&self) -> Option<Continuation> {
+        self.services.api.end_setup()
+    }
+
+    /// Returns the directory for the orbs that were fetched. [`Session::reset`] leaves it.
+    pub fn orbs(&self) -> PathBuf {
+        self.services.directory().join("orbs")
     }
 }

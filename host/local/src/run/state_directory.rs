@@ -16,11 +16,10 @@ use crate::error::LocalError;
 /// The file that marks a directory as one of `baton local`.
 const MARK: &str = "baton-local";
 /// The files and directories that a run reads, writes or removes.
-const FILES: [&str; 4] = [MARK, LOCK, SAVED, SAVED_NEW];
-const DIRECTORIES: [&str; 3] = ["artifacts", "jobs", "workspaces"];
+const FILES: [&str; 3] = [MARK, LOCK, SAVED];
+const DIRECTORIES: [&str; 4] = ["artifacts", "jobs", "orbs", "workspaces"];
 const LOCK: &str = "lock";
 const SAVED: &str = "api.json";
-const SAVED_NEW: &str = "api.new";
 /// The state of the API names jobs and artifacts only: a larger file was not written by a run.
 const SAVED_BYTES_MAX: u64 = 256 << 20;
 
@@ -145,17 +144,24 @@ impl StateDirectory {
 
     /// Replaces what the last run saved. A crash leaves the old text or the new one.
     pub(super) fn save(&self, text: &str) -> Result<(), LocalError> {
-        let (path, new) = (self.path.join(SAVED), self.path.join(SAVED_NEW));
-        let failed = || LocalError::files("cannot save the state for the next run", path.clone());
-        // What a killed run, or a job, left under this name.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
-            _ => {}
-        }
-        let mut file = create_new(&new).map_err(failed())?;
-        file.write_all(text.as_bytes()).map_err(failed())?;
-        fs::rename(&new, &path).map_err(failed())
+        let path = self.path.join(SAVED);
+        let failed = LocalError::files("cannot save the state for the next run", path.clone());
+        replace_file(&path, text.as_bytes()).map_err(failed)
     }
+}
+
+/// Replaces a file. A crash leaves the old content or the new one.
+pub(super) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    // What a killed run, or a job, left under this name.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    create_new(&new)?.write_all(content)?;
+    fs::rename(&new, path)
 }
 
 fn no_follow() -> i32 {
@@ -283,7 +289,7 @@ mod tests {
         let opened = StateDirectory::open(&state).unwrap();
         let target = dir.path().join("target");
         fs::write(&target, "precious").unwrap();
-        symlink(&target, state.join(SAVED_NEW)).unwrap();
+        symlink(&target, state.join(format!("{SAVED}.new"))).unwrap();
         opened.save("{}").unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
         assert_eq!(opened.saved().unwrap().as_deref(), Some("{}"));

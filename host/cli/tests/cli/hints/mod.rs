@@ -44,8 +44,12 @@ fn scene(place: &Place) -> Job {
             ("bad.toml", "mystery = 1"),
             ("bad.yml", "jobs: ["),
             (
-                "machine.yml",
+                "orb.yml",
                 "version: 2.1\norbs: { x: acme/tools@1.0 }\nworkflows: { a: { jobs: [x/y] } }\n",
+            ),
+            (
+                "default.yml",
+                "version: 2.1\nworkflows: { a: { when: pipeline.git.branch.is_default, jobs: [] } }\n",
             ),
             ("good.yml", GOOD),
             ("state/mine", "mine"),

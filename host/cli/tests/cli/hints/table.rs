@@ -116,7 +116,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("config-distrusted", Steps(steps::config_distrusted), "--config"),
     row(
         "config-unsupported",
-        Words("local machine.yml --dry-run"),
+        Words("local default.yml --dry-run --branch main"),
         "docs/reference/local.md",
     ),
     row("damaged", Steps(steps::damaged), "`baton builds`"),
@@ -278,6 +278,16 @@ pub(crate) const TABLE: &[Row] = &[
         "older-build",
         Words("promote build:1 production"),
         "`baton rollback`",
+    ),
+    row(
+        "orb-missing",
+        Words("local orb.yml --dry-run --offline"),
+        "--orb NAME=FILE",
+    ),
+    row(
+        "orb-unavailable",
+        Words("local orb.yml --dry-run --api http://127.0.0.1:9"),
+        "CIRCLE_TOKEN",
     ),
     row(
         "other-branch",
