@@ -16,9 +16,9 @@ use crate::laptop::Laptop;
 /// The two shapes of answers: CircleCI's registry at `/graphql-unstable`, and files at their paths.
 #[derive(Default)]
 struct Shelf {
-    /// What each reference resolves to: a version and a source.
+    /// The version and the source of each reference.
     orbs: BTreeMap<String, (String, String)>,
-    /// What only this token may read.
+    /// The orbs that only this token may read.
     private: BTreeMap<String, String>,
     files: BTreeMap<String, String>,
     /// The references and paths that were asked for.
