@@ -58,8 +58,8 @@ pub struct Context {
 
 /// A job of Jenkins in folders has a long name; nothing has a longer one.
 const COUNTER_BYTES_MAX: usize = 1_000;
-/// The name of the runner where there is no CI system.
-const LOCAL: &str = "local";
+/// The name of the runner without a CI system.
+const NO_RUNNER: &str = "none";
 
 /// The name of an artifact if the request has none.
 pub const ARTIFACT: &str = "default";
@@ -99,7 +99,7 @@ impl Context {
                 name::check_foreign("a workspace", workspace)?;
                 Ok(workspace)
             }
-            None if self.runner == LOCAL => Err(Error::no_workspace()),
+            None if self.runner == NO_RUNNER => Err(Error::no_workspace()),
             None => Err(Error::missing("workspace", "BATON_WORKSPACE")),
         }
     }

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (store, target) = (place.path().join("store"), place.path().join("attached"));
 
     // A runner would say these; on a laptop the command asks git.
-    let mut context = request::context("local");
+    let mut context = request::context("none");
     context.project = Some("gh/acme/shop".to_owned());
     context.branch = Some("main".to_owned());
     context.number = Some(7);

@@ -185,7 +185,7 @@ impl Progress for () {}
 /// let store = DirectoryStore::create(&store)?;
 /// let baton = Baton::new(Arc::new(store), Options::default())?;
 ///
-/// let mut context = request::context("local");
+/// let mut context = request::context("none");
 /// context.project = Some("gh/acme/shop".into());
 /// context.branch = Some("main".into());
 ///

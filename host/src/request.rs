@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::bindings::{
     AttachRequest, BuildContext, IfNoFiles, Node, OnConflict, PersistRequest, Query, Scope, SpecialFiles,
 };
-use crate::context::Context;
+use crate::context::{Context, Field};
 
-/// Returns the context of a build of which nothing is known but the runner, for example `local`.
+/// Returns the context of a build of which nothing is known but the runner, for example `none`.
 pub fn context(runner: &str) -> BuildContext {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     BuildContext {
@@ -37,31 +37,29 @@ pub fn context(runner: &str) -> BuildContext {
 }
 
 impl From<Context> for BuildContext {
-    fn from(found: Context) -> BuildContext {
+    fn from(detected: Context) -> BuildContext {
+        let text = |field| detected.text(field).map(str::to_owned);
         BuildContext {
-            project: found.project.map(|it| it.value),
-            branch: found.branch.map(|it| it.value),
-            default_branch: found.default_branch.map(|it| it.value),
-            tag: found.tag.map(|it| it.value),
-            commit: found.commit.map(|it| it.value),
-            run: found.run.map(|it| it.value),
-            number: found.number.map(|it| it.value),
-            attempt: found.attempt.map(|it| it.value),
-            counter: found.counter.map(|it| it.value),
-            counter_part: found.counter_part.map(|it| it.value),
-            counter_shared: found.counter_shared,
-            workflow: found.workflow.map(|it| it.value),
-            workspace: found.workspace.map(|it| it.value),
-            job: found.job.map(|it| it.value),
-            node: found.node.map(|it| Node {
-                index: it.value.index,
-                total: it.value.total,
-            }),
-            pull_request: found.pull_request.map(|it| it.value),
-            fork: found.fork.value,
-            url: found.url.map(|it| it.value),
-            actor: found.actor.map(|it| it.value),
-            ..context(found.runner.value.as_str())
+            project: text(Field::Project),
+            branch: text(Field::Branch),
+            default_branch: text(Field::DefaultBranch),
+            tag: text(Field::Tag),
+            commit: text(Field::Commit),
+            run: detected.number(Field::Run),
+            number: detected.number(Field::Number),
+            attempt: detected.number(Field::Attempt),
+            counter: text(Field::Counter),
+            counter_part: detected.counter_part().map(str::to_owned),
+            counter_shared: detected.is_counter_shared(),
+            workflow: text(Field::Workflow),
+            workspace: text(Field::Workspace),
+            job: text(Field::Job),
+            node: detected.node().map(|(index, total)| Node { index, total }),
+            pull_request: text(Field::PullRequest),
+            fork: detected.is_fork(),
+            url: text(Field::Url),
+            actor: text(Field::Actor),
+            ..context(detected.runner.value.as_str())
         }
     }
 }

@@ -172,7 +172,7 @@ fn look_ups_over_three_counters_cost_the_same_however_long_they_are() {
     let store_of = |builds: u64| {
         let store = MemoryStore::default();
         for run in 1..=builds {
-            for (at, runner) in ["circleci", "jenkins", "local"].into_iter().enumerate() {
+            for (at, runner) in ["circleci", "jenkins", "none"].into_iter().enumerate() {
                 let context = Context {
                     runner: runner.into(),
                     now_ms: 1_700_000_000_000 + run * 10 + at as u64,

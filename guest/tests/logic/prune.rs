@@ -239,7 +239,7 @@ fn prune_keeps_what_latest_answers_over_several_counters() {
         ("jenkins", Some(1200), 1),
         ("github-actions", Some(57), 2),
         ("github-actions", Some(58), 3),
-        ("local", None, 4),
+        ("none", None, 4),
     ] {
         persisted_file(
             &store,

@@ -1,7 +1,7 @@
 //! `baton artifacts`: which artifacts a project has.
 
 use baton_host::Names;
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use serde_json::json;
 
 use super::args::{Artifacts, Format};
@@ -11,10 +11,7 @@ use super::sink::{note, print, print_json};
 
 pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
     let Artifacts { page, project } = args;
-    let context = settings.look_up_context(&Overrides {
-        project,
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
     let Names { names, more } = settings
         .reader()?
         .artifacts(&context, page.after.as_deref(), page.limit)?;

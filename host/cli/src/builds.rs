@@ -1,6 +1,6 @@
 //! `baton builds`, `baton show`: questions about builds.
 
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use baton_host::{Baton, Build, Counter, Kind, Query, Rank, Resolution, Scope, TreeEntry};
 use serde_json::json;
 
@@ -42,10 +42,7 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         job,
         project,
     } = args;
-    let context = settings.look_up_context(&Overrides {
-        project,
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
     let scope = Scope {
         name: Some(name),
         jobs: job,

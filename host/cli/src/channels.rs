@@ -1,6 +1,6 @@
 //! `baton promote`, `baton rollback`, `baton release`, `baton history`, `baton channels`: moves of channels and branches.
 
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use baton_host::{
     BuildId, ChannelPage, Event, Move, Moved, Past, Pointer, PromoteRequest, RollbackRequest, Scope, Target,
 };
@@ -101,10 +101,7 @@ pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure>
 
 pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
     let Channels { page, name, project } = args;
-    let context = settings.look_up_context(&Overrides {
-        project,
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
     let artifact = name.as_str();
     let ChannelPage { events, more } =
         settings
@@ -155,11 +152,11 @@ pub(super) fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Resu
         project,
         actor,
     } = who;
-    let context = settings.look_up_context(&Overrides {
-        project,
-        actor,
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(
+        &FieldValues::default()
+            .with(Field::Project, project)
+            .with(Field::Actor, actor),
+    )?;
     Ok(Scope {
         name: Some(name),
         jobs: job,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_host::context::{Context, Overrides};
+use baton_host::context::{Context, FieldValues, Missing, Row, Runner};
 use baton_host::{
     Baton, Error, Interrupt, MemoryStore, ObjectStore, Options, PluginError, Scope, StoreError, StoreLocation,
 };
@@ -27,7 +27,7 @@ struct Check {
 }
 
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    let context = settings.context(&Overrides::default());
+    let context = settings.context(&FieldValues::default());
     let mut checks = vec![config(settings), component(settings)];
     checks.push(match &context {
         Ok(context) => Check::good("runner", context.runner.value.as_str()),
@@ -136,7 +136,7 @@ fn ask_circleci(settings: &Settings, context: Option<&Context>) -> Result<String
     };
     let mut who: baton_host::BuildContext = match context {
         Some(context) => context.clone().into(),
-        None => baton_host::request::context("local"),
+        None => baton_host::request::context(Runner::None.as_str()),
     };
     let branch = who.branch.take().or_else(|| who.default_branch.clone());
     who.branch = Some(branch.unwrap_or_else(|| "main".to_owned()));
@@ -226,7 +226,7 @@ fn format_check(
 ) -> Check {
     let mut who: baton_host::BuildContext = match context {
         Some(context) => context.clone().into(),
-        None => baton_host::request::context("local"),
+        None => baton_host::request::context(Runner::None.as_str()),
     };
     who.project.get_or_insert_with(|| "local/unknown".to_owned());
     let listed = baton_host::Baton::new(Arc::clone(store), settings.options.clone()).and_then(|baton| {
@@ -260,13 +260,14 @@ fn text(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) {
     }
     let Some(context) = context else { return };
     print("");
-    for (field, value, source) in context.rows() {
-        match (value, source) {
-            (Some(value), Some(source)) => {
-                print(&format!("found    {field:15} {value}  (from {source})"));
-            }
-            (Some(value), None) => print(&format!("found    {field:15} {value}")),
-            (None, _) => {}
+    for Row {
+        name,
+        value,
+        provenance,
+    } in context.rows()
+    {
+        if let (Some(value), Some(provenance)) = (value, provenance) {
+            print(&format!("found    {name:15} {value}  (from {provenance})"));
         }
     }
     for missing in context.missing() {
@@ -289,8 +290,8 @@ fn json(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) -> 
         };
         json!({ "what": it.what, "ok": ok, "found": text, "hint": it.hint })
     };
-    let found = |(field, value, source)| json!({ "field": field, "value": value, "source": source });
-    let missing = |it: baton_host::context::Missing| json!({ "field": it.field, "variable": it.variable, "hint": it.hint });
+    let found = |row: Row| json!({ "field": row.name, "value": row.value, "source": row.provenance });
+    let missing = |it: Missing| json!({ "field": it.field, "variable": it.variable, "hint": it.hint });
     json!({
         "checks": checks.iter().map(check).collect::<Value>(),
         "context": context.map(|context| context.rows().into_iter().map(found).collect::<Value>()),

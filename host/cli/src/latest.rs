@@ -1,6 +1,6 @@
 //! `baton latest`, and `baton latest set`.
 
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use baton_host::{Build, Resolution, SetLatestRequest, StoreLocation};
 use serde_json::json;
 
@@ -49,10 +49,7 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
         force,
         project,
     } = args;
-    let context = settings.look_up_context(&Overrides {
-        project: project.clone(),
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project.clone()))?;
     let named = match &settings.store.location {
         StoreLocation::CircleCi(slug) => project.as_ref().or(slug.as_ref()),
         _ => project.as_ref(),

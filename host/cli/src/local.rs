@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use baton_host::{BuildContext, Options};
 use baton_local::run::{Event, NodeName, OrbLibrary, Outcome, RunOptions, Session};
 use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection};
@@ -30,12 +30,12 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     let text = baton_host::files::read_text(&args.file, CONFIG_BYTES_MAX)
         .with_context(|| format!("{file} cannot be read"))?;
     let orbs = orbs(&args)?;
-    let found = settings.look_up_context(&Overrides {
-        project: args.project.clone(),
-        branch: args.branch.clone(),
-        default_branch: args.default_branch.clone(),
-        ..Overrides::default()
-    })?;
+    let found = settings.look_up_context(
+        &FieldValues::default()
+            .with(Field::Project, args.project.clone())
+            .with(Field::Branch, args.branch.clone())
+            .with(Field::DefaultBranch, args.default_branch.clone()),
+    )?;
     let actor = found.actor.clone();
     let here = std::env::current_dir().context("the current directory cannot be found")?;
     let (project, pipeline) = pipeline(found, &args, &file, &here);

@@ -12,7 +12,7 @@ use super::progress::{DryRun, Talk};
 use super::settings::{Settings, signing_key};
 use super::sink::{note, print, print_json};
 
-pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure> {
+pub(crate) fn run(settings: &Settings, args: Persist) -> Result<(), Failure> {
     let Persist {
         paths,
         name,
@@ -23,8 +23,8 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
         sign,
         repair,
         dry_run,
-        build,
-    } = *args;
+        context,
+    } = args;
     settings.check_pinned(sign.as_ref())?;
     let paths = paths
         .iter()
@@ -34,7 +34,7 @@ pub(crate) fn run(settings: &Settings, args: Box<Persist>) -> Result<(), Failure
     let mut settings = settings.clone();
     settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
     let settings = &settings;
-    let context = settings.context(&build.into())?;
+    let context = settings.context(&context.0)?;
     let mut warnings: Vec<Problem> = settings.warn_of_store(&context).into_iter().collect();
     warn(&warnings);
     let request = PersistRequest {

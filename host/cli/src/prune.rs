@@ -1,6 +1,6 @@
 //! `baton prune`: what is removed, and why the rest is kept.
 
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use baton_host::{Amount, Decision, PrunePlan, PruneRequest, Pruned, Retention};
 use serde_json::{Value, json};
 
@@ -23,10 +23,7 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         dry_run,
         project,
     } = args;
-    let context = settings.look_up_context(&Overrides {
-        project,
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
     let request = PruneRequest {
         context,
         policy: Retention {

@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod runners;
+
 use clap::{Arg, Command, CommandFactory as _};
 
 use crate::args::Cli;
@@ -315,6 +317,14 @@ const CONFIGURATION: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../docs/reference/configuration.md"
 );
+
+const RUNNERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/runners.md");
+
+#[test]
+fn the_page_on_runners_has_the_fields_of_the_library() {
+    let page = std::fs::read_to_string(RUNNERS).expect("the page exists");
+    check(RUNNERS, &page, &renewed(&page, runners::block));
+}
 
 #[test]
 fn the_reference_is_what_the_help_says() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use baton_host::context::{Context, Git, Overrides, Runner, Source, Surroundings};
+use baton_host::context::{Context, Field, FieldValues, Git, Inputs, Provenance, Row, Runner};
 use baton_host::{
     Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Problem, Scope,
     SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
@@ -168,51 +168,50 @@ impl Settings {
     }
 
     /// Finds which build this is, to persist it.
-    pub(crate) fn context(&self, overrides: &Overrides) -> Result<Context, Failure> {
-        self.detect(overrides, |found| {
-            found.commit.is_some() && found.default_branch.is_some()
+    pub(crate) fn context(&self, flags: &FieldValues) -> Result<Context, Failure> {
+        self.detect(flags, |found| {
+            found.has(Field::Commit) && found.has(Field::DefaultBranch)
         })
     }
 
     /// Finds which build asks, to look another one up.
-    pub(crate) fn look_up_context(&self, overrides: &Overrides) -> Result<BuildContext, Failure> {
-        Ok(self.detect(overrides, |_| true)?.into())
+    pub(crate) fn look_up_context(&self, flags: &FieldValues) -> Result<BuildContext, Failure> {
+        Ok(self.detect(flags, |_| true)?.into())
     }
 
-    fn detect(&self, overrides: &Overrides, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
-        let context = self.detected(overrides, suffices)?;
+    fn detect(&self, flags: &FieldValues, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
+        let context = self.detected(flags, suffices)?;
         if self.context_said.set(()).is_ok() {
-            for (field, value, source) in context.rows() {
-                let (Some(value), Some(source)) = (value, source) else {
-                    continue;
-                };
-                detail(|| format!("context: {field} is {value} (from {source})"));
+            for Row {
+                name,
+                value,
+                provenance,
+            } in context.rows()
+            {
+                if let (Some(value), Some(provenance)) = (value, provenance) {
+                    detail(|| format!("context: {name} is {value} (from {provenance})"));
+                }
             }
         }
         Ok(context)
     }
 
     /// Asks git only where the runner and the flags do not suffice: that takes longer than all the rest.
-    fn detected(
-        &self,
-        overrides: &Overrides,
-        suffices: impl Fn(&Context) -> bool,
-    ) -> Result<Context, Failure> {
+    fn detected(&self, flags: &FieldValues, suffices: impl Fn(&Context) -> bool) -> Result<Context, Failure> {
         let (event, unreadable) = event();
-        let surroundings = Surroundings {
+        let project = self.project.clone().filter(|_| !self.project_is_last);
+        let inputs = Inputs {
             event,
-            config: Overrides {
-                project: self.project.clone().filter(|_| !self.project_is_last),
-                default_branch: self.default_branch.clone(),
-                ..Overrides::default()
-            },
-            ..Surroundings::of(std::env::vars_os())
+            config: FieldValues::default()
+                .with(Field::Project, project)
+                .with(Field::DefaultBranch, self.default_branch.clone()),
+            ..Inputs::from_variables(std::env::vars_os())
         };
-        let found = Context::detect(&surroundings, overrides)?;
+        let found = Context::detect(&inputs, flags)?;
         if let Some(why) = unreadable.filter(|_| found.runner.value == Runner::GithubActions) {
             self.say_unreadable(&why);
         }
-        let known = found.project.is_some() && (found.branch.is_some() || found.tag.is_some());
+        let known = found.has(Field::Project) && (found.has(Field::Branch) || found.has(Field::Tag));
         if known && suffices(&found) {
             self.say_other_project(&found);
             return Ok(found);
@@ -223,14 +222,14 @@ impl Settings {
             // Several looks at one place say the same.
             let _ = self.git_said.set(why);
         }
-        let mut surroundings = Surroundings { git, ..surroundings };
-        let found = Context::detect(&surroundings, overrides)?;
+        let mut inputs = Inputs { git, ..inputs };
+        let found = Context::detect(&inputs, flags)?;
         let last = self.project.as_ref().filter(|_| self.project_is_last);
-        match (last, &found.project) {
+        match (last, found.text(Field::Project)) {
             // A directory's name says less than a file.
-            (Some(last), named) if named.as_ref().is_none_or(|it| it.value.starts_with("local/")) => {
-                surroundings.config.project = Some(last.clone());
-                Ok(Context::detect(&surroundings, overrides)?)
+            (Some(last), named) if named.is_none_or(|name| name.starts_with("local/")) => {
+                inputs.config = inputs.config.with(Field::Project, Some(last.clone()));
+                Ok(Context::detect(&inputs, flags)?)
             }
             _ => {
                 self.say_other_project(&found);
@@ -251,13 +250,14 @@ impl Settings {
 
     /// Warns where a file that nobody named says another project than the one that is used.
     fn say_other_project(&self, found: &Context) {
-        let (Some(project), Some(used)) = (&self.project, &found.project) else {
+        let (Some(project), Some(used)) = (&self.project, found.get(Field::Project)) else {
             return;
         };
-        if self.project_is_last && *project != used.value {
+        let value = used.value.to_string();
+        if self.project_is_last && *project != value {
             say(&format!(
                 "warning: baton.toml names the project {}, and this is {} (from {}), which is used",
-                project, used.value, used.source
+                project, value, used.provenance
             ));
         }
     }
@@ -267,9 +267,9 @@ impl Settings {
     pub(crate) fn warn_of_store(&self, context: &Context) -> Option<Problem> {
         let unknown_ci = || {
             let says_yes = |value: OsString| !["", "0", "false"].iter().any(|no| value == *no);
-            context.runner.source == Source::Default && std::env::var_os("CI").is_some_and(says_yes)
+            context.runner.provenance == Provenance::Default && std::env::var_os("CI").is_some_and(says_yes)
         };
-        let is_ci = context.runner.value != Runner::Local || unknown_ci();
+        let is_ci = context.runner.value != Runner::None || unknown_ci();
         (self.is_default_store && is_ci).then(|| Problem {
             code: "store-of-this-machine".to_owned(),
             message: "no store is named with --store or BATON_STORE, so the files are kept on this machine, \
@@ -295,13 +295,11 @@ impl Settings {
             workspace,
             from_env,
         } = args;
-        let overrides = Overrides {
-            project,
-            branch,
-            workspace,
-            ..Overrides::default()
-        };
-        let context = self.look_up_context(&overrides)?;
+        let flags = FieldValues::default()
+            .with(Field::Project, project)
+            .with(Field::Branch, branch)
+            .with(Field::Workspace, workspace);
+        let context = self.look_up_context(&flags)?;
         let circleci = match &self.store.location {
             StoreLocation::CircleCi(slug) => {
                 let told = from_env.as_deref().map(told).transpose()?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use baton_host::context::Overrides;
+use baton_host::context::{Field, FieldValues};
 use baton_host::{Build, Finding, Remedy, VerifyRequest};
 use serde_json::{Value, json};
 
@@ -191,11 +191,11 @@ fn names_no_build(settings: &Settings, look_up: &LookUpArgs) -> Result<bool, Fai
     {
         return Ok(false);
     }
-    let context = settings.look_up_context(&Overrides {
-        project: project.clone(),
-        branch: branch.clone(),
-        ..Overrides::default()
-    })?;
+    let context = settings.look_up_context(
+        &FieldValues::default()
+            .with(Field::Project, project.clone())
+            .with(Field::Branch, branch.clone()),
+    )?;
     Ok(context.project.is_none() || context.branch.is_none())
 }
 

@@ -1,17 +1,17 @@
-//! Why the context cannot be found.
+//! Errors of the detection.
 
-use super::found::Source;
+use super::provenance::Provenance;
 
-/// The runner, a variable or a flag says something that cannot be understood.
+/// A flag, a variable, git or the event file has a value that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// A flag or a variable holds a value of the wrong form.
+    /// A value of the wrong form.
     #[error("{origin} is {value:?}, but must be {expected}")]
     Value {
         /// The flag, the variable or the git command.
-        origin: Source,
-        /// What it holds. Credentials in a URL are left out.
+        origin: Provenance,
+        /// The value. Credentials in a URL are left out.
         value: String,
         /// The form that is expected, to be read after "must be".
         expected: &'static str,
@@ -20,8 +20,8 @@ pub enum ContextError {
     #[error("{origin} is {shown:?}, which is not UTF-8")]
     NotUtf8 {
         /// The variable or the git command.
-        origin: Source,
-        /// What it holds, with a replacement character for each wrong byte.
+        origin: Provenance,
+        /// The value, with a replacement character for each wrong byte.
         shown: String,
     },
     /// The file that `GITHUB_EVENT_PATH` names is not JSON.
@@ -30,13 +30,13 @@ pub enum ContextError {
 }
 
 impl ContextError {
-    /// Whether a flag holds the value: then the command line is wrong, and not what surrounds it.
+    /// Whether a flag has the wrong value: then the command line is wrong, and not the environment.
     #[must_use]
     pub const fn is_of_a_flag(&self) -> bool {
         matches!(
             self,
             Self::Value {
-                origin: Source::Flag(_),
+                origin: Provenance::Flag(_),
                 ..
             }
         )

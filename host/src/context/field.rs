@@ -1,161 +1,244 @@
-//! The fields of a context that can be set, and how each is named.
+//! The table of context fields: the one place that says which fields exist, and how each is named, checked and missed.
+//!
+//! The flags of the command, the `BATON_*` variables, the report of `baton doctor`, the JSON and docs/reference/runners.md
+//! come from this table. Each runner's file says where that runner has each field: see [`Origin`](super::origin::Origin).
 
-/// One field that a flag or a `BATON_*` variable can set.
+/// How the value of a field is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub enum ValueType {
+    /// A text, kept as it is given.
+    Text,
+    /// The name of a project, or the URL of a repository, which is converted to such a name.
     Project,
-    Branch,
-    DefaultBranch,
-    Tag,
+    /// 7 to 64 hexadecimal digits.
     Commit,
-    Run,
+    /// A whole number of 64 bits.
     Number,
-    Attempt,
-    Counter,
-    Workflow,
-    Workspace,
-    Job,
+    /// `INDEX/TOTAL`, with the index counted from 0.
     Node,
+    /// The number of a pull request, or a word that says that there is none.
     PullRequest,
-    Fork,
-    Url,
-    Actor,
+    /// `true`, `false`, `1` or `0`.
+    Boolean,
 }
 
-impl Field {
-    /// Every field, in the order of the WIT record `build-context`.
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 17] = [
-        Self::Project,
-        Self::Branch,
-        Self::DefaultBranch,
-        Self::Tag,
-        Self::Commit,
-        Self::Run,
-        Self::Number,
-        Self::Attempt,
-        Self::Counter,
-        Self::Workflow,
-        Self::Workspace,
-        Self::Job,
-        Self::Node,
-        Self::PullRequest,
-        Self::Fork,
-        Self::Url,
-        Self::Actor,
-    ];
-
-    /// Returns the name, the flag and the variable.
-    const fn names(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::Project => ("project", "--project", "BATON_PROJECT"),
-            Self::Branch => ("branch", "--branch", "BATON_BRANCH"),
-            Self::DefaultBranch => ("default-branch", "--default-branch", "BATON_DEFAULT_BRANCH"),
-            Self::Tag => ("tag", "--tag", "BATON_TAG"),
-            Self::Commit => ("commit", "--commit", "BATON_COMMIT"),
-            Self::Run => ("run", "--run", "BATON_RUN"),
-            Self::Number => ("number", "--number", "BATON_NUMBER"),
-            Self::Attempt => ("attempt", "--attempt", "BATON_ATTEMPT"),
-            Self::Counter => ("counter", "--counter", "BATON_COUNTER"),
-            Self::Workflow => ("workflow", "--workflow", "BATON_WORKFLOW"),
-            Self::Workspace => ("workspace", "--workspace", "BATON_WORKSPACE"),
-            Self::Job => ("job", "--job", "BATON_JOB"),
-            Self::Node => ("node", "--node", "BATON_NODE"),
-            Self::PullRequest => ("pull-request", "--pull-request", "BATON_PULL_REQUEST"),
-            Self::Fork => ("fork", "--fork", "BATON_FORK"),
-            Self::Url => ("url", "--url", "BATON_URL"),
-            Self::Actor => ("actor", "--actor", "BATON_ACTOR"),
+/// Declares the enum and its table from one list. The doc comment of a field is its help text.
+macro_rules! fields {
+    ($($(#[doc = $help:literal])+ $field:ident {
+        name: $name:literal,
+        variable: $variable:literal,
+        value: $value_name:literal as $value_type:ident,
+        default: $default:expr,
+        if_missing: $if_missing:expr,
+    })+) => {
+        /// One field of the context, which a flag or a `BATON_*` variable can set.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Field {
+            $($(#[doc = $help])+ $field,)+
         }
-    }
 
-    /// Returns the name as the WIT record has it.
-    pub(super) const fn name(self) -> &'static str {
-        self.names().0
-    }
+        impl Field {
+            /// Every field, in the order of the WIT record `build-context`.
+            pub const ALL: &'static [Self] = &[$(Self::$field,)+];
 
-    /// Returns the flag of the command line.
-    pub(super) const fn flag(self) -> &'static str {
-        self.names().1
-    }
+            /// Returns the name, as in the WIT record.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$field => $name,)+ }
+            }
 
-    /// Returns the environment variable.
-    pub(super) const fn variable(self) -> &'static str {
-        self.names().2
-    }
+            /// Returns the flag of the command line.
+            #[must_use]
+            pub const fn flag(self) -> &'static str {
+                match self { $(Self::$field => concat!("--", $name),)+ }
+            }
+
+            /// Returns the environment variable.
+            #[must_use]
+            pub const fn variable(self) -> &'static str {
+                match self { $(Self::$field => $variable,)+ }
+            }
+
+            /// Returns the placeholder that help texts show for the value.
+            #[must_use]
+            pub const fn value_name(self) -> &'static str {
+                match self { $(Self::$field => $value_name,)+ }
+            }
+
+            /// Returns how a value is checked.
+            #[must_use]
+            pub const fn value_type(self) -> ValueType {
+                match self { $(Self::$field => ValueType::$value_type,)+ }
+            }
+
+            /// Returns the help text: one or two sentences in Markdown, without a final period.
+            #[must_use]
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$field => concat!($($help),+).trim_start(),)+ }
+            }
+
+            /// Returns the value that a build has if neither a person, the runner nor git gives one.
+            #[must_use]
+            pub const fn default(self) -> Option<&'static str> {
+                match self { $(Self::$field => $default,)+ }
+            }
+
+            /// Returns the consequence of a missing value: one sentence without a final period. `None` for a field that most
+            /// builds do not have.
+            #[must_use]
+            pub const fn if_missing(self) -> Option<&'static str> {
+                match self { $(Self::$field => $if_missing,)+ }
+            }
+        }
+    };
 }
 
-/// The variable that names the runner instead of finding it out.
-pub(super) const RUNNER: &str = "BATON_RUNNER";
-
-/// Every variable of baton's own that sets a part of the context, and what it means.
-pub const VARIABLES: &[(&str, &str)] = &[
-    (
-        RUNNER,
-        "the runner: `circleci`, `github-actions`, `gitlab-ci`, `buildkite`, `jenkins` or `local`; \
-         no other runner's variables are read",
-    ),
-    (
-        "BATON_PROJECT",
-        "the project, for example `gh/acme/shop`; a repository URL is turned into such a name",
-    ),
-    ("BATON_BRANCH", "the branch that is built"),
-    ("BATON_DEFAULT_BRANCH", "the branch that new branches start from"),
-    ("BATON_TAG", "the tag that is built"),
-    ("BATON_COMMIT", "the commit: 7 to 64 hexadecimal digits"),
-    (
-        "BATON_RUN",
-        "the number of the pipeline or run: the first part of the order of builds",
-    ),
-    (
-        "BATON_NUMBER",
-        "the number that `build:N` names; replaces a missing run",
-    ),
-    (
-        "BATON_ATTEMPT",
-        "the number of the job or attempt within the run: the second part of the order of builds",
-    ),
-    (
-        "BATON_COUNTER",
-        "a name for what `BATON_RUN` counts, where several workflows or jobs share one count",
-    ),
-    ("BATON_WORKFLOW", "names this run of the workflow"),
-    (
-        "BATON_WORKSPACE",
-        "names the workspace; the same for a workflow and its reruns",
-    ),
-    ("BATON_JOB", "the job's name"),
-    (
-        "BATON_NODE",
-        "the parallel node as `INDEX/TOTAL`, counted from 0: `0/8` to `7/8`",
-    ),
-    (
-        "BATON_PULL_REQUEST",
-        "the number of the pull or merge request that is built; `false` for none",
-    ),
-    (
-        "BATON_FORK",
-        "whether the commit comes from a fork: `true`, `false`, `1` or `0`",
-    ),
-    ("BATON_URL", "the link to the job"),
-    ("BATON_ACTOR", "who started the build"),
-];
+fields! {
+    /// Project, for example `gh/acme/shop`. A repository URL is converted to such a name
+    Project {
+        name: "project",
+        variable: "BATON_PROJECT",
+        value: "PROJECT" as Project,
+        default: None,
+        if_missing: Some("nothing can be stored without a project"),
+    }
+    /// Branch that is built
+    Branch {
+        name: "branch",
+        variable: "BATON_BRANCH",
+        value: "BRANCH" as Text,
+        default: None,
+        if_missing: Some("without a branch a build cannot become the latest of one"),
+    }
+    /// Branch that new branches start from
+    DefaultBranch {
+        name: "default-branch",
+        variable: "BATON_DEFAULT_BRANCH",
+        value: "BRANCH" as Text,
+        default: None,
+        if_missing: Some("without it the first build of a new branch shares no bytes with the default branch"),
+    }
+    /// Tag that is built
+    Tag {
+        name: "tag",
+        variable: "BATON_TAG",
+        value: "TAG" as Text,
+        default: None,
+        if_missing: None,
+    }
+    /// Commit: 7 to 64 hexadecimal digits
+    Commit {
+        name: "commit",
+        variable: "BATON_COMMIT",
+        value: "SHA" as Commit,
+        default: None,
+        if_missing: Some("without a commit `sha:` does not find the build"),
+    }
+    /// Number of the pipeline or run. It orders builds
+    Run {
+        name: "run",
+        variable: "BATON_RUN",
+        value: "N" as Number,
+        default: None,
+        if_missing: Some("without it builds are ordered by their number, or by their time"),
+    }
+    /// Number that `build:N` names. It replaces a missing run
+    Number {
+        name: "number",
+        variable: "BATON_NUMBER",
+        value: "N" as Number,
+        default: None,
+        if_missing: Some("without a number `build:N` does not find the build"),
+    }
+    /// Number of the job or attempt within the run. It orders builds of one run
+    Attempt {
+        name: "attempt",
+        variable: "BATON_ATTEMPT",
+        value: "N" as Number,
+        default: None,
+        if_missing: Some("without it the first of two attempts of one run counts as the latest"),
+    }
+    /// Name of what the run counts, if several workflows or runners share one count
+    Counter {
+        name: "counter",
+        variable: "BATON_COUNTER",
+        value: "NAME" as Text,
+        default: None,
+        if_missing: None,
+    }
+    /// ID of this run of the workflow
+    Workflow {
+        name: "workflow",
+        variable: "BATON_WORKFLOW",
+        value: "ID" as Text,
+        default: None,
+        if_missing: Some("without it `workflow:ID` does not find the build"),
+    }
+    /// ID of the workspace. A workflow and its reruns share one
+    Workspace {
+        name: "workspace",
+        variable: "BATON_WORKSPACE",
+        value: "ID" as Text,
+        default: None,
+        if_missing: Some("without a workspace jobs cannot pass files within the workflow"),
+    }
+    /// Name of the job
+    Job {
+        name: "job",
+        variable: "BATON_JOB",
+        value: "JOB" as Text,
+        default: None,
+        if_missing: Some("without a name the layers of two jobs cannot be distinguished"),
+    }
+    /// Parallel node, counted from 0: `0/8` to `7/8`
+    Node {
+        name: "node",
+        variable: "BATON_NODE",
+        value: "INDEX/TOTAL" as Node,
+        default: None,
+        if_missing: None,
+    }
+    /// Number of the pull or merge request that is built. `false` for none
+    PullRequest {
+        name: "pull-request",
+        variable: "BATON_PULL_REQUEST",
+        value: "N" as PullRequest,
+        default: None,
+        if_missing: None,
+    }
+    /// Whether the commit comes from a fork: `true`, `false`, `1` or `0`
+    Fork {
+        name: "fork",
+        variable: "BATON_FORK",
+        value: "BOOL" as Boolean,
+        default: Some("false"),
+        if_missing: None,
+    }
+    /// Link to the job
+    Url {
+        name: "url",
+        variable: "BATON_URL",
+        value: "URL" as Text,
+        default: None,
+        if_missing: Some("without it the record of the build does not link to the job"),
+    }
+    /// Person or account that started the build
+    Actor {
+        name: "actor",
+        variable: "BATON_ACTOR",
+        value: "NAME" as Text,
+        default: None,
+        if_missing: Some("without it the record of the build does not say who started it"),
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_variables_is_the_runner_and_every_field_in_order() {
-        let listed: Vec<&str> = VARIABLES.iter().map(|(name, _)| *name).collect();
-        let mut expected = vec![RUNNER];
-        expected.extend(Field::ALL.map(Field::variable));
-        assert_eq!(listed, expected);
-    }
-
-    #[test]
-    fn flag_and_variable_follow_from_the_name() {
+    fn the_variable_follows_from_the_name() {
         for field in Field::ALL {
-            assert_eq!(field.flag(), format!("--{}", field.name()));
             assert_eq!(
                 field.variable(),
                 format!("BATON_{}", field.name().replace('-', "_").to_uppercase())
@@ -164,16 +247,28 @@ mod tests {
     }
 
     #[test]
-    fn the_page_on_runners_lists_every_variable_with_its_meaning() {
-        let page = include_str!("../../../docs/reference/runners.md");
-        for (name, meaning) in VARIABLES {
-            let row = page
-                .lines()
-                .find(|line| line.starts_with(&format!("| `{name}` |")));
-            assert!(
-                row.is_some_and(|row| row.contains(meaning)),
-                "{name} in docs/reference/runners.md: {row:?}"
-            );
+    fn texts_are_sentences_without_a_final_period() {
+        for field in Field::ALL {
+            for text in [field.help()].into_iter().chain(field.if_missing()) {
+                assert!(!text.ends_with('.') && !text.starts_with(' '), "{text:?}");
+            }
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_wit_record_in_its_order() {
+        let wit = include_str!("../../../wit/types.wit");
+        let record = wit.split("record build-context {").nth(1).unwrap_or_default();
+        let record = record.split('}').next().unwrap_or_default();
+        let lines = record
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.starts_with("///"));
+        let names: Vec<&str> = lines.filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        // The host adds these itself.
+        let own = ["runner", "counter-part", "counter-shared", "component", "now-ms"];
+        let names: Vec<&str> = names.into_iter().filter(|name| !own.contains(name)).collect();
+        let table: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+        assert_eq!(names, table);
     }
 }

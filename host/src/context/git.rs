@@ -5,14 +5,17 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::field::Field;
+use super::provenance::{Provenance, Sourced, Text};
 use super::remote::Remote;
+use super::variables::trimmed;
 
-pub(super) const BRANCH: &str = "git symbolic-ref HEAD";
-pub(super) const COMMIT: &str = "git rev-parse HEAD";
-pub(super) const DEFAULT_BRANCH: &str = "git symbolic-ref refs/remotes/origin/HEAD";
-pub(super) const REMOTE: &str = "git config remote.origin.url";
-pub(super) const TOP_LEVEL: &str = "git rev-parse --show-toplevel";
-pub(super) const USER: &str = "git config user.name";
+const BRANCH: &str = "git symbolic-ref HEAD";
+const COMMIT: &str = "git rev-parse HEAD";
+const DEFAULT_BRANCH: &str = "git symbolic-ref refs/remotes/origin/HEAD";
+const REMOTE: &str = "git config remote.origin.url";
+const TOP_LEVEL: &str = "git rev-parse --show-toplevel";
+const USER: &str = "git config user.name";
 
 /// What git says of a working directory. Each value is absent where git does not know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +46,32 @@ impl Git {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Returns the value of a field that git may give if the runner does not.
+    ///
+    /// Git does not give the actor: on a CI machine the name in its configuration is a robot's.
+    pub(super) fn field(&self, field: Field) -> Text {
+        match field {
+            Field::Project => {
+                let project = self.remote.as_ref().map(Remote::project);
+                answered(REMOTE, project.as_deref())
+            }
+            Field::Branch => answered(BRANCH, self.branch.as_deref()),
+            Field::DefaultBranch => answered(DEFAULT_BRANCH, self.default_branch.as_deref()),
+            Field::Commit => answered(COMMIT, self.commit.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the top-level directory, and its provenance.
+    pub(super) fn directory_name(&self) -> Text {
+        answered(TOP_LEVEL, self.top_level.as_deref())
+    }
+
+    /// Returns the name that commits are made under, and its provenance.
+    pub(super) fn user_name(&self) -> Text {
+        answered(USER, self.user.as_deref())
     }
 
     /// Asks git about a directory.
@@ -116,6 +145,14 @@ impl Git {
         let line = text.lines().next()?.trim();
         (!line.is_empty()).then(|| line.to_owned())
     }
+}
+
+/// Returns the answer of a command, and the command as its provenance.
+fn answered(command: &'static str, answer: Option<&str>) -> Text {
+    Some(Sourced {
+        value: trimmed(answer?)?.to_owned(),
+        provenance: Provenance::Git(command),
+    })
 }
 
 fn ask(directory: &Path, arguments: &[&str]) -> io::Result<Child> {

@@ -3,32 +3,37 @@
 use serde_json::Value;
 
 use super::error::ContextError;
-use super::found::Found;
-use super::reading::{Text, meaningful};
+use super::provenance::{Sourced, Text};
+use super::variables::trimmed;
 
 /// Stands for the file that it names.
 const FILE: &str = "GITHUB_EVENT_PATH";
 
-/// What started the workflow. Null where there is no event file.
-pub(super) struct Event(Value);
+/// The event that started the workflow. Null without an event file.
+pub(super) struct GithubEvent(Value);
 
 /// The change that a build is for, where that is not simply the branch or tag that `GITHUB_REF` names.
 #[derive(Debug, Default)]
-pub(super) struct Change {
+pub(super) struct PullRequest {
     pub(super) number: Text,
     pub(super) branch: Text,
     pub(super) commit: Text,
-    pub(super) fork: Option<Found<bool>>,
+    pub(super) fork: Text,
 }
 
-impl Event {
+impl GithubEvent {
+    /// Returns the event of a runner without an event file.
+    pub(super) const fn absent() -> Self {
+        Self(Value::Null)
+    }
+
     /// Parses the event file's text.
     ///
     /// # Errors
     ///
     /// Fails where the text is not JSON: whether a fork is built must not be guessed then.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, ContextError> {
-        match text.and_then(meaningful) {
+        match text.and_then(trimmed) {
             Some(text) => serde_json::from_str(text).map(Self).map_err(ContextError::Event),
             None => Ok(Self(Value::Null)),
         }
@@ -49,9 +54,9 @@ impl Event {
     /// For `pull_request_target`, `issue_comment` and `workflow_run`, GitHub's own variables name the base or
     /// default branch, although such workflows often build the pull request, and with secrets. Taking the
     /// change from the event keeps what they persist from becoming the latest of that branch.
-    pub(super) fn change(&self, repository: Option<&str>) -> Option<Change> {
+    pub(super) fn pull_request(&self, repository: Option<&str>) -> Option<PullRequest> {
         if self.has("/pull_request") {
-            return Some(Change {
+            return Some(PullRequest {
                 number: self.text("/pull_request/number").or_else(|| self.text("/number")),
                 branch: self.text("/pull_request/head/ref"),
                 commit: self.text("/pull_request/head/sha"),
@@ -60,14 +65,14 @@ impl Event {
         }
         if self.has("/issue/pull_request") {
             // The event says neither the branch nor the commit: git knows the commit that was checked out.
-            return Some(Change {
+            return Some(PullRequest {
                 number: self.text("/issue/number"),
-                ..Change::default()
+                ..PullRequest::default()
             });
         }
         if self.has("/workflow_run") {
             // A tag's run has the tag's name here. The list of pull requests is empty for a fork's.
-            return Some(Change {
+            return Some(PullRequest {
                 number: self
                     .text("/workflow_run/pull_requests/0/number")
                     .filter(|_| self.starts("/workflow_run/event", "pull_request")),
@@ -83,19 +88,19 @@ impl Event {
     ///
     /// The names are compared because `fork` alone is true for every pull request within a repository that is
     /// itself a fork. A head without a repository comes from a fork that was deleted.
-    fn is_elsewhere(&self, head: &str, repository: Option<&str>) -> Found<bool> {
+    fn is_elsewhere(&self, head: &str, repository: Option<&str>) -> Sourced<String> {
         let head = self.0.pointer(head);
         let name = head
             .and_then(|head| head.get("full_name"))
             .and_then(Value::as_str);
-        let elsewhere = match (name, repository) {
+        let is_elsewhere = match (name, repository) {
             (Some(name), Some(repository)) => !name.eq_ignore_ascii_case(repository),
             _ => head
                 .and_then(|head| head.get("fork"))
                 .and_then(Value::as_bool)
                 .unwrap_or(true),
         };
-        Found::in_variable(FILE, elsewhere)
+        Sourced::in_variable(FILE, is_elsewhere.to_string())
     }
 
     fn has(&self, pointer: &str) -> bool {
@@ -111,11 +116,11 @@ impl Event {
 
     fn text(&self, pointer: &str) -> Text {
         let value = match self.0.pointer(pointer)? {
-            Value::String(text) => meaningful(text)?.to_owned(),
+            Value::String(text) => trimmed(text)?.to_owned(),
             Value::Number(number) => number.to_string(),
             _ => return None,
         };
-        Some(Found::in_variable(FILE, value))
+        Some(Sourced::in_variable(FILE, value))
     }
 }
 

@@ -1,46 +1,44 @@
-//! Which CI runner runs us, and which build this is.
+//! Which CI runner runs the job, and which build this is.
 //!
-//! [`Context::detect`] answers from values that it is given: the runner's variables, the runner's event file,
-//! and what git says of the working directory. Each answer carries its [`Source`], so that a person can see
-//! why baton believes it. The order is: flag, `BATON_*` variable, the runner's variables, git.
+//! [`Context::detect`] answers from its [`Inputs`]: the runner's variables, the runner's event file, and git's answers about the
+//! working directory. Each value carries its [`Provenance`], so that a person can see why baton believes it. The order is:
+//! flag, `BATON_*` variable, `baton.toml`, the runner's variables, git.
 //!
-//! **Invariant:** nothing here reads the process environment, a file or the terminal. [`Git::read`] alone
-//! runs a command, and only its caller decides to. Nothing here knows what a build is used for: whether one
-//! can become the latest of its branch is the guest's decision, from the `tag`, `pull_request` and `fork`
-//! that are found here.
+//! `field.rs` has the one table of fields, and each file of `runners/` says where its runner has each field.
+//!
+//! **Invariant:** nothing here reads the process environment, a file or the terminal. [`Git::read`] alone runs a command, and
+//! only its caller decides to. Nothing here knows the purpose of a build: whether one can become the latest of its branch is
+//! the guest's decision, from the `tag`, `pull_request` and `fork` that are detected here.
 
-mod buildkite;
-mod circleci;
+mod build_context;
+mod check;
+
 mod detect;
 mod error;
 mod field;
-mod found;
+mod field_values;
 mod git;
-mod github_actions;
 mod github_event;
-mod gitlab_ci;
-mod jenkins;
-mod local;
-#[cfg(test)]
-mod odd_values;
-mod overrides;
-mod parse;
+mod inputs;
+mod missing;
+mod origin;
+mod provenance;
 mod pull_request;
-mod reading;
 mod remote;
-mod report;
-mod runner;
-mod surroundings;
+mod runners;
 #[cfg(test)]
 mod testing;
+mod value;
+mod variables;
 
-pub use detect::Context;
+pub use build_context::{Context, Row};
 pub use error::ContextError;
-pub use field::VARIABLES;
-pub use found::{Found, Node, Source};
+pub use field::{Field, ValueType};
+pub use field_values::FieldValues;
 pub use git::Git;
-pub use overrides::Overrides;
+pub use inputs::Inputs;
+pub use missing::Missing;
+pub use provenance::{Provenance, Sourced};
 pub use remote::Remote;
-pub use report::Missing;
-pub use runner::Runner;
-pub use surroundings::Surroundings;
+pub use runners::Runner;
+pub use value::Value;

@@ -1,18 +1,12 @@
 //! The number of a pull request, in every form that a runner or a person gives it.
 //!
-//! The rule: a positive number, or a reference that has one (`pull/7`), is a pull request. What a runner documents as
-//! none is none. Anything else is an error. CI systems differ in how they say none: CircleCI, GitHub Actions and
-//! GitLab CI leave the variable out or empty, Buildkite writes `false`, a Jenkinsfile that passes on an unset value
-//! writes `null`, and a GitHub expression such as `github.event.number || 0` writes `0`.
-
-use super::error::ContextError;
-use super::found::Found;
-use super::parse::refused;
-
-const EXPECTED: &str = "the number of a pull request, for example 7, or false for none";
+//! A positive number, or a reference that has one (`pull/7`), is a pull request. The documented values for none are none.
+//! Anything else is an error. CI systems write none in different ways: CircleCI, GitHub Actions and GitLab CI leave the
+//! variable out or empty, Buildkite writes `false`, a Jenkinsfile that passes on an unset value writes `null`, and a GitHub
+//! expression such as `github.event.number || 0` writes `0`.
 
 /// Whether a text says that there is no pull request.
-pub(super) fn says_none(text: &str) -> bool {
+pub(super) fn is_none(text: &str) -> bool {
     if text.is_empty() {
         return true;
     }
@@ -24,22 +18,10 @@ pub(super) fn says_none(text: &str) -> bool {
             .any(|none| text.eq_ignore_ascii_case(none))
 }
 
-/// Returns the number of the pull request, or `None` where the text says that there is none.
-///
-/// # Errors
-///
-/// Fails on any other text, naming where it comes from.
-pub(super) fn parse(found: &Found<String>) -> Result<Option<Found<String>>, ContextError> {
-    if says_none(&found.value) {
-        return Ok(None);
-    }
-    let text = found.value.trim();
-    let number = positive(text).or_else(|| in_reference(text));
-    let value = number.ok_or_else(|| refused(found, EXPECTED))?;
-    Ok(Some(Found {
-        value,
-        source: found.source,
-    }))
+/// Returns the number that a text stands for: itself if it is positive, or the number in a reference.
+pub(super) fn number(text: &str) -> Option<String> {
+    let text = text.trim();
+    positive(text).or_else(|| in_reference(text))
 }
 
 /// Returns the number that a reference or a branch of this name stands for.
@@ -96,12 +78,14 @@ pub(super) fn positive(text: &str) -> Option<String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use super::super::check;
+    use super::super::provenance::Sourced;
     use super::*;
 
     fn parsed(text: &str) -> Result<Option<String>, String> {
-        let found = Found::in_variable("BATON_PULL_REQUEST", text.to_owned());
-        let number = parse(&found).map_err(|error| error.to_string())?;
-        Ok(number.map(|found| found.value))
+        let text = Sourced::in_variable("BATON_PULL_REQUEST", text.to_owned());
+        let number = check::pull_request(&text).map_err(|error| error.to_string())?;
+        Ok(number.map(|number| number.value))
     }
 
     #[test]
@@ -161,7 +145,7 @@ mod tests {
         ] {
             let error = parsed(text).unwrap_err();
             assert!(error.starts_with("BATON_PULL_REQUEST is "), "{error}");
-            assert!(error.ends_with(EXPECTED), "{error}");
+            assert!(error.ends_with(check::PULL_REQUEST), "{error}");
         }
     }
 

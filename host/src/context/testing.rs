@@ -1,9 +1,8 @@
-//! What the tests of the runners share: environments as lines of `NAME=value`, and contexts as lines to
-//! compare.
+//! Shared by the tests of the runners: environments as lines of `NAME=value`, and contexts as lines to compare.
 
 use std::collections::BTreeMap;
 
-use super::{Context, ContextError, Git, Overrides, Remote, Surroundings};
+use super::{Context, ContextError, FieldValues, Git, Inputs, Remote};
 
 /// Returns the variables of the environments, a later one winning. An empty value unsets for all purposes.
 pub(super) fn variables(environments: &[&str]) -> BTreeMap<String, String> {
@@ -14,7 +13,7 @@ pub(super) fn variables(environments: &[&str]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What git says in a repository that could be anyone's.
+/// Returns the answers of git in an ordinary repository.
 pub(super) fn git() -> Git {
     Git {
         branch: Some("git-branch".to_owned()),
@@ -27,35 +26,34 @@ pub(super) fn git() -> Git {
     }
 }
 
-/// Finds the context in an environment where git knows nothing.
+/// Detects the context in an environment in which git knows nothing.
 pub(super) fn detect(environments: &[&str]) -> Result<Context, ContextError> {
     detect_with(environments, None, Git::none())
 }
 
-/// Finds the context in an environment with an event file and git.
+/// Detects the context in an environment with an event file and git.
 pub(super) fn detect_with(
     environments: &[&str],
     event: Option<&str>,
     git: Git,
 ) -> Result<Context, ContextError> {
-    let surroundings = Surroundings {
+    let inputs = Inputs {
         variables: variables(environments),
         event: event.map(str::to_owned),
         git,
-        ..Surroundings::default()
+        ..Inputs::default()
     };
-    Context::detect(&surroundings, &Overrides::default())
+    Context::detect(&inputs, &FieldValues::default())
 }
 
-/// Returns every field that was found as `name: value (source)`, a line each. What is not there was not
-/// found.
+/// Returns every field that has a value as `name: value (provenance)`, a line each.
 pub(super) fn shown(context: &Context) -> Vec<String> {
     let rows = context.rows().into_iter();
-    rows.filter_map(|(name, value, source)| Some(format!("{name}: {} ({})", value?, source?)))
+    rows.filter_map(|row| Some(format!("{}: {} ({})", row.name, row.value?, row.provenance?)))
         .collect()
 }
 
-/// Returns the one field as `value (source)`.
+/// Returns the one field as `value (provenance)`.
 pub(super) fn field(context: &Context, name: &str) -> Option<String> {
     let prefix = format!("{name}: ");
     shown(context)

@@ -78,7 +78,7 @@ pub(crate) fn honest() -> Written {
         store.put_record(&with(build(number, &whole), node));
     }
     let laptop = json!({
-        "counter": { "rank": "time", "runner": "", "by": "", "part": null }, "runner": "local",
+        "counter": { "rank": "time", "runner": "", "by": "", "part": null }, "runner": "none",
         "order": { "run": 1_700_000_000_000_u64, "attempt": 0 }, "workflow": null, "workspace": null,
     });
     store.put_record(&with(build(1_700_000_000_000, &whole), laptop));

@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Persist(Box<Persist>),
+    Persist(Persist),
     Attach(Attach),
     Latest(Latest),
     Builds(Builds),

@@ -302,7 +302,7 @@ fn a_program_goes_on_after_a_component_that_is_stuck() {
         Baton::new(Arc::clone(&store), options).unwrap()
     };
     let attempt = |baton: &Baton, name: &str| {
-        let mut asked = request::attach("latest", request::context("local"));
+        let mut asked = request::attach("latest", request::context("none"));
         asked.scope.name = Some(name.to_owned());
         baton.attach(&scene.job.path("at"), asked, &mut ()).unwrap_err()
     };

@@ -56,7 +56,7 @@ fn context() -> baton_host::BuildContext {
         number: Some(9),
         job: Some("build".to_owned()),
         actor: Some("jane".to_owned()),
-        ..request::context("local")
+        ..request::context("none")
     }
 }
 

@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::sync::Mutex;
 use std::thread;
 
+use baton_host::context::Field;
+
 use crate::files::write;
 use crate::place::{Job, Place};
 
@@ -78,10 +80,9 @@ fn settings() -> Vec<(&'static str, Reach)> {
     of(
         Directory,
         "BATON_STORE BATON_FORMAT BATON_CONFIG BATON_COMPONENT BATON_WORKERS BATON_MEMORY_MIB
-         BATON_TIMEOUT_SECONDS BATON_REQUIRE_SIGNED BATON_RUNNER BATON_PROJECT BATON_BRANCH BATON_DEFAULT_BRANCH
-         BATON_TAG BATON_COMMIT BATON_RUN BATON_NUMBER BATON_ATTEMPT BATON_WORKFLOW BATON_WORKSPACE BATON_JOB BATON_NODE
-         BATON_PULL_REQUEST BATON_FORK BATON_URL BATON_ACTOR HOME XDG_DATA_HOME SUDO_UID",
+         BATON_TIMEOUT_SECONDS BATON_REQUIRE_SIGNED BATON_RUNNER HOME XDG_DATA_HOME SUDO_UID",
     )
+    .chain(Field::ALL.iter().map(|field| (field.variable(), Directory)))
     .chain(of(
         S3,
         "BATON_STORE BATON_ENDPOINT BATON_REGION BATON_ADDRESSING BATON_CA_FILE BATON_ALLOW_HTTP

@@ -25,7 +25,7 @@ fn persist_all(place: &Place) {
     for turn in 0..BUILDS {
         // 7 has no factor in common with 1000, so each number comes once, in a wild order.
         let number = turn * 7 % BUILDS + 1;
-        let mut context = request::context("local");
+        let mut context = request::context("none");
         context.project = Some("gh/acme/shop".to_owned());
         context.branch = Some(if number % 100 == 1 { "rare" } else { "main" }.to_owned());
         context.commit = Some(format!("{number:040x}"));

@@ -174,7 +174,7 @@ fn a_target_that_is_renamed_meanwhile_stays_the_same_directory() {
     let before = listing(&outside);
     let store = Arc::new(DirectoryStore::open(&place.path("store")).unwrap());
     let baton = Baton::new(store, Options::default()).unwrap();
-    let mut context = request::context("local");
+    let mut context = request::context("none");
     context.project = Some("gh/acme/shop".into());
     context.branch = Some("main".into());
     let mut attach = request::attach("latest", context);

@@ -1,85 +1,122 @@
 //! GitLab CI: <https://docs.gitlab.com/ci/variables/predefined_variables/>.
 
-use super::found::{Found, Node};
-use super::pull_request;
-use super::reading::{Reading, Text, Variables};
+use super::super::field::Field;
+use super::super::origin::{Origin, RunnerInputs, derived, node, variables};
+use super::super::provenance::{Sourced, Text};
+use super::super::pull_request;
 
-/// Reads GitLab's variables.
+/// Returns where GitLab CI has a field.
 ///
-/// `CI_PIPELINE_IID` counts the project's pipelines, and a retried job has a greater `CI_JOB_ID` than the
-/// first try.
-pub(super) fn read(variables: Variables<'_>) -> Reading {
-    let tag = variables.text("CI_COMMIT_TAG");
-    let pipeline = variables.text("CI_PIPELINE_ID");
-    let number = variables.text("CI_PIPELINE_IID");
-    // GitLab counts nodes from 1.
-    let node = variables.node("CI_NODE_INDEX", "CI_NODE_TOTAL", 1);
-    let branch = variables.first(&[
+/// `CI_PIPELINE_IID` counts the project's pipelines, and a retried job has a greater `CI_JOB_ID` than the first attempt.
+pub(super) const fn origin(field: Field) -> Origin {
+    match field {
+        Field::Project => derived(project, "`gl/` + `CI_PROJECT_PATH`"),
+        Field::Branch => derived(
+            branch,
+            "`CI_COMMIT_BRANCH`, else `CI_MERGE_REQUEST_SOURCE_BRANCH_NAME`, else \
+             `CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME`, unless there is a tag",
+        ),
+        Field::DefaultBranch => variables(&["CI_DEFAULT_BRANCH"]),
+        Field::Tag => variables(&["CI_COMMIT_TAG"]),
+        Field::Commit => variables(&["CI_COMMIT_SHA"]),
+        Field::Run | Field::Number => variables(&["CI_PIPELINE_IID"]),
+        Field::Attempt => variables(&["CI_JOB_ID"]),
+        Field::Counter => derived(counter, "the project: `CI_SERVER_HOST` + `/` + `CI_PROJECT_PATH`"),
+        Field::Workflow | Field::Workspace => variables(&["CI_PIPELINE_ID"]),
+        Field::Job => derived(
+            job,
+            "`CI_JOB_NAME`, without the ` 1/5` that `parallel: 5` adds, or the `: [aws, eu]` that `parallel: matrix` adds",
+        ),
+        Field::Node => node(NODE_INDEX, NODE_TOTAL, FIRST_NODE),
+        Field::PullRequest => derived(
+            pull_request_number,
+            "`CI_MERGE_REQUEST_IID`, else `CI_EXTERNAL_PULL_REQUEST_IID`, else the number in `CI_COMMIT_REF_NAME` \
+             (`refs/merge-requests/N/head`)",
+        ),
+        Field::Fork => derived(
+            fork,
+            "true if `CI_MERGE_REQUEST_SOURCE_PROJECT_ID` is not `CI_MERGE_REQUEST_PROJECT_ID`, else `CI_PROJECT_ID`; if \
+             `CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY` is not `CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY`; or if \
+             only `CI_PIPELINE_SOURCE` shows that the pipeline is one of a merge or pull request",
+        ),
+        Field::Url => variables(&["CI_JOB_URL"]),
+        Field::Actor => variables(&["GITLAB_USER_LOGIN"]),
+    }
+}
+
+const NODE_INDEX: &str = "CI_NODE_INDEX";
+const NODE_TOTAL: &str = "CI_NODE_TOTAL";
+/// GitLab counts nodes from 1.
+const FIRST_NODE: u32 = 1;
+
+fn project(inputs: RunnerInputs<'_>) -> Text {
+    let path = inputs.variables.text("CI_PROJECT_PATH")?;
+    Some(path.map(|path| format!("gl/{path}")))
+}
+
+fn branch(inputs: RunnerInputs<'_>) -> Text {
+    let branch = inputs.variables.first(&[
         "CI_COMMIT_BRANCH",
         "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
         "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
     ]);
-    Reading {
-        project: variables
-            .text("CI_PROJECT_PATH")
-            .map(|path| path.map(|path| format!("gl/{path}"))),
-        branch: if tag.is_none() { branch } else { None },
-        default_branch: variables.text("CI_DEFAULT_BRANCH"),
-        tag,
-        commit: variables.text("CI_COMMIT_SHA"),
-        run: number.clone(),
-        number,
-        attempt: variables.text("CI_JOB_ID"),
-        counter: counter(variables),
-        counter_part: None,
-        workflow: pipeline.clone(),
-        workspace: pipeline,
-        job: job(variables, node.as_ref().and_then(|node| node.as_ref().ok())),
-        node,
-        pull_request: variables
-            .pull_request(&["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"])
-            .or_else(|| {
-                // refs/merge-requests/7/head, also where the merge request was closed meanwhile.
-                let reference = variables.text("CI_COMMIT_REF_NAME")?;
-                reference.and_then(|reference| pull_request::in_reference(&reference))
-            }),
-        fork: fork(variables),
-        url: variables.text("CI_JOB_URL"),
-        actor: variables.text("GITLAB_USER_LOGIN"),
-    }
+    branch.filter(|_| inputs.variables.text("CI_COMMIT_TAG").is_none())
 }
 
-/// The project, which counts its pipelines. The pipelines of a merge request may run in the fork.
-fn counter(variables: Variables<'_>) -> Text {
-    let path = variables.text("CI_PROJECT_PATH")?;
-    Some(path.map(|path| match variables.value("CI_SERVER_HOST") {
+/// Returns the project, which counts its pipelines. The pipelines of a merge request may run in the fork.
+fn counter(inputs: RunnerInputs<'_>) -> Text {
+    let path = inputs.variables.text("CI_PROJECT_PATH")?;
+    Some(path.map(|path| match inputs.variables.value("CI_SERVER_HOST") {
         Some(host) => format!("{host}/{path}"),
         None => path,
     }))
 }
 
-/// `parallel: 5` makes jobs that are called `rspec 1/5` to `rspec 5/5`, and `parallel: matrix` jobs like `rspec: [3.4, linux]`.
-/// They are one job of several nodes.
-fn job(variables: Variables<'_>, node: Option<&Found<Node>>) -> Text {
-    let job = variables.text("CI_JOB_NAME")?;
-    let Some(node) = node.map(|node| node.value) else {
+/// Returns the name of the job.
+///
+/// `parallel: 5` creates jobs with the names `rspec 1/5` to `rspec 5/5`, and `parallel: matrix` jobs like
+/// `rspec: [3.4, linux]`. They are one job of several nodes.
+fn job(inputs: RunnerInputs<'_>) -> Text {
+    let job = inputs.variables.text("CI_JOB_NAME")?;
+    let node = inputs.variables.node(NODE_INDEX, NODE_TOTAL, FIRST_NODE);
+    let (Ok(Some(_)), Some(index), Some(total)) = (
+        node,
+        inputs.variables.value(NODE_INDEX),
+        inputs.variables.value(NODE_TOTAL),
+    ) else {
         return Some(job);
     };
-    let suffix = format!(" {}/{}", node.index + 1, node.total);
-    let of_all = |name: &str| {
+    let suffix = format!(" {index}/{total}");
+    let name_of_all = |name: &str| {
         let in_matrix = || name.strip_suffix(']')?.split_once(": [").map(|(job, _)| job);
         let job = name.strip_suffix(&suffix).or_else(in_matrix)?;
         (!job.is_empty()).then(|| job.to_owned())
     };
-    Some(job.map(|name| of_all(&name).unwrap_or(name)))
+    Some(job.map(|name| name_of_all(&name).unwrap_or(name)))
 }
 
-fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
+fn pull_request_number(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
+    variables
+        .pull_request(&["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"])
+        .or_else(|| {
+            // refs/merge-requests/7/head, also if the merge request was closed meanwhile.
+            let reference = variables.text("CI_COMMIT_REF_NAME")?;
+            reference.and_then(|reference| pull_request::in_reference(&reference))
+        })
+}
+
+fn fork(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
     if variables.pull_request(&["CI_MERGE_REQUEST_IID"]).is_some() {
         let source = variables.value("CI_MERGE_REQUEST_SOURCE_PROJECT_ID");
         let target = variables.first(&["CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID"]);
-        let same = source.is_some() && source == target.as_ref().map(|target| target.value.as_str());
-        return Some(Found::in_variable("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", !same));
+        let is_same = source.is_some() && source == target.as_ref().map(|target| target.value.as_str());
+        let is_fork = (!is_same).to_string();
+        return Some(Sourced::in_variable(
+            "CI_MERGE_REQUEST_SOURCE_PROJECT_ID",
+            is_fork,
+        ));
     }
     if variables
         .pull_request(&["CI_EXTERNAL_PULL_REQUEST_IID"])
@@ -87,27 +124,27 @@ fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
     {
         let source = variables.value("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY");
         let target = variables.value("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY");
-        let same = source.is_some() && source == target;
-        return Some(Found::in_variable(
+        let is_same = source.is_some() && source == target;
+        return Some(Sourced::in_variable(
             "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY",
-            !same,
+            (!is_same).to_string(),
         ));
     }
     // Once a merge request is merged or closed, the later jobs of its pipeline no longer have its variables.
-    // Nothing says then where the commit comes from.
+    // The origin of the commit is unknown then.
     let cause = variables.text("CI_PIPELINE_SOURCE")?;
     matches!(
         cause.value.as_str(),
         "merge_request_event" | "external_pull_request_event"
     )
-    .then(|| cause.map(|_| true))
+    .then(|| cause.map(|_| true.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::super::testing::{detect, detect_with, field, git, shown};
+    use super::super::super::testing::{detect, detect_with, field, git, shown};
 
     /// What every pipeline has, here of a branch.
     const PUSH: &str = "

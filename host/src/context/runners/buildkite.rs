@@ -1,75 +1,103 @@
 //! Buildkite: <https://buildkite.com/docs/pipelines/configure/environment-variables>.
 
-use super::found::Found;
-use super::reading::{Reading, Text, Variables};
-use super::remote::Remote;
+use super::super::field::Field;
+use super::super::origin::{Origin, RunnerInputs, derived, node, variables};
+use super::super::provenance::{Sourced, Text};
+use super::super::remote::Remote;
 
-/// Reads Buildkite's variables.
-pub(super) fn read(variables: Variables<'_>) -> Reading {
-    let tag = variables.text("BUILDKITE_TAG");
-    let branch = variables.text("BUILDKITE_BRANCH");
-    let number = variables.text("BUILDKITE_BUILD_NUMBER");
-    let rebuilt = variables.text("BUILDKITE_REBUILT_FROM_BUILD_NUMBER");
-    let build = variables.text("BUILDKITE_BUILD_ID");
-    let pull_request = variables.pull_request(&["BUILDKITE_PULL_REQUEST"]);
-    let node = variables.node("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", 0);
-    Reading {
-        project: project(variables),
-        // For a tag, BUILDKITE_BRANCH holds the tag's name.
-        branch: if tag.is_none() { branch } else { None },
-        default_branch: variables.text("BUILDKITE_PIPELINE_DEFAULT_BRANCH"),
-        tag,
-        // A build that was started by hand may have HEAD here: git knows what that is.
-        commit: variables
-            .text("BUILDKITE_COMMIT")
-            .filter(|commit| commit.value != "HEAD"),
+/// Returns where Buildkite has a field.
+pub(super) const fn origin(field: Field) -> Origin {
+    match field {
+        Field::Project => derived(
+            project,
+            "`bk/` + `BUILDKITE_ORGANIZATION_SLUG` + `/` + `BUILDKITE_PIPELINE_SLUG`",
+        ),
+        Field::Branch => derived(branch, "`BUILDKITE_BRANCH`, unless there is a tag"),
+        Field::DefaultBranch => variables(&["BUILDKITE_PIPELINE_DEFAULT_BRANCH"]),
+        Field::Tag => variables(&["BUILDKITE_TAG"]),
+        Field::Commit => derived(commit, "`BUILDKITE_COMMIT`; if that is `HEAD`, git"),
         // A rebuild of an old build has a new number, and does not become newer than the builds between.
-        run: rebuilt.clone().or_else(|| number.clone()),
-        attempt: match &rebuilt {
-            Some(_) => number.clone(),
-            None => variables.text("BUILDKITE_RETRY_COUNT"),
-        },
-        number,
-        // Builds are counted for each pipeline.
-        counter: project(variables),
-        counter_part: None,
-        workflow: build.clone(),
-        workspace: build,
-        // The label of a parallel job may have its index in it. The step's id is the same for all of them.
-        job: variables.first(match &node {
-            Some(_) => &["BUILDKITE_STEP_KEY", "BUILDKITE_STEP_ID", "BUILDKITE_LABEL"],
-            None => &["BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"],
-        }),
-        node,
-        fork: pull_request.as_ref().map(|_| fork(variables)),
-        pull_request,
-        url: url(variables),
-        actor: variables.text("BUILDKITE_BUILD_CREATOR"),
+        Field::Run => variables(&["BUILDKITE_REBUILT_FROM_BUILD_NUMBER", "BUILDKITE_BUILD_NUMBER"]),
+        Field::Number => variables(&["BUILDKITE_BUILD_NUMBER"]),
+        Field::Attempt => derived(
+            attempt,
+            "`BUILDKITE_RETRY_COUNT`; for a rebuild `BUILDKITE_BUILD_NUMBER`",
+        ),
+        Field::Counter => derived(project, "the pipeline: the same as `project`"),
+        Field::Workflow | Field::Workspace => variables(&["BUILDKITE_BUILD_ID"]),
+        Field::Job => derived(
+            job,
+            "`BUILDKITE_STEP_KEY`, else `BUILDKITE_LABEL`; for a parallel job without a key `BUILDKITE_STEP_ID`",
+        ),
+        Field::Node => node(NODE_INDEX, NODE_TOTAL, 0),
+        Field::PullRequest => derived(pull_request, "`BUILDKITE_PULL_REQUEST`, unless it is `false`"),
+        Field::Fork => derived(
+            fork,
+            "true if `BUILDKITE_PULL_REQUEST_REPO` is not the repository of `BUILDKITE_REPO`",
+        ),
+        Field::Url => derived(url, "`BUILDKITE_BUILD_URL` + `#` + `BUILDKITE_JOB_ID`"),
+        Field::Actor => variables(&["BUILDKITE_BUILD_CREATOR"]),
     }
 }
 
-fn project(variables: Variables<'_>) -> Text {
-    let organization = variables.value("BUILDKITE_ORGANIZATION_SLUG")?;
-    let pipeline = variables.text("BUILDKITE_PIPELINE_SLUG")?;
+const NODE_INDEX: &str = "BUILDKITE_PARALLEL_JOB";
+const NODE_TOTAL: &str = "BUILDKITE_PARALLEL_JOB_COUNT";
+
+fn project(inputs: RunnerInputs<'_>) -> Text {
+    let organization = inputs.variables.value("BUILDKITE_ORGANIZATION_SLUG")?;
+    let pipeline = inputs.variables.text("BUILDKITE_PIPELINE_SLUG")?;
     Some(pipeline.map(|pipeline| format!("bk/{organization}/{pipeline}")))
 }
 
-/// Whether a pull request comes from another repository. One whose repository cannot be told counts as a
-/// fork's.
-fn fork(variables: Variables<'_>) -> Found<bool> {
-    let theirs = variables
-        .value("BUILDKITE_PULL_REQUEST_REPO")
-        .and_then(Remote::parse);
-    let ours = variables.value("BUILDKITE_REPO").and_then(Remote::parse);
-    let same = theirs
-        .zip(ours)
-        .is_some_and(|(theirs, ours)| theirs.is_same(&ours));
-    Found::in_variable("BUILDKITE_PULL_REQUEST_REPO", !same)
+/// Returns the branch. For a tag, `BUILDKITE_BRANCH` holds the tag's name.
+fn branch(inputs: RunnerInputs<'_>) -> Text {
+    let branch = inputs.variables.text("BUILDKITE_BRANCH");
+    branch.filter(|_| inputs.variables.text("BUILDKITE_TAG").is_none())
 }
 
-fn url(variables: Variables<'_>) -> Text {
-    let build = variables.text("BUILDKITE_BUILD_URL")?;
-    Some(build.map(|url| match variables.value("BUILDKITE_JOB_ID") {
+/// Returns the commit. A build that was started by hand may have `HEAD` here, which git resolves.
+fn commit(inputs: RunnerInputs<'_>) -> Text {
+    let commit = inputs.variables.text("BUILDKITE_COMMIT");
+    commit.filter(|commit| commit.value != "HEAD")
+}
+
+fn attempt(inputs: RunnerInputs<'_>) -> Text {
+    match inputs.variables.text("BUILDKITE_REBUILT_FROM_BUILD_NUMBER") {
+        Some(_) => inputs.variables.text("BUILDKITE_BUILD_NUMBER"),
+        None => inputs.variables.text("BUILDKITE_RETRY_COUNT"),
+    }
+}
+
+/// Returns the key or the label of the step. The label of a parallel job may have its index in it, but the step's ID is the same
+/// for all nodes.
+fn job(inputs: RunnerInputs<'_>) -> Text {
+    let node = inputs.variables.node(NODE_INDEX, NODE_TOTAL, 0);
+    inputs.variables.first(match node {
+        Ok(None) => &["BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"],
+        _ => &["BUILDKITE_STEP_KEY", "BUILDKITE_STEP_ID", "BUILDKITE_LABEL"],
+    })
+}
+
+fn pull_request(inputs: RunnerInputs<'_>) -> Text {
+    inputs.variables.pull_request(&["BUILDKITE_PULL_REQUEST"])
+}
+
+/// Returns whether a pull request comes from another repository. One of an unknown repository counts as a fork's.
+fn fork(inputs: RunnerInputs<'_>) -> Text {
+    pull_request(inputs)?;
+    let repository = |name: &'static str| inputs.variables.value(name).and_then(Remote::parse);
+    let theirs = repository("BUILDKITE_PULL_REQUEST_REPO");
+    let ours = repository("BUILDKITE_REPO");
+    let is_same = theirs
+        .zip(ours)
+        .is_some_and(|(theirs, ours)| theirs.is_same(&ours));
+    let is_fork = (!is_same).to_string();
+    Some(Sourced::in_variable("BUILDKITE_PULL_REQUEST_REPO", is_fork))
+}
+
+fn url(inputs: RunnerInputs<'_>) -> Text {
+    let build = inputs.variables.text("BUILDKITE_BUILD_URL")?;
+    Some(build.map(|url| match inputs.variables.value("BUILDKITE_JOB_ID") {
         Some(job) => format!("{url}#{job}"),
         None => url,
     }))
@@ -79,7 +107,7 @@ fn url(variables: Variables<'_>) -> Text {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::super::testing::{detect, detect_with, field, git, shown};
+    use super::super::super::testing::{detect, detect_with, field, git, shown};
 
     const PUSH: &str = "
         BUILDKITE=true

@@ -1,43 +1,67 @@
 //! CircleCI: <https://circleci.com/docs/reference/variables/>.
 
-use super::found::Found;
-use super::pull_request;
-use super::reading::{Reading, Text, Variables};
-use super::remote::Remote;
+use super::super::field::Field;
+use super::super::origin::{Origin, RunnerInputs, derived, node, unset, variables};
+use super::super::provenance::Text;
+use super::super::pull_request;
+use super::super::remote::Remote;
+use super::super::variables::Variables;
 
-/// Reads CircleCI's variables.
+/// Returns where CircleCI has a field.
 ///
-/// No variable holds the pipeline's number, so `run` stays absent unless `BATON_RUN` says it: the orb passes
-/// `<< pipeline.number >>`. A job's number grows with every job of the project, reruns included, so it serves
-/// as the number and as the attempt.
-pub(super) fn read(variables: Variables<'_>) -> Reading {
-    let tag = variables.text("CIRCLE_TAG");
-    let branch = variables.text("CIRCLE_BRANCH");
-    let number = variables.text("CIRCLE_BUILD_NUM");
-    let fork = fork(variables);
-    Reading {
-        project: project(variables),
-        branch: if tag.is_none() { branch } else { None },
-        tag,
-        commit: variables.text("CIRCLE_SHA1"),
-        attempt: number.clone(),
-        number,
-        // Pipelines and jobs are counted for each project.
-        counter: variables.text("CIRCLE_PROJECT_ID").or_else(|| project(variables)),
-        workflow: variables.text("CIRCLE_WORKFLOW_ID"),
+/// A job's number grows with every job of the project, reruns included, so it serves as the number and as the attempt.
+pub(super) const fn origin(field: Field) -> Origin {
+    match field {
+        Field::Project => derived(
+            |inputs| project(inputs.variables),
+            "`CIRCLE_REPOSITORY_URL` on GitHub or Bitbucket: `gh/acme/shop`, `bb/acme/shop`. Else `circleci/` + \
+             `CIRCLE_ORGANIZATION_ID` + `/` + `CIRCLE_PROJECT_ID`. Else `gh/` + `CIRCLE_PROJECT_USERNAME` + `/` + \
+             `CIRCLE_PROJECT_REPONAME`",
+        ),
+        Field::Branch => derived(branch, "`CIRCLE_BRANCH`, unless there is a tag"),
+        Field::DefaultBranch => unset("no variable; git's `origin/HEAD`"),
+        Field::Tag => variables(&["CIRCLE_TAG"]),
+        Field::Commit => variables(&["CIRCLE_SHA1"]),
+        Field::Run => unset("no variable; set `BATON_RUN` to `<< pipeline.number >>`, as the orb does")
+            .with_hint(
+                "no variable of CircleCI holds it: set it to << pipeline.number >>, as the orb does; \
+             until then a rerun of an old pipeline counts as newer",
+            ),
+        Field::Number | Field::Attempt => variables(&["CIRCLE_BUILD_NUM"]),
+        Field::Counter => derived(
+            counter,
+            "the project, which counts its pipelines and jobs: `CIRCLE_PROJECT_ID`, else the same as `project`",
+        ),
+        Field::Workflow => variables(&["CIRCLE_WORKFLOW_ID"]),
         // A rerun is a new workflow, but keeps the workspace of the first.
-        workspace: variables.first(&["CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"]),
-        job: variables.text("CIRCLE_JOB"),
-        node: variables.node("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", 0),
-        pull_request: fork.as_ref().and_then(|_| number_of_change(variables)),
-        fork,
-        url: variables.text("CIRCLE_BUILD_URL"),
-        actor: variables.text("CIRCLE_USERNAME"),
-        ..Reading::default()
+        Field::Workspace => variables(&["CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"]),
+        Field::Job => variables(&["CIRCLE_JOB"]),
+        Field::Node => node("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", 0),
+        Field::PullRequest => derived(
+            pull_request_of_fork,
+            "for a fork only: `CIRCLE_PR_NUMBER`, else the number in `CIRCLE_PULL_REQUEST`, else the number in the branch `pull/N`",
+        ),
+        Field::Fork => derived(
+            fork,
+            "true if `CIRCLE_PR_NUMBER`, `CIRCLE_PR_USERNAME` or `CIRCLE_PR_REPONAME` is set, or if the branch is `pull/N`",
+        ),
+        Field::Url => variables(&["CIRCLE_BUILD_URL"]),
+        Field::Actor => variables(&["CIRCLE_USERNAME"]),
     }
 }
 
-/// The project's slug, as CircleCI's API has it where that can be told.
+fn branch(inputs: RunnerInputs<'_>) -> Text {
+    let branch = inputs.variables.text("CIRCLE_BRANCH");
+    branch.filter(|_| inputs.variables.text("CIRCLE_TAG").is_none())
+}
+
+/// Pipelines and jobs are counted for each project.
+fn counter(inputs: RunnerInputs<'_>) -> Text {
+    let id = inputs.variables.text("CIRCLE_PROJECT_ID");
+    id.or_else(|| project(inputs.variables))
+}
+
+/// Returns the slug of the project, as in CircleCI's API if that is known.
 fn project(variables: Variables<'_>) -> Text {
     let by_url = variables.text("CIRCLE_REPOSITORY_URL").and_then(|url| {
         // Other hosts have no short prefix on CircleCI: gitlab.com's projects have opaque slugs.
@@ -57,27 +81,32 @@ fn project(variables: Variables<'_>) -> Text {
         })
 }
 
-/// The `CIRCLE_PR_*` variables are set for pull requests from forks, and for nothing else. The branch of such
-/// a build is called `pull/N`; that is a sign of its own, in case a kind of project leaves the variables out.
-fn fork(variables: Variables<'_>) -> Option<Found<bool>> {
+/// Returns true for a pull request from a fork.
+///
+/// The `CIRCLE_PR_*` variables are set for pull requests from forks, and for nothing else. The branch of such a build is called
+/// `pull/N`; that is a sign of its own, in case a kind of project leaves the variables out.
+fn fork(inputs: RunnerInputs<'_>) -> Text {
+    sign_of_fork(inputs.variables).map(|sign| sign.map(|_| true.to_string()))
+}
+
+fn sign_of_fork(variables: Variables<'_>) -> Text {
     variables
         .pull_request(&["CIRCLE_PR_NUMBER"])
         .or_else(|| variables.first(&["CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"]))
         .or_else(|| {
-            variables
-                .text("CIRCLE_BRANCH")
-                .filter(|branch| pull_request::in_reference(&branch.value).is_some())
+            let branch = variables.text("CIRCLE_BRANCH");
+            branch.filter(|branch| pull_request::in_reference(&branch.value).is_some())
         })
-        .map(|sign| sign.map(|_| true))
 }
 
-/// The number of a fork's pull request.
+/// Returns the number of a fork's pull request.
 ///
-/// This is not asked for other builds, although `CIRCLE_PULL_REQUEST` is set on every build of a branch that
-/// has an open pull request. CircleCI builds branches, not merge requests: such a build is of the branch,
-/// with or without the pull request. If it counted as the pull request's, opening one would stop a branch
-/// from having a latest build.
-fn number_of_change(variables: Variables<'_>) -> Text {
+/// Other builds have none, although `CIRCLE_PULL_REQUEST` is set on every build of a branch that has an open pull request.
+/// CircleCI builds branches, not merge requests: such a build is of the branch, with or without the pull request. If it counted
+/// as the pull request's, opening one would stop a branch from having a latest build.
+fn pull_request_of_fork(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
+    sign_of_fork(variables)?;
     variables
         .pull_request(&["CIRCLE_PR_NUMBER"])
         .or_else(|| {
@@ -94,8 +123,8 @@ fn number_of_change(variables: Variables<'_>) -> Text {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::super::Git;
-    use super::super::testing::{detect, detect_with, field, git, shown};
+    use super::super::super::Git;
+    use super::super::super::testing::{detect, detect_with, field, git, shown};
 
     /// A push to a branch of a GitHub OAuth project, in a job without parallelism.
     const PUSH: &str = "

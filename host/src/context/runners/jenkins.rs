@@ -1,57 +1,79 @@
 //! Jenkins: `JENKINS_URL/env-vars.html`, and the variables of its git and branch-api plugins.
 
-use super::found::Found;
-use super::pull_request;
-use super::reading::{Reading, Text, Variables, host_of};
-use super::remote::Remote;
+use super::super::field::Field;
+use super::super::origin::{Origin, RunnerInputs, derived, not_applicable, variables};
+use super::super::provenance::{Sourced, Text};
+use super::super::pull_request;
+use super::super::remote::Remote;
+use super::super::variables::{Variables, host_of};
 
-/// Reads the variables of Jenkins.
+/// Returns where Jenkins has a field.
 ///
-/// A build here is one run of one Jenkins job; its stages are what baton calls jobs. Jenkins counts builds
-/// for each job, and for each branch in a multibranch pipeline. It has no attempts: a restarted or replayed
-/// build is a new one.
-pub(super) fn read(variables: Variables<'_>) -> Reading {
-    let tag = variables.text("TAG_NAME").or_else(|| tag_of_ref(variables));
-    let number = variables.text("BUILD_NUMBER");
-    let build = variables.text("BUILD_TAG");
-    let pull_request = number_of_change(variables);
-    Reading {
-        project: project(variables),
-        branch: if tag.is_none() { branch(variables) } else { None },
-        default_branch: variables
-            .text("BRANCH_NAME")
-            .filter(|_| pull_request.is_none() && variables.says_yes("BRANCH_IS_PRIMARY")),
-        tag,
-        commit: variables.text("GIT_COMMIT"),
-        run: number.clone(),
-        number,
-        counter: counter(variables, job(variables)),
-        counter_part: counter(
-            variables,
-            variables
-                .text("JOB_NAME")
-                .filter(|_| variables.value("BRANCH_NAME").is_some()),
+/// A build of Jenkins is one run of one Jenkins job, and its stages are the jobs. Jenkins counts builds for each job, and for
+/// each branch in a multibranch pipeline. It has no attempts: a restarted or replayed build is a new one.
+pub(super) const fn origin(field: Field) -> Origin {
+    match field {
+        Field::Project => derived(
+            project,
+            "`GIT_URL`, else `GIT_URL_1`, as a name. Else `jenkins/` + `JOB_NAME`, without the branch of a multibranch pipeline",
         ),
-        workflow: build.clone(),
-        workspace: build,
-        job: variables.text("STAGE_NAME").or_else(|| job(variables)),
-        fork: pull_request.as_ref().map(|_| fork(variables)),
-        pull_request,
-        url: variables.text("BUILD_URL"),
-        actor: variables.first(&["BUILD_USER_ID", "CHANGE_AUTHOR"]),
-        ..Reading::default()
+        Field::Branch => derived(
+            branch,
+            "`BRANCH_NAME`, unless it names a change, else `GIT_BRANCH` without `origin/`, unless there is a tag. \
+             For a change `CHANGE_BRANCH`",
+        ),
+        Field::DefaultBranch => derived(
+            default_branch,
+            "`BRANCH_NAME` if `BRANCH_IS_PRIMARY` is set, else git",
+        ),
+        Field::Tag => derived(tag, "`TAG_NAME`, else `GIT_BRANCH` if it is `refs/tags/…`"),
+        Field::Commit => variables(&["GIT_COMMIT"]),
+        Field::Run | Field::Number => variables(&["BUILD_NUMBER"]),
+        Field::Attempt | Field::Node => not_applicable(),
+        Field::Counter => derived(
+            |inputs| counter(inputs.variables, job_name(inputs.variables)),
+            "the job: `JOB_NAME` without the branch of a multibranch pipeline, with the host of `JENKINS_URL`. \
+             In a multibranch pipeline each branch is counted separately",
+        ),
+        Field::Workflow | Field::Workspace => variables(&["BUILD_TAG"]),
+        Field::Job => derived(
+            job,
+            "`STAGE_NAME`, else `JOB_NAME` without the branch of a multibranch pipeline",
+        ),
+        Field::PullRequest => derived(
+            |inputs| pull_request_number(inputs.variables),
+            "`CHANGE_ID` (for Gerrit the change of `C-12345/3`), else the number in `BRANCH_NAME` (`PR-24`, `MR-24-merge`, \
+             `45/12345/3`), else `ghprbPullId`, `gitlabMergeRequestIid` or `BITBUCKET_PULL_REQUEST_ID`, else \
+             `GERRIT_CHANGE_NUMBER` unless `GERRIT_EVENT_TYPE` is `change-merged`",
+        ),
+        Field::Fork => derived(
+            fork,
+            "true if `CHANGE_FORK` is set, or if there is a change without `CHANGE_ID`",
+        ),
+        Field::Url => variables(&["BUILD_URL"]),
+        Field::Actor => variables(&["BUILD_USER_ID", "CHANGE_AUTHOR"]),
     }
 }
 
-/// The repository's name, else the job's. A job of several repositories numbers their URLs.
-fn project(variables: Variables<'_>) -> Text {
+/// Returns the part of the counter that is the branch: a multibranch pipeline counts the builds of each branch separately.
+pub(super) fn counter_part(variables: Variables<'_>) -> Text {
+    let job = variables.text("JOB_NAME");
+    counter(
+        variables,
+        job.filter(|_| variables.value("BRANCH_NAME").is_some()),
+    )
+}
+
+/// Returns the repository's name, else the job's. A job of several repositories numbers their URLs.
+fn project(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
     variables
         .first(&["GIT_URL", "GIT_URL_1"])
         .and_then(|url| url.and_then(|url| Remote::parse(&url).map(|remote| remote.project())))
-        .or_else(|| job(variables).map(|job| job.map(|job| format!("jenkins/{job}"))))
+        .or_else(|| job_name(variables).map(|job| job.map(|job| format!("jenkins/{job}"))))
 }
 
-/// The job, which counts its builds; in a multibranch pipeline each branch is a job.
+/// Returns a name for the job on its server, which counts its builds.
 fn counter(variables: Variables<'_>, job: Text) -> Text {
     let server = variables.value("JENKINS_URL").map(host_of);
     job.map(|job| {
@@ -62,8 +84,13 @@ fn counter(variables: Variables<'_>, job: Text) -> Text {
     })
 }
 
-/// `JOB_NAME` is `folder/job`, and `folder/job/branch` in a multibranch pipeline: the branch is left out.
-fn job(variables: Variables<'_>) -> Text {
+fn job(inputs: RunnerInputs<'_>) -> Text {
+    let stage = inputs.variables.text("STAGE_NAME");
+    stage.or_else(|| job_name(inputs.variables))
+}
+
+/// Returns `JOB_NAME` without the branch: it is `folder/job`, and `folder/job/branch` in a multibranch pipeline.
+fn job_name(variables: Variables<'_>) -> Text {
     let job = variables.text("JOB_NAME")?;
     if variables.value("BRANCH_NAME").is_none() {
         return Some(job);
@@ -75,8 +102,18 @@ fn job(variables: Variables<'_>) -> Text {
     }))
 }
 
-/// A multibranch pipeline names a pull request's build `PR-24` and the like, which is no branch.
-fn branch(variables: Variables<'_>) -> Text {
+fn default_branch(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
+    let is_primary = variables.is_yes("BRANCH_IS_PRIMARY") && pull_request_number(variables).is_none();
+    variables.text("BRANCH_NAME").filter(|_| is_primary)
+}
+
+/// Returns the branch. A multibranch pipeline names a pull request's build `PR-24` and the like, which is no branch.
+fn branch(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
+    if tag(inputs).is_some() {
+        return None;
+    }
     if variables.pull_request(&["CHANGE_ID"]).is_some() {
         return variables.text("CHANGE_BRANCH");
     }
@@ -100,19 +137,22 @@ fn branch(variables: Variables<'_>) -> Text {
     })
 }
 
-/// The git plugin names a tag that it was told to build by its whole reference.
-fn tag_of_ref(variables: Variables<'_>) -> Text {
-    let branch = variables
-        .text("GIT_BRANCH")
-        .filter(|_| variables.value("BRANCH_NAME").is_none())?;
-    branch.and_then(|branch| branch.strip_prefix("refs/tags/").map(str::to_owned))
+/// Returns the tag. The git plugin names a tag that it was told to build by its whole reference.
+fn tag(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
+    variables.text("TAG_NAME").or_else(|| {
+        let branch = variables
+            .text("GIT_BRANCH")
+            .filter(|_| variables.value("BRANCH_NAME").is_none())?;
+        branch.and_then(|branch| branch.strip_prefix("refs/tags/").map(str::to_owned))
+    })
 }
 
-/// The number of the change that is built.
+/// Returns the number of the change that is built.
 ///
-/// `CHANGE_ID` is `24` for GitHub, Bitbucket, GitLab and Gitea, and `C-12345/3` for Gerrit: change and patch set. Where a
-/// job of another kind is started for a change, the plugin that does it has a variable of its own.
-fn number_of_change(variables: Variables<'_>) -> Text {
+/// `CHANGE_ID` is `24` for GitHub, Bitbucket, GitLab and Gitea, and `C-12345/3` for Gerrit: change and patch set. If a job of
+/// another kind is started for a change, the plugin that does it has a variable of its own.
+fn pull_request_number(variables: Variables<'_>) -> Text {
     let change = variables.pull_request(&["CHANGE_ID"]).map(|id| {
         let gerrit = id.value.strip_prefix("C-").and_then(|id| id.split_once('/'));
         let number = gerrit.and_then(|(number, patch_set)| {
@@ -137,15 +177,15 @@ fn number_of_change(variables: Variables<'_>) -> Text {
             ])
         })
         .or_else(|| {
-            // The same trigger also starts builds of what was merged.
-            let merged = variables.value("GERRIT_EVENT_TYPE") == Some("change-merged");
+            // The same trigger also starts builds of merged changes.
+            let is_merged = variables.value("GERRIT_EVENT_TYPE") == Some("change-merged");
             variables
                 .pull_request(&["GERRIT_CHANGE_NUMBER"])
-                .filter(|_| !merged)
+                .filter(|_| !is_merged)
         })
 }
 
-/// The number in the name that a multibranch pipeline gives to a change: `PR-24`, `PR-24-head`, `MR-24-merge`, or
+/// Returns the number in the name that a multibranch pipeline gives to a change: `PR-24`, `PR-24-head`, `MR-24-merge`, or
 /// `45/12345/3` for Gerrit.
 fn number_in_name(name: &str) -> Option<String> {
     let change = name.strip_prefix("PR-").or_else(|| name.strip_prefix("MR-"));
@@ -161,19 +201,22 @@ fn number_in_name(name: &str) -> Option<String> {
     }
 }
 
-/// `CHANGE_FORK` names the fork, and is unset on a change from the repository itself. A change that Jenkins does not
-/// describe may come from anywhere.
-fn fork(variables: Variables<'_>) -> Found<bool> {
-    let described = variables.pull_request(&["CHANGE_ID"]).is_some();
-    let named = variables.text("CHANGE_FORK").is_some();
-    Found::in_variable("CHANGE_FORK", named || !described)
+/// Returns whether a change comes from a fork. `CHANGE_FORK` names the fork, and is unset on a change from the repository itself. A
+/// change that Jenkins does not describe may come from anywhere.
+fn fork(inputs: RunnerInputs<'_>) -> Text {
+    let variables = inputs.variables;
+    pull_request_number(variables)?;
+    let is_described = variables.pull_request(&["CHANGE_ID"]).is_some();
+    let is_named = variables.text("CHANGE_FORK").is_some();
+    let is_fork = is_named || !is_described;
+    Some(Sourced::in_variable("CHANGE_FORK", is_fork.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::super::testing::{detect, detect_with, field, git, shown};
+    use super::super::super::testing::{detect, detect_with, field, git, shown};
 
     /// A push to the primary branch, in a stage of a multibranch pipeline.
     const PUSH: &str = "
@@ -244,7 +287,7 @@ mod tests {
     fn each_branch_of_a_multibranch_pipeline_is_counted_by_itself() {
         let part = |changes: &[&str]| {
             let found = detect(&[&[PUSH], changes].concat()).unwrap();
-            found.counter_part.map(|part| part.value)
+            found.counter_part
         };
         assert_eq!(part(&[]).unwrap(), "jenkins.example.com/web/shop/main");
         assert_eq!(part(&[FREESTYLE]), None);
