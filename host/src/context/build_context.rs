@@ -7,7 +7,7 @@ use super::provenance::{Provenance, Sourced};
 use super::runners::Runner;
 use super::value::Value;
 
-/// Which build asks: the fields of the WIT record `build-context`, each with its provenance.
+/// The build that asks: the fields of the WIT record `build-context`, each with its provenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
     /// The CI system.

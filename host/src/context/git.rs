@@ -1,4 +1,4 @@
-//! What git says of the working directory.
+//! Git's answers about the working directory.
 
 use std::borrow::Cow;
 use std::io;
@@ -17,7 +17,7 @@ const REMOTE: &str = "git config remote.origin.url";
 const TOP_LEVEL: &str = "git rev-parse --show-toplevel";
 const USER: &str = "git config user.name";
 
-/// What git says of a working directory. Each value is absent where git does not know it.
+/// Git's answers about a working directory. Each value is absent if git does not know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Git {
     /// The branch that is checked out. Absent on a detached HEAD.
@@ -30,7 +30,7 @@ pub struct Git {
     pub remote: Option<Remote>,
     /// The name of the top-level directory, without its parents.
     pub top_level: Option<String>,
-    /// The name that commits are made under.
+    /// The author's name of new commits.
     pub user: Option<String>,
     /// The commands of which the answer is not UTF-8: it has replacement characters.
     pub not_utf8: Vec<&'static str>,
@@ -69,7 +69,7 @@ impl Git {
         answered(TOP_LEVEL, self.top_level.as_deref())
     }
 
-    /// Returns the name that commits are made under, and its provenance.
+    /// Returns the author's name of new commits, and its provenance.
     pub(super) fn user_name(&self) -> Text {
         answered(USER, self.user.as_deref())
     }

@@ -131,7 +131,7 @@ mod tests {
     use super::super::testing::{detect_with, field, git};
     use super::super::{Context, Git};
 
-    /// What GitHub's variables say for an event that runs on the default branch.
+    /// GitHub's variables for an event that runs on the default branch.
     const ON_MAIN: &str = "
         GITHUB_ACTIONS=true
         GITHUB_REF=refs/heads/main

@@ -1,4 +1,4 @@
-//! Which CI runner runs the job, and which build this is.
+//! The CI system that runs the job, and the build.
 //!
 //! [`Context::detect`] answers from its [`Inputs`]: the runner's variables, the runner's event file, and git's answers about the
 //! working directory. Each value carries its [`Provenance`], so that a person can see why baton believes it. The order is:

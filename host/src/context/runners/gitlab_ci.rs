@@ -146,7 +146,7 @@ mod tests {
 
     use super::super::super::testing::{detect, detect_with, field, git, shown};
 
-    /// What every pipeline has, here of a branch.
+    /// The variables of every pipeline, here of a branch.
     const PUSH: &str = "
         CI=true
         CI_COMMIT_BEFORE_SHA=0000000000000000000000000000000000000000
