@@ -9,7 +9,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_host::{Baton, DirectoryStore, Options, request};
+use baton_host::attach::AttachRequest;
+use baton_host::builds::{BuildContext, Scope};
+use baton_host::persist::PersistRequest;
+use baton_host::{Baton, DirectoryStore, Options};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = std::env::args_os()
@@ -19,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (store, target) = (place.path().join("store"), place.path().join("attached"));
 
     // A runner would say these; on a laptop the command asks git.
-    let mut context = request::context("none");
+    let mut context = BuildContext::new("none");
     context.project = Some("gh/acme/shop".to_owned());
     context.branch = Some("main".to_owned());
     context.number = Some(7);
@@ -31,16 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let baton = Baton::new(Arc::new(DirectoryStore::create(&store)?), Options::default())?;
 
     println!("$ baton persist --root {} .", root.display());
-    let persisted = baton
-        .persist(&root, request::persist(&["."], context.clone()), &mut ())?
-        .ok_or("no report")?;
+    let persisted = baton.persist(&root, &PersistRequest::new(["."], context.clone()), &mut ())?;
     println!(
         "  {} files, {} bytes; {} bytes stored\n",
         persisted.files, persisted.bytes, persisted.stored_bytes
     );
 
     println!("$ baton latest");
-    let latest = baton.resolve(&request::scope("latest", context.clone()))?;
+    let latest = baton.resolve(&Scope::new("latest", context.clone()))?;
     for build in latest.builds {
         println!(
             "  {} of {}, tree {}\n",
@@ -49,9 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("$ baton attach latest --at {}", target.display());
-    let attached = baton
-        .attach(&target, request::attach("latest", context.clone()), &mut ())?
-        .ok_or("no report")?;
+    let attached = baton.attach(
+        &target,
+        &AttachRequest::new(Scope::new("latest", context.clone())),
+        &mut (),
+    )?;
     println!(
         "  {} files, {} bytes; {} new\n",
         attached.files, attached.bytes, attached.new_files
@@ -62,9 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         root.display()
     );
     context.number = Some(8);
-    let again = baton
-        .persist(&root, request::persist(&["."], context), &mut ())?
-        .ok_or("no report")?;
+    let again = baton.persist(&root, &PersistRequest::new(["."], context), &mut ())?;
     println!(
         "  {} files; {} new; {} bytes stored\n",
         again.files, again.new_files, again.stored_bytes

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use wasmtime::component::{Linker, ResourceAny};
 
-use crate::bindings::{Planned, Plugin, PluginPre, Report, Request, Task};
+use crate::bindings::transfer::{Planned, Report, Request, Task};
+use crate::bindings::{Plugin, PluginPre};
 use crate::component::Component;
 use crate::error::Error;
 use crate::grants::{Grants, HasGrants};
-use crate::instance::{Instance, Loaded, Paged, in_time, too_many};
+use crate::instance::{Instance, Loaded, in_time, too_many};
 use crate::interrupt::{Interrupt, TICK};
 
 /// How long the compilation of a component from a file may take.
@@ -26,6 +27,9 @@ const TASKS_MAX: usize = 1_000_000;
 /// The maximum size of the part of a plan that each worker receives. The places of the packs of a store among artifacts are
 /// some MiB.
 const SHARED_BYTES_MAX: usize = 64 << 20;
+
+/// Creates the grants of each instance of a run.
+type NewGrants<'a> = dyn Fn() -> Result<Grants, Error> + Sync + 'a;
 
 /// The component, ready to be instantiated any number of times.
 pub(crate) struct Engine {
@@ -71,47 +75,46 @@ impl Engine {
         Instance::start(Arc::clone(&self.loaded), grants, self.interrupt.clone())
     }
 
-    /// Plans a transfer and runs it: `grants` gives each instance its own. `progress` hears of every task that is done;
-    /// `proceed` sees the plan and the steps of a dry run, and ends the run by returning `false` or an error.
-    pub(crate) fn transfer(
+    /// Plans a transfer. Returns the plan and the instance that made it, which can list its steps.
+    pub(crate) fn plan(
         &self,
         request: &Request,
-        workers: usize,
-        grants: &(dyn Fn() -> Result<Grants, Error> + Sync),
-        proceed: &mut dyn FnMut(&Planned, &mut Steps) -> Result<bool, Error>,
-        progress: &mut dyn FnMut(&Task),
-    ) -> Result<Option<Report>, Error> {
+        grants: &NewGrants<'_>,
+    ) -> Result<(Planned, Instance), Error> {
         let mut planner = self.instance(grants()?)?;
         let request = request.clone();
         let planned = planner.call("plan", move |store, plugin| {
             plugin.baton_plugin_transfer().call_plan(store, &request)
         });
-        let planned = match planned {
-            Ok(planned) => planned,
+        match planned {
+            Ok(planned) => Ok((planned, planner)),
             Err(error) => {
                 drop(planner);
                 // A component that answers has removed what it left.
                 if !matches!(error, Error::Plugin(_)) {
                     self.abandon(None, grants);
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        let mut steps = Paged::new(planner, planned.steps.clone(), |instance, page| {
-            instance.call("steps", move |store, plugin| {
-                plugin.baton_plugin_transfer().call_steps(store, &page)
-            })
-        });
-        let proceeds = proceed(&planned, &mut steps);
+        }
+    }
+
+    /// Plans a transfer and runs it: `grants` gives each instance its own. `check_plan` sees the plan, and ends the run with
+    /// an error; `progress` is called after each task.
+    pub(crate) fn transfer(
+        &self,
+        request: &Request,
+        workers: usize,
+        grants: &NewGrants<'_>,
+        check_plan: &mut dyn FnMut(&Planned) -> Result<(), Error>,
+        progress: &mut dyn FnMut(&Task),
+    ) -> Result<Report, Error> {
+        let (planned, planner) = self.plan(request, grants)?;
         // An instance's memory never shrinks, so the one that planned ends before the workers start.
-        drop(steps);
-        match proceeds {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(error) => {
-                self.abandon(Some(&planned.rest), grants);
-                return Err(error);
-            }
+        drop(planner);
+        if let Err(error) = check_plan(&planned) {
+            self.abandon(Some(&planned.rest), grants);
+            return Err(error);
         }
         let Planned {
             tasks, shared, rest, ..
@@ -132,12 +135,12 @@ impl Engine {
         if finished.is_err() {
             self.abandon(Some(&rest), grants);
         }
-        finished.map(Some)
+        finished
     }
 
     /// Removes what a failed run left: with the rest of its plan, or without one if the plan failed. A failure of this call
     /// would only hide the original one, and the next run removes what remains.
-    fn abandon(&self, rest: Option<&[u8]>, grants: &(dyn Fn() -> Result<Grants, Error> + Sync)) {
+    fn abandon(&self, rest: Option<&[u8]>, grants: &NewGrants<'_>) {
         let abandoned = grants().and_then(|mut grants| {
             // What has changed nothing has left nothing.
             if !grants.has_changed_files() {
@@ -162,7 +165,7 @@ impl Engine {
         tasks: Vec<Task>,
         shared: &[u8],
         workers: usize,
-        grants: &(dyn Fn() -> Result<Grants, Error> + Sync),
+        grants: &NewGrants<'_>,
         progress: &mut dyn FnMut(&Task),
     ) -> Result<Vec<Vec<u8>>, Error> {
         let workers = workers.min(tasks.len()).max(1);
@@ -235,9 +238,6 @@ impl Engine {
         }
     }
 }
-
-/// The steps of a dry run, in path order.
-pub type Steps = Paged<crate::bindings::Step>;
 
 /// One worker of a transfer, in an instance of its own.
 struct Worker {

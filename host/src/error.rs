@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bindings::PluginError;
+use crate::plugin_error::PluginError;
 
 /// A failure of a run.
 #[derive(Debug, thiserror::Error)]

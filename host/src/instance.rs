@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::bindings::{Plugin, PluginError, PluginPre};
+use crate::bindings::types::Error as Reported;
+use crate::bindings::{Plugin, PluginPre};
 use crate::error::Error;
 use crate::grants::{Ended, Grants, Watch};
 use crate::interrupt::{Interrupt, TICK};
+use crate::mirror::Convert as _;
+use crate::plugin_error::{PluginError, Problem};
 
 /// The maximum size of one call of the component: the largest is an object for the store. Lists without a limit come in
 /// pages.
@@ -76,9 +79,7 @@ impl Instance {
     pub(crate) fn call<T: Send + 'static>(
         &mut self,
         name: &'static str,
-        call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, PluginError>>
-        + Send
-        + 'static,
+        call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, Reported>> + Send + 'static,
     ) -> Result<T, Error> {
         let Some((calls, _)) = &self.running else {
             return Err(Error::Engine(format!("`{name}` has no instance to run in")));
@@ -193,12 +194,12 @@ impl Running {
     fn call<T>(
         &mut self,
         name: &'static str,
-        call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, PluginError>>,
+        call: impl FnOnce(&mut Store<Grants>, &Plugin) -> wasmtime::Result<Result<T, Reported>>,
     ) -> Result<T, Error> {
         match call(&mut self.store, &self.plugin) {
             // A call to a store ends early where the run is to end: what the component made of that is of no interest.
             Ok(Err(_)) if self.store.data().watch.is_interrupted() => Err(Error::Interrupted),
-            Ok(outcome) => outcome.map_err(Error::Plugin),
+            Ok(outcome) => outcome.map_err(|error| Error::Plugin(error.convert())),
             Err(error) => Err(ended(name, &self.store, &error)),
         }
     }
@@ -228,7 +229,7 @@ fn ended(call: &'static str, store: &Store<Grants>, error: &wasmtime::Error) -> 
 /// Returns the error for more than baton's own component ever returns.
 pub(crate) fn too_many(most: usize, what: &str) -> Error {
     let message = format!("the component returned more than {most} {what}");
-    Error::Plugin(crate::problem::internal(message, ""))
+    Error::Plugin(PluginError::Internal(Problem::new("internal", message)))
 }
 
 fn ended_by_host(call: &'static str, ended: Ended, limit: Duration) -> Error {

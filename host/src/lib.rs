@@ -5,10 +5,13 @@
 //!
 //! Library code here does not touch the terminal, the environment or the home directory; the command does.
 
+pub mod attach;
 mod baton;
 mod beneath;
 mod bindings;
-mod circleci;
+pub mod builds;
+pub mod channel;
+pub mod circleci;
 mod codes;
 mod component;
 pub mod context;
@@ -21,37 +24,36 @@ mod grants;
 mod http;
 mod instance;
 mod interrupt;
+mod mirror;
+mod options;
+pub mod persist;
+mod plugin_error;
 mod problem;
-pub mod request;
+mod request;
+pub mod retention;
+mod signatures;
 mod signing;
 mod statement;
-mod store;
+pub mod store;
+pub mod transfer;
 mod tunables;
+pub mod verify;
 
 pub use crate::http::{DocumentError, Documents, HttpOptions, Proxies};
-pub use baton::{Baton, Details, Difference, Options, Progress, PrunePlan, Removal};
-pub use bindings::{
-    Action, Amount, AttachRequest, Attached, Build, BuildContext, BuildId, Change, ChannelPage,
-    CircleciSource, Counter, Damage, Decision, Event, Finding, IfNoFiles, Kind, LatestSet, Move, Moved,
-    Names, Node, OnConflict, Order, Past, PersistRequest, Persisted, Planned, PluginError, Pointer, Problem,
-    PromoteRequest, PruneRequest, Pruned, Query, Rank, Remedy, RemoveRequest, Resolution, Retention,
-    RollbackRequest, Scope, SetLatestRequest, SpecialFiles, Step, StoredAgain, Target, Task, Timestamp,
-    ToldNumber, TreeEntry, Unfit, Verified, VerifyRequest,
-};
-pub use circleci::{CLOUD, CircleCi};
+pub use baton::Baton;
+pub use circleci::CircleCi;
 pub use component::Component;
-pub use engine::Steps;
 pub use error::Error;
 pub use escape::{escaped, escaped_json, shortened};
 pub use grants::{Access, GrantSet, NetworkAccess, OnWait, Operation, StoreAccess};
 pub use instance::Paged;
 pub use interrupt::Interrupt;
+pub use options::Options;
+pub use plugin_error::{Damage, PluginError, Problem};
 pub use signing::{KeyError, SigningKey, VerifyingKey};
-pub use store::{
-    Addressing, ByteRange, CloudLocation, CloudOptions, CloudStore, DirectoryStore, Key, MemoryStore,
-    ObjectStore, Provider, PutMode, PutOutcome, RemoteFailure, RemoteKind, Role, StoreError, StoreLocation,
-    StoreUse, Variables,
-};
+#[doc(no_inline)]
+pub use store::{CloudStore, DirectoryStore, MemoryStore, ObjectStore};
+pub use transfer::Progress;
 
 /// The Rust blocks of the documents, which `cargo test --doc` compiles.
 #[cfg(doctest)]

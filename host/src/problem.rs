@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
-use crate::bindings::{PluginError, Problem};
+use crate::bindings::types::{Error as PluginError, Problem};
 use crate::codes::io_code;
 use crate::store::StoreError;
 

@@ -9,7 +9,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::bindings::{Build, BuildContext, Counter, Node, PersistRequest, Rank};
+use crate::bindings::transfer::PersistRequest;
+use crate::bindings::types::BuildContext;
+use crate::builds::{Build, Counter, Node, Rank};
+use crate::mirror::Convert as _;
 
 /// The payload type of a DSSE envelope (in-toto attestation, "Envelope").
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -131,7 +134,7 @@ pub(crate) fn check(build: &Build, request: &PersistRequest, is_repeated: bool) 
         ("workflow", context.workflow == build.workflow),
         ("workspace", context.workspace == build.workspace),
         ("job", context.job == build.job),
-        ("node", node_of(context.node) == node_of(build.node)),
+        ("node", node_of(context.node.convert()) == node_of(build.node)),
         ("pull request", context.pull_request == build.pull_request),
         ("fork", context.fork == build.fork),
         ("runner", context.runner == build.runner),

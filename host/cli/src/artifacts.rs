@@ -1,6 +1,6 @@
 //! `baton artifacts`: which artifacts a project has.
 
-use baton_host::Names;
+use baton_host::builds::Names;
 use baton_host::context::{Field, FieldValues};
 use serde_json::json;
 
@@ -12,9 +12,10 @@ use super::sink::{note, print, print_json};
 pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
     let Artifacts { page, project } = args;
     let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
-    let Names { names, more } = settings
-        .reader()?
-        .artifacts(&context, page.after.as_deref(), page.limit)?;
+    let Names { names, more, .. } =
+        settings
+            .reader()?
+            .artifacts(&context, page.after.as_deref(), page.limit)?;
     if settings.format == Format::Json {
         print_json(&json!({ "artifacts": names, "more": more }));
         return Ok(());

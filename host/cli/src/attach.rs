@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use baton_host::{AttachRequest, Attached, Baton, Build, Error, PluginError, Problem};
+use baton_host::attach::{AttachRequest, Attached};
+use baton_host::builds::Build;
+use baton_host::{Baton, Error, PluginError, Problem};
 
 use super::args::{Attach, Format, IfNoBuild};
 use super::failure::Failure;
@@ -35,21 +36,21 @@ pub(crate) fn run(settings: &Settings, args: Attach) -> Result<(), Failure> {
     let settings = &settings;
     let mut scope = settings.scope(selector, look_up, strict.strict)?;
     scope.having = having.having;
-    let request = AttachRequest {
-        scope,
-        only,
-        clean,
-        strip,
-        flatten,
-        on_conflict: on_conflict.into(),
-        dry_run,
-    };
+    let mut request = AttachRequest::new(scope).on_conflict(on_conflict.into());
+    request.only = only;
+    request.clean = clean;
+    request.strip = strip;
+    request.flatten = flatten;
     // A store that does not exist yet has no build.
     let baton = match if_no_build {
         IfNoBuild::Error => settings.reader()?,
         IfNoBuild::Warn | IfNoBuild::Ignore => settings.looker()?,
     };
-    let failure = match attach(settings, &baton, &at, request) {
+    let attached = match dry_run {
+        true => plan(settings, &baton, &at, &request),
+        false => transfer(settings, &baton, &at, &request),
+    };
+    let failure = match attached {
         Err(failure) => failure,
         Ok(()) => return Ok(()),
     };
@@ -79,52 +80,30 @@ fn nothing_attached(settings: &Settings, warnings: &[Problem]) {
     match settings.format {
         Format::Text => note("attached nothing: no build was found"),
         Format::Json => {
-            let nothing = Attached {
-                builds: Vec::new(),
-                files: 0,
-                directories: 0,
-                symlinks: 0,
-                bytes: 0,
-                new_files: 0,
-                new_bytes: 0,
-                fetched_bytes: 0,
-                removed: 0,
-            };
-            print_json(&attached_json(&nothing, warnings, Duration::ZERO));
+            print_json(&attached_json(&Attached::default(), warnings, Duration::ZERO));
         }
     }
 }
 
-fn attach(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
-    // A dangling symlink exists, and no directory can be created in its place.
-    if request.dry_run && at.symlink_metadata().is_err() {
-        // A missing target is planned as an empty directory.
-        let stand_in = std::env::temp_dir().join(format!("baton-dry-run-{}", std::process::id()));
-        std::fs::create_dir(&stand_in).with_context(|| format!("cannot create {}", stand_in.display()))?;
-        let shown = transfer(settings, baton, &stand_in, request);
-        std::fs::remove_dir(&stand_in)
-            .with_context(|| format!("{} cannot be removed", stand_in.display()))?;
-        return shown;
-    }
-    transfer(settings, baton, at, request)
-}
-
-fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: AttachRequest) -> Result<(), Failure> {
-    let started = Instant::now();
-    let dry_run = request.dry_run.then_some(DryRun {
+fn plan(settings: &Settings, baton: &Baton, at: &Path, request: &AttachRequest) -> Result<(), Failure> {
+    let dry_run = DryRun {
         verb: "attach",
         format: settings.format,
         warnings: Vec::new(),
-    });
-    let mut talk = Talk::new("attaching", dry_run);
+    };
+    dry_run.show(baton.plan_attach(at, request)?)?;
+    Ok(())
+}
+
+fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: &AttachRequest) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut talk = Talk::new("attaching");
     let report = baton.attach(at, request, &mut talk);
     talk.end();
     let took = started.elapsed();
     match (report?, settings.format) {
-        // The dry run was printed when its plan was complete.
-        (None, _) => {}
-        (Some(report), Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
-        (Some(report), Format::Text) => {
+        (report, Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
+        (report, Format::Text) => {
             let from = from(&report.builds);
             let removed = match report.removed {
                 0 => String::new(),

@@ -1,7 +1,8 @@
 //! `baton builds`, `baton show`: questions about builds.
 
+use baton_host::Baton;
+use baton_host::builds::{Build, Counter, Kind, Query, Rank, Resolution, Scope, TreeEntry};
 use baton_host::context::{Field, FieldValues};
-use baton_host::{Baton, Build, Counter, Kind, Query, Rank, Resolution, Scope, TreeEntry};
 use serde_json::json;
 
 use super::args::{Builds, Format, KeySource, Show};
@@ -43,18 +44,14 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         project,
     } = args;
     let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
-    let scope = Scope {
-        name: Some(name),
-        jobs: job,
-        ..baton_host::request::scope("latest", context)
-    };
-    let builds = settings.reader()?.list(&Query {
-        scope,
-        branch,
-        commit,
-        tag,
-        limit,
-    })?;
+    let mut query = Query::new(context);
+    query.scope.name = Some(name);
+    query.scope.jobs = job;
+    query.branch = branch;
+    query.commit = commit;
+    query.tag = tag;
+    query.limit = limit;
+    let builds = settings.reader()?.list(&query)?;
     if settings.format == Format::Json {
         print_json(&json!({ "builds": builds_json(&builds) }));
         return Ok(());
@@ -150,7 +147,7 @@ pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), 
 /// Prints a statement a line, for each build that the selector means: as it is, or in an envelope.
 fn print_statements(baton: &Baton, scope: &Scope, key: Option<&KeySource>) -> Result<(), Failure> {
     let key = key.map(signing_key).transpose()?;
-    let Resolution { builds, warnings } = baton.resolve(scope)?;
+    let Resolution { builds, warnings, .. } = baton.resolve(scope)?;
     warn(&warnings);
     for build in &builds {
         let statement = baton.statement(build)?;
@@ -219,6 +216,7 @@ fn counted_by(build: &Build) -> Option<String> {
         runner,
         by,
         part,
+        ..
     } = &build.counter;
     let what = match rank {
         Rank::Run => "runs",

@@ -1,9 +1,10 @@
 //! `baton promote`, `baton rollback`, `baton release`, `baton history`, `baton channels`: moves of channels and branches.
 
-use baton_host::context::{Field, FieldValues};
-use baton_host::{
-    BuildId, ChannelPage, Event, Move, Moved, Past, Pointer, PromoteRequest, RollbackRequest, Scope, Target,
+use baton_host::builds::Scope;
+use baton_host::channel::{
+    BuildId, ChannelPage, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
 };
+use baton_host::context::{Field, FieldValues};
 use serde_json::{Value, json};
 
 use super::args::{Channels, Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
@@ -22,13 +23,10 @@ pub(crate) fn promote(settings: &Settings, args: Promote) -> Result<(), Failure>
         allow_fork,
         who,
     } = args;
-    let request = PromoteRequest {
-        scope: scope(settings, selector, who)?,
-        channel,
-        reason,
-        if_current,
-        allow_fork,
-    };
+    let mut request = PromoteRequest::new(&channel, scope(settings, selector, who)?);
+    request.reason = reason;
+    request.if_current = if_current;
+    request.allow_fork = allow_fork;
     let moved = settings.mover()?.promote(&request)?;
     report(settings, &moved);
     Ok(())
@@ -43,13 +41,11 @@ pub(crate) fn rollback(settings: &Settings, args: Rollback) -> Result<(), Failur
         no_hold,
         who,
     } = args;
-    let request = RollbackRequest {
-        pointer: pointer_of(pointer),
-        scope: scope(settings, "latest".to_owned(), who)?,
-        target: to.map_or(Target::Steps(steps), Target::Build),
-        reason,
-        hold: !no_hold,
-    };
+    let scope = scope(settings, "latest".to_owned(), who)?;
+    let mut request = RollbackRequest::new(pointer_of(pointer), scope);
+    request.target = to.map_or(Target::Steps(steps), Target::Build);
+    request.reason = reason;
+    request.hold = !no_hold;
     let moved = settings.mover()?.rollback(&request)?;
     report(settings, &moved);
     Ok(())
@@ -68,7 +64,8 @@ pub(crate) fn release(settings: &Settings, args: Release) -> Result<(), Failure>
 pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure> {
     let History { pointer, limit, who } = args;
     let scope = scope(settings, "latest".to_owned(), who)?;
-    let Past { events, warnings } = settings.reader()?.history(&pointer_of(pointer), &scope, limit)?;
+    let history = settings.reader()?.history(&pointer_of(pointer), &scope, limit)?;
+    let (events, warnings) = (history.events, history.warnings);
     if settings.format == Format::Json {
         print_json(&json!({
             "events": events.iter().map(event_json).collect::<Value>(),
@@ -103,7 +100,7 @@ pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
     let Channels { page, name, project } = args;
     let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
     let artifact = name.as_str();
-    let ChannelPage { events, more } =
+    let ChannelPage { events, more, .. } =
         settings
             .reader()?
             .channels(&context, artifact, page.after.as_deref(), page.limit)?;
@@ -157,11 +154,10 @@ pub(super) fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Resu
             .with(Field::Project, project)
             .with(Field::Actor, actor),
     )?;
-    Ok(Scope {
-        name: Some(name),
-        jobs: job,
-        ..baton_host::request::scope(&selector, context)
-    })
+    let mut scope = Scope::new(&selector, context);
+    scope.name = Some(name);
+    scope.jobs = job;
+    Ok(scope)
 }
 
 fn pointer_of(PointerArgs { channel, branch }: PointerArgs) -> Pointer {
@@ -177,6 +173,7 @@ fn report(settings: &Settings, moved: &Moved) {
         event,
         builds,
         warnings,
+        ..
     } = moved;
     if settings.format == Format::Json {
         print_json(&json!({

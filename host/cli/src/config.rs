@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use baton_host::StoreLocation;
+use baton_host::store::StoreLocation;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 

@@ -1,6 +1,6 @@
 //! `baton diff`: what differs between two builds.
 
-use baton_host::{Change, Kind, TreeEntry};
+use baton_host::builds::{FileChange, Kind, TreeEntry};
 use serde_json::{Value, json};
 
 use super::args::{Diff, Format};
@@ -41,11 +41,9 @@ pub(crate) fn run(settings: &Settings, args: Diff) -> Result<(), Failure> {
         look_up,
     } = args;
     let before = settings.scope(before, look_up, false)?;
-    let after = baton_host::Scope {
-        selector: after,
-        ..before.clone()
-    };
-    let difference = settings.reader()?.diff(&before, &after)?;
+    let mut second = before.clone();
+    second.selector = after;
+    let difference = settings.reader()?.diff(&before, &second)?;
     let mut sums = Sums::default();
     if settings.format == Format::Json {
         let mut object = JsonObject::begin();
@@ -92,7 +90,7 @@ pub(crate) fn run(settings: &Settings, args: Diff) -> Result<(), Failure> {
     Ok(())
 }
 
-fn what(change: &Change) -> What {
+fn what(change: &FileChange) -> What {
     match (&change.before, &change.after) {
         (None, _) => What::Added,
         (_, None) => What::Removed,
@@ -105,7 +103,7 @@ fn what(change: &Change) -> What {
 
 impl Sums {
     /// Adds up files. Directories and symlinks are listed, but have no size.
-    fn add(&mut self, change: &Change) {
+    fn add(&mut self, change: &FileChange) {
         let size = |entry: &Option<TreeEntry>| entry.as_ref().map_or(0, |entry| entry.size);
         let is_file =
             |entry: &Option<TreeEntry>| entry.as_ref().is_some_and(|entry| entry.kind == Kind::File);
@@ -129,7 +127,7 @@ impl Sums {
     }
 }
 
-fn line(change: &Change) -> String {
+fn line(change: &FileChange) -> String {
     let path = |entry: &Option<TreeEntry>| entry.as_ref().map(|entry| entry.path.clone()).unwrap_or_default();
     let about = |entry: &Option<TreeEntry>| match entry {
         Some(entry) if entry.kind == Kind::Directory => "directory".to_owned(),
@@ -156,7 +154,7 @@ fn line(change: &Change) -> String {
     }
 }
 
-fn change_json(change: &Change) -> Value {
+fn change_json(change: &FileChange) -> Value {
     let what = match what(change) {
         What::Added => "added",
         What::Removed => "removed",
@@ -189,25 +187,20 @@ mod tests {
 
     #[test]
     fn a_component_may_say_any_size() {
-        let entry = |size| TreeEntry {
-            path: "a".to_owned(),
-            kind: Kind::File,
-            bits: 0o644,
-            modified: baton_host::Timestamp {
-                seconds: 0,
-                nanoseconds: 0,
-            },
-            size,
-            digest: size.to_string(),
-            target: String::new(),
+        let entry = |size| {
+            let mut entry = TreeEntry::default();
+            entry.path = "a".to_owned();
+            entry.size = size;
+            entry.digest = size.to_string();
+            entry
         };
         let mut sums = Sums::default();
         for size in [u64::MAX, 1] {
             for (before, after) in [(None, Some(size)), (Some(size), None), (Some(size), Some(0))] {
-                sums.add(&Change {
-                    before: before.map(entry),
-                    after: after.map(entry),
-                });
+                let mut change = FileChange::default();
+                change.before = before.map(entry);
+                change.after = after.map(entry);
+                sums.add(&change);
             }
         }
         let bytes = (sums.added_bytes, sums.removed_bytes, sums.changed_bytes_before);

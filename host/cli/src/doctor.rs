@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_host::builds::{BuildContext, Query, Scope};
 use baton_host::context::{Context, FieldValues, Missing, Row, Runner};
-use baton_host::{
-    Baton, Error, Interrupt, MemoryStore, ObjectStore, Options, PluginError, Scope, StoreError, StoreLocation,
-};
+use baton_host::store::{StoreError, StoreLocation};
+use baton_host::{Baton, Error, Interrupt, MemoryStore, ObjectStore, PluginError};
 use serde_json::{Value, json};
 
 use super::args::{Format, KeySource};
@@ -134,9 +134,9 @@ fn ask_circleci(settings: &Settings, context: Option<&Context>) -> Result<String
         Some(_) => format!("with the token in {}", circleci.token_variable),
         None => format!("without a token: {} has none", circleci.token_variable),
     };
-    let mut who: baton_host::BuildContext = match context {
+    let mut who: BuildContext = match context {
         Some(context) => context.clone().into(),
-        None => baton_host::request::context(Runner::None.as_str()),
+        None => BuildContext::new(Runner::None.as_str()),
     };
     let branch = who.branch.take().or_else(|| who.default_branch.clone());
     who.branch = Some(branch.unwrap_or_else(|| "main".to_owned()));
@@ -145,14 +145,10 @@ fn ask_circleci(settings: &Settings, context: Option<&Context>) -> Result<String
         _ => None,
     };
     let source = circleci.source(&project_slug(named, &who)?, None);
-    let scope = Scope {
-        circleci: Some(source),
-        ..baton_host::request::scope("latest", who)
-    };
-    let options = Options {
-        circleci: Some(circleci),
-        ..settings.options.clone()
-    };
+    let mut scope = Scope::new("latest", who);
+    scope.circleci = Some(source);
+    let mut options = settings.options.clone();
+    options.circleci = Some(circleci);
     let answer = Baton::new(Arc::new(MemoryStore::default()), options)?.resolve(&scope);
     match answer {
         Ok(found) => {
@@ -224,16 +220,15 @@ fn format_check(
     context: Option<&Context>,
     place: String,
 ) -> Check {
-    let mut who: baton_host::BuildContext = match context {
+    let mut who: BuildContext = match context {
         Some(context) => context.clone().into(),
-        None => baton_host::request::context(Runner::None.as_str()),
+        None => BuildContext::new(Runner::None.as_str()),
     };
     who.project.get_or_insert_with(|| "local/unknown".to_owned());
     let listed = baton_host::Baton::new(Arc::clone(store), settings.options.clone()).and_then(|baton| {
-        baton.list(&baton_host::Query {
-            limit: 1,
-            ..baton_host::request::query(who)
-        })
+        let mut query = Query::new(who);
+        query.limit = 1;
+        baton.list(&query)
     });
     match listed {
         Ok(builds) => {

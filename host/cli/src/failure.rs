@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::path::PathBuf;
 
 use baton_host::context::ContextError;
-use baton_host::{Error, PluginError, Problem, StoreError, shortened};
+use baton_host::store::StoreError;
+use baton_host::{Error, PluginError, Problem, shortened};
 use baton_local::LocalError;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
@@ -252,6 +253,7 @@ fn shown_error(error: &Error) -> Shown {
         message,
         subject,
         causes,
+        ..
     } = problem.clone();
     Shown {
         kind,

@@ -1,7 +1,9 @@
 //! `baton latest`, and `baton latest set`.
 
+use baton_host::builds::{Build, Resolution};
+use baton_host::circleci::SetLatestRequest;
 use baton_host::context::{Field, FieldValues};
-use baton_host::{Build, Resolution, SetLatestRequest, StoreLocation};
+use baton_host::store::StoreLocation;
 use serde_json::json;
 
 use super::args::{Format, Latest, LatestCommand, LatestSet};
@@ -18,24 +20,19 @@ pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
     }
     let mut scope = settings.scope("latest".to_owned(), args.look_up, args.strict.strict)?;
     scope.having = args.having.having;
-    let Resolution { builds, warnings } = settings.reader()?.resolve(&scope)?;
+    let Resolution { builds, warnings, .. } = settings.reader()?.resolve(&scope)?;
     if settings.format == Format::Json {
         print_json(&json!({ "builds": builds_json(&builds), "warnings": warnings_json(&warnings) }));
         return Ok(());
     }
     warn(&warnings);
     if let Some(first) = builds.first() {
-        let build = Build {
-            // A parallel job's nodes persisted it together.
-            files: builds.iter().map(|node| node.files).sum(),
-            bytes: builds.iter().map(|node| node.bytes).sum(),
-            created_ms: builds
-                .iter()
-                .map(|node| node.created_ms)
-                .max()
-                .unwrap_or_default(),
-            ..first.clone()
-        };
+        // A parallel job's nodes persisted it together.
+        let mut build: Build = first.clone();
+        build.files = builds.iter().map(|node| node.files).sum();
+        build.bytes = builds.iter().map(|node| node.bytes).sum();
+        let times = builds.iter().map(|node| node.created_ms);
+        build.created_ms = times.max().unwrap_or_default();
         note(&format!("{}: {}", named(&build), about(&build)));
         print(&build.selector);
     }
@@ -55,18 +52,14 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
         _ => project.as_ref(),
     };
     let number = value.or(context.number).ok_or_else(|| {
-        anyhow::anyhow!("the runner does not note the number of this build: give one with --value")
+        anyhow::anyhow!("the CI system gives no number for this build: pass one with --value")
     })?;
     let circleci = settings.store.circleci()?;
-    let request = SetLatestRequest {
-        source: circleci.source(&project_slug(named, &context)?, None),
-        // What a job finds in its environment is what was set when it began.
-        seen: variable(&var)?.and_then(|seen| seen.trim().parse().ok()),
-        variable: var,
-        number,
-        force,
-        context,
-    };
+    let source = circleci.source(&project_slug(named, &context)?, None);
+    let mut request = SetLatestRequest::new(source, &var, number, context);
+    // The environment of a job has the value from when the job began.
+    request.seen = variable(&var)?.and_then(|seen| seen.trim().parse().ok());
+    request.force = force;
     let set = settings.asker(circleci)?.set_latest(&request)?;
     if settings.format == Format::Json {
         print_json(&json!({

@@ -5,8 +5,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
+use baton_host::Options;
+use baton_host::builds::BuildContext;
 use baton_host::context::{Field, FieldValues};
-use baton_host::{BuildContext, Options};
 use baton_local::run::{Event, NodeName, OrbLibrary, Outcome, RunOptions, Session};
 use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection};
 use serde_json::{Value, json};
@@ -268,10 +269,9 @@ fn repository(here: &Path) -> PathBuf {
 
 /// Lets Ctrl-C and the runner's signal end a run in order.
 fn interruptible(settings: &Settings) -> Result<Options, Failure> {
-    Ok(Options {
-        interrupt: signals::interrupt()?,
-        ..settings.options.clone()
-    })
+    let mut options = settings.options.clone();
+    options.interrupt = signals::interrupt()?;
+    Ok(options)
 }
 
 /// Prints an event. The output of steps is passed on as it arrives.

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baton_host::{Attached, Build, Counter, Kind, Persisted, Problem, Rank, Step, TreeEntry, shortened};
+use baton_host::attach::Attached;
+use baton_host::builds::{Build, Counter, Kind, Rank, TreeEntry};
+use baton_host::persist::Persisted;
+use baton_host::transfer::Step;
+use baton_host::{Problem, shortened};
 use serde_json::{Value, json};
 
 use super::sink::{MESSAGE_BYTES_MAX, say};
@@ -104,11 +108,11 @@ pub(crate) fn step_json(step: &Step) -> Value {
 
 pub(crate) fn action_name(step: &Step) -> &'static str {
     match step.action {
-        baton_host::Action::Store => "store",
-        baton_host::Action::Create => "create",
-        baton_host::Action::Replace => "replace",
-        baton_host::Action::Compare => "compare",
-        baton_host::Action::Remove => "remove",
+        baton_host::transfer::StepKind::Store => "store",
+        baton_host::transfer::StepKind::Create => "create",
+        baton_host::transfer::StepKind::Replace => "replace",
+        baton_host::transfer::StepKind::Compare => "compare",
+        baton_host::transfer::StepKind::Remove => "remove",
     }
 }
 

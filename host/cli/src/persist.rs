@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use baton_host::{PersistRequest, Problem, StoredAgain};
+use baton_host::Problem;
+use baton_host::persist::{PersistRequest, StoredAgain};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
@@ -37,37 +38,31 @@ pub(crate) fn run(settings: &Settings, args: Persist) -> Result<(), Failure> {
     let context = settings.context(&context.0)?;
     let mut warnings: Vec<Problem> = settings.warn_of_store(&context).into_iter().collect();
     warn(&warnings);
-    let request = PersistRequest {
-        name,
-        paths,
-        if_no_files: if_no_files.into(),
-        special_files: special_files.into(),
-        on_conflict: on_conflict.into(),
-        context: context.into(),
-        dry_run,
-        repair,
-    };
-    let baton = if dry_run {
-        settings.looker()?
-    } else {
-        settings.writer()?
-    };
+    let mut request = PersistRequest::new(paths, context.into())
+        .name(name)
+        .if_no_files(if_no_files.into())
+        .special_files(special_files.into())
+        .on_conflict(on_conflict.into());
+    request.repair = repair;
+    if dry_run {
+        let plan = settings.looker()?.plan_persist(&root, &request)?;
+        let dry_run = DryRun {
+            verb: "persist",
+            format: settings.format,
+            warnings,
+        };
+        dry_run.show(plan)?;
+        return Ok(());
+    }
     let started = Instant::now();
-    let dry_run = dry_run.then_some(DryRun {
-        verb: "persist",
-        format: settings.format,
-        warnings: warnings.clone(),
-    });
-    let mut talk = Talk::new("persisting", dry_run);
-    let report = baton.persist(&root, request, &mut talk);
+    let mut talk = Talk::new("persisting");
+    let report = settings.writer()?.persist(&root, &request, &mut talk);
     talk.end();
     let took = started.elapsed();
     warnings.append(&mut talk.warnings);
     match (report?, settings.format) {
-        // The dry run was printed when its plan was complete.
-        (None, _) => {}
-        (Some(report), Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
-        (Some(report), Format::Text) => {
+        (report, Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
+        (report, Format::Text) => {
             let repeated = match (report.repeated, report.repaired) {
                 (_, true) => " (it was damaged, and is repaired)",
                 (true, false) => " (already persisted)",

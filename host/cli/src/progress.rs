@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use baton_host::{Action, Damage, Error, OnWait, Planned, Problem, Progress, Steps, Task};
+use baton_host::transfer::{Done, Plan, StepKind, Totals};
+use baton_host::{Damage, Error, OnWait, Problem, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Format;
@@ -16,8 +17,6 @@ pub(crate) struct Talk {
     verb: &'static str,
     /// The unit of the counter: files, or packs if no files are moved.
     counted: fn(u64) -> String,
-    /// How a dry run is shown. Absent: it is none.
-    dry_run: Option<DryRun>,
     bar: Option<ProgressBar>,
     files: u64,
     /// Whether nobody says how large the files are: CircleCI does not.
@@ -37,11 +36,10 @@ pub(crate) struct DryRun {
 }
 
 impl Talk {
-    pub(crate) fn new(verb: &'static str, dry_run: Option<DryRun>) -> Talk {
+    pub(crate) fn new(verb: &'static str) -> Talk {
         Talk {
             verb,
             counted: files,
-            dry_run,
             bar: None,
             files: 0,
             unsized_files: false,
@@ -52,7 +50,7 @@ impl Talk {
     pub(crate) fn of_packs(verb: &'static str) -> Talk {
         Talk {
             counted: |number| several(number, "pack"),
-            ..Talk::new(verb, None)
+            ..Talk::new(verb)
         }
     }
 
@@ -65,8 +63,10 @@ impl Talk {
 }
 
 impl DryRun {
-    /// Shows what would be done, as it comes.
-    fn show(&self, plan: &Planned, steps: &mut Steps) -> Result<(), Error> {
+    /// Prints the plan, a step at a time.
+    pub(crate) fn show(&self, plan: Plan) -> Result<(), Error> {
+        let Plan { totals, steps, .. } = plan;
+        warn(&totals.warnings);
         if self.format == Format::Text {
             let (mut removed_files, mut removed_bytes) = (0, 0);
             for step in steps {
@@ -76,7 +76,7 @@ impl DryRun {
                     1 => String::new(),
                     count => format!(" ({})", files(count)),
                 };
-                if step.action == Action::Remove {
+                if step.action == StepKind::Remove {
                     add(&mut removed_files, step.files);
                     add(&mut removed_bytes, step.bytes);
                 }
@@ -94,21 +94,21 @@ impl DryRun {
             note(&format!(
                 "would {} {}, {}{removed}",
                 self.verb,
-                files(plan.files),
-                sized(plan.bytes)
+                files(totals.files),
+                sized(totals.bytes)
             ));
             return Ok(());
         }
         let mut object = JsonObject::begin();
-        object.field("bytes", &plan.bytes.into());
+        object.field("bytes", &totals.bytes.into());
         object.field("dry_run", &true.into());
-        object.field("files", &plan.files.into());
+        object.field("files", &totals.files.into());
         let mut list = object.list("steps");
         for step in steps {
             list.item(&step_json(&step?));
         }
         list.end();
-        let warnings = [self.warnings.as_slice(), &plan.warnings].concat();
+        let warnings = [self.warnings.as_slice(), &totals.warnings].concat();
         object.field("warnings", &warnings_json(&warnings));
         object.end();
         Ok(())
@@ -145,19 +145,15 @@ impl Progress for Talk {
         self.files = 0;
     }
 
-    fn planned(&mut self, plan: &Planned, steps: &mut Steps) -> Result<bool, Error> {
-        warn(&plan.warnings);
-        self.warnings.clone_from(&plan.warnings);
-        self.unsized_files = plan.builds.iter().any(|build| build.tree.is_empty());
-        if let Some(dry_run) = &self.dry_run {
-            dry_run.show(plan, steps)?;
-            return Ok(false);
-        }
+    fn planned(&mut self, totals: &Totals) {
+        warn(&totals.warnings);
+        self.warnings.clone_from(&totals.warnings);
+        self.unsized_files = totals.builds.iter().any(|build| build.tree.is_empty());
         if std::io::stderr().is_terminal() && shows(Level::Usual) {
             let bar = ProgressBar::new(if self.unsized_files {
-                plan.files
+                totals.files
             } else {
-                plan.bytes
+                totals.bytes
             });
             let template = match self.unsized_files {
                 true => "{msg} {wide_bar} {pos}/{len} {eta}",
@@ -173,14 +169,17 @@ impl Progress for Talk {
         } else {
             let size = match self.unsized_files {
                 true => "of unknown size".to_owned(),
-                false => sized(plan.bytes),
+                false => sized(totals.bytes),
             };
-            note(&format!("{}: {}, {size}", self.verb, (self.counted)(plan.files)));
+            note(&format!(
+                "{}: {}, {size}",
+                self.verb,
+                (self.counted)(totals.files)
+            ));
         }
-        Ok(true)
     }
 
-    fn done(&mut self, task: &Task) {
+    fn done(&mut self, task: Done) {
         add(&mut self.files, task.files);
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} {}", self.verb, (self.counted)(self.files)));

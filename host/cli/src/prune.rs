@@ -1,7 +1,7 @@
 //! `baton prune`: what is removed, and why the rest is kept.
 
 use baton_host::context::{Field, FieldValues};
-use baton_host::{Amount, Decision, PrunePlan, PruneRequest, Pruned, Retention};
+use baton_host::retention::{Amount, Decision, PrunePlan, PruneRequest, Pruned, Retention};
 use serde_json::{Value, json};
 
 use super::args::{Format, Prune};
@@ -24,20 +24,17 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         project,
     } = args;
     let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
-    let request = PruneRequest {
-        context,
-        policy: Retention {
-            keep_last,
-            keep_within_ms: keep_within.map(|within| within.as_millis() as u64),
-            keep_tags,
-            branches_gone,
-            drop_damaged,
-            keep_channel_steps,
-        },
-        grace_ms: grace.as_millis() as u64,
-        // A dry run harms nobody.
-        no_other_writers: no_other_writers || dry_run,
-    };
+    let mut retention = Retention::default();
+    retention.keep_last = keep_last;
+    retention.keep_within_ms = keep_within.map(|within| within.as_millis() as u64);
+    retention.keep_tags = keep_tags;
+    retention.branches_gone = branches_gone;
+    retention.drop_damaged = drop_damaged;
+    retention.keep_channel_steps = keep_channel_steps;
+    let mut request = PruneRequest::new(context, retention);
+    request.grace_ms = grace.as_millis() as u64;
+    // A dry run harms nobody.
+    request.no_other_writers = no_other_writers || dry_run;
     let baton = match dry_run {
         true => settings.reader()?,
         false => settings.mover()?,
@@ -65,7 +62,7 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
 fn print_plan(plan: &mut PrunePlan) -> Result<(), Failure> {
     let mut table = Table::begin(&["PLAN", "BUILD", "ARTIFACT", "PERSISTED", "WHY"]);
     for decision in &mut plan.decisions {
-        let Decision { build, reasons } = decision?;
+        let Decision { build, reasons, .. } = decision?;
         let what = if reasons.is_empty() { "remove" } else { "keep" };
         table.row(vec![
             what.to_owned(),

@@ -1,6 +1,6 @@
 //! `baton remove`: one build that must go.
 
-use baton_host::RemoveRequest;
+use baton_host::retention::RemoveRequest;
 use serde_json::json;
 
 use super::args::{Format, Remove};
@@ -18,11 +18,9 @@ pub(crate) fn run(settings: &Settings, args: Remove) -> Result<(), Failure> {
         dry_run,
         who,
     } = args;
-    let request = RemoveRequest {
-        scope: scope(settings, selector, who)?,
-        reason,
-        even_if_pointed_to,
-    };
+    let mut request = RemoveRequest::new(scope(settings, selector, who)?);
+    request.reason = reason;
+    request.even_if_pointed_to = even_if_pointed_to;
     let baton = match dry_run {
         true => settings.reader()?,
         false => settings.mover()?,

@@ -94,12 +94,13 @@ fn check_readable(command: &Command) -> Result<(), Failure> {
         Command::Verify(args) if args.all => "verify --all",
         _ => return Ok(()),
     };
-    Err(Failure::Run(Error::Plugin(PluginError::Invalid(Problem {
-        code: "circleci-read-only".to_owned(),
-        message: format!(
-            "`baton {wants}` cannot work on CircleCI's artifacts, which are found by job, and only read"
-        ),
-        subject: "circleci:".to_owned(),
-        causes: Vec::new(),
-    }))))
+    Err(Failure::Run(Error::Plugin(PluginError::Invalid(
+        Problem::new(
+            "circleci-read-only",
+            format!(
+                "`baton {wants}` cannot work on CircleCI's artifacts, which are found by job, and only read"
+            ),
+        )
+        .about("circleci:"),
+    ))))
 }

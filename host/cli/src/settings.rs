@@ -7,10 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use baton_host::builds::{BuildContext, Scope};
+use baton_host::circleci::ToldNumber;
 use baton_host::context::{Context, Field, FieldValues, Git, Inputs, Provenance, Row, Runner};
+use baton_host::store::{StoreError, StoreLocation};
 use baton_host::{
-    Baton, BuildContext, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Problem, Scope,
-    SigningKey, StoreError, StoreLocation, ToldNumber, VerifyingKey,
+    Baton, CircleCi, Component, Interrupt, MemoryStore, ObjectStore, Options, Problem, SigningKey,
+    VerifyingKey,
 };
 
 use super::args::{
@@ -57,16 +60,10 @@ impl Settings {
         let config = Config::read(global.config.as_deref())?;
         let (location, reach) = place(global, &config)?;
         let said = &config.said;
-        let mut options = Options {
-            // Where the orb keeps a store for CircleCI's own step, and what else it has to remember.
-            reserved: etcetera::home_dir()
-                .ok()
-                .map(|home| home.join(".baton"))
-                .into_iter()
-                .collect(),
-            home: etcetera::home_dir().ok(),
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.home = etcetera::home_dir().ok();
+        // The orb keeps a store for CircleCI's own step there, and its state.
+        options.reserved = options.home.iter().map(|home| home.join(".baton")).collect();
         if let Some(file) = global.component.clone().or(said.component.clone()) {
             options.component = Component::from_file(&file)?;
         }
@@ -156,15 +153,11 @@ impl Settings {
             true => Arc::new(Traced::new(store)),
             false => store,
         };
-        Ok(Baton::new(
-            store,
-            Options {
-                interrupt,
-                circleci,
-                on_wait: Some(super::progress::say_that_it_waits()),
-                ..self.options.clone()
-            },
-        )?)
+        let mut options = self.options.clone();
+        options.interrupt = interrupt;
+        options.circleci = circleci;
+        options.on_wait = Some(super::progress::say_that_it_waits());
+        Ok(Baton::new(store, options)?)
     }
 
     /// Finds which build this is, to persist it.
@@ -270,14 +263,10 @@ impl Settings {
             context.runner.provenance == Provenance::Default && std::env::var_os("CI").is_some_and(says_yes)
         };
         let is_ci = context.runner.value != Runner::None || unknown_ci();
-        (self.is_default_store && is_ci).then(|| Problem {
-            code: "store-of-this-machine".to_owned(),
-            message: "no store is named with --store or BATON_STORE, so the files are kept on this machine, \
-                      which a CI system may discard after the job"
-                .to_owned(),
-            subject: self.store.location.to_string(),
-            causes: Vec::new(),
-        })
+        let message = "no store is named with --store or BATON_STORE, so the files are kept on this machine, \
+                       which a CI system may discard after the job";
+        (self.is_default_store && is_ci)
+            .then(|| Problem::new("store-of-this-machine", message).about(self.store.location.to_string()))
     }
 
     /// Returns why git named no branch, where it was asked and did not.
@@ -313,13 +302,12 @@ impl Settings {
             }
             _ => None,
         };
-        Ok(Scope {
-            name,
-            jobs: job,
-            strict,
-            circleci,
-            ..baton_host::request::scope(&selector, context)
-        })
+        let mut scope = Scope::new(&selector, context);
+        scope.name = name;
+        scope.jobs = job;
+        scope.strict = strict;
+        scope.circleci = circleci;
+        Ok(scope)
     }
 }
 
@@ -382,10 +370,7 @@ fn told(variable: &str) -> Result<ToldNumber, Failure> {
         .trim()
         .parse()
         .map_err(|_| anyhow!("{variable} is {value:?}, and should be the number of a build"))?;
-    Ok(ToldNumber {
-        variable: variable.to_owned(),
-        number,
-    })
+    Ok(ToldNumber::new(variable, number))
 }
 
 impl Settings {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use baton_host::store::{Addressing, CloudOptions, Role, StoreError, StoreLocation, StoreUse, Variables};
 use baton_host::{
-    Addressing, CircleCi, CloudOptions, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore,
-    ObjectStore, Proxies, Role, StoreError, StoreLocation, StoreUse, Variables,
+    CircleCi, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore, ObjectStore, Proxies,
 };
 use etcetera::BaseStrategy;
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use baton_host::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError};
+use baton_host::ObjectStore;
+use baton_host::store::{ByteRange, Key, PutMode, PutOutcome, StoreError};
 
 use super::output::sized;
 use super::sink::detail;

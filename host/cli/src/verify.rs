@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use baton_host::builds::Build;
 use baton_host::context::{Field, FieldValues};
-use baton_host::{Build, Finding, Remedy, VerifyRequest};
+use baton_host::verify::{Finding, Remedy, VerifyRequest};
 use serde_json::{Value, json};
 
 use super::args::{Format, LookUpArgs, Verify};
@@ -39,15 +40,11 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
     settings.options.require_signed = key.as_ref().map(super::settings::verifying_key).transpose()?;
     let started = Instant::now();
     let mut talk = Talk::of_packs(checked.verb());
-    let report = settings.reader()?.verify(
-        VerifyRequest {
-            scope,
-            data,
-            // Their signatures are checked.
-            names_builds: key.is_some(),
-        },
-        &mut talk,
-    );
+    let mut request = scope.map_or_else(VerifyRequest::store, VerifyRequest::build);
+    request.data = data;
+    // Their signatures are checked.
+    request.names_builds = key.is_some();
+    let report = settings.reader()?.verify(&request, &mut talk);
     talk.end();
     let (report, unsigned) = report?;
     let took = started.elapsed();

@@ -15,7 +15,7 @@ use super::directory::{Directory, failed, split};
 use super::entries::{self, entry_of};
 use super::{Access, Grants};
 use crate::bindings::attributes::{Change, Edit, Entry, Host, Page, Range, Symlink};
-use crate::bindings::{PluginError, Timestamp};
+use crate::bindings::types::{Error as PluginError, Timestamp};
 use crate::problem;
 
 /// The most holes that one call tells of: a file has rarely so many of a size that matters.

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::access::Access;
 use super::standing::{ReservedPlaces, lead_into_repository};
-use crate::bindings::PluginError;
+use crate::bindings::types::Error as PluginError;
 use crate::error::Error;
 use crate::interrupt::{Interrupt, TICK};
 use crate::{beneath, files, problem};
@@ -25,6 +25,35 @@ pub(crate) struct Directory {
     reserved: ReservedPlaces,
     /// Whether a run may have changed something in it.
     is_changed: AtomicBool,
+    /// Where it stands in for one that does not exist.
+    empty: Option<EmptyDirectory>,
+}
+
+/// An empty directory of this process, removed when it is dropped.
+#[derive(Debug)]
+struct EmptyDirectory(PathBuf);
+
+impl EmptyDirectory {
+    fn create(parent: &Path) -> io::Result<EmptyDirectory> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("baton-empty-{}-{count}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(EmptyDirectory(path)),
+                // Of an earlier process with the same id.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for EmptyDirectory {
+    fn drop(&mut self) {
+        // Nothing was written to it.
+        let _ = std::fs::remove_dir(&self.0);
+    }
 }
 
 impl Directory {
@@ -67,6 +96,19 @@ impl Directory {
         }
     }
 
+    /// Returns an empty directory to read from, in place of one that does not exist. It lies in `parent`, and is removed with
+    /// this value.
+    pub(crate) fn empty(what: &'static str, parent: &Path) -> Result<Directory, Error> {
+        let empty = EmptyDirectory::create(parent).map_err(|source| Error::Directory {
+            what: "temporary directory",
+            path: parent.to_owned(),
+            source,
+        })?;
+        let mut directory = Directory::open(what, &empty.0, Access::Read)?;
+        directory.empty = Some(empty);
+        Ok(directory)
+    }
+
     fn open(what: &'static str, path: &Path, access: Access) -> Result<Directory, Error> {
         let failed = |source: io::Error| Error::Directory {
             what,
@@ -80,6 +122,7 @@ impl Directory {
             access,
             reserved: ReservedPlaces::default(),
             is_changed: AtomicBool::new(false),
+            empty: None,
         })
     }
 

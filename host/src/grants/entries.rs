@@ -10,7 +10,7 @@ use rustix::fs::{Dir, FileType, readlinkat};
 use super::directory::{Directory, failed, split};
 use super::standing::{Judge, Seen};
 use crate::bindings::attributes::{Entry, Page, Standing};
-use crate::bindings::{Kind, PluginError, Timestamp};
+use crate::bindings::types::{Error as PluginError, Kind, Timestamp};
 
 /// A page ends with the entry that makes it this large.
 const PAGE_BYTES: usize = 4 << 20;

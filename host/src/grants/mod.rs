@@ -33,7 +33,7 @@ pub use waiting::OnWait;
 pub(crate) use watch::{Ended, Watch};
 
 use self::gate::Gate;
-use crate::bindings::PluginError;
+use crate::bindings::types::Error as PluginError;
 use crate::error::Error;
 use crate::store::ObjectStore;
 

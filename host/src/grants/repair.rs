@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 
-use crate::bindings::PluginError;
+use crate::bindings::types::Error as PluginError;
 use crate::problem;
 use crate::store::{Key, ObjectStore, StoreError};
 

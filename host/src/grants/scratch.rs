@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::Grants;
-use crate::bindings::PluginError;
 use crate::bindings::scratch::Host;
+use crate::bindings::types::Error as PluginError;
 use crate::problem;
 
 /// As the WIT says.

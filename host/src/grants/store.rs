@@ -2,8 +2,8 @@
 
 use super::repair::is_named_by;
 use super::{Grants, StoreAccess};
-use crate::bindings::PluginError;
 use crate::bindings::store::{ByteRange, Host, PutMode, PutOutcome};
+use crate::bindings::types::Error as PluginError;
 use crate::problem;
 use crate::store::{self, Key, ObjectStore, StoreError};
 

@@ -143,7 +143,7 @@ mod tests {
             ("timeout_seconds", options.call_time_max.as_secs().to_string()),
             (
                 "store_timeout_seconds",
-                baton_host::CloudOptions::default()
+                baton_host::store::CloudOptions::default()
                     .time_budget
                     .as_secs()
                     .to_string(),

@@ -124,11 +124,11 @@ pub(crate) enum SpecialFiles {
     Skip,
 }
 
-impl From<SpecialFiles> for baton_host::SpecialFiles {
-    fn from(choice: SpecialFiles) -> baton_host::SpecialFiles {
+impl From<SpecialFiles> for baton_host::persist::SpecialFiles {
+    fn from(choice: SpecialFiles) -> baton_host::persist::SpecialFiles {
         match choice {
-            SpecialFiles::Error => baton_host::SpecialFiles::Fail,
-            SpecialFiles::Skip => baton_host::SpecialFiles::Skip,
+            SpecialFiles::Error => baton_host::persist::SpecialFiles::Fail,
+            SpecialFiles::Skip => baton_host::persist::SpecialFiles::Skip,
         }
     }
 }
@@ -153,21 +153,21 @@ pub(crate) enum OnConflict {
     Newest,
 }
 
-impl From<IfNoFiles> for baton_host::IfNoFiles {
-    fn from(choice: IfNoFiles) -> baton_host::IfNoFiles {
+impl From<IfNoFiles> for baton_host::persist::IfNoFiles {
+    fn from(choice: IfNoFiles) -> baton_host::persist::IfNoFiles {
         match choice {
-            IfNoFiles::Error => baton_host::IfNoFiles::Fail,
-            IfNoFiles::Warn => baton_host::IfNoFiles::Warn,
-            IfNoFiles::Ignore => baton_host::IfNoFiles::Ignore,
+            IfNoFiles::Error => baton_host::persist::IfNoFiles::Fail,
+            IfNoFiles::Warn => baton_host::persist::IfNoFiles::Warn,
+            IfNoFiles::Ignore => baton_host::persist::IfNoFiles::Ignore,
         }
     }
 }
 
-impl From<OnConflict> for baton_host::OnConflict {
-    fn from(choice: OnConflict) -> baton_host::OnConflict {
+impl From<OnConflict> for baton_host::builds::OnConflict {
+    fn from(choice: OnConflict) -> baton_host::builds::OnConflict {
         match choice {
-            OnConflict::Error => baton_host::OnConflict::Fail,
-            OnConflict::Newest => baton_host::OnConflict::Newest,
+            OnConflict::Error => baton_host::builds::OnConflict::Fail,
+            OnConflict::Newest => baton_host::builds::OnConflict::Newest,
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use baton_host::{Baton, Component, DirectoryStore, Error, Interrupt, ObjectStore, Options, request};
+use baton_host::attach::AttachRequest;
+use baton_host::builds::{BuildContext, Scope};
+use baton_host::{Baton, Component, DirectoryStore, Error, Interrupt, ObjectStore, Options};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::files::{Listing, listing, write, write_all};
@@ -292,19 +294,17 @@ fn a_program_goes_on_after_a_component_that_is_stuck() {
     let store = DirectoryStore::open(&scene.place.path("store")).unwrap();
     let store: Arc<dyn ObjectStore> = Arc::new(store);
     let limited = |seconds: u64| {
-        let options = Options {
-            component: Component::from_file(&crate::hostile::build()).unwrap(),
-            call_time_max: Duration::from_secs(seconds),
-            scratch_bytes_max: 32 << 20,
-            interrupt: interrupt.clone(),
-            ..Options::default()
-        };
+        let mut options = Options::default();
+        options.component = Component::from_file(&crate::hostile::build()).unwrap();
+        options.call_time_max = Duration::from_secs(seconds);
+        options.scratch_bytes_max = 32 << 20;
+        options.interrupt = interrupt.clone();
         Baton::new(Arc::clone(&store), options).unwrap()
     };
     let attempt = |baton: &Baton, name: &str| {
-        let mut asked = request::attach("latest", request::context("none"));
-        asked.scope.name = Some(name.to_owned());
-        baton.attach(&scene.job.path("at"), asked, &mut ()).unwrap_err()
+        let scope = Scope::new("latest", BuildContext::new("none")).name(name);
+        let asked = AttachRequest::new(scope);
+        baton.attach(&scene.job.path("at"), &asked, &mut ()).unwrap_err()
     };
     let baton = limited(1);
     for stuck in ["sleep", "poll"] {

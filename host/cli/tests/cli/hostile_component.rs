@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
-use baton_host::{Baton, Component, DirectoryStore, Error, Options, SigningKey, request};
+use baton_host::attach::AttachRequest;
+use baton_host::builds::{BuildContext, Scope};
+use baton_host::persist::PersistRequest;
+use baton_host::{Baton, Component, DirectoryStore, Error, Options, SigningKey};
 use serde_json::Value;
 
 use crate::files::write;
@@ -38,35 +41,29 @@ fn job(place: &Place) -> Job {
 
 fn hostile(place: &Place, component: &Path) -> Baton {
     let key = SigningKey::from_pem(PRIVATE).unwrap();
-    let options = Options {
-        component: Component::from_file(component).unwrap(),
-        require_signed: Some(key.verifying_key()),
-        sign: Some(key),
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.component = Component::from_file(component).unwrap();
+    options.require_signed = Some(key.verifying_key());
+    options.sign = Some(key);
     let store = DirectoryStore::open(&place.path("store")).unwrap();
     Baton::new(Arc::new(store), options).unwrap()
 }
 
-fn context() -> baton_host::BuildContext {
-    baton_host::BuildContext {
-        project: Some("gh/acme/shop".to_owned()),
-        branch: Some("main".to_owned()),
-        commit: Some("C0FFEE1".to_lowercase()),
-        number: Some(9),
-        job: Some("build".to_owned()),
-        actor: Some("jane".to_owned()),
-        ..request::context("none")
-    }
+fn context() -> BuildContext {
+    let mut context = BuildContext::new("none");
+    context.project = Some("gh/acme/shop".to_owned());
+    context.branch = Some("main".to_owned());
+    context.commit = Some("C0FFEE1".to_lowercase());
+    context.number = Some(9);
+    context.job = Some("build".to_owned());
+    context.actor = Some("jane".to_owned());
+    context
 }
 
 /// Asks the component to persist an artifact of this name.
 fn persist(baton: &Baton, job: &Job, name: &str) -> Result<(), Error> {
-    let mut asked = request::persist(&["dist"], context());
-    asked.name = name.to_owned();
-    baton.persist(job.dir(), asked, &mut ()).map(|persisted| {
-        persisted.unwrap();
-    })
+    let asked = PersistRequest::new(["dist"], context()).name(name);
+    baton.persist(job.dir(), &asked, &mut ()).map(|_| ())
 }
 
 #[test]
@@ -122,8 +119,8 @@ fn a_component_chooses_nothing_of_what_is_signed_but_the_tree() {
         component
     );
     // Nor does it pass off the signature of another build for the one that was asked for.
-    let attach = request::attach("tag:forge", context());
-    let refused = baton.attach(&job.path("out"), attach, &mut ()).unwrap_err();
+    let attach = AttachRequest::new(Scope::new("tag:forge", context()));
+    let refused = baton.attach(&job.path("out"), &attach, &mut ()).unwrap_err();
     assert!(matches!(refused, Error::Unsigned { .. }), "{refused:?}");
     assert!(!job.path("out").exists());
 }

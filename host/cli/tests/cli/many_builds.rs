@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use baton_host::{Baton, DirectoryStore, Options, request};
+use baton_host::builds::BuildContext;
+use baton_host::persist::PersistRequest;
+use baton_host::{Baton, DirectoryStore, Options};
 
 use crate::files::write;
 use crate::place::Place;
@@ -14,24 +16,19 @@ fn persist_all(place: &Place) {
     let job = place.job("work");
     write(&job.path("file"), "content");
     let store = Arc::new(DirectoryStore::create(&place.path("store")).unwrap());
-    let baton = Baton::new(
-        store,
-        Options {
-            workers: 1,
-            ..Options::default()
-        },
-    )
-    .unwrap();
+    let mut options = Options::default();
+    options.workers = 1;
+    let baton = Baton::new(store, options).unwrap();
     for turn in 0..BUILDS {
         // 7 has no factor in common with 1000, so each number comes once, in a wild order.
         let number = turn * 7 % BUILDS + 1;
-        let mut context = request::context("none");
+        let mut context = BuildContext::new("none");
         context.project = Some("gh/acme/shop".to_owned());
         context.branch = Some(if number % 100 == 1 { "rare" } else { "main" }.to_owned());
         context.commit = Some(format!("{number:040x}"));
         context.number = Some(number);
         baton
-            .persist(job.dir(), request::persist(&["file"], context), &mut ())
+            .persist(job.dir(), &PersistRequest::new(["file"], context), &mut ())
             .unwrap();
     }
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use baton_host::{Baton, DirectoryStore, Error, Options, Planned, Progress, Steps, request};
+use baton_host::attach::AttachRequest;
+use baton_host::builds::{BuildContext, Scope};
+use baton_host::transfer::Totals;
+use baton_host::{Baton, DirectoryStore, Options, Progress};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::files::{assert_same_listing, listing, noise, read, set_bits, write, write_all};
@@ -150,10 +153,9 @@ struct Swap {
 }
 
 impl Progress for Swap {
-    fn planned(&mut self, _: &Planned, _: &mut Steps) -> Result<bool, Error> {
+    fn planned(&mut self, _: &Totals) {
         fs::rename(&self.target, self.target.with_extension("moved")).unwrap();
         symlink(&self.outside, &self.target).unwrap();
-        Ok(true)
     }
 }
 
@@ -174,16 +176,16 @@ fn a_target_that_is_renamed_meanwhile_stays_the_same_directory() {
     let before = listing(&outside);
     let store = Arc::new(DirectoryStore::open(&place.path("store")).unwrap());
     let baton = Baton::new(store, Options::default()).unwrap();
-    let mut context = request::context("none");
+    let mut context = BuildContext::new("none");
     context.project = Some("gh/acme/shop".into());
     context.branch = Some("main".into());
-    let mut attach = request::attach("latest", context);
+    let mut attach = AttachRequest::new(Scope::new("latest", context));
     attach.clean = true;
     let mut swap = Swap {
         target: target.clone(),
         outside: outside.clone(),
     };
-    baton.attach(&target, attach, &mut swap).unwrap();
+    baton.attach(&target, &attach, &mut swap).unwrap();
     assert_same_listing(&before, &listing(&outside));
     let moved = place.path("out.moved");
     assert_eq!(read(&moved.join("dist/app")), read(&job.path("dist/app")));

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use baton_host::{
-    CloudLocation, CloudOptions, CloudStore, HttpOptions, Provider, StoreError, StoreUse, Variables,
-};
+use baton_host::store::{CloudLocation, CloudOptions, Provider, StoreError, StoreUse, Variables};
+use baton_host::{CloudStore, HttpOptions};
 
 use crate::servers::weed::{REGION, WRITER};
 

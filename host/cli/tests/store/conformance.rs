@@ -6,9 +6,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use baton_host::{
-    ByteRange, CloudStore, DirectoryStore, Key, MemoryStore, ObjectStore, PutMode, PutOutcome, StoreUse,
-};
+use baton_host::store::{ByteRange, Key, PutMode, PutOutcome, StoreUse};
+use baton_host::{CloudStore, DirectoryStore, MemoryStore, ObjectStore};
 use tempfile::TempDir;
 
 use crate::servers::weed::Weed;

@@ -1,6 +1,7 @@
 //! Servers that are not like Amazon's, and ways to them that are not straight.
 
-use baton_host::{Key, ObjectStore, PutMode, StoreError, StoreUse};
+use baton_host::ObjectStore;
+use baton_host::store::{Key, PutMode, StoreError, StoreUse};
 
 use crate::clouds;
 use crate::files::{read, write};

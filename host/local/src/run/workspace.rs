@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use super::assignment::Assignment;
 use crate::error::{LocalError, Place};
-use baton_host::{Baton, BuildContext, DirectoryStore, Error, OnConflict, PluginError, request};
+use baton_host::attach::AttachRequest;
+use baton_host::builds::{BuildContext, OnConflict, Scope};
+use baton_host::persist::PersistRequest;
+use baton_host::{Baton, DirectoryStore, Error, PluginError, builds};
 
 /// Adds a layer. Returns why it failed, if it did.
 pub(super) fn persist(
@@ -19,18 +22,17 @@ pub(super) fn persist(
     if !root.is_dir() {
         return Ok(Some(format!("the root {} does not exist", root.display())));
     }
-    let mut request = request::persist(paths, context(assignment));
-    // A job may persist several times: each is a layer of its own, and the later one wins.
-    request.name = format!("step {:04}", step + 1);
-    // CircleCI finds conflicts when the workspace is attached.
-    request.on_conflict = OnConflict::Newest;
-    match baton.persist(root, request, &mut ()) {
-        Ok(Some(persisted)) => {
+    let request = PersistRequest::new(paths, context(assignment))
+        // A job may persist several times: each is a layer of its own, and the later one wins.
+        .name(format!("step {:04}", step + 1))
+        // CircleCI finds conflicts when the workspace is attached.
+        .on_conflict(OnConflict::Newest);
+    match baton.persist(root, &request, &mut ()) {
+        Ok(persisted) => {
             let said = format!("persisted {} files, {} bytes", persisted.files, persisted.bytes);
             assignment.note(&said);
             Ok(None)
         }
-        Ok(None) => Ok(None),
         Err(error) => failed("the workspace cannot be persisted", error, place),
     }
 }
@@ -49,32 +51,30 @@ pub(super) fn attach(
     }
     let baton = open(assignment, place)?;
     let request = |jobs: &[String], on_conflict| {
-        let mut request = request::attach("workspace", context(assignment));
-        request.scope.jobs = jobs.to_vec();
-        request.on_conflict = on_conflict;
-        request
+        let mut scope = Scope::new("workspace", context(assignment));
+        scope.jobs = jobs.to_vec();
+        AttachRequest::new(scope).on_conflict(on_conflict)
     };
-    let mut attached = baton.attach(at, request(&upstream.names, OnConflict::Fail), &mut ());
+    let mut attached = baton.attach(at, &request(&upstream.names, OnConflict::Fail), &mut ());
     // Of consecutive jobs the later one wins. Concurrent jobs must not persist one path, on CircleCI as here.
     if let Err(Error::Plugin(PluginError::Conflict(_))) = attached {
         let conflict = upstream.concurrent.iter().find_map(|jobs| {
-            let mut request = request(jobs, OnConflict::Fail);
-            request.dry_run = true;
-            let tried = baton.attach(at, request, &mut ());
-            matches!(tried, Err(Error::Plugin(PluginError::Conflict(_)))).then_some(tried)
+            match baton.plan_attach(at, &request(jobs, OnConflict::Fail)) {
+                Err(error @ Error::Plugin(PluginError::Conflict(_))) => Some(Err(error)),
+                _ => None,
+            }
         });
         attached = match conflict {
             Some(conflict) => conflict,
-            None => baton.attach(at, request(&upstream.names, OnConflict::Newest), &mut ()),
+            None => baton.attach(at, &request(&upstream.names, OnConflict::Newest), &mut ()),
         };
     }
     match attached {
-        Ok(Some(attached)) => {
+        Ok(attached) => {
             let said = format!("attached {} files, {} bytes", attached.files, attached.bytes);
             assignment.note(&said);
             Ok(None)
         }
-        Ok(None) => Ok(None),
         Err(Error::Plugin(PluginError::NothingMatched(_))) => {
             assignment.note(nothing);
             Ok(None)
@@ -98,22 +98,18 @@ fn open(assignment: &Assignment<'_>, place: &Place) -> Result<Baton, LocalError>
 fn context(assignment: &Assignment<'_>) -> BuildContext {
     let (record, workflow, pipeline) = (assignment.record, assignment.workflow, assignment.pipeline);
     let node = &assignment.name;
-    BuildContext {
-        project: Some(record.project.clone()),
-        branch: pipeline.branch.clone(),
-        tag: pipeline.tag.clone(),
-        run: Some(pipeline.number),
-        number: Some(record.number),
-        attempt: Some(record.number),
-        workflow: Some(workflow.id.clone()),
-        workspace: Some(workflow.workspace.clone()),
-        job: Some(node.job.clone()),
-        node: (node.total > 1).then_some(baton_host::Node {
-            index: node.index,
-            total: node.total,
-        }),
-        ..request::context("circleci")
-    }
+    let mut context = BuildContext::new("circleci");
+    context.project = Some(record.project.clone());
+    context.branch = pipeline.branch.clone();
+    context.tag = pipeline.tag.clone();
+    context.run = Some(pipeline.number);
+    context.number = Some(record.number);
+    context.attempt = Some(record.number);
+    context.workflow = Some(workflow.id.clone());
+    context.workspace = Some(workflow.workspace.clone());
+    context.job = Some(node.job.clone());
+    context.node = (node.total > 1).then(|| builds::Node::new(node.index, node.total));
+    context
 }
 
 /// Turns an error into the failure of the step, or of the run if it is a defect of baton.

@@ -13,13 +13,13 @@ use object_store::{
     Attribute, Attributes, GetOptions, GetRange, ObjectStore as Library, PutMode as LibraryPutMode,
     PutOptions, PutPayload,
 };
-use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use super::failure::{RemoteFailure, RemoteKind};
 use super::options::CloudOptions;
 use super::providers;
 use super::role::Renewable;
+use super::runtime::IoRuntime;
 use super::tries::{Answer, Subject, random};
 use crate::interrupt::Interrupt;
 use crate::store::location::CloudLocation;
@@ -28,8 +28,6 @@ use crate::store::{ByteRange, OBJECT_BYTES_MAX, PutMode, PutOutcome, StoreError,
 /// Marks who created an object, so that one whose answer was lost knows its own. Letters only: Azure refuses `-` in the
 /// name of metadata, and proxies drop headers with `_`.
 const CREATOR: &str = "batoncreator";
-/// Threads that move bytes and encrypt them.
-const IO_THREADS: usize = 2;
 
 /// One page of a listing.
 pub(super) struct Page {
@@ -41,7 +39,7 @@ pub(super) struct Page {
 
 /// A bucket, and the calls to it. Keys are relative to the store's prefix.
 pub(super) struct Calls {
-    pub(super) runtime: Runtime,
+    pub(super) runtime: IoRuntime,
     objects: Arc<dyn Library>,
     lister: Arc<dyn PaginatedListStore>,
     pub(super) renewable: Option<Arc<dyn Renewable>>,
@@ -77,13 +75,7 @@ impl Calls {
             store: location.to_string(),
             source,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(IO_THREADS)
-            .thread_name("store-io")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(StoreError::Thread)?;
+        let runtime = IoRuntime::start().map_err(StoreError::Thread)?;
         let opened = {
             let _entered = runtime.enter();
             providers::open(location, &options).map_err(failed)?

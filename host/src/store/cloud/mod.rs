@@ -17,6 +17,7 @@ mod profile;
 mod providers;
 mod retry;
 mod role;
+mod runtime;
 mod tries;
 
 use std::sync::Arc;
@@ -37,8 +38,27 @@ use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_
 /// From this size on an object that is named by its content is put in the background.
 const LARGE_BYTES: usize = 1 << 20;
 
-/// A store in a bucket. It has a runtime of its own for its requests, so it must not be used from a task of another one:
-/// give it a thread.
+/// A store in a bucket. Its methods block, and its requests run on threads of its own.
+///
+/// The library reads no environment variables: pass those that have credentials.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use baton_host::CloudStore;
+/// use baton_host::store::{CloudOptions, StoreLocation, StoreUse};
+///
+/// let StoreLocation::Cloud(bucket) = StoreLocation::parse("s3://my-bucket/ci", ".".as_ref())? else {
+///     return Err("not a bucket".into());
+/// };
+/// let options = CloudOptions {
+///     region: Some("eu-central-1".to_owned()),
+///     variables: std::env::vars().collect(),
+///     ..CloudOptions::default()
+/// };
+/// let store = CloudStore::open(&bucket, options, StoreUse::Write)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct CloudStore {
     calls: Arc<Calls>,

@@ -52,6 +52,12 @@ impl Variables {
     }
 }
 
+impl FromIterator<(String, String)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Variables {
+        Variables(variables.into_iter().collect())
+    }
+}
+
 impl fmt::Debug for Variables {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.0.keys()).finish()

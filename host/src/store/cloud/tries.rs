@@ -42,12 +42,13 @@ impl Calls {
     pub(super) fn call<T, F>(
         &self,
         subject: Subject<'_>,
-        attempt: impl Fn() -> F,
+        attempt: impl Fn() -> F + Send,
     ) -> Result<Answer<T>, StoreError>
     where
+        T: Send,
         F: Future<Output = object_store::Result<T>>,
     {
-        let tried = self.runtime.block_on(async {
+        let tried = self.runtime.block_on(|| async {
             let tries = Box::pin(self.tries(subject, attempt));
             match future::select(tries, Box::pin(self.interrupted())).await {
                 Either::Left((answer, _)) => answer,
