@@ -121,7 +121,7 @@ impl AttachRequest {
 
 impl Baton {
     /// Writes the files of an artifact into `target`, which is created if it does not exist. The component can change what is
-    /// below `target`, and read the store. If the latest build turns out to be damaged, the one before takes its place,
+    /// below `target`, and read the store. If the latest build turns out to be damaged, the one before is attached,
     /// unless the scope is strict.
     pub fn attach(
         &self,

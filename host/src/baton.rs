@@ -21,7 +21,7 @@ use crate::transfer::{Done, Plan, Progress, Totals};
 /// The component, its store, and its limits: everything that baton does is a method of this.
 ///
 /// All methods block: they use threads of their own and wait for disks and servers. In an async program, call them in
-/// `tokio::task::spawn_blocking` or its like.
+/// `tokio::task::spawn_blocking` or an equivalent.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -80,7 +80,7 @@ impl Node {
 }
 
 mirror! {
-    /// What is known about the job that asks or persists. [`context::detect`](crate::context::detect) reads it from the
+    /// The known values of the job that asks or persists. [`context::detect`](crate::context::detect) reads it from the
     /// environment of a CI system; [`BuildContext::new`] begins with nothing but the time.
     ///
     /// Names have 1 to 1,000 bytes and no control characters.
@@ -99,7 +99,7 @@ mirror! {
         commit: Option<String>,
         /// The number of the pipeline or run: the first part of the order of builds.
         run: Option<u64>,
-        /// The number that people and `build:N` use. It takes the place of an absent `run`.
+        /// The number that people and `build:N` use. It replaces an absent `run`.
         number: Option<u64>,
         /// The job number, or the attempt, within the run: the second part of the order.
         attempt: Option<u64>,
@@ -127,7 +127,7 @@ mirror! {
         actor: Option<String>,
         /// The BLAKE3 of the component, in hex. [`Baton`] sets it.
         component: Option<String>,
-        /// The time of the request in milliseconds since 1970. It takes the place of an absent number.
+        /// The time of the request in milliseconds since 1970. It replaces an absent number.
         now_ms: u64,
     }
 }
@@ -292,7 +292,7 @@ pub struct Scope {
     /// Only a build of which each of these globs matches a file or a symlink. The selector must then be `latest` or
     /// `latest@BRANCH`; the newest 100 builds of the branch are searched.
     pub having: Vec<String>,
-    /// Whether a damaged latest build is an error. Otherwise the newest intact one takes its place, with a warning.
+    /// Whether a damaged latest build is an error. Otherwise the newest intact one is used, with a warning.
     pub strict: bool,
     /// Search CircleCI's artifacts instead of the store. [`CircleCi::source`](crate::CircleCi::source) returns it.
     pub circleci: Option<CircleciSource>,
@@ -373,7 +373,7 @@ impl Scope {
         self
     }
 
-    /// Makes a damaged latest build an error.
+    /// Treats a damaged latest build as an error.
     pub fn strict(mut self) -> Scope {
         self.strict = true;
         self

@@ -97,7 +97,7 @@ mirror! {
 }
 
 mirror! {
-    /// A move that was made.
+    /// A completed move.
     pub struct Moved = channels::Moved {
         /// The event that was stored.
         event: Event,
@@ -170,7 +170,7 @@ impl PromoteRequest {
         self
     }
 
-    /// Makes the promote fail unless the channel points to the build that this selector means.
+    /// Lets the promote fail unless the channel points to the build of this selector.
     pub fn if_current(mut self, selector: impl Into<String>) -> PromoteRequest {
         self.if_current = Some(selector.into());
         self
@@ -228,7 +228,7 @@ impl Convert<wit::channels::RollbackRequest> for RollbackRequest {
 }
 
 impl Baton {
-    /// Points a channel at a build. If another promote is faster, the decision is made again from the new state.
+    /// Points a channel at a build. If another promote is faster, baton decides again from the new state.
     pub fn promote(&self, request: &PromoteRequest) -> Result<Moved, Error> {
         let request: wit::channels::PromoteRequest = request.clone().convert();
         self.instance(Operation::Move)?

@@ -22,7 +22,7 @@ mirror! {
     pub struct Damage = types::Damage {
         /// The key of the object that holds the bytes.
         key: String,
-        /// What is wrong, as one sentence without a final period.
+        /// The message, one sentence without a final period.
         message: String,
         /// The expected digest, or empty if none is known.
         expected: String,

@@ -25,7 +25,7 @@ pub(crate) struct Directory {
     reserved: ReservedPlaces,
     /// Whether a run may have changed something in it.
     is_changed: AtomicBool,
-    /// Where it stands in for one that does not exist.
+    /// The empty directory that replaces a missing one.
     empty: Option<EmptyDirectory>,
 }
 
