@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::{LocalError, Place};
+use super::parameters::is_variable_name;
 use super::plan::{Action, Run, Step, When};
 use super::spelling::{similar, unknown_key};
 use super::yaml::Yaml;
@@ -191,23 +192,46 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(number * seconds).ok()
 }
 
-/// Returns the variables of an executor, a job or a step: a map, or a list of maps.
+/// Returns the variables of an executor, a job or a step: a map, a text as in `NAME=VALUE`, or a list of these.
 pub(crate) fn environment(value: Option<&Yaml>, place: &Place) -> Result<Vec<(String, String)>, LocalError> {
     let mut variables = Vec::new();
-    let maps = match value {
-        None => return Ok(variables),
-        Some(Yaml::List(maps)) => maps.as_slice(),
-        Some(map) => std::slice::from_ref(map),
-    };
-    for map in maps {
-        for (name, value) in map.entries(place)? {
-            if !super::parameters::is_variable_name(name) {
-                return Err(place.wrong(format!("{name:?} cannot be the name of a variable")));
-            }
-            variables.push((name.clone(), value.scalar(&place.within(name))?));
-        }
+    if let Some(value) = value {
+        add_variables(value, place, &mut variables)?;
     }
     Ok(variables)
+}
+
+fn add_variables(
+    value: &Yaml,
+    place: &Place,
+    variables: &mut Vec<(String, String)>,
+) -> Result<(), LocalError> {
+    let mut add = |name: &str, value: String, place: &Place| {
+        if !is_variable_name(name) {
+            return Err(place.wrong(format!("{name:?} cannot be the name of a variable")));
+        }
+        variables.push((name.to_owned(), value));
+        Ok(())
+    };
+    match value {
+        Yaml::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                add_variables(item, &place.item(at), variables)?;
+            }
+            Ok(())
+        }
+        Yaml::Text(text) => match text.split_once('=') {
+            Some((name, value)) => add(name, value.to_owned(), place),
+            None => Err(place.wrong(format!("{text:?} is no variable; expected NAME=VALUE"))),
+        },
+        map => {
+            for (name, value) in map.entries(place)? {
+                let place = place.within(name);
+                add(name, value.scalar(&place)?, &place)?;
+            }
+            Ok(())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -280,6 +304,20 @@ mod tests {
                 .unwrap()
                 .is_some()
         );
+    }
+
+    #[test]
+    fn variables_are_maps_texts_and_lists_of_them() {
+        let read = |text: &str| {
+            let value = Yaml::parse(text, "config.yml").unwrap();
+            environment(Some(&value), &Place::file("config.yml")).map_err(|error| error.to_string())
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let all = [pair("A", "b"), pair("C", "d=e"), pair("F", ""), pair("G", "1")];
+        assert_eq!(read("[{A: b}, C=d=e, [{F: }, G=1]]").unwrap(), all);
+        assert_eq!(read("").unwrap(), []);
+        assert!(read("[A]").unwrap_err().contains("expected NAME=VALUE"));
+        assert!(read("a-b=c").unwrap_err().contains("cannot be the name"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Spanned, UserMessageFormatter};
 
 use super::error::{Lines, LocalError, Place, item_key};
 
@@ -53,10 +53,14 @@ impl Yaml {
             }
             Err(error) => {
                 let line = error.location().map_or(0, |at| at.line());
+                // Other texts of the parser name functions of its library.
+                let said = error
+                    .render_with_formatter(&UserMessageFormatter)
+                    .replace("<input>", file);
                 let below = Vec::new();
                 Err(LocalError::Yaml {
                     place: Place::root(file, Lines { line, below }),
-                    source: Box::new(error),
+                    source: said.into(),
                 })
             }
         }
