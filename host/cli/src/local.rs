@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use baton_host::Options;
 use baton_host::builds::BuildContext;
 use baton_host::context::{Field, FieldValues};
+use baton_local::api::Continuation;
 use baton_local::run::{Event, NodeName, OrbLibrary, Outcome, RunOptions, Session};
 use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection};
 use serde_json::{Value, json};
@@ -45,26 +46,13 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         session.reset()?;
     }
     let pipeline = session.begin(&project, pipeline);
-    let selection = Selection {
-        workflow: args.workflow.clone(),
-        job: args.job.clone(),
-    };
-    let config = Config {
-        file: &file,
-        text: &text,
-        orbs: &orbs,
-        unavailable: &[],
-    };
     let circleci = (!args.offline).then(|| settings.circleci()).transpose()?;
-    let mut library = OrbLibrary::open(session.orbs(), circleci, args.update_orbs)?;
-    let planned = library.plan(config, &pipeline, &selection)?;
-    for text in &planned.notes {
-        note(&format!("note: {text}"));
-    }
-    // What a setup workflow continues with may have the jobs and the workflow that are named.
-    if !planned.is_setup {
-        check_approved(&planned, &args.approved)?;
-    }
+    let mut planner = Planner {
+        args: &args,
+        orbs: &orbs,
+        library: OrbLibrary::open(session.orbs(), circleci, args.update_orbs)?,
+    };
+    let planned = planner.plan(&file, &text, &pipeline)?;
     if args.dry_run {
         print_plan(&planned, &pipeline, settings.format);
         return nothing_ran(&planned, &args);
@@ -83,27 +71,7 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     };
     let mut outcome = session.run(&planned, &pipeline, &options, &report)?;
     if planned.is_setup && outcome.is_success() {
-        let Some(continuation) = session.continuation() else {
-            return Err(anyhow!("the setup workflow ended and did not continue the pipeline").into());
-        };
-        let config = Config {
-            file: &format!("{file} (continued)"),
-            text: &continuation.config,
-            ..config
-        };
-        let pipeline = Pipeline {
-            arguments: continuation.parameters,
-            ..pipeline.clone()
-        };
-        let planned = library.plan(config, &pipeline, &selection)?;
-        if planned.is_setup {
-            return Err(anyhow!("the config that continues the pipeline has setup: true itself").into());
-        }
-        for text in &planned.notes {
-            note(&format!("note: {text}"));
-        }
-        check_approved(&planned, &args.approved)?;
-        nothing_ran(&planned, &args)?;
+        let (planned, pipeline) = planner.continued(&file, &pipeline, session.continuation())?;
         let continued = session.run(&planned, &pipeline, &options, &report)?;
         outcome.workflows.extend(continued.workflows);
     }
@@ -111,6 +79,60 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
     match outcome.is_success() {
         true => Ok(()),
         false => Err(Failure::Reported(1)),
+    }
+}
+
+/// Plans the configs of one pipeline.
+struct Planner<'a> {
+    args: &'a Local,
+    orbs: &'a [OrbSource],
+    library: OrbLibrary,
+}
+
+impl Planner<'_> {
+    /// Plans a config, and prints the notes.
+    fn plan(&mut self, file: &str, text: &str, pipeline: &Pipeline) -> Result<Plan, Failure> {
+        let config = Config {
+            file,
+            text,
+            orbs: self.orbs,
+            unavailable: &[],
+        };
+        let selection = Selection {
+            workflow: self.args.workflow.clone(),
+            job: self.args.job.clone(),
+        };
+        let planned = self.library.plan(config, pipeline, &selection)?;
+        for text in &planned.notes {
+            note(&format!("note: {text}"));
+        }
+        // The config that continues a setup workflow may have the jobs that are named.
+        if !planned.is_setup {
+            check_approved(&planned, &self.args.approved)?;
+        }
+        Ok(planned)
+    }
+
+    /// Plans the config that a setup workflow continued the pipeline with.
+    fn continued(
+        &mut self,
+        file: &str,
+        pipeline: &Pipeline,
+        continuation: Option<Continuation>,
+    ) -> Result<(Plan, Pipeline), Failure> {
+        let Some(continuation) = continuation else {
+            return Err(anyhow!("the setup workflow ended and did not continue the pipeline").into());
+        };
+        let pipeline = Pipeline {
+            arguments: continuation.parameters,
+            ..pipeline.clone()
+        };
+        let planned = self.plan(&format!("{file} (continued)"), &continuation.config, &pipeline)?;
+        if planned.is_setup {
+            return Err(anyhow!("the config that continues the pipeline has setup: true itself").into());
+        }
+        nothing_ran(&planned, self.args)?;
+        Ok((planned, pipeline))
     }
 }
 

@@ -14,6 +14,7 @@ mod install;
 mod integrations;
 mod laptop;
 mod orb;
+mod pipeline;
 mod registry;
 mod runner;
 mod trees;
