@@ -59,4 +59,4 @@ pub use transfer::Progress;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/guides/embed.md")]
-pub struct Documents;
+pub struct DocumentExamples;
