@@ -78,7 +78,11 @@ pub(crate) const TABLE: &[Row] = &[
         Words("latest --store circleci:gh/acme/shop --api https://nowhere.invalid --store-timeout-seconds 1"),
         "--api",
     ),
-    row("artifact-changed", Natively("guest/tests/logic/circleci.rs"), ""),
+    row(
+        "artifact-changed",
+        Natively("guest/tests/logic/circleci/downloads.rs"),
+        "",
+    ),
     row(
         "artifact-expired",
         Never("an artifact that expires between the list and the download"),
@@ -86,7 +90,7 @@ pub(crate) const TABLE: &[Row] = &[
     ),
     row(
         "artifact-too-large",
-        Natively("guest/tests/logic/circleci.rs"),
+        Natively("guest/tests/logic/circleci/downloads.rs"),
         "",
     ),
     row("build-exists", Steps(steps::build_exists), "--name"),
@@ -158,7 +162,11 @@ pub(crate) const TABLE: &[Row] = &[
     ),
     row("event-lost", Steps(steps::event_lost), ""),
     row("held", Steps(steps::held), ""),
-    row("history-full", Natively("guest/tests/logic/channels.rs"), ""),
+    row(
+        "history-full",
+        Natively("guest/tests/logic/channels/history.rs"),
+        "",
+    ),
     row("incomplete-build", Steps(steps::incomplete), "all parallel nodes"),
     row("internal", Never("a defect of baton"), ""),
     row(
