@@ -498,7 +498,7 @@ fn a_name_that_attach_needs_for_itself_is_refused() {
         .forge_record(key, |record| record["tree"] = tree.clone().into());
     job.baton("attach build:1 --at out")
         .ends(1)
-        .tells("needs for itself: .baton-attach");
+        .tells("a name that attach reserves: .baton-attach");
     assert_eq!(listing(&job.path("out")).len(), 0);
 }
 
