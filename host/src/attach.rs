@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::baton::{Baton, wrong_report};
 use crate::bindings as wit;
-use crate::builds::{Build, OnConflict, Scope};
+use crate::build::{Build, OnConflict, Scope};
 use crate::error::Error;
 use crate::grants::Directory;
 use crate::mirror::{Convert, mirror};

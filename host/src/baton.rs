@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bindings as wit;
-use crate::circleci::{CircleCi, CircleciSource, slug_path};
+use crate::circleci_access::{CircleCi, slug_path};
+use crate::circleci_source::CircleciSource;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::grants::{

@@ -6,7 +6,7 @@
 
 use crate::baton::Baton;
 use crate::bindings as wit;
-use crate::builds::{Build, BuildContext, Order, Scope};
+use crate::build::{Build, BuildContext, Order, Scope};
 use crate::error::Error;
 use crate::grants::Operation;
 use crate::mirror::{Convert, mirror};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::circleci::CircleCi;
+use crate::circleci_access::CircleCi;
 use crate::component::Component;
 use crate::grants::OnWait;
 use crate::interrupt::Interrupt;

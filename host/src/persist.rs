@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::baton::{Baton, wrong_report};
 use crate::bindings as wit;
-use crate::builds::{Build, BuildContext, OnConflict};
+use crate::build::{Build, BuildContext, OnConflict};
 use crate::error::Error;
 use crate::grants::{Directory, Operation, Repairs, Resources};
 use crate::mirror::{Convert, mirror};

@@ -1,6 +1,6 @@
 //! From what was found on the runner to the context of a request.
 
-use crate::builds::{BuildContext, Node};
+use crate::build::{BuildContext, Node};
 use crate::context::{Context, Field};
 
 impl From<Context> for BuildContext {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::baton::Baton;
 use crate::bindings as wit;
-use crate::builds::{Build, BuildContext, Scope};
+use crate::build::{Build, BuildContext, Scope};
 use crate::error::Error;
 use crate::grants::{Operation, Resources, Scratch};
 use crate::instance::Paged;

@@ -2,8 +2,8 @@
 
 use crate::baton::Baton;
 use crate::bindings as wit;
-use crate::builds::{Build, Scope};
-use crate::circleci::CircleciSource;
+use crate::build::{Build, Scope};
+use crate::circleci_source::CircleciSource;
 use crate::error::Error;
 use crate::mirror::Convert;
 use crate::plugin_error::{PluginError, Problem};

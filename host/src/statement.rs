@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bindings::transfer::PersistRequest;
 use crate::bindings::types::BuildContext;
-use crate::builds::{Build, Counter, Node, Rank};
+use crate::build::{Build, Counter, Node, Rank};
 use crate::mirror::Convert as _;
 
 /// The payload type of a DSSE envelope (in-toto attestation, "Envelope").

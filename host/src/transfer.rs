@@ -1,7 +1,7 @@
 //! Transfers: their plans, their steps and their progress. Persisting, attaching and verifying are transfers.
 
 use crate::bindings as wit;
-use crate::builds::Build;
+use crate::build::Build;
 use crate::instance::Paged;
 use crate::mirror::{Convert, mirror};
 use crate::plugin_error::{Damage, Problem};

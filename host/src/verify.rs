@@ -2,7 +2,7 @@
 
 use crate::baton::{Baton, wrong_report};
 use crate::bindings as wit;
-use crate::builds::{Build, Scope};
+use crate::build::{Build, Scope};
 use crate::error::Error;
 use crate::mirror::{Convert, mirror};
 use crate::plugin_error::Damage;
