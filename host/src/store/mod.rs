@@ -1,6 +1,8 @@
 //! Stores: bytes under keys, with one small trait. The component sees it as the import `store`.
 
 mod cloud;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod directory;
 mod location;
 mod memory;
