@@ -1,4 +1,5 @@
-//! Builds the guest as a component, compiles it ahead of time, and leaves both for `src/component.rs` to embed.
+//! Provides the component for `src/component.rs` to embed: as it is, and compiled ahead of time. In the repository, the
+//! guest is built for that. A published crate contains the component instead, and needs no target for WebAssembly.
 
 use std::env;
 use std::error::Error;
@@ -10,30 +11,41 @@ use std::process::Command;
 mod tunables;
 
 const TARGET: &str = "wasm32-wasip2";
+/// The component in a published crate: `.ci/package` writes it.
+const PACKAGED: &str = "component.wasm";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    for input in [
-        "src/tunables.rs",
-        "../wit",
-        "../guest/src",
-        "../guest/Cargo.toml",
-        "../Cargo.toml",
-        "../Cargo.lock",
-    ] {
-        println!("cargo:rerun-if-changed={input}");
-    }
-    install_target()?;
-    // Cargo gives lints an OUT_DIR of their own, beside that of builds. What takes minutes is made once, for both: in a
-    // directory of the profile, which is three above.
+    // Cargo gives lints and builds different directories. The results that take minutes are kept in one of the profile,
+    // for both.
     let shared = out
         .ancestors()
         .nth(3)
-        .ok_or("OUT_DIR is not where cargo has it")?;
+        .ok_or("OUT_DIR is not below a directory of the profile")?;
     let shared = shared.join("component");
-    let wasm = build_guest(&shared)?;
-    let bytes =
-        std::fs::read(&wasm).map_err(|error| format!("{} cannot be read: {error}", wasm.display()))?;
+    std::fs::create_dir_all(&shared)?;
+    println!("cargo:rerun-if-changed=src/tunables.rs");
+    let wasm = if is_repository() {
+        for input in [
+            "../wit",
+            "../guest/src",
+            "../guest/Cargo.toml",
+            "../Cargo.toml",
+            "../Cargo.lock",
+        ] {
+            println!("cargo:rerun-if-changed={input}");
+        }
+        install_target()?;
+        build_guest(&shared)?
+    } else {
+        if !Path::new(PACKAGED).exists() {
+            return Err(format!("the crate has no {PACKAGED}: pack it with .ci/package").into());
+        }
+        println!("cargo:rerun-if-changed={PACKAGED}");
+        PathBuf::from(PACKAGED)
+    };
+    let bytes = std::fs::read(&wasm)
+        .map_err(|error| format!("cannot read the component {}: {error}", wasm.display()))?;
     std::fs::write(out.join("plugin.wasm"), &bytes)?;
 
     let mut config = tunables::config(false);
@@ -47,6 +59,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Whether this is the repository, with the guest next to the library, and not a published crate.
+fn is_repository() -> bool {
+    std::fs::read_to_string("../guest/Cargo.toml")
+        .is_ok_and(|manifest| manifest.contains("name = \"baton-guest\""))
+}
+
 /// Returns the component as code of the target's processor: what was compiled before, if it was the same component, and
 /// the same version and settings of the compiler.
 fn compiled(engine: &wasmtime::Engine, wasm: &[u8], shared: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -55,7 +73,7 @@ fn compiled(engine: &wasmtime::Engine, wasm: &[u8], shared: &Path) -> Result<Vec
     let settings = hasher.finish();
     let kept = shared.join(format!("{settings:016x}.cwasm"));
     let source = kept.with_extension("wasm");
-    // The source is written last: where it is the same, what was made of it is whole.
+    // The source is written last: where it is the same, the compiled form of it is complete.
     if std::fs::read(&source).is_ok_and(|source| source == wasm) {
         return Ok(std::fs::read(&kept)?);
     }

@@ -21,7 +21,7 @@ use super::sink::{note, pass_on, print_json, print_lines, print_table, say};
 use super::stores::data_directory;
 
 /// baton's own orb, which needs no file. The name is that of its examples.
-const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../../../orb.yml"));
+const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../orb.yml"));
 /// CircleCI takes configs of 3 MB at most.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
 /// The commit of a directory without one.

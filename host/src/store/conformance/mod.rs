@@ -243,7 +243,10 @@ mod tests {
             violation.to_string(),
             "the store faulty: breaks the promise missing_objects_are_not_errors: a call failed"
         );
-        assert_eq!(violation.source().unwrap().to_string(), "not a valid key: \"a/b\"");
+        assert_eq!(
+            violation.source().unwrap().to_string(),
+            "not a valid key: \"a/b\""
+        );
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub(super) fn large_objects_are_kept(store: &dyn ObjectStore) -> Checked {
     )
 }
 
-/// Returns bytes of which no two parts are alike, so that none can take the place of another.
+/// Returns bytes of which no two parts are alike: a wrong part is noticed.
 fn distinct_bytes(size_bytes: usize) -> Vec<u8> {
     (0..size_bytes as u64 / 8)
         .flat_map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
