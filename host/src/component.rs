@@ -56,6 +56,13 @@ impl Component {
         blake3::hash(&self.bytes).to_hex().to_string()
     }
 
+    /// Returns its SHA-256 in hex: the digest that a release lists.
+    pub fn sha256(&self) -> String {
+        use sha2::Digest as _;
+        let digest = sha2::Sha256::digest(&self.bytes);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Returns its size in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.bytes.len() as u64
@@ -118,4 +125,27 @@ fn deserialize(engine: &Engine) -> wasmtime::Result<wasmtime::component::Compone
     // SAFETY: the bytes are what `precompile_component` of the same wasmtime made in this crate's build script, and are
     // a constant of this binary: nobody can have changed them since.
     unsafe { wasmtime::component::Component::deserialize(engine, COMPILED) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_standards() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("abc");
+        std::fs::write(&file, b"abc").unwrap();
+        let component = Component::from_file(&file).unwrap();
+        assert_eq!(
+            component.sha256(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            component.digest(),
+            "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"
+        );
+    }
 }

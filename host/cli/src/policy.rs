@@ -112,7 +112,7 @@ fn operations(command: &Command) -> Vec<Operation> {
             Operation::Persist { dry_run: false },
             Operation::Attach { dry_run: false },
         ],
-        Command::Policy(_) | Command::Component | Command::Completions(_) | Command::Man(_) => Vec::new(),
+        Command::Policy(_) | Command::Component(_) | Command::Completions(_) | Command::Man(_) => Vec::new(),
     }
 }
 

@@ -71,7 +71,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Policy(args) => crate::policy::run(cli.global, &args),
         Command::Local(args) => crate::local::run(&settings, *args),
         Command::Doctor => crate::doctor::run(&settings),
-        Command::Component => crate::component::run(&settings),
+        Command::Component(args) => crate::component::run(&settings, &args),
         Command::Completions(args) => crate::installing::completions(&args),
         Command::Man(args) => crate::installing::man(&args),
     };

@@ -1,4 +1,4 @@
-//! `baton completions` and `baton man`.
+//! `baton completions`, `baton man` and `baton component`.
 
 use std::path::PathBuf;
 
@@ -24,4 +24,14 @@ pub(crate) struct Man {
     /// Directory to write the pages of all commands to. Created if it does not exist
     #[arg(long, value_name = "DIR", value_parser = paths::parser())]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// Print the digests, the size and the interface of the component, or write it to a file
+///
+/// The component contains all of the logic, and any runtime with WASI 0.2 can host it. The interface is printed as WIT text.
+#[derive(Debug, Args)]
+pub(crate) struct Component {
+    /// File to write the component to, in place of printing its interface. An existing file is replaced
+    #[arg(long, value_name = "FILE", value_parser = paths::parser())]
+    pub(crate) output: Option<PathBuf>,
 }

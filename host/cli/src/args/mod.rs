@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use channels::{History, PointerArgs, Promote, Release, Rollback, WhoArgs};
 pub(crate) use global::{Format, FormatArg, Global};
-pub(crate) use installing::{Completions, Man};
+pub(crate) use installing::{Completions, Component, Man};
 pub(crate) use local::Local;
 pub(crate) use lookup::{
     Artifacts, Builds, Channels, Diff, Latest, LatestCommand, LatestSet, LookUpArgs, Show,
@@ -60,8 +60,7 @@ pub(crate) enum Command {
     Local(Box<Local>),
     /// Check the settings, the runner and the store, and print what to correct
     Doctor,
-    /// Print the digest, the size and the interface of the component
-    Component,
+    Component(Component),
     Completions(Completions),
     Man(Man),
 }
@@ -88,7 +87,7 @@ impl Command {
             Command::Policy(_) => "policy",
             Command::Local(_) => "local",
             Command::Doctor => "doctor",
-            Command::Component => "component",
+            Command::Component(_) => "component",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }

@@ -253,7 +253,7 @@ fn doctor_lists_checks_and_context() {
 fn component_says_what_it_is() {
     let place = Place::new();
     let component = place.job("work").json("component");
-    has(&component, "digest size_bytes file wit");
+    has(&component, "sha256 digest size_bytes file wit");
     let embedded = baton_host::Component::embedded();
     assert_eq!(
         component["digest"],
@@ -274,6 +274,30 @@ fn component_says_what_it_is() {
             "{absent} is not granted, so it is not asked for"
         );
     }
+}
+
+#[test]
+fn component_writes_a_file_that_runs_in_its_place() {
+    let place = Place::new();
+    let job = place.job("work");
+    let built_in = job.json("component");
+    let ran = job.baton("component --output copy.wasm").succeeds();
+    let sha256 = built_in["sha256"].as_str().unwrap();
+    assert!(ran.out.contains(&format!("sha256    {sha256}\n")), "{}", ran.out);
+    assert!(!ran.out.contains("world"), "{}", ran.out);
+    let bytes = std::fs::read(job.path("copy.wasm")).unwrap();
+    assert!(bytes == baton_host::Component::embedded().bytes());
+    let copy = job.json("--component copy.wasm component");
+    for same in ["sha256", "digest", "size_bytes", "wit"] {
+        assert_eq!(copy[same], built_in[same], "{same}");
+    }
+    // An existing file is replaced, and a failure names the file.
+    std::fs::write(job.path("copy.wasm"), b"old").unwrap();
+    job.baton("component --output copy.wasm").succeeds();
+    assert_eq!(std::fs::read(job.path("copy.wasm")).unwrap(), bytes);
+    job.baton("component --output missing/copy.wasm")
+        .ends(1)
+        .tells("cannot write the component to missing/copy.wasm");
 }
 
 #[test]
