@@ -19,8 +19,8 @@
 //!
 //! # Behaviour
 //!
-//! - Methods of [`Baton`] block. In an async program, call them in `spawn_blocking` or its like.
-//! - All decisions are made by a WebAssembly component that this crate contains. It is sandboxed: [`Operation::grants`] is all
+//! - Methods of [`Baton`] block. In an async program, call them in `spawn_blocking` or an equivalent.
+//! - A WebAssembly component that this crate contains makes all decisions. It is sandboxed: [`Operation::grants`] is all
 //!   that it can access for an operation. [`Options`] limits its memory and time.
 //! - Nothing here touches the terminal, the environment variables or the home directory. You pass in what it needs.
 //! - Failures are an [`Error`]. Those that the component reports have a stable code in their [`Problem`].

@@ -1,4 +1,4 @@
-//! What is deleted and when, beside persists and other prunes.
+//! Deletion, while persists and other prunes run.
 
 use super::*;
 
