@@ -42,5 +42,14 @@ fn main() -> std::process::ExitCode {
     let mut blocked = SigSet::empty();
     blocked.add(Signal::SIGXFSZ);
     let _ = blocked.thread_block();
+    // Jobs of `baton local` find this program as `circleci`, too.
+    let mut arguments = std::env::args_os();
+    if arguments
+        .next()
+        .is_some_and(|name| baton_local::command::is_meant(&name))
+    {
+        let arguments: Vec<String> = arguments.map(|it| it.to_string_lossy().into_owned()).collect();
+        return std::process::ExitCode::from(baton_local::command::run(&arguments));
+    }
     run::run()
 }

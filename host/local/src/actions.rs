@@ -10,6 +10,9 @@ use super::yaml::Yaml;
 
 /// A command that says nothing for this long is ended, as on CircleCI.
 const NO_OUTPUT_TIME_MAX: Duration = Duration::from_secs(600);
+/// CircleCI's limits for automatic reruns.
+const AUTO_RERUNS: std::ops::RangeInclusive<u32> = 1..=5;
+const AUTO_RERUN_DELAY_MAX: Duration = Duration::from_secs(600);
 
 /// Returns the step that a name of CircleCI's own means; nothing where it is none.
 pub(crate) fn step(name: &str, arguments: &Yaml, place: &Place) -> Result<Option<Step>, LocalError> {
@@ -43,9 +46,28 @@ pub(crate) fn step(name: &str, arguments: &Yaml, place: &Place) -> Result<Option
             };
             (action, &["path", "destination"])
         }
-        "store_test_results" => (nothing("there is nobody to show test results to"), &["path"]),
-        "save_cache" => (nothing("no cache is kept"), &["paths", "key"]),
-        "restore_cache" => (nothing("no cache is kept"), &["key", "keys"]),
+        "store_test_results" => {
+            keys.only(&["path"])?;
+            let action = Action::StoreTestResults {
+                path: keys.required("path")?,
+            };
+            (action, &["path"])
+        }
+        "save_cache" => {
+            keys.only(&["paths", "key"])?;
+            let action = Action::SaveCache {
+                key: keys.required("key")?,
+                paths: keys.list("paths")?,
+            };
+            (action, &["paths", "key"])
+        }
+        "restore_cache" => {
+            let mut all: Vec<String> = keys.text("key")?.into_iter().collect();
+            if all.is_empty() || arguments.get("keys").is_some() {
+                all.extend(keys.list("keys")?);
+            }
+            (Action::RestoreCache { keys: all }, &["key", "keys"])
+        }
         "setup_remote_docker" => (
             nothing("the commands use the Docker of this machine, where there is one"),
             &["version", "docker_layer_caching"],
@@ -162,6 +184,20 @@ fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
             ))
         })?,
     };
+    let max_auto_reruns = match arguments.get("max_auto_reruns") {
+        None => 0,
+        Some(value) => auto_reruns(value, place)?,
+    };
+    let auto_rerun_delay = match keys.text("auto_rerun_delay")? {
+        None => Duration::ZERO,
+        Some(text) => duration(&text)
+            .filter(|delay| *delay <= AUTO_RERUN_DELAY_MAX)
+            .ok_or_else(|| {
+                place.wrong(format!(
+                    "auto_rerun_delay is {text}, and a time of at most 10m is expected, such as 10s"
+                ))
+            })?,
+    };
     Ok(Step {
         name: match keys.text("name")? {
             Some(name) => name,
@@ -175,8 +211,18 @@ fn run(arguments: &Yaml, place: &Place) -> Result<Step, LocalError> {
             command,
             background,
             no_output_time_max,
+            max_auto_reruns,
+            auto_rerun_delay,
         })),
     })
+}
+
+/// Returns how often a step or a workflow runs again.
+pub(crate) fn auto_reruns(value: &Yaml, place: &Place) -> Result<u32, LocalError> {
+    let number: Option<u32> = value.scalar(place)?.parse().ok();
+    number
+        .filter(|number| AUTO_RERUNS.contains(number))
+        .ok_or_else(|| place.wrong("max_auto_reruns is a number from 1 to 5"))
 }
 
 /// Returns a time such as `10m`, `1.5h` or `30s`.

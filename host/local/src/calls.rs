@@ -133,9 +133,18 @@ impl Workflows<'_> {
             // Without filters a job runs for every branch and for no tag.
             None => self.pipeline.tag.is_some(),
         };
+        let contexts = match options.get("context") {
+            Some(contexts) => contexts.texts(&place.within("context"))?,
+            None => Vec::new(),
+        };
         let requires = requires::read(options.get("requires"), &place.within("requires"))?;
         Ok(Called {
-            job: Job { name, requires, kind },
+            job: Job {
+                name,
+                requires,
+                contexts,
+                kind,
+            },
             place: place.clone(),
             options,
             alias: None,

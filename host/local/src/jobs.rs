@@ -82,6 +82,7 @@ pub(crate) fn expand(
     steps.add(&call.after, config, &call_place.within("post-steps"))?;
     Ok(JobKind::Build(Box::new(Build {
         executor: described(either, place)?,
+        image: image(either("docker")),
         container_environment,
         environment,
         working_directory: match either("working_directory") {
@@ -163,6 +164,14 @@ fn docker_environment(docker: Option<&Yaml>, place: &Place) -> Result<Vec<(Strin
             actions::environment(first, &place.within("docker"))
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Returns the image of the container that steps would run in: the first one.
+fn image(docker: Option<&Yaml>) -> Option<String> {
+    match docker? {
+        Yaml::List(containers) => containers.first()?.get("image")?.as_text().map(str::to_owned),
+        _ => None,
     }
 }
 

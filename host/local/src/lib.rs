@@ -2,11 +2,12 @@
 //!
 //! [`plan`] expands a config for one pipeline: orbs, commands, jobs, executors, parameters, conditions, matrices, filters
 //! and the order of jobs. It does nothing else: what it returns is a value that prints. A [`run::Session`] then does what
-//! the plan says. There is no Docker: every step runs on this machine, as the user who started it.
+//! the plan says. Jobs run on this machine, in a sandbox if there is one.
 
 mod actions;
 pub mod api;
 mod calls;
+pub mod command;
 mod error;
 mod expression;
 mod filters;

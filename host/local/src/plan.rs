@@ -24,6 +24,8 @@ pub struct Workflow {
     pub name: String,
     /// The jobs, in an order in which they can run.
     pub jobs: Vec<Job>,
+    /// How often failed jobs run again, with the jobs after them.
+    pub max_auto_reruns: u32,
 }
 
 /// One job of a workflow.
@@ -33,6 +35,8 @@ pub struct Job {
     pub name: String,
     /// The jobs that must have ended before, and how.
     pub requires: Vec<Requirement>,
+    /// The contexts whose variables it has.
+    pub contexts: Vec<String>,
     /// The action.
     pub kind: JobKind,
 }
@@ -75,6 +79,8 @@ pub enum JobKind {
 pub struct Build {
     /// The executor on CircleCI, for example `docker: cimg/base:current`. Here it runs on this machine.
     pub executor: String,
+    /// The image of a docker executor's first container.
+    pub image: Option<String>,
     /// Variables of the container.
     pub container_environment: Vec<(String, String)>,
     /// Variables of the executor and the job.
@@ -148,6 +154,23 @@ pub enum Action {
         /// Its parameters: a JSON object, or the file of one.
         parameters: String,
     },
+    /// Saves directories for later jobs.
+    SaveCache {
+        /// The key, with templates.
+        key: String,
+        /// Files and directories.
+        paths: Vec<String>,
+    },
+    /// Restores what a job saved.
+    RestoreCache {
+        /// Keys or their beginnings, with templates, in the order in which they are tried.
+        keys: Vec<String>,
+    },
+    /// Sums up the results of tests, and keeps their times.
+    StoreTestResults {
+        /// A file of JUnit XML, or a directory of them.
+        path: String,
+    },
     /// A step that CircleCI has and that means nothing here.
     Nothing {
         /// Why.
@@ -170,6 +193,10 @@ pub struct Run {
     pub background: bool,
     /// The longest that it may be silent.
     pub no_output_time_max: Duration,
+    /// How often it runs again after it failed.
+    pub max_auto_reruns: u32,
+    /// The time between two of its runs.
+    pub auto_rerun_delay: Duration,
 }
 
 impl Action {
@@ -182,6 +209,9 @@ impl Action {
             Action::Attach { .. } => "attach_workspace",
             Action::StoreArtifacts { .. } => "store_artifacts",
             Action::Continue { .. } => "continue",
+            Action::SaveCache { .. } => "save_cache",
+            Action::RestoreCache { .. } => "restore_cache",
+            Action::StoreTestResults { .. } => "store_test_results",
             Action::Nothing { .. } => "nothing",
         }
     }
@@ -234,7 +264,7 @@ impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "    on this machine instead of {}", escaped(&self.executor))?;
         if self.parallelism > 1 {
-            writeln!(f, "    {} nodes, one after the other", self.parallelism)?;
+            writeln!(f, "    {} nodes", self.parallelism)?;
         }
         for step in &self.steps {
             write!(f, "    {:<20} {}", step.action.kind(), escaped(&step.name))?;

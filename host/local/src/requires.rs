@@ -126,6 +126,7 @@ pub(crate) fn grouped(
         job: Job {
             name: group.to_owned(),
             requires: last.collect(),
+            contexts: Vec::new(),
             kind: JobKind::NoOp,
         },
         place: entry.place.clone(),

@@ -1,5 +1,6 @@
 //! The workflows of a config: which of them run, with which jobs, and what each job waits for.
 
+use super::actions;
 use super::calls::Called;
 use super::error::{LocalError, Place};
 use super::jobs::{self, Call};
@@ -85,8 +86,13 @@ impl Workflows<'_> {
         }
         requires::number_repeated(&mut called)?;
         let jobs = requires::without_filtered(name, &called, &mut self.notes)?;
+        let max_auto_reruns = match body.get("max_auto_reruns") {
+            Some(value) => actions::auto_reruns(value, &place)?,
+            None => 0,
+        };
         Ok(Workflow {
             name: name.to_owned(),
+            max_auto_reruns,
             jobs: order::ordered(jobs, &place)?,
         })
     }

@@ -1,6 +1,7 @@
 //! `baton local`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
@@ -9,9 +10,9 @@ use crate::paths;
 
 /// Run a CircleCI config on this machine
 ///
-/// Expands the config as CircleCI does, and runs the jobs one after the other, each in its own directory. Jobs run on this
-/// machine as the current user, without Docker. Build numbers, artifacts, variables and workspaces are kept for the next
-/// run.
+/// Expands the config as CircleCI does, and runs its jobs on this machine, each in its own directory and in a sandbox of
+/// bubblewrap (bwrap): a job can read system directories and write to its own directory, and has no access to other files
+/// and processes. Build numbers, artifacts, caches, variables and workspaces are kept for the next run.
 #[derive(Debug, Args)]
 pub(crate) struct Local {
     /// Config file
@@ -33,6 +34,24 @@ pub(crate) struct Local {
     /// other variables of the environment
     #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = variable)]
     pub(crate) variables: Vec<String>,
+    /// Variables of a context, as lines NAME=VALUE. May be repeated
+    #[arg(long = "context", value_name = "NAME=FILE", value_parser = named_file)]
+    pub(crate) contexts: Vec<(String, PathBuf)>,
+    /// Jobs and nodes that run at a time [default: processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// End a job after this time
+    #[arg(long, value_name = "TIME", default_value = "5h", value_parser = humantime::parse_duration)]
+    pub(crate) job_timeout: Duration,
+    /// Run jobs as the current user, without a sandbox
+    #[arg(long)]
+    pub(crate) no_sandbox: bool,
+    /// Directory that jobs may write to, too. May be repeated
+    #[arg(long, value_name = "DIR", value_parser = paths::parser(), conflicts_with = "no_sandbox")]
+    pub(crate) writable: Vec<PathBuf>,
+    /// Give jobs no network, and so no CircleCI API on loopback
+    #[arg(long, conflicts_with = "no_sandbox")]
+    pub(crate) no_network: bool,
     /// Approve this job, which waits for an approval. May be repeated
     #[arg(long = "approve", value_name = "JOB")]
     pub(crate) approved: Vec<String>,

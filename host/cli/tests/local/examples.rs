@@ -11,6 +11,7 @@ const PROJECT: &str = "project/build_artifacts";
 /// Returns an example whose bucket is a directory of the laptop.
 fn with_directory(laptop: &Laptop, name: &str) -> String {
     let store = laptop.path("bucket");
+    fs::create_dir_all(&store).unwrap();
     let text = example(name);
     assert!(
         text.contains("s3://acme-builds/shop"),

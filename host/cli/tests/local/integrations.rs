@@ -92,7 +92,7 @@ fn the_plugin_persists_after_a_command_that_did_well() {
         ("BATON_NUMBER", "8"),
     ];
     let failed = [&build[..], &[("BUILDKITE_COMMAND_EXIT_STATUS", "1")]].concat();
-    assert!(out(&agent.bash(hooks, &failed)).contains("nothing is persisted"));
+    assert!(out(&agent.bash(hooks, &failed)).contains("persists nothing"));
     assert!(!agent.path("store").exists());
     let done = [&build[..], &[("BUILDKITE_COMMAND_EXIT_STATUS", "0")]].concat();
     assert!(out(&agent.bash(hooks, &done)).ends_with("build:8\n"));

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -115,6 +116,13 @@ impl Laptop {
             .current_dir(self.path("shop"))
             .args(["local", "--format", "json"])
             .args(arguments);
+        let bucket = self.path("bucket");
+        let is_asked = arguments.contains(&"--no-sandbox");
+        if !sandboxes() && !is_asked {
+            command.arg("--no-sandbox");
+        } else if bucket.exists() && !is_asked {
+            command.arg("--writable").arg(bucket);
+        }
         if !arguments.contains(&"--state") {
             command.arg("--state").arg(self.path("state"));
         }
@@ -136,6 +144,18 @@ impl Laptop {
         let found = variables.iter().find(|it| it[0][1] == name)?;
         Some(found[1].as_str().unwrap().to_owned())
     }
+}
+
+/// Returns whether bubblewrap can create sandboxes here. Without it jobs run without one, and the tests of the sandbox are
+/// skipped.
+pub(crate) fn sandboxes() -> bool {
+    static SANDBOXES: LazyLock<bool> = LazyLock::new(|| {
+        let checked = Command::new("bwrap")
+            .args(["--ro-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "true"])
+            .output();
+        checked.is_ok_and(|output| output.status.success())
+    });
+    *SANDBOXES
 }
 
 /// How a run went.

@@ -8,6 +8,7 @@
 )]
 
 mod article;
+mod concurrent;
 mod documents;
 mod examples;
 mod install;
@@ -17,4 +18,6 @@ mod orb;
 mod pipeline;
 mod registry;
 mod runner;
+mod sandbox;
+mod services;
 mod trees;

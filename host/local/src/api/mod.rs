@@ -11,6 +11,7 @@ mod admission;
 mod answers;
 mod body;
 mod continuation;
+mod continuing;
 mod escapes;
 mod options;
 mod records;

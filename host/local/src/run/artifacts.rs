@@ -1,9 +1,11 @@
 //! The step `store_artifacts`: files that the API serves from then on.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::assignment::Assignment;
+use super::inside::Inside;
 use super::services::unknown;
 use crate::api::{Artifact, Content};
 use crate::error::{LocalError, Place};
@@ -13,6 +15,7 @@ use crate::error::{LocalError, Place};
 pub(super) fn store(
     assignment: &Assignment<'_>,
     path: &str,
+    inside: &Inside,
     from: &Path,
     destination: Option<&str>,
     place: &Place,
@@ -52,8 +55,13 @@ pub(super) fn store(
             from.join(file)
         };
         let target = kept.join(blake3::hash(name.as_bytes()).to_hex().as_str());
+        let mut opened = match inside.open(&source) {
+            Ok(opened) => opened.file,
+            Err(error) => return Ok(Some(format!("cannot read {}: {error}", source.display()))),
+        };
         fs::create_dir_all(&kept)
-            .and_then(|()| fs::copy(&source, &target))
+            .and_then(|()| File::create(&target))
+            .and_then(|mut target| io::copy(&mut opened, &mut target))
             .map_err(LocalError::files("cannot store the artifact", &source))?;
         let artifact = Artifact {
             path: name,

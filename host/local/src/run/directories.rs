@@ -1,14 +1,13 @@
-//! The directories of a node, and the meaning of paths in its steps.
+//! The directories of a node.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::events::NodeName;
+use super::inside::Inside;
+use crate::command;
 use crate::error::LocalError;
-
-/// The command `circleci` of the jobs, instead of CircleCI's own.
-const COMMAND: &str = include_str!("circleci.sh");
 
 /// The directories of one node.
 #[derive(Debug)]
@@ -23,12 +22,13 @@ pub(super) struct NodeDirectories {
 }
 
 impl NodeDirectories {
-    /// Creates the directories of a node.
+    /// Creates the directories of a node. Without `binary`, the command `baton` is an empty file, over which a sandbox mounts
+    /// the real one.
     pub(super) fn create(
         jobs: &Path,
         number: u64,
         node: &NodeName,
-        binary: &Path,
+        binary: Option<&Path>,
     ) -> Result<NodeDirectories, LocalError> {
         let safe = |c: char| {
             if c.is_ascii_alphanumeric() || "._-".contains(c) {
@@ -42,36 +42,39 @@ impl NodeDirectories {
             called.push_str(&format!(".{}", node.index));
         }
         let directory = jobs.join(called);
-        let place = NodeDirectories {
+        let directories = NodeDirectories {
             home: directory.join("home"),
             temporary: directory.join("tmp"),
             programs: directory.join("bin"),
             bash_env: directory.join("bash_env"),
-            halted: directory.join("halted"),
+            halted: directory.join(command::HALTED),
             directory,
         };
-        for dir in [&place.home, &place.temporary, &place.programs] {
+        for dir in [&directories.home, &directories.temporary, &directories.programs] {
             fs::create_dir_all(dir)
                 .map_err(LocalError::files("cannot create a directory of the job", dir))?;
         }
         let failed = |path: &Path| LocalError::files("cannot create a file of the job", path.to_owned());
-        fs::write(&place.bash_env, "").map_err(failed(&place.bash_env))?;
-        let command = place.programs.join("circleci");
-        fs::write(&command, COMMAND).map_err(failed(&command))?;
-        fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).map_err(failed(&command))?;
-        for (name, target) in [("circleci-agent", Path::new("circleci")), ("baton", binary)] {
-            let link = place.programs.join(name);
-            symlink(target, &link).map_err(failed(&link))?;
+        fs::write(&directories.bash_env, "").map_err(failed(&directories.bash_env))?;
+        let baton = directories.programs.join("baton");
+        match binary {
+            Some(binary) => symlink(binary, &baton).map_err(failed(&baton))?,
+            None => fs::write(&baton, "").map_err(failed(&baton))?,
         }
-        Ok(place)
+        for name in command::NAMES {
+            let link = directories.programs.join(name);
+            symlink("baton", &link).map_err(failed(&link))?;
+        }
+        Ok(directories)
     }
 
-    /// Returns the path that a path of a step means: `~` is the home of the job, and a relative path is below `base`.
-    pub(super) fn resolve(&self, base: &Path, path: &str) -> PathBuf {
-        match path.strip_prefix('~') {
-            Some("") => self.home.clone(),
-            Some(rest) if rest.starts_with('/') => self.home.join(rest.trim_start_matches('/')),
-            _ => base.join(path),
+    /// Returns the files that a job without a sandbox may reach: all of this machine's.
+    pub(super) fn inside(&self) -> Inside {
+        Inside {
+            directory: self.directory.clone(),
+            home: self.home.clone(),
+            temporary: self.temporary.clone(),
+            own_root: None,
         }
     }
 }

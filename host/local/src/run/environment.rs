@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use super::assignment::Assignment;
 use super::directories::NodeDirectories;
+use crate::command;
 
 /// Returns the variables of a node, before those of a step.
 pub(super) fn variables(
@@ -27,12 +28,15 @@ pub(super) fn variables(
         "BASH_ENV".to_owned(),
         directories.bash_env.clone().into_os_string(),
     );
+    let node = directories.directory.clone().into_os_string();
+    variables.insert(command::NODE_VARIABLE.to_owned(), node);
     // Later ones go before earlier ones: the order of CircleCI's "environment variable precedence".
     let in_order = [
         assignment.build.container_environment.clone(),
         of_api(assignment),
         assignment.variables.clone().into_iter().collect(),
         options.variables.clone(),
+        of_contexts(assignment).cloned().collect(),
         of_circleci(assignment),
         assignment.build.environment.clone(),
     ];
@@ -40,6 +44,21 @@ pub(super) fn variables(
         variables.insert(name, value.into());
     }
     variables
+}
+
+/// Returns the values that are masked in the output of steps: as on CircleCI those of the project and of contexts.
+pub(super) fn secrets<'a>(assignment: &'a Assignment<'_>) -> impl Iterator<Item = &'a str> {
+    let given = assignment.options.variables.iter().chain(of_contexts(assignment));
+    let stored = assignment.variables.values().map(String::as_str);
+    let token = std::iter::once(assignment.services.token.as_str());
+    given.map(|(_, value)| value.as_str()).chain(stored).chain(token)
+}
+
+/// Returns the variables of the contexts that the job has.
+fn of_contexts<'a>(assignment: &'a Assignment<'_>) -> impl Iterator<Item = &'a (String, String)> {
+    let contexts = &assignment.options.contexts;
+    let names = assignment.job.contexts.iter();
+    names.filter_map(|name| contexts.get(name)).flatten()
 }
 
 /// Returns the address of the API and its token. On CircleCI they would be variables of the project.

@@ -5,19 +5,29 @@
 
 mod artifacts;
 mod assignment;
+mod caches;
 mod checkout;
 mod continuation;
+mod copy;
 mod directories;
 mod environment;
 mod events;
+mod inside;
+mod invocation;
+mod keys;
+mod launcher;
 mod library;
+mod masking;
 mod node;
 mod options;
 mod outcome;
+mod sandbox;
+
 mod services;
 mod session;
 mod shell;
 mod state_directory;
+mod test_results;
 mod upstream;
 mod workflow;
 mod workspace;
@@ -25,5 +35,6 @@ mod workspace;
 pub use events::{Event, NodeName, Reporter};
 pub use library::OrbLibrary;
 pub use options::RunOptions;
-pub use outcome::{Ending, JobOutcome, Outcome, WorkflowOutcome};
+pub use outcome::{Ending, JobOutcome, Outcome, TestCounts, WorkflowOutcome};
+pub use sandbox::check_sandbox;
 pub use session::Session;

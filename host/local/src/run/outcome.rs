@@ -29,6 +29,19 @@ pub struct JobOutcome {
     pub number: Option<u64>,
     /// The directories of its nodes.
     pub directories: Vec<PathBuf>,
+    /// The results of its tests, if it stored any.
+    pub tests: Option<TestCounts>,
+}
+
+/// Numbers of tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TestCounts {
+    /// Tests that passed.
+    pub passed: u64,
+    /// Tests with a failure or an error.
+    pub failed: u64,
+    /// Tests that were skipped.
+    pub skipped: u64,
 }
 
 /// How a job ended.

@@ -1,11 +1,14 @@
 //! The services that all jobs of a session share: the state directory and the API on loopback.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use super::caches::Caches;
 use super::state_directory::StateDirectory;
 use crate::api::{Api, Server, ServerOptions, UnknownId};
+use crate::command::timings::Timings;
 use crate::error::{LocalError, Place};
 
 /// The state directory and the API on loopback.
@@ -13,9 +16,11 @@ use crate::error::{LocalError, Place};
 pub(super) struct Services {
     state: StateDirectory,
     pub(super) api: Api,
+    pub(super) caches: Caches,
     /// The token of the API. Only the jobs of this session have it.
     pub(super) token: String,
     server: Server,
+    saving: Mutex<()>,
 }
 
 impl Services {
@@ -39,10 +44,12 @@ impl Services {
             directory,
         ))?;
         Ok(Services {
+            caches: Caches::new(directory),
             state,
             api,
             token,
             server,
+            saving: Mutex::new(()),
         })
     }
 
@@ -54,8 +61,31 @@ impl Services {
         self.server.base_url()
     }
 
+    /// Returns the times of the tests of a job's last run.
+    pub(super) fn timings(&self, job: &str) -> Result<Timings, LocalError> {
+        let file = self.timings_file(job);
+        Timings::read(&file).map_err(LocalError::files("cannot read the times of tests in", &file))
+    }
+
+    /// Saves the times of the tests of a job.
+    pub(super) fn save_timings(&self, job: &str, timings: &Timings) -> Result<(), LocalError> {
+        let file = self.timings_file(job);
+        let failed = || LocalError::files("cannot save the times of tests in", &file);
+        let parent = file.parent().unwrap_or(self.directory());
+        fs::create_dir_all(parent)
+            .and_then(|()| timings.write(&file))
+            .map_err(failed())
+    }
+
+    fn timings_file(&self, job: &str) -> PathBuf {
+        let name = blake3::hash(job.as_bytes()).to_hex();
+        self.directory().join("timings").join(name.as_str())
+    }
+
     /// Saves the state of the API for the next run.
     pub(super) fn save(&self) -> Result<(), LocalError> {
+        // Jobs end concurrently.
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let text = self.api.to_json().map_err(|error| {
             let error = std::io::Error::other(error);
             LocalError::files("cannot save the state for the next run", self.directory())(error)

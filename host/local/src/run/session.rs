@@ -56,7 +56,7 @@ impl Session {
     ///
     /// [`LocalError::Files`] where something cannot be removed.
     pub fn reset(&self) -> Result<(), LocalError> {
-        for name in ["artifacts", "workspaces"] {
+        for name in ["artifacts", "caches", "timings", "workspaces"] {
             let directory = self.services.directory().join(name);
             if directory.exists() {
                 directories::remove(&directory)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::launcher::{Invocation, Launcher};
 use crate::error::{LocalError, Place};
 use baton_host::Interrupt;
 
@@ -23,10 +24,14 @@ const DRAIN_TIME_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Command<'a> {
     pub(super) shell: &'a str,
     pub(super) text: &'a str,
+    /// As the job sees it.
     pub(super) directory: &'a Path,
     pub(super) variables: &'a BTreeMap<String, OsString>,
     pub(super) no_output_time_max: Duration,
+    /// The time at which the job must have ended.
+    pub(super) deadline: Instant,
     pub(super) interrupt: &'a Interrupt,
+    pub(super) launcher: &'a Launcher,
 }
 
 /// How a command ended.
@@ -34,7 +39,11 @@ pub(super) struct Command<'a> {
 pub(super) enum Ended {
     Code(i32),
     Signal(i32),
+    /// The shell could not be started.
+    NotStarted(String),
     Silent,
+    /// The job took too long.
+    TimedOut,
     Interrupted,
 }
 
@@ -48,11 +57,12 @@ impl Drop for Background {
     }
 }
 
-/// Starts a command and discards its output.
-pub(super) fn start(command: &Command<'_>, place: &Place) -> Result<Background, LocalError> {
-    let mut process = process(command, place)?;
-    process.stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(Background(spawned(process, command, place)?))
+/// Starts a command and discards its output. Returns why the shell cannot be started, if so.
+pub(super) fn start(command: &Command<'_>) -> Result<Background, String> {
+    spawned(command, |process| {
+        process.stdout(Stdio::null()).stderr(Stdio::null());
+    })
+    .map(Background)
 }
 
 /// Runs a command to its end. `output` receives standard output and standard error in the order in which they arrive.
@@ -61,13 +71,17 @@ pub(super) fn run(
     place: &Place,
     output: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended, LocalError> {
-    let mut process = process(command, place)?;
     let piped = |source: io::Error| failed("cannot create a pipe", place, source);
     let (mut reader, writer) = io::pipe().map_err(piped)?;
-    process.stdout(writer.try_clone().map_err(piped)?).stderr(writer);
-    // The command holds the writing end until it is dropped.
-    let child = spawned(process, command, place)?;
-    let mut child = Background(child);
+    let error_writer = writer.try_clone().map_err(piped)?;
+    // The closure is consumed: its ends of the pipe are closed, and the command has the only ones.
+    let started = spawned(command, move |process| {
+        process.stdout(writer).stderr(error_writer);
+    });
+    let mut child = match started {
+        Ok(child) => Background(child),
+        Err(message) => return Ok(Ended::NotStarted(message)),
+    };
     let (sender, pieces) = mpsc::channel::<Vec<u8>>();
     std::thread::spawn(move || {
         let mut buffer = [0; 8192];
@@ -110,6 +124,9 @@ pub(super) fn run(
         if ended.is_none() && last_output.elapsed() > command.no_output_time_max {
             return Ok(Ended::Silent);
         }
+        if ended.is_none() && Instant::now() > command.deadline {
+            return Ok(Ended::TimedOut);
+        }
     }
     Ok(match ended {
         Some((status, _)) => match (status.code(), status.signal()) {
@@ -120,29 +137,37 @@ pub(super) fn run(
     })
 }
 
-fn process(command: &Command<'_>, place: &Place) -> Result<std::process::Command, LocalError> {
+/// Starts the shell, as a process group of its own. `connect` connects its output.
+fn spawned(command: &Command<'_>, connect: impl FnOnce(&mut std::process::Command)) -> Result<Child, String> {
+    let message =
+        |error: &dyn std::fmt::Display| format!("cannot start the shell `{}`: {error}", command.shell);
     let mut words = command.shell.split_whitespace();
-    let program = words.next().ok_or_else(|| place.wrong("the shell is empty"))?;
-    let mut process = std::process::Command::new(program);
-    process
-        .args(words)
-        .arg("-c")
-        .arg(command.text)
-        .current_dir(command.directory)
-        .env_clear()
-        .envs(command.variables)
-        .stdin(Stdio::null())
-        .process_group(0);
-    Ok(process)
-}
-
-fn spawned(
-    mut process: std::process::Command,
-    command: &Command<'_>,
-    place: &Place,
-) -> Result<Child, LocalError> {
-    let message = format!("cannot start the shell `{}`", command.shell);
-    process.spawn().map_err(|source| failed(message, place, source))
+    let program = words.next().ok_or_else(|| message(&"it is empty"))?;
+    let mut arguments: Vec<&str> = words.collect();
+    arguments.extend(["-c", command.text]);
+    let invocation = Invocation {
+        program,
+        arguments: &arguments,
+        directory: command.directory,
+        variables: command.variables,
+    };
+    let (mut process, input) = command
+        .launcher
+        .command(&invocation)
+        .map_err(|error| message(&error))?;
+    connect(&mut process);
+    process.process_group(0).stdin(match input.is_empty() {
+        true => Stdio::null(),
+        false => Stdio::piped(),
+    });
+    let mut child = process.spawn().map_err(|error| message(&error))?;
+    // The command holds the writing end of its output until it is dropped.
+    drop(process);
+    if let Some(mut stdin) = child.stdin.take() {
+        // It fails if the program ended, and then its exit code says so.
+        let _ = stdin.write_all(&input);
+    }
+    Ok(child)
 }
 
 /// Ends a process group, and waits for its first process.

@@ -17,7 +17,7 @@ use crate::error::LocalError;
 const MARK: &str = "baton-local";
 /// The files and directories that a run reads, writes or removes.
 const FILES: [&str; 3] = [MARK, LOCK, SAVED];
-const DIRECTORIES: [&str; 4] = ["artifacts", "jobs", "orbs", "workspaces"];
+const DIRECTORIES: [&str; 6] = ["artifacts", "caches", "jobs", "orbs", "timings", "workspaces"];
 const LOCK: &str = "lock";
 const SAVED: &str = "api.json";
 /// The state of the API names jobs and artifacts only: a larger file was not written by a run.

@@ -3,6 +3,7 @@
 use crate::plan::{Job, Workflow};
 
 /// The jobs whose layers a job sees.
+#[derive(Debug, Clone)]
 pub(super) struct Upstream {
     /// Their names, in the order of the plan.
     pub(super) names: Vec<String>,

@@ -1,12 +1,14 @@
 //! The steps `persist_to_workspace` and `attach_workspace`, done by baton on a store in the state directory.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::assignment::Assignment;
+use super::inside::Inside;
 use crate::error::{LocalError, Place};
 use baton_host::attach::AttachRequest;
-use baton_host::builds::{BuildContext, OnConflict, Scope};
+use baton_host::builds::{BuildContext, Kind, OnConflict, Scope};
 use baton_host::persist::PersistRequest;
 use baton_host::{Baton, DirectoryStore, Error, PluginError, builds};
 
@@ -14,6 +16,7 @@ use baton_host::{Baton, DirectoryStore, Error, PluginError, builds};
 pub(super) fn persist(
     assignment: &Assignment<'_>,
     step: usize,
+    inside: &Inside,
     root: &Path,
     paths: &[String],
     place: &Place,
@@ -22,12 +25,16 @@ pub(super) fn persist(
     if !root.is_dir() {
         return Ok(Some(format!("the root {} does not exist", root.display())));
     }
+    let root = match inside.open(root) {
+        Ok(opened) => opened.path,
+        Err(error) => return Ok(Some(format!("cannot open the root: {error}"))),
+    };
     let request = PersistRequest::new(paths, context(assignment))
         // A job may persist several times: each is a layer of its own, and the later one wins.
         .name(format!("step {:04}", step + 1))
         // CircleCI finds conflicts when the workspace is attached.
         .on_conflict(OnConflict::Newest);
-    match baton.persist(root, &request, &mut ()) {
+    match baton.persist(&root, &request, &mut ()) {
         Ok(persisted) => {
             let said = format!("persisted {} files, {} bytes", persisted.files, persisted.bytes);
             assignment.note(&said);
@@ -40,6 +47,7 @@ pub(super) fn persist(
 /// Attaches the layers of the jobs that this one requires. Returns why it failed, if it did.
 pub(super) fn attach(
     assignment: &Assignment<'_>,
+    inside: &Inside,
     at: &Path,
     place: &Place,
 ) -> Result<Option<String>, LocalError> {
@@ -50,6 +58,10 @@ pub(super) fn attach(
         return Ok(None);
     }
     let baton = open(assignment, place)?;
+    let at = match inside.create(at) {
+        Ok(at) => &at.clone(),
+        Err(error) => return Ok(Some(format!("cannot create the directory: {error}"))),
+    };
     let request = |jobs: &[String], on_conflict| {
         let mut scope = Scope::new("workspace", context(assignment));
         scope.jobs = jobs.to_vec();
@@ -73,6 +85,11 @@ pub(super) fn attach(
         Ok(attached) => {
             let said = format!("attached {} files, {} bytes", attached.files, attached.bytes);
             assignment.note(&said);
+            match overlap(&baton, assignment) {
+                Ok(Some(warning)) => assignment.note(&warning),
+                Ok(None) => {}
+                Err(error) => return failed("cannot compare what jobs persisted", error, place),
+            }
             Ok(None)
         }
         Err(Error::Plugin(PluginError::NothingMatched(_))) => {
@@ -81,6 +98,39 @@ pub(super) fn attach(
         }
         Err(error) => failed("the workspace cannot be attached", error, place),
     }
+}
+
+/// Returns a warning if two concurrent jobs persisted one path. baton accepts equal files, CircleCI does not.
+fn overlap(baton: &Baton, assignment: &Assignment<'_>) -> Result<Option<String>, Error> {
+    let files = |job: &String| -> Result<BTreeSet<String>, Error> {
+        let mut scope = Scope::new("workspace", context(assignment));
+        scope.jobs = vec![job.clone()];
+        let details = match baton.show(&scope) {
+            Err(Error::Plugin(PluginError::NothingMatched(_))) => return Ok(BTreeSet::new()),
+            details => details?,
+        };
+        let mut files = BTreeSet::new();
+        for entry in details.entries {
+            let entry = entry?;
+            if entry.kind != Kind::Directory {
+                files.insert(entry.path);
+            }
+        }
+        Ok(files)
+    };
+    for jobs in &assignment.upstream.concurrent {
+        let [first, second] = jobs.as_slice() else {
+            continue;
+        };
+        let others = files(second)?;
+        if let Some(path) = files(first)?.intersection(&others).next() {
+            return Ok(Some(format!(
+                "warning: the concurrent jobs {first} and {second} both persisted {path}: CircleCI fails here, even though \
+                 their files are equal"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn open(assignment: &Assignment<'_>, place: &Place) -> Result<Baton, LocalError> {

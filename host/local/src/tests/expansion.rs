@@ -121,7 +121,7 @@ workflows:
 workflow w
   job build
     on this machine instead of docker: a
-    2 nodes, one after the other
+    2 nodes
     checkout             checkout
     run                  Build
     persist_to_workspace persist_to_workspace

@@ -1,29 +1,40 @@
 //! `baton local`.
 
+mod printed;
+mod reporter;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, anyhow};
 use baton_host::Options;
 use baton_host::builds::BuildContext;
 use baton_host::context::{Field, FieldValues};
 use baton_local::api::Continuation;
-use baton_local::run::{Event, NodeName, OrbLibrary, Outcome, RunOptions, Session};
-use baton_local::{Action, Config, Job, JobKind, OrbSource, Pipeline, Plan, Selection};
-use serde_json::{Value, json};
+use baton_local::run::{OrbLibrary, Outcome, RunOptions, Session, check_sandbox};
+use baton_local::{Action, Config, JobKind, OrbSource, Pipeline, Plan, Selection};
 
-use super::args::{Format, Local};
+use super::args::Local;
 use super::failure::Failure;
 use super::settings::Settings;
 use super::signals;
-use super::sink::{note, pass_on, print_json, print_lines, print_table, say};
+use super::sink::{note, say};
 use super::stores::data_directory;
+use printed::{print_outcome, print_plan};
+use reporter::Reporter;
 
 /// baton's own orb, which needs no file. The name is that of its examples.
-const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../orb.yml"));
+const ORB: (&str, &str) = ("baton-ci/baton", include_str!("../../orb.yml"));
 /// CircleCI takes configs of 3 MB at most.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
+/// The hosts of CircleCI in steps that do not know of the API on loopback.
+const CIRCLECI_HOSTS: [&str; 3] = [
+    "https://circleci.com/",
+    "https://app.circleci.com/",
+    "https://output.circle-artifacts.com/",
+];
 /// The commit of a directory without one.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
@@ -58,21 +69,29 @@ pub(crate) fn run(settings: &Settings, args: Local) -> Result<(), Failure> {
         return nothing_ran(&planned, &args);
     }
     nothing_ran(&planned, &args)?;
-    note("note: there is no Docker here: jobs run on this machine, as you, and can do what you can");
+    let sandbox = sandbox(&args)?;
+    print_hard_coded_hosts(&planned);
     let options = RunOptions {
         repository: repository(&here),
         project,
         variables: variables(&args)?,
+        contexts: contexts(&args)?,
+        jobs: jobs(&args),
+        job_time_max: args.job_timeout,
+        sandbox,
+        writable: writable(&args)?,
+        network: !args.no_network,
         path: std::env::var_os("PATH").unwrap_or_default(),
         binary: std::env::current_exe().context("this program cannot be found")?,
         actor,
         approved: args.approved.clone(),
         transfer: interruptible(settings)?,
     };
-    let mut outcome = session.run(&planned, &pipeline, &options, &report)?;
+    let mut outcome = run_plan(&session, &planned, &pipeline, &options)?;
     if planned.is_setup && outcome.is_success() {
         let (planned, pipeline) = planner.continued(&file, &pipeline, session.continuation())?;
-        let continued = session.run(&planned, &pipeline, &options, &report)?;
+        print_hard_coded_hosts(&planned);
+        let continued = run_plan(&session, &planned, &pipeline, &options)?;
         outcome.workflows.extend(continued.workflows);
     }
     print_outcome(&outcome, &pipeline, settings.format);
@@ -296,135 +315,113 @@ fn interruptible(settings: &Settings) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// Prints an event. The output of steps is passed on as it arrives.
-fn report(event: Event<'_>) {
-    match event {
-        Event::WorkflowStarted(workflow) => {
-            note("");
-            note(&format!("== workflow {}", workflow.name));
-        }
-        Event::NodeStarted {
-            node,
-            number,
-            directory,
-            ..
-        } => {
-            let which = match node {
-                NodeName { total: 1, .. } => String::new(),
-                NodeName { index, total, .. } => format!(", node {index} of {total}"),
-            };
-            note("");
-            note(&format!(
-                "-- job {} ({number}{which}) in {}",
-                node.job,
-                directory.display()
-            ));
-        }
-        Event::StepStarted { step, .. } => note(&format!("-- {}: {}", step.action.kind(), step.name)),
-        Event::Output { bytes, .. } => pass_on(bytes),
-        Event::StepEnded {
-            step,
-            failure: Some(failure),
-            took,
-            ..
-        } => say(&format!(
-            "-- {} failed after {}: {}",
-            step.name,
-            seconds(took),
-            failure
-        )),
-        Event::StepEnded { .. } => {}
-        Event::Note { text, .. } => note(&format!("note: {text}")),
-        _ => {}
-    }
-}
-
-fn seconds(took: Duration) -> String {
-    format!("{:.1} s", took.as_secs_f64())
-}
-
-fn print_plan(planned: &Plan, pipeline: &Pipeline, format: Format) {
-    match format {
-        Format::Text => print_lines(&planned.to_string()),
-        Format::Json => {
-            let workflows = planned.workflows.iter().map(|workflow| {
-                json!({
-                    "name": workflow.name,
-                    "jobs": workflow.jobs.iter().map(job_json).collect::<Value>(),
-                })
-            });
-            print_json(&json!({
-                "dry_run": true,
-                "pipeline": pipeline.number,
-                "workflows": workflows.collect::<Value>(),
-                "notes": planned.notes,
-            }));
-        }
-    }
-}
-
-fn job_json(job: &Job) -> Value {
-    let requires: Vec<&str> = job.requires.iter().map(|it| it.job.as_str()).collect();
-    let (kind, executor, nodes, steps) = match &job.kind {
-        JobKind::Approval => ("approval", None, None, Vec::new()),
-        JobKind::NoOp => ("no-op", None, None, Vec::new()),
-        JobKind::Build(build) => {
-            let steps = build.steps.iter().map(|step| {
-                let command = match &step.action {
-                    Action::Run(run) => Some(&run.command),
-                    _ => None,
-                };
-                json!({ "kind": step.action.kind(), "name": step.name, "command": command })
-            });
-            let executor = Some(&build.executor);
-            ("build", executor, Some(build.parallelism), steps.collect())
-        }
+/// Runs a plan, and prints what happens.
+fn run_plan(
+    session: &Session,
+    planned: &Plan,
+    pipeline: &Pipeline,
+    options: &RunOptions,
+) -> Result<Outcome, Failure> {
+    let reporter = Reporter {
+        prefixed: options.jobs > 1 && node_count(planned) > 1,
     };
-    json!({
-        "name": job.name,
-        "kind": kind,
-        "requires": requires,
-        "executor": executor,
-        "nodes": nodes,
-        "steps": steps,
-    })
+    Ok(session.run(planned, pipeline, options, &|event| reporter.report(event))?)
 }
 
-fn print_outcome(outcome: &Outcome, pipeline: &Pipeline, format: Format) {
-    match format {
-        Format::Text => {
-            note("");
-            let mut rows = vec![["WORKFLOW", "JOB", "BUILD", "STATUS"].map(str::to_owned).to_vec()];
-            for workflow in &outcome.workflows {
-                for job in &workflow.jobs {
-                    rows.push(vec![
-                        workflow.name.clone(),
-                        job.name.clone(),
-                        job.number
-                            .map_or_else(|| "-".to_owned(), |number| number.to_string()),
-                        job.ending.name().to_owned(),
-                    ]);
-                }
+/// Prints a note for each step that asks CircleCI by name: it reaches the real service.
+fn print_hard_coded_hosts(planned: &Plan) {
+    for job in planned.workflows.iter().flat_map(|workflow| &workflow.jobs) {
+        let JobKind::Build(build) = &job.kind else {
+            continue;
+        };
+        for step in &build.steps {
+            let Action::Run(run) = &step.action else {
+                continue;
+            };
+            let host = CIRCLECI_HOSTS.iter().find(|host| run.command.contains(*host));
+            if let Some(host) = host {
+                note(&format!(
+                    "note: the step {} of the job {} asks {host}, the real service: the API of this run is at \
+                     $BATON_CIRCLECI_API",
+                    step.name, job.name
+                ));
             }
-            print_table(&rows);
-        }
-        Format::Json => {
-            let workflows = outcome.workflows.iter().map(|workflow| {
-                let jobs = workflow.jobs.iter().map(|job| {
-                    json!({
-                        "name": job.name,
-                        "number": job.number,
-                        "status": job.ending.name(),
-                        "directories": job.directories,
-                    })
-                });
-                json!({ "name": workflow.name, "jobs": jobs.collect::<Value>() })
-            });
-            print_json(&json!({
-                "pipeline": pipeline.number,
-                "success": outcome.is_success(),
-                "workflows": workflows.collect::<Value>(),
-            }));
         }
     }
+}
+
+/// Returns how many nodes the plan has.
+fn node_count(planned: &Plan) -> u32 {
+    let jobs = planned.workflows.iter().flat_map(|workflow| &workflow.jobs);
+    jobs.map(|job| match &job.kind {
+        JobKind::Build(build) => build.parallelism,
+        JobKind::Approval | JobKind::NoOp => 0,
+    })
+    .sum()
+}
+
+/// Returns how many nodes run at a time.
+fn jobs(args: &Local) -> usize {
+    match args.jobs {
+        Some(jobs) => jobs.into(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// Returns the program that creates sandboxes, or nothing if the user wants none.
+fn sandbox(args: &Local) -> Result<Option<PathBuf>, Failure> {
+    if args.no_sandbox {
+        say(
+            "warning: there is no sandbox: jobs run as the current user, with access to all files of that user",
+        );
+        return Ok(None);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join("bwrap"))
+        .find(|program| program.is_file());
+    let advice = "jobs run without a sandbox only with --no-sandbox";
+    let Some(program) = found else {
+        return Err(anyhow!("bubblewrap (bwrap) is not installed, and {advice}").into());
+    };
+    match check_sandbox(&program) {
+        Ok(()) => Ok(Some(program)),
+        Err(reason) => {
+            let program = program.display();
+            Err(anyhow!("{program} cannot create a sandbox, and {advice}: {reason}").into())
+        }
+    }
+}
+
+/// Returns the directories that jobs may write to, without links.
+fn writable(args: &Local) -> Result<Vec<PathBuf>, Failure> {
+    let canonical = |path: &PathBuf| {
+        let canonical = path.canonicalize();
+        canonical.with_context(|| format!("cannot use the directory {} of --writable", path.display()))
+    };
+    Ok(args.writable.iter().map(canonical).collect::<Result<_, _>>()?)
+}
+
+/// Returns the variables of each context.
+fn contexts(args: &Local) -> Result<BTreeMap<String, Vec<(String, String)>>, Failure> {
+    let mut contexts = BTreeMap::new();
+    for (name, file) in &args.contexts {
+        let text = baton_host::files::read_text(file, CONFIG_BYTES_MAX)
+            .with_context(|| format!("cannot read the context {name} from {}", file.display()))?;
+        let mut variables = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            // The line is not shown: it may be a secret.
+            let (variable, value) = line
+                .split_once('=')
+                .filter(|(name, _)| !name.is_empty())
+                .ok_or_else(|| anyhow!("{}: line {}: NAME=VALUE is expected", file.display(), at + 1))?;
+            variables.push((variable.to_owned(), value.to_owned()));
+        }
+        contexts.insert(name.clone(), variables);
+    }
+    Ok(contexts)
 }
