@@ -31,5 +31,3 @@ pub use set_latest::{LatestSet, SetLatest, set_latest};
 pub use slug::Slug;
 pub use source::{PinnedBuild, Source, not_listed, only_plain, read_only};
 pub use store::{ArtifactStore, Index};
-#[cfg(target_family = "wasm")]
-pub(crate) use url::split as split_url;

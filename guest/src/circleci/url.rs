@@ -16,7 +16,7 @@ pub(super) fn encoded(name: &str) -> String {
 
 /// Splits an absolute URL into scheme, authority, and the rest without a fragment. The host decides again, with a parser
 /// of its own, where a request goes; this one only has to put URLs together.
-pub(crate) fn split(url: &str) -> Option<(&str, &str, &str)> {
+fn split(url: &str) -> Option<(&str, &str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());

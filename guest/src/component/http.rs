@@ -1,12 +1,10 @@
-//! The port for HTTP: which failure means what.
+//! The port for HTTP, on `wasi:http` by way of waki: the only file that names it.
 
 use std::time::{Duration, Instant, SystemTime};
 
-use wasip2::http::types::{self, ErrorCode};
+use waki::ErrorCode;
 
 use super::imports::waiting;
-use super::wasi_http::{self, Body};
-use crate::circleci::split_url;
 use crate::ports::{Http, HttpAnswer, HttpBody, HttpFailure, HttpRequest, Method};
 
 /// The most bytes of a body that are read at a time.
@@ -29,28 +27,41 @@ impl Granted {
     }
 }
 
+/// The body of an answer.
+pub(super) struct Body(waki::Response);
+
 impl Http for Granted {
     type Body = Body;
 
     fn send(&self, request: &HttpRequest) -> Result<HttpAnswer<Body>, HttpFailure> {
         let method = match request.method {
-            Method::Get => types::Method::Get,
-            Method::Head => types::Method::Head,
-            Method::Post => types::Method::Post,
+            Method::Get => waki::Method::Get,
+            Method::Head => waki::Method::Head,
+            Method::Post => waki::Method::Post,
         };
-        let url =
-            split_url(&request.url).ok_or_else(|| HttpFailure::Final("the URL is not valid".to_owned()))?;
-        let headers: Vec<(&str, &str)> = request
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let body = request.body.as_deref().unwrap_or_default();
-        let response = wasi_http::send(&method, url, &headers, body).map_err(|code| failure(&code))?;
+        let mut builder = waki::RequestBuilder::new(method, &request.url);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value.as_str());
+        }
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let response = builder
+            .send()
+            .map_err(|error| match error.downcast_ref::<ErrorCode>() {
+                Some(code) => failure(code),
+                None => HttpFailure::Final(error.to_string()),
+            })?;
+        let header = |(name, value): (&waki::header::HeaderName, &waki::header::HeaderValue)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        };
         Ok(HttpAnswer {
-            status: response.status,
-            headers: response.headers,
-            body: response.body,
+            status: response.status_code(),
+            headers: response.headers().iter().map(header).collect(),
+            body: Body(response),
         })
     }
 
@@ -69,8 +80,18 @@ impl Http for Granted {
 
 impl HttpBody for Body {
     fn next(&mut self) -> Result<Option<Vec<u8>>, HttpFailure> {
-        self.read(PIECE_BYTES)
-            .map_err(|_| HttpFailure::Transient("the connection was interrupted".to_owned()))
+        // An empty piece says that there is none yet: another try waits for it.
+        loop {
+            match self.0.chunk(PIECE_BYTES) {
+                Ok(Some(piece)) if piece.is_empty() => {}
+                Ok(piece) => return Ok(piece),
+                Err(_) => {
+                    return Err(HttpFailure::Transient(
+                        "the connection was interrupted".to_owned(),
+                    ));
+                }
+            }
+        }
     }
 }
 

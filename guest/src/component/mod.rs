@@ -1,6 +1,6 @@
 //! The component: the WIT exports, on the logic of the rest of the crate, and the ports, on the WIT imports.
 //!
-//! A file an interface. Nothing outside this folder names wit-bindgen or WASI.
+//! A file an interface. Nothing outside this folder names wit-bindgen, waki or WASI.
 
 mod attributes;
 mod builds;
@@ -14,7 +14,6 @@ mod scratch;
 mod signatures;
 mod store;
 mod transfer;
-mod wasi_http;
 
 #[expect(
     unsafe_code,

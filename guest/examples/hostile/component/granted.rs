@@ -1,7 +1,6 @@
 //! Finds out what this instance may do, by trying it.
 
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::http::types::Method;
 
 use super::Failed;
 use super::generated::baton::plugin::attributes::{self, Edit};
@@ -52,7 +51,7 @@ pub(super) fn tell<T>(source: Option<&types::CircleciSource>) -> Failed<T> {
         None => ("http://127.0.0.1:9", "gh/acme/shop"),
     };
     let pipelines = format!("{base}/api/v2/project/{project}/pipeline");
-    let answer = asked(&Method::Get, &pipelines, &[]);
+    let answer = asked(waki::Method::Get, &pipelines, &[]);
     let network = access(&[("read", answer != "denied")]);
     told(&format!(
         "directory: {directory}; store: {store}; network: {network}"

@@ -1,26 +1,23 @@
 //! The files that a component can see, and the servers that it can reach.
 
-use wasip2::http::types::{ErrorCode, Method};
-
 use super::generated::baton::plugin::{store, types};
-use super::wasi_http;
 
-pub(super) fn asked(method: &Method, url: &str, headers: &[(&str, &str)]) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return "failed: no URL".to_owned();
-    };
-    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    match wasi_http::send(method, (scheme, authority, path), headers, b"{}") {
-        Ok(mut response) => {
-            let mut body = Vec::new();
-            while let Ok(Some(bytes)) = response.body.read(1 << 20) {
-                body.extend(bytes);
-            }
-            let (status, headers) = (response.status, response.headers);
-            format!("{status} {headers:?} {}", String::from_utf8_lossy(&body))
+pub(super) fn asked(method: waki::Method, url: &str, headers: &[(&'static str, &'static str)]) -> String {
+    let mut builder = waki::RequestBuilder::new(method, url);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    match builder.body(b"{}".to_vec()).send() {
+        Ok(response) => {
+            let status = response.status_code();
+            let headers = format!("{:?}", response.headers());
+            let body = response.body().unwrap_or_default();
+            format!("{status} {headers} {}", String::from_utf8_lossy(&body))
         }
-        Err(ErrorCode::HttpRequestDenied) => "denied".to_owned(),
-        Err(error) => format!("failed {error}"),
+        Err(error) => match error.downcast_ref::<waki::ErrorCode>() {
+            Some(waki::ErrorCode::HttpRequestDenied) => "denied".to_owned(),
+            _ => format!("failed {error}"),
+        },
     }
 }
 
@@ -44,13 +41,13 @@ fn look_around(scope: &types::Scope) -> String {
     if let Some(source) = &scope.circleci {
         let base = &source.base_url;
         let get = format!("{base}/api/v2/project/{}/pipeline", source.project);
-        seen.push(format!("api: {}", asked(&Method::Get, &get, &[])));
+        seen.push(format!("api: {}", asked(waki::Method::Get, &get, &[])));
         let post = format!("{base}/api/v2/project/{}/envvar", source.project);
-        seen.push(format!("post: {}", asked(&Method::Post, &post, &[])));
+        seen.push(format!("post: {}", asked(waki::Method::Post, &post, &[])));
     }
-    seen.push(format!("stranger: {}", asked(&Method::Get, stranger, &[])));
+    seen.push(format!("stranger: {}", asked(waki::Method::Get, stranger, &[])));
     let metadata = "http://169.254.169.254/latest/meta-data";
-    seen.push(format!("metadata: {}", asked(&Method::Get, metadata, &[])));
+    seen.push(format!("metadata: {}", asked(waki::Method::Get, metadata, &[])));
     seen.push(format!("store: {:?}", store::list("v1/", None, 10)));
     seen.join("\n")
 }

@@ -22,8 +22,6 @@ mod look;
 mod network;
 mod resources;
 mod tried;
-#[path = "../../../src/component/wasi_http.rs"]
-mod wasi_http;
 
 use forge::{carried, forged, keys as all_keys, ravage, received};
 use generated::baton::plugin::{scratch, store, types};

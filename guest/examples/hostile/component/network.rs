@@ -2,8 +2,6 @@
 
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 
-use wasip2::http::types::Method;
-
 use super::tried::Tried;
 use super::{asked, types};
 
@@ -32,7 +30,7 @@ pub(super) fn none() -> Tried {
         "https://circleci.com/api/v2/me",
         "http://169.254.169.254/latest/meta-data",
     ] {
-        let answer = asked(&Method::Get, url, &[]);
+        let answer = asked(waki::Method::Get, url, &[]);
         tried.must_not(format!("{url}: {answer}"), answer != "denied");
     }
     tried
@@ -98,7 +96,7 @@ pub(super) fn odd_paths(source: &types::CircleciSource) -> Tried {
         "ftp://127.0.0.1/output/x".to_owned(),
     ]);
     for url in &urls {
-        let answer = asked(&Method::Get, url, &[]);
+        let answer = asked(waki::Method::Get, url, &[]);
         // Some are no URLs, for the library that makes requests of them.
         let is_answered = answer
             .split(' ')
@@ -107,13 +105,18 @@ pub(super) fn odd_paths(source: &types::CircleciSource) -> Tried {
         tried.must_not(format!("{url}: {answer}"), is_answered);
     }
     let pipelines = format!("{base}/api/v2/project/{project}/pipeline");
-    for method in [Method::Post, Method::Put, Method::Delete, Method::Patch] {
+    for method in [
+        waki::Method::Post,
+        waki::Method::Put,
+        waki::Method::Delete,
+        waki::Method::Patch,
+    ] {
         for url in [
             &pipelines,
             &format!("{base}/api/v2/project/{project}/envvar"),
             &format!("{base}/output/x"),
         ] {
-            let answer = asked(&method, url, &[]);
+            let answer = asked(method.clone(), url, &[]);
             tried.must_not(format!("{method:?} {url}: {answer}"), answer != "denied");
         }
     }
