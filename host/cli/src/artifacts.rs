@@ -2,10 +2,10 @@
 
 use baton_host::builds::Names;
 use baton_host::context::{Field, FieldValues};
-use serde_json::json;
 
 use super::args::{Artifacts, Format};
 use super::failure::Failure;
+use super::json;
 use super::settings::Settings;
 use super::sink::{note, print, print_json};
 
@@ -17,7 +17,10 @@ pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
             .reader()?
             .artifacts(&context, page.after.as_deref(), page.limit)?;
     if settings.format == Format::Json {
-        print_json(&json!({ "artifacts": names, "more": more }));
+        print_json(&json::Artifacts {
+            artifacts: names,
+            more,
+        });
         return Ok(());
     }
     names.iter().for_each(|name| print(name));

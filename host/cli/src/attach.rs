@@ -9,7 +9,8 @@ use baton_host::{Baton, Error, PluginError, Problem};
 
 use super::args::{Attach, Format, IfNoBuild};
 use super::failure::Failure;
-use super::output::{attached_json, counted, files, named, sized, warn};
+use super::json;
+use super::output::{counted, files, named, sized, warn};
 use super::progress::{DryRun, Talk};
 use super::settings::{Settings, verifying_key};
 use super::sink::{note, print_json};
@@ -80,7 +81,11 @@ fn nothing_attached(settings: &Settings, warnings: &[Problem]) {
     match settings.format {
         Format::Text => note("attached nothing: no build was found"),
         Format::Json => {
-            print_json(&attached_json(&Attached::default(), warnings, Duration::ZERO));
+            print_json(&json::Attached::new(
+                &Attached::default(),
+                warnings,
+                Duration::ZERO,
+            ));
         }
     }
 }
@@ -102,7 +107,7 @@ fn transfer(settings: &Settings, baton: &Baton, at: &Path, request: &AttachReque
     talk.end();
     let took = started.elapsed();
     match (report?, settings.format) {
-        (report, Format::Json) => print_json(&attached_json(&report, &talk.warnings, took)),
+        (report, Format::Json) => print_json(&json::Attached::new(&report, &talk.warnings, took)),
         (report, Format::Text) => {
             let from = from(&report.builds);
             let removed = match report.removed {

@@ -3,13 +3,13 @@
 use baton_host::Baton;
 use baton_host::builds::{Build, Counter, Kind, Query, Rank, Resolution, Scope, TreeEntry};
 use baton_host::context::{Field, FieldValues};
-use serde_json::json;
 
 use super::args::{Builds, Format, KeySource, Show};
 use super::failure::Failure;
-use super::output::{age, builds_json, counted, entry_json, files, sized, warn, warnings_json};
+use super::json;
+use super::output::{age, counted, files, sized, warn};
 use super::settings::{Settings, signing_key};
-use super::sink::{JsonObject, note, print, print_json, print_json_text, print_table};
+use super::sink::{note, print, print_json, print_json_text, print_table};
 
 /// Says in a few words what a build is. A job of CircleCI with plain artifacts has no sums.
 pub(crate) fn about(build: &Build) -> String {
@@ -53,7 +53,9 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
     query.limit = limit;
     let builds = settings.reader()?.list(&query)?;
     if settings.format == Format::Json {
-        print_json(&json!({ "builds": builds_json(&builds) }));
+        print_json(&json::Builds {
+            builds: json::builds(&builds),
+        });
         return Ok(());
     }
     if builds.is_empty() {
@@ -120,15 +122,14 @@ pub(crate) fn show(settings: &Settings, args: Show, intoto: bool) -> Result<(), 
     }
     let details = baton.show(&scope)?;
     if settings.format == Format::Json {
-        let mut object = JsonObject::begin();
-        object.field("builds", &builds_json(&details.builds));
-        let mut entries = object.list("entries");
-        for entry in details.entries {
-            entries.item(&entry_json(&entry?));
-        }
-        entries.end();
-        object.field("warnings", &warnings_json(&details.warnings));
-        object.end();
+        let entries = details.entries.map(|entry| Ok(json::Entry::from(&entry?)));
+        let shown = json::Show {
+            builds: json::builds(&details.builds),
+            entries: json::Rows::new(entries),
+            warnings: json::warnings(&details.warnings),
+        };
+        print_json(&shown);
+        shown.entries.end()?;
         return Ok(());
     }
     warn(&details.warnings);

@@ -2,15 +2,15 @@
 
 use baton_host::builds::Scope;
 use baton_host::channel::{
-    BuildId, ChannelPage, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
+    ChannelPage, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
 };
 use baton_host::context::{Field, FieldValues};
-use serde_json::{Value, json};
 
 use super::args::{Channels, Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
 use super::artifacts::report_end;
 use super::failure::Failure;
-use super::output::{age, builds_json, named, warn, warnings_json};
+use super::json;
+use super::output::{age, named, warn};
 use super::settings::Settings;
 use super::sink::{note, print, print_json, print_table};
 
@@ -67,10 +67,10 @@ pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure>
     let history = settings.reader()?.history(&pointer_of(pointer), &scope, limit)?;
     let (events, warnings) = (history.events, history.warnings);
     if settings.format == Format::Json {
-        print_json(&json!({
-            "events": events.iter().map(event_json).collect::<Value>(),
-            "warnings": warnings_json(&warnings),
-        }));
+        print_json(&json::History {
+            events: events.iter().map(json::Event::from).collect(),
+            warnings: json::warnings(&warnings),
+        });
         return Ok(());
     }
     warn(&warnings);
@@ -105,11 +105,11 @@ pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
             .reader()?
             .channels(&context, artifact, page.after.as_deref(), page.limit)?;
     if settings.format == Format::Json {
-        print_json(&json!({
-            "artifact": artifact,
-            "channels": events.iter().map(event_json).collect::<Value>(),
-            "more": more,
-        }));
+        print_json(&json::Channels {
+            artifact: name,
+            channels: events.iter().map(json::Event::from).collect(),
+            more,
+        });
         return Ok(());
     }
     let named: Vec<(&String, &Event)> = events
@@ -176,11 +176,11 @@ fn report(settings: &Settings, moved: &Moved) {
         ..
     } = moved;
     if settings.format == Format::Json {
-        print_json(&json!({
-            "event": event_json(event),
-            "builds": builds_json(builds),
-            "warnings": warnings_json(warnings),
-        }));
+        print_json(&json::Moved {
+            builds: json::builds(builds),
+            event: json::Event::from(event),
+            warnings: json::warnings(warnings),
+        });
         return;
     }
     warn(warnings);
@@ -209,33 +209,4 @@ fn move_name(action: Move) -> &'static str {
         Move::Rollback => "rollback",
         Move::Release => "release",
     }
-}
-
-fn event_json(event: &Event) -> Value {
-    let pointer = match &event.pointer {
-        Pointer::Channel(name) => json!({ "channel": name }),
-        Pointer::Branch(name) => json!({ "branch": name }),
-    };
-    json!({
-        "pointer": pointer,
-        "sequence": event.sequence,
-        "action": move_name(event.action),
-        "build": id_json(&event.build),
-        "previous": event.previous.as_ref().map(id_json),
-        "based_on": event.based_on,
-        "held": event.held,
-        "reason": event.reason,
-        "actor": event.actor,
-        "runner": event.runner,
-        "url": event.url,
-        "created_ms": event.created_ms,
-    })
-}
-
-fn id_json(id: &BuildId) -> Value {
-    json!({
-        "selector": id.selector,
-        "number": id.number,
-        "order": { "run": id.order.run, "attempt": id.order.attempt },
-    })
 }

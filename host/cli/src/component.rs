@@ -1,10 +1,10 @@
 //! `baton component`.
 
 use anyhow::Context as _;
-use serde_json::json;
 
 use super::args::{self, Format};
 use super::failure::Failure;
+use super::json;
 use super::output::counted;
 use super::settings::Settings;
 use super::sink::{note, print, print_json, print_lines};
@@ -18,13 +18,13 @@ pub(crate) fn run(settings: &Settings, args: &args::Component) -> Result<(), Fai
         note(&format!("wrote the component to {}", file.display()));
     }
     match settings.format {
-        Format::Json => print_json(&json!({
-            "sha256": component.sha256(),
-            "digest": component.digest(),
-            "size_bytes": component.size_bytes(),
-            "file": component.path().map(|path| path.display().to_string()),
-            "wit": wit,
-        })),
+        Format::Json => print_json(&json::Component {
+            digest: component.digest().to_owned(),
+            file: component.path().map(|path| path.display().to_string()),
+            sha256: component.sha256().to_owned(),
+            size_bytes: component.size_bytes(),
+            wit,
+        }),
         Format::Text => {
             let origin = component
                 .path()

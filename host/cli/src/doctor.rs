@@ -7,11 +7,11 @@ use baton_host::builds::{BuildContext, Query, Scope};
 use baton_host::context::{Context, FieldValues, Missing, Row, Runner};
 use baton_host::store::{StoreError, StoreLocation};
 use baton_host::{Baton, Error, Interrupt, MemoryStore, ObjectStore, PluginError};
-use serde_json::{Value, json};
 
 use super::args::{Format, KeySource};
 use super::failure::Failure;
 use super::hints;
+use super::json;
 use super::settings::{Settings, project_slug, signing_key, verifying_key};
 use super::sink::{print, print_json};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     checks.extend(keys());
     let failed = checks.iter().any(|check| check.found.is_err());
     match settings.format {
-        Format::Json => print_json(&json(&checks, context.as_ref().ok(), settings.git_said())),
+        Format::Json => print_json(&report(&checks, context.as_ref().ok(), settings.git_said())),
         Format::Text => text(&checks, context.as_ref().ok(), settings.git_said()),
     }
     if failed { Err(Failure::Reported(1)) } else { Ok(()) }
@@ -277,20 +277,27 @@ fn text(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) {
     }
 }
 
-fn json(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) -> Value {
-    let check = |it: &Check| {
-        let (ok, text) = match &it.found {
-            Ok(found) => (true, found),
-            Err(wrong) => (false, wrong),
-        };
-        json!({ "what": it.what, "ok": ok, "found": text, "hint": it.hint })
+fn report(checks: &[Check], context: Option<&Context>, git_said: Option<&str>) -> json::Doctor {
+    let check = |it: &Check| json::Check {
+        found: it.found.clone().unwrap_or_else(|wrong| wrong),
+        hint: it.hint.clone(),
+        ok: it.found.is_ok(),
+        what: it.what.to_owned(),
     };
-    let found = |row: Row| json!({ "field": row.name, "value": row.value, "source": row.provenance });
-    let missing = |it: Missing| json!({ "field": it.field, "variable": it.variable, "hint": it.hint });
-    json!({
-        "checks": checks.iter().map(check).collect::<Value>(),
-        "context": context.map(|context| context.rows().into_iter().map(found).collect::<Value>()),
-        "git": git_said,
-        "missing": context.map(|context| context.missing().into_iter().map(missing).collect::<Value>()),
-    })
+    let field = |row: Row| json::Field {
+        field: row.name.to_owned(),
+        source: row.provenance.map(|it| it.to_string()),
+        value: row.value,
+    };
+    let missing = |it: Missing| json::Missing {
+        field: it.field.to_owned(),
+        hint: it.hint.to_owned(),
+        variable: it.variable.to_owned(),
+    };
+    json::Doctor {
+        checks: checks.iter().map(check).collect(),
+        context: context.map(|context| context.rows().into_iter().map(field).collect()),
+        git: git_said.map(str::to_owned),
+        missing: context.map(|context| context.missing().into_iter().map(missing).collect()),
+    }
 }

@@ -9,10 +9,10 @@ use baton_host::{Error, PluginError, Problem, shortened};
 use baton_local::LocalError;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use serde_json::json;
 
 use super::args::{Cli, Format};
 use super::hints;
+use super::json;
 use super::sink::{self, MESSAGE_BYTES_MAX};
 use super::usage;
 
@@ -143,9 +143,15 @@ impl Failure {
                 subject,
                 causes,
             } = &shown;
-            let error = json!({"kind": kind, "code": code, "message": message, "subject": subject,
-                "causes": causes, "hint": hint});
-            sink::print_json(&json!({ "error": error }));
+            let error = json::ErrorShown {
+                causes,
+                code,
+                hint,
+                kind,
+                message,
+                subject,
+            };
+            sink::print_json(&json::Failed { error });
         }
         sink::say_lines(&render(&shown, hint));
     }

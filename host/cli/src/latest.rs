@@ -4,12 +4,12 @@ use baton_host::builds::{Build, Resolution};
 use baton_host::circleci::SetLatestRequest;
 use baton_host::context::{Field, FieldValues};
 use baton_host::store::StoreLocation;
-use serde_json::json;
 
 use super::args::{Format, Latest, LatestCommand, LatestSet};
 use super::builds::about;
 use super::failure::Failure;
-use super::output::{builds_json, named, warn, warnings_json};
+use super::json;
+use super::output::{named, warn};
 use super::settings::{Settings, project_slug};
 use super::sink::{note, print, print_json};
 use super::stores::variable;
@@ -22,7 +22,10 @@ pub(crate) fn run(settings: &Settings, args: Latest) -> Result<(), Failure> {
     scope.having = args.having.having;
     let Resolution { builds, warnings, .. } = settings.reader()?.resolve(&scope)?;
     if settings.format == Format::Json {
-        print_json(&json!({ "builds": builds_json(&builds), "warnings": warnings_json(&warnings) }));
+        print_json(&json::Latest {
+            builds: json::builds(&builds),
+            warnings: json::warnings(&warnings),
+        });
         return Ok(());
     }
     warn(&warnings);
@@ -62,12 +65,12 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
     request.force = force;
     let set = settings.asker(circleci)?.set_latest(&request)?;
     if settings.format == Format::Json {
-        print_json(&json!({
-            "variable": request.variable,
-            "number": request.number,
-            "before": set.before,
-            "warnings": warnings_json(&set.warnings),
-        }));
+        print_json(&json::LatestSet {
+            before: set.before,
+            number: request.number,
+            variable: request.variable,
+            warnings: json::warnings(&set.warnings),
+        });
         return Ok(());
     }
     warn(&set.warnings);

@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod hints;
 mod installing;
+mod json;
 mod latest;
 mod local;
 mod output;

@@ -1,15 +1,12 @@
-//! The forms of what is printed, as text and as JSON. docs/reference/json.md describes the JSON, `sink.rs` writes both.
+//! The text forms of builds, numbers and times. `json/` has the values of the JSON, `sink.rs` writes both.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use baton_host::attach::Attached;
-use baton_host::builds::{Build, Counter, Kind, Rank, TreeEntry};
-use baton_host::persist::Persisted;
+use baton_host::Problem;
+use baton_host::builds::Build;
 use baton_host::transfer::Step;
-use baton_host::{Problem, shortened};
-use serde_json::{Value, json};
 
-use super::sink::{MESSAGE_BYTES_MAX, say};
+use super::sink::say;
 
 /// Says what a person should know. A great many of one kind are summed up.
 pub(crate) fn warn(warnings: &[Problem]) {
@@ -27,85 +24,6 @@ pub(crate) fn add(sum: &mut u64, more: u64) {
     *sum = sum.saturating_add(more);
 }
 
-/// Returns a build as JSON.
-pub(crate) fn build_json(build: &Build) -> Value {
-    json!({
-        "selector": build.selector,
-        "artifact": build.artifact,
-        "project": build.project,
-        "branch": build.branch,
-        "tag": build.tag,
-        "commit": build.commit,
-        "number": build.number,
-        "counter": counter_json(&build.counter),
-        "order": { "run": build.run, "attempt": build.attempt },
-        "workflow": build.workflow,
-        "workspace": build.workspace,
-        "job": build.job,
-        "node": build.node.map(|node| json!({ "index": node.index, "total": node.total })),
-        "revision": build.revision,
-        "pull_request": build.pull_request,
-        "fork": build.fork,
-        "eligible": build.eligible,
-        "runner": build.runner,
-        "url": build.url,
-        "actor": build.actor,
-        "created_ms": build.created_ms,
-        "baton": build.baton,
-        "component": build.component,
-        "tree": build.tree,
-        "files": build.files,
-        "bytes": build.bytes,
-    })
-}
-
-fn counter_json(counter: &Counter) -> Value {
-    let rank = match counter.rank {
-        Rank::Run => "run",
-        Rank::Number => "number",
-        Rank::Time => "time",
-    };
-    json!({ "rank": rank, "runner": counter.runner, "by": counter.by, "part": counter.part })
-}
-
-pub(crate) fn builds_json(builds: &[Build]) -> Value {
-    builds.iter().map(build_json).collect()
-}
-
-pub(crate) fn warnings_json(warnings: &[Problem]) -> Value {
-    let shown = |it: &Problem| {
-        json!({
-            "code": it.code,
-            "message": shortened(&it.message, MESSAGE_BYTES_MAX),
-            "subject": shortened(&it.subject, MESSAGE_BYTES_MAX),
-        })
-    };
-    warnings.iter().map(shown).collect()
-}
-
-pub(crate) fn entry_json(entry: &TreeEntry) -> Value {
-    let mut value = json!({
-        "path": entry.path,
-        "kind": kind_name(entry.kind),
-        "modified": { "seconds": entry.modified.seconds, "nanoseconds": entry.modified.nanoseconds },
-    });
-    let more = match entry.kind {
-        Kind::File => {
-            json!({ "mode": format!("{:03o}", entry.bits), "size": entry.size, "digest": entry.digest })
-        }
-        Kind::Symlink => json!({ "target": entry.target }),
-        _ => json!({ "mode": format!("{:03o}", entry.bits) }),
-    };
-    if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
-        value.extend(more);
-    }
-    value
-}
-
-pub(crate) fn step_json(step: &Step) -> Value {
-    json!({ "action": action_name(step), "path": step.path, "files": step.files, "bytes": step.bytes })
-}
-
 pub(crate) fn action_name(step: &Step) -> &'static str {
     match step.action {
         baton_host::transfer::StepKind::Store => "store",
@@ -114,54 +32,6 @@ pub(crate) fn action_name(step: &Step) -> &'static str {
         baton_host::transfer::StepKind::Compare => "compare",
         baton_host::transfer::StepKind::Remove => "remove",
     }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Directory => "directory",
-        Kind::Symlink => "symlink",
-        Kind::Fifo | Kind::Socket | Kind::CharacterDevice | Kind::BlockDevice => "special",
-    }
-}
-
-pub(crate) fn persisted_json(report: &Persisted, warnings: &[Problem], took: Duration) -> Value {
-    json!({
-        "build": build_json(&report.build),
-        "files": report.files,
-        "directories": report.directories,
-        "symlinks": report.symlinks,
-        "bytes": report.bytes,
-        "new_files": report.new_files,
-        "new_bytes": report.new_bytes,
-        "stored_bytes": report.stored_bytes,
-        "stored_again": {
-            "lost_bytes": report.stored_again.lost_bytes,
-            "sparse_bytes": report.stored_again.sparse_bytes,
-            "condemned_bytes": report.stored_again.condemned_bytes,
-        },
-        "base": report.base.as_ref().map(build_json),
-        "repeated": report.repeated,
-        "repaired": report.repaired,
-        "seconds": took.as_secs_f64(),
-        "warnings": warnings_json(warnings),
-    })
-}
-
-pub(crate) fn attached_json(report: &Attached, warnings: &[Problem], took: Duration) -> Value {
-    json!({
-        "builds": builds_json(&report.builds),
-        "files": report.files,
-        "directories": report.directories,
-        "symlinks": report.symlinks,
-        "bytes": report.bytes,
-        "new_files": report.new_files,
-        "new_bytes": report.new_bytes,
-        "fetched_bytes": report.fetched_bytes,
-        "removed": report.removed,
-        "seconds": took.as_secs_f64(),
-        "warnings": warnings_json(warnings),
-    })
 }
 
 /// Returns how people name a build: number, branch or tag, commit, and the revision where there are several.

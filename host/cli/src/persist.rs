@@ -7,7 +7,8 @@ use baton_host::persist::{PersistRequest, StoredAgain};
 
 use super::args::{Format, Persist};
 use super::failure::Failure;
-use super::output::{counted, files, named, persisted_json, sized, warn};
+use super::json;
+use super::output::{counted, files, named, sized, warn};
 use super::paths::below;
 use super::progress::{DryRun, Talk};
 use super::settings::{Settings, signing_key};
@@ -61,7 +62,7 @@ pub(crate) fn run(settings: &Settings, args: Persist) -> Result<(), Failure> {
     let took = started.elapsed();
     warnings.append(&mut talk.warnings);
     match (report?, settings.format) {
-        (report, Format::Json) => print_json(&persisted_json(&report, &warnings, took)),
+        (report, Format::Json) => print_json(&json::Persisted::new(&report, &warnings, took)),
         (report, Format::Text) => {
             let repeated = match (report.repeated, report.repaired) {
                 (_, true) => " (it was damaged, and is repaired)",

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use baton_host::{Access, GrantSet, NetworkAccess, Operation};
 use clap::Parser;
-use serde_json::json;
 
 use super::args::{Cli, Command, Format, Global, Policy};
 use super::failure::Failure;
+use super::json;
 use super::settings::Settings;
 use super::sink::{print, print_json, say};
 
@@ -34,16 +34,20 @@ pub(crate) fn run(outer: Global, args: &Policy) -> Result<(), Failure> {
     let limits = &settings.options;
     match settings.format {
         Format::Json => {
-            let shown = |it: &Grant| json!({ "what": it.kind, "access": it.access(), "place": it.place });
-            print_json(&json!({
-                "grants": grants.iter().map(shown).collect::<serde_json::Value>(),
-                "limits": {
-                    "workers": limits.workers,
-                    "memory_bytes_max": limits.memory_bytes_max,
-                    "call_seconds_max": limits.call_time_max.as_secs(),
-                    "handles_max": limits.handles_max,
+            let shown = |it: &Grant| json::Grant {
+                access: it.access().to_owned(),
+                place: it.place.clone(),
+                what: it.kind,
+            };
+            print_json(&json::Policy {
+                grants: grants.iter().map(shown).collect(),
+                limits: json::Limits {
+                    call_seconds_max: limits.call_time_max.as_secs(),
+                    handles_max: limits.handles_max,
+                    memory_bytes_max: limits.memory_bytes_max,
+                    workers: limits.workers,
                 },
-            }));
+            });
         }
         Format::Text => {
             for grant in grants {

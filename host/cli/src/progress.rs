@@ -9,8 +9,9 @@ use baton_host::{Damage, Error, OnWait, Problem, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Format;
-use super::output::{action_name, add, files, several, sized, step_json, warn, warnings_json};
-use super::sink::{JsonObject, Level, detail, note, print, shows};
+use super::json;
+use super::output::{action_name, add, files, several, sized, warn};
+use super::sink::{Level, detail, note, print, print_json, shows};
 
 /// Talks about one transfer.
 pub(crate) struct Talk {
@@ -99,18 +100,16 @@ impl DryRun {
             ));
             return Ok(());
         }
-        let mut object = JsonObject::begin();
-        object.field("bytes", &totals.bytes.into());
-        object.field("dry_run", &true.into());
-        object.field("files", &totals.files.into());
-        let mut list = object.list("steps");
-        for step in steps {
-            list.item(&step_json(&step?));
-        }
-        list.end();
         let warnings = [self.warnings.as_slice(), &totals.warnings].concat();
-        object.field("warnings", &warnings_json(&warnings));
-        object.end();
+        let shown = json::DryRun {
+            bytes: totals.bytes,
+            dry_run: true,
+            files: totals.files,
+            steps: json::Rows::new(steps.map(|step| Ok(json::Step::from(step?)))),
+            warnings: json::warnings(&warnings),
+        };
+        print_json(&shown);
+        shown.steps.end()?;
         Ok(())
     }
 }

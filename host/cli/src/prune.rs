@@ -1,14 +1,14 @@
 //! `baton prune`: what is removed, and why the rest is kept.
 
 use baton_host::context::{Field, FieldValues};
-use baton_host::retention::{Amount, Decision, PrunePlan, PruneRequest, Pruned, Retention};
-use serde_json::{Value, json};
+use baton_host::retention::{Decision, PrunePlan, PruneRequest, Pruned, Retention};
 
 use super::args::{Format, Prune};
 use super::failure::Failure;
-use super::output::{age, build_json, counted, named, several, sized};
+use super::json;
+use super::output::{age, counted, named, several, sized};
 use super::settings::Settings;
-use super::sink::{JsonObject, Table, note, print, say};
+use super::sink::{Table, note, print, print_json, say};
 
 pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
     let Prune {
@@ -84,20 +84,17 @@ fn print_plan(plan: &mut PrunePlan) -> Result<(), Failure> {
 }
 
 fn print_result(plan: PrunePlan, pruned: Option<&Pruned>) -> Result<(), Failure> {
-    let mut object = JsonObject::begin();
-    let mut builds = object.list("builds");
-    for decision in plan.decisions {
-        builds.item(&decision_json(&decision?));
-    }
-    builds.end();
-    let condemned = pruned.map_or(&plan.condemned, |pruned| &pruned.condemned);
-    object.field("condemned", &amount_json(condemned));
-    let deleted = pruned.map_or(&plan.deleted, |pruned| &pruned.deleted);
-    object.field("deleted", &amount_json(deleted));
-    object.field("dry_run", &pruned.is_none().into());
-    object.field("overtaken", &json!(pruned.map(|pruned| pruned.overtaken)));
-    object.field("removed", &json!(pruned.map(|pruned| pruned.removed)));
-    object.end();
+    let decisions = plan.decisions.map(|decision| Ok(json::Decision::from(decision?)));
+    let shown = json::Prune {
+        builds: json::Rows::new(decisions),
+        condemned: pruned.map_or(&plan.condemned, |pruned| &pruned.condemned).into(),
+        deleted: pruned.map_or(&plan.deleted, |pruned| &pruned.deleted).into(),
+        dry_run: pruned.is_none(),
+        overtaken: pruned.map(|pruned| pruned.overtaken),
+        removed: pruned.map(|pruned| pruned.removed),
+    };
+    print_json(&shown);
+    shown.builds.end()?;
     Ok(())
 }
 
@@ -112,16 +109,4 @@ fn summary(pruned: &Pruned) -> String {
         sized(pruned.deleted.bytes),
         counted(pruned.condemned.objects)
     )
-}
-
-fn decision_json(decision: &Decision) -> Value {
-    json!({
-        "build": build_json(&decision.build),
-        "keep": !decision.reasons.is_empty(),
-        "reasons": decision.reasons,
-    })
-}
-
-fn amount_json(amount: &Amount) -> Value {
-    json!({ "objects": amount.objects, "bytes": amount.bytes })
 }

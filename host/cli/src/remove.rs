@@ -1,12 +1,12 @@
 //! `baton remove`: one build that must go.
 
 use baton_host::retention::RemoveRequest;
-use serde_json::json;
 
 use super::args::{Format, Remove};
 use super::channels::scope;
 use super::failure::Failure;
-use super::output::{age, builds_json, named};
+use super::json;
+use super::output::{age, named};
 use super::settings::Settings;
 use super::sink::{note, print_json, print_table, say};
 
@@ -44,13 +44,13 @@ pub(crate) fn run(settings: &Settings, args: Remove) -> Result<(), Failure> {
     };
     let selector = plan.builds.first().map_or("", |build| build.selector.as_str());
     match (settings.format, &removed) {
-        (Format::Json, _) => print_json(&json!({
-            "dry_run": dry_run,
-            "builds": builds_json(&plan.builds),
-            "pointed": plan.pointed,
-            "removed": removed.as_ref().map(|removed| removed.removed > 0),
-            "overtaken": removed.as_ref().map(|removed| removed.overtaken),
-        })),
+        (Format::Json, _) => print_json(&json::Removed {
+            builds: json::builds(&plan.builds),
+            dry_run,
+            overtaken: removed.as_ref().map(|removed| removed.overtaken),
+            pointed: plan.pointed.clone(),
+            removed: removed.as_ref().map(|removed| removed.removed > 0),
+        }),
         (Format::Text, None) => note("nothing was changed: this is a dry run"),
         (Format::Text, Some(removed)) if removed.overtaken => {
             say("a prune came first: nothing was done; run it again");

@@ -10,7 +10,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use baton_host::{escaped, escaped_json, shortened};
 use nix::errno::Errno;
-use serde_json::Value;
+use serde::Serialize;
 
 /// The longest line of data, in bytes: a path has at most 4,096, and so has where a symlink points.
 const LINE_BYTES_MAX: usize = 16_384;
@@ -101,9 +101,29 @@ pub(crate) fn print_lines(text: &str) {
     text.lines().for_each(print);
 }
 
-/// Prints one JSON value.
-pub(crate) fn print_json(value: &Value) {
-    print_json_text(&format!("{value:#}"));
+/// Writes JSON to standard output, escaped. serde_json writes each text in parts that are texts themselves.
+struct Json;
+
+impl Write for Json {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        // Not locked for longer: a list that is read while it is printed may have warnings.
+        Data::locked().put(&escaped_json(text));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Prints one JSON value. A list that ends early ends the value early: see [`crate::json::Rows`].
+pub(crate) fn print_json(value: &impl Serialize) {
+    let mut out = BufWriter::new(Json);
+    if serde_json::to_writer_pretty(&mut out, value).is_ok() {
+        // It cannot fail: what standard output does is remembered where it is written.
+        let _ = out.write_all(b"\n").and_then(|()| out.flush());
+    }
 }
 
 /// Prints a line of serialized JSON.
@@ -251,66 +271,4 @@ impl Table {
 
 fn cell_text(cell: &str) -> String {
     escaped(&shortened(cell, CELL_BYTES_MAX)).into_owned()
-}
-
-/// A JSON object that is printed as it comes: for lists that need not fit into memory. Its fields come in the order of
-/// the calls.
-pub(crate) struct JsonObject {
-    is_empty: bool,
-}
-
-impl JsonObject {
-    pub(crate) fn begin() -> JsonObject {
-        Data::locked().put("{");
-        JsonObject { is_empty: true }
-    }
-
-    pub(crate) fn field(&mut self, name: &str, value: &Value) {
-        self.name(name);
-        put_value(value, 1);
-    }
-
-    /// Begins a field that is a list.
-    pub(crate) fn list(&mut self, name: &str) -> JsonList<'_> {
-        self.name(name);
-        Data::locked().put("[");
-        JsonList {
-            is_empty: true,
-            _object: self,
-        }
-    }
-
-    pub(crate) fn end(self) {
-        Data::locked().put(if self.is_empty { "}\n" } else { "\n}\n" });
-    }
-
-    fn name(&mut self, name: &str) {
-        let between = if self.is_empty { "\n" } else { ",\n" };
-        Data::locked().put(&format!("{between}  {}: ", Value::from(name)));
-        self.is_empty = false;
-    }
-}
-
-/// A list within a [`JsonObject`].
-pub(crate) struct JsonList<'a> {
-    is_empty: bool,
-    _object: &'a mut JsonObject,
-}
-
-impl JsonList<'_> {
-    pub(crate) fn item(&mut self, value: &Value) {
-        Data::locked().put(if self.is_empty { "\n    " } else { ",\n    " });
-        self.is_empty = false;
-        put_value(value, 2);
-    }
-
-    pub(crate) fn end(self) {
-        Data::locked().put(if self.is_empty { "]" } else { "\n  ]" });
-    }
-}
-
-/// Prints a value within `depth` others. Serialized JSON has line ends only between values, so all can be moved in.
-fn put_value(value: &Value, depth: usize) {
-    let text = format!("{value:#}").replace('\n', &format!("\n{}", "  ".repeat(depth)));
-    Data::locked().put(&escaped_json(&text));
 }

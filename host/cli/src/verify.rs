@@ -5,11 +5,11 @@ use std::time::Instant;
 use baton_host::builds::Build;
 use baton_host::context::{Field, FieldValues};
 use baton_host::verify::{Finding, Remedy, VerifyRequest};
-use serde_json::{Value, json};
 
 use super::args::{Format, LookUpArgs, Verify};
 use super::failure::Failure;
-use super::output::{builds_json, named, several, sized, warnings_json};
+use super::json;
+use super::output::{named, several, sized};
 use super::progress::Talk;
 use super::settings::Settings;
 use super::sink::{note, print, print_json, say};
@@ -49,18 +49,18 @@ pub(crate) fn run(settings: &Settings, args: Verify) -> Result<(), Failure> {
     let (report, unsigned) = report?;
     let took = started.elapsed();
     if settings.format == Format::Json {
-        print_json(&json!({
-            "checked": checked.name(),
-            "selector": selector,
-            "records": report.records,
-            "trees": report.trees,
-            "packs": report.packs,
-            "bytes": report.bytes,
-            "findings": report.findings.iter().map(finding_json).collect::<Value>(),
-            "unsigned": unsigned.iter().map(ToString::to_string).collect::<Value>(),
-            "seconds": took.as_secs_f64(),
-            "warnings": warnings_json(&talk.warnings),
-        }));
+        print_json(&json::Verified {
+            bytes: report.bytes,
+            checked: checked.name(),
+            findings: report.findings.iter().map(finding).collect(),
+            packs: report.packs,
+            records: report.records,
+            seconds: took.as_secs_f64(),
+            selector,
+            trees: report.trees,
+            unsigned: unsigned.iter().map(ToString::to_string).collect(),
+            warnings: json::warnings(&talk.warnings),
+        });
     } else {
         for finding in &report.findings {
             print_finding(finding);
@@ -218,17 +218,15 @@ fn print_finding(finding: &Finding) {
     }
 }
 
-fn finding_json(finding: &Finding) -> Value {
-    json!({
-        "key": finding.damage.key,
-        "message": finding.damage.message,
-        "remedy": REMEDIES
-            .iter()
-            .find(|(remedy, ..)| *remedy == finding.remedy)
-            .map(|(_, name, _)| *name),
-        "expected": finding.damage.expected,
-        "found": finding.damage.found,
-        "hurts": finding.hurts,
-        "builds": builds_json(&finding.builds),
-    })
+fn finding(finding: &Finding) -> json::Finding {
+    let remedy = REMEDIES.iter().find(|(remedy, ..)| *remedy == finding.remedy);
+    json::Finding {
+        builds: json::builds(&finding.builds),
+        expected: finding.damage.expected.clone(),
+        found: finding.damage.found.clone(),
+        hurts: finding.hurts,
+        key: finding.damage.key.clone(),
+        message: finding.damage.message.clone(),
+        remedy: remedy.map(|(_, name, _)| *name),
+    }
 }

@@ -19,6 +19,7 @@ pub mod history;
 pub mod hostile;
 pub mod objects;
 pub mod place;
+mod schema;
 pub mod servers;
 pub mod stored;
 

@@ -304,6 +304,24 @@ pub fn figures(report: &Value, keys: &str) -> Vec<u64> {
         .collect()
 }
 
+/// Checks what baton printed against the schema, if it was asked for JSON. A list that ended early leaves none.
+fn check_json(command: &Command, out: &str) {
+    let words: Vec<String> = command
+        .get_args()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let by_flag = words.windows(2).any(|pair| pair == ["--format", "json"]);
+    let by_variable = command
+        .get_envs()
+        .any(|(name, value)| name == "BATON_FORMAT" && value.is_some_and(|value| value == "json"));
+    if command.get_program() == crate::command().as_os_str()
+        && (by_flag || by_variable)
+        && let Ok(printed) = serde_json::from_str(out)
+    {
+        crate::schema::check(&words, &printed);
+    }
+}
+
 /// How a command ended.
 pub struct Ran {
     pub code: Option<i32>,
@@ -321,9 +339,11 @@ impl Ran {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
+        let out = String::from_utf8(output.stdout).unwrap();
+        check_json(&command, &out);
         Ran {
             code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
+            out,
             err: String::from_utf8(output.stderr).unwrap(),
             what: format!("{:?}", command.get_args().collect::<Vec<_>>()),
         }

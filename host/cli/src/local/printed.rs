@@ -1,57 +1,54 @@
 //! The plan and the outcome of a run, as text and as JSON.
 
 use baton_local::run::{Outcome, TestCounts};
-use baton_local::{Action, Job, JobKind, Pipeline, Plan};
-use serde_json::{Value, json};
+use baton_local::{Action, Job, JobKind, Pipeline, Plan, Step, Workflow};
 
 use crate::args::Format;
+use crate::json;
 use crate::sink::{note, print_json, print_lines, print_table};
 
 pub(super) fn print_plan(planned: &Plan, pipeline: &Pipeline, format: Format) {
     match format {
         Format::Text => print_lines(&planned.to_string()),
         Format::Json => {
-            let workflows = planned.workflows.iter().map(|workflow| {
-                json!({
-                    "name": workflow.name,
-                    "jobs": workflow.jobs.iter().map(job_json).collect::<Value>(),
-                })
+            let workflow = |workflow: &Workflow| json::LocalWorkflow {
+                jobs: workflow.jobs.iter().map(planned_job).collect(),
+                name: workflow.name.clone(),
+            };
+            print_json(&json::LocalPlan {
+                dry_run: true,
+                notes: planned.notes.clone(),
+                pipeline: pipeline.number,
+                workflows: planned.workflows.iter().map(workflow).collect(),
             });
-            print_json(&json!({
-                "dry_run": true,
-                "pipeline": pipeline.number,
-                "workflows": workflows.collect::<Value>(),
-                "notes": planned.notes,
-            }));
         }
     }
 }
 
-fn job_json(job: &Job) -> Value {
-    let requires: Vec<&str> = job.requires.iter().map(|it| it.job.as_str()).collect();
-    let (kind, executor, nodes, steps) = match &job.kind {
-        JobKind::Approval => ("approval", None, None, Vec::new()),
-        JobKind::NoOp => ("no-op", None, None, Vec::new()),
-        JobKind::Build(build) => {
-            let steps = build.steps.iter().map(|step| {
-                let command = match &step.action {
-                    Action::Run(run) => Some(&run.command),
-                    _ => None,
-                };
-                json!({ "kind": step.action.kind(), "name": step.name, "command": command })
-            });
-            let executor = Some(&build.executor);
-            ("build", executor, Some(build.parallelism), steps.collect())
-        }
+fn planned_job(job: &Job) -> json::PlannedJob {
+    let (kind, build) = match &job.kind {
+        JobKind::Approval => ("approval", None),
+        JobKind::NoOp => ("no-op", None),
+        JobKind::Build(build) => ("build", Some(build)),
     };
-    json!({
-        "name": job.name,
-        "kind": kind,
-        "requires": requires,
-        "executor": executor,
-        "nodes": nodes,
-        "steps": steps,
-    })
+    let step = |step: &Step| json::LocalStep {
+        command: match &step.action {
+            Action::Run(run) => Some(run.command.clone()),
+            _ => None,
+        },
+        kind: step.action.kind().to_owned(),
+        name: step.name.clone(),
+    };
+    json::PlannedJob {
+        executor: build.map(|build| build.executor.clone()),
+        kind,
+        name: job.name.clone(),
+        nodes: build.map(|build| build.parallelism.into()),
+        requires: job.requires.iter().map(|it| it.job.clone()).collect(),
+        steps: build
+            .map(|build| build.steps.iter().map(step).collect())
+            .unwrap_or_default(),
+    }
 }
 
 pub(super) fn print_outcome(outcome: &Outcome, pipeline: &Pipeline, format: Format) {
@@ -80,26 +77,27 @@ pub(super) fn print_outcome(outcome: &Outcome, pipeline: &Pipeline, format: Form
         }
         Format::Json => {
             let workflows = outcome.workflows.iter().map(|workflow| {
-                let jobs = workflow.jobs.iter().map(|job| {
-                    json!({
-                        "name": job.name,
-                        "number": job.number,
-                        "status": job.ending.name(),
-                        "directories": job.directories,
-                        "tests": job.tests.map(|tests| json!({
-                            "passed": tests.passed,
-                            "failed": tests.failed,
-                            "skipped": tests.skipped,
-                        })),
-                    })
+                let job = workflow.jobs.iter().map(|job| json::LocalJob {
+                    directories: job.directories.clone(),
+                    name: job.name.clone(),
+                    number: job.number,
+                    status: job.ending.name(),
+                    tests: job.tests.map(|tests| json::LocalTests {
+                        failed: tests.failed,
+                        passed: tests.passed,
+                        skipped: tests.skipped,
+                    }),
                 });
-                json!({ "name": workflow.name, "jobs": jobs.collect::<Value>() })
+                json::LocalWorkflow {
+                    jobs: job.collect(),
+                    name: workflow.name.clone(),
+                }
             });
-            print_json(&json!({
-                "pipeline": pipeline.number,
-                "success": outcome.is_success(),
-                "workflows": workflows.collect::<Value>(),
-            }));
+            print_json(&json::LocalRun {
+                pipeline: pipeline.number,
+                success: outcome.is_success(),
+                workflows: workflows.collect(),
+            });
         }
     }
 }
