@@ -1,6 +1,5 @@
-//! How CircleCI is reached: what the component is told of it, and what it is not.
+//! Access to CircleCI: the options, the part of them that the component receives, and the client with the token.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,28 +8,30 @@ use http::HeaderValue;
 
 use crate::circleci_source::{CircleciSource, ToldNumber};
 use crate::error::Error;
-use crate::forms::address;
 use crate::grants::{Egress, Origin, Policy, is_inner};
 use crate::http::{AddressCheck, HttpClient, HttpOptions};
+use crate::percent;
+use crate::secret::Secret;
+use crate::syntax::address;
 
 /// CircleCI itself.
 pub const CLOUD: &str = "https://circleci.com";
 
-/// The CircleCI server, and how it is reached.
-#[derive(Clone)]
+/// A CircleCI server, and the options to access it.
+#[derive(Debug, Clone)]
 pub struct CircleCi {
     /// The origin of the API, for example `https://circleci.com`.
     pub base_url: String,
-    /// Other hosts that artifacts are on, each as `HOST`, `HOST:PORT` or an origin. A CircleCI Server may have one;
-    /// CircleCI's own are known.
+    /// Additional hosts of artifacts, each as `HOST`, `HOST:PORT` or an origin. A CircleCI Server may have one; the hosts of
+    /// circleci.com are known.
     pub artifact_hosts: Vec<String>,
     /// The token. It is added to requests for the API and for artifacts, and never reaches the component.
-    pub token: Option<String>,
-    /// Where the token is from, for messages: the name of a variable.
+    pub token: Option<Secret>,
+    /// The name of the variable with the token, for messages.
     pub token_variable: String,
-    /// Certificates, proxies and time limits. Whether plain text is allowed is decided by the base URL.
+    /// Certificates, proxies and time limits. The base URL decides whether plain HTTP is allowed.
     pub http: HttpOptions,
-    /// For how long one request is tried.
+    /// The time limit of one request, all attempts together.
     pub time_budget: Duration,
 }
 
@@ -47,23 +48,9 @@ impl Default for CircleCi {
     }
 }
 
-impl fmt::Debug for CircleCi {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("CircleCi")
-            .field("base_url", &self.base_url)
-            .field("artifact_hosts", &self.artifact_hosts)
-            .field("token", &self.token.as_ref().map(|_| "(hidden)"))
-            .field("token_variable", &self.token_variable)
-            .field("http", &self.http)
-            .field("time_budget", &self.time_budget)
-            .finish()
-    }
-}
-
 impl CircleCi {
-    /// Returns what a scope needs to look among the artifacts of a project, by its slug. With a number, that is the
-    /// latest build, whatever the API says.
+    /// Returns what a scope needs to look among the artifacts of a project, by its slug. A number is the
+    /// latest build, and the API is not asked for it.
     pub fn source(&self, project: &str, told: Option<ToldNumber>) -> CircleciSource {
         CircleciSource {
             base_url: self.base_url.trim_end_matches('/').to_owned(),
@@ -75,7 +62,7 @@ impl CircleCi {
         }
     }
 
-    /// Returns the servers that the component may ask, for people.
+    /// Returns the servers that the component may access, for people.
     pub fn servers(&self) -> Result<Vec<String>, Error> {
         Ok(self.policy()?.shown())
     }
@@ -93,7 +80,7 @@ impl CircleCi {
         let api = origin(&self.base_url)
             .ok_or_else(|| self.wrong("it is not an origin such as https://circleci.com"))?;
         if !self.base_url.starts_with("https:") && !api.is_loopback() {
-            return Err(self.wrong("it would be asked without TLS, and so without the token"));
+            return Err(self.wrong("without TLS the token would not be sent"));
         }
         let artifacts = self.artifact_hosts.iter().map(|host| {
             let scheme = if api.is_loopback() { "http" } else { "https" };
@@ -101,7 +88,8 @@ impl CircleCi {
                 true => host.clone(),
                 false => format!("{scheme}://{host}"),
             };
-            origin(&url).ok_or_else(|| self.wrong(&format!("the artifact host {host} is not one")))
+            origin(&url)
+                .ok_or_else(|| self.wrong(&format!("the artifact host {host} is not a host or an origin")))
         });
         let artifacts = artifacts.collect::<Result<_, _>>()?;
         Ok(Policy::new(api, artifacts))
@@ -114,14 +102,14 @@ impl CircleCi {
         }
     }
 
-    /// Creates the client, and the gate in front of it.
+    /// Creates the client, and the policy that each request must pass.
     pub(crate) fn egress(&self) -> Result<Egress, Error> {
         let policy = self.policy()?;
         let options = HttpOptions {
             allow_http: self.base_url.starts_with("http:"),
             ..self.http.clone()
         };
-        // Where a redirect leads is for others to say: into an inner network only where the API itself is in one.
+        // Servers choose the targets of redirects. One in an internal network is permitted only if the API is in one.
         let inner = Arc::new(AtomicBool::new(policy.api().is_inner()));
         let (checked, noted) = (policy.clone(), Arc::clone(&inner));
         let check: AddressCheck = Arc::new(move |address| {
@@ -132,17 +120,17 @@ impl CircleCi {
             Ok(())
         });
         let checked = policy.clone();
-        let check_led: AddressCheck = Arc::new(move |address| match is_inner(address) {
-            true if !inner.load(Ordering::Relaxed) => Err("it is in an inner network, and the API is not"),
+        let check_redirected: AddressCheck = Arc::new(move |address| match is_inner(address) {
+            true if !inner.load(Ordering::Relaxed) => Err("it is in an internal network, and the API is not"),
             _ => checked.check_address(address),
         });
         let client =
             |check| HttpClient::new(&options, check).map_err(|failure| self.wrong(&failure.to_string()));
-        let (client, led) = (client(check)?, client(check_led)?);
+        let (client, redirected) = (client(check)?, client(check_redirected)?);
         let token = self.token.as_ref().map(|token| {
-            let mut value = HeaderValue::from_str(token.trim()).map_err(|_| {
+            let mut value = HeaderValue::from_str(token.expose().trim()).map_err(|_| {
                 self.wrong(&format!(
-                    "the token in {} has characters that no token has",
+                    "the token in {} has characters that are not allowed in a header",
                     self.token_variable
                 ))
             })?;
@@ -152,7 +140,7 @@ impl CircleCi {
         Ok(Egress {
             policy,
             client,
-            led,
+            redirected,
             token: token.transpose()?,
         })
     }
@@ -165,23 +153,16 @@ fn origin(url: &str) -> Option<Origin> {
     if plain { Origin::of(&url) } else { None }
 }
 
-/// Returns a project's slug as the component writes it in a path: three names, escaped.
+/// Returns a project's slug as the component writes it in a path: three percent-encoded names.
 pub(crate) fn slug_path(project: &str) -> String {
-    let parts: Vec<String> = project.split('/').map(escaped).collect();
+    let parts = project.split('/').map(|part| percent::encoded(part).to_string());
+    let parts: Vec<String> = parts.collect();
     let parts = match parts.split_first() {
         Some((host, rest)) if host == "github" => [&["gh".to_owned()], rest].concat(),
         Some((host, rest)) if host == "bitbucket" => [&["bb".to_owned()], rest].concat(),
         _ => parts,
     };
     parts.join("/")
-}
-
-fn escaped(name: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    name.bytes().map(byte).collect()
 }
 
 #[cfg(test)]
@@ -192,7 +173,7 @@ mod tests {
     #[test]
     fn a_token_is_not_shown() {
         let circleci = CircleCi {
-            token: Some("hunter2".to_owned()),
+            token: Some("hunter2".into()),
             ..CircleCi::default()
         };
         assert!(!format!("{circleci:?}").contains("hunter2"));

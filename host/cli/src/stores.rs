@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use baton_host::store::{Addressing, CloudOptions, Role, StoreError, StoreLocation, StoreUse, Variables};
 use baton_host::{
     CircleCi, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore, ObjectStore, Proxies,
+    RedactedUrl, Secret,
 };
 use etcetera::BaseStrategy;
 
@@ -104,7 +105,7 @@ impl Store {
                 .filter(|host| !host.is_empty())
                 .map(str::to_owned)
                 .collect(),
-            token,
+            token: token.map(Secret::from),
             token_variable,
             http,
             time_budget,
@@ -213,7 +214,7 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
             first_byte_timeout: one_try,
             idle_timeout: one_try,
         },
-        endpoint: args.endpoint,
+        endpoint: args.endpoint.map(RedactedUrl::from),
         region: args.region,
         addressing: args.addressing.map(|addressing| match addressing {
             AddressingArg::Path => Addressing::Path,
@@ -222,9 +223,9 @@ fn cloud_options(args: StoreArgs, workers: usize) -> Result<CloudOptions, Failur
         role: args.role_arn.map(|arn| Role {
             arn,
             token_variable: args.oidc_token_var,
-            sts_endpoint: args.sts_endpoint,
+            sts_endpoint: args.sts_endpoint.map(RedactedUrl::from),
         }),
-        variables: Variables(variables),
+        variables,
         profile_files,
         connections_max: workers,
         time_budget: budget,

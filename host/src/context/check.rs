@@ -4,8 +4,9 @@ use super::error::ContextError;
 use super::field::ValueType;
 use super::provenance::{Sourced, Text};
 use super::pull_request;
-use super::remote::{Remote, without_credentials};
+use super::remote::Remote;
 use super::value::Value;
+use crate::secret::redacted;
 
 const WHOLE_NUMBER: &str = "a whole number from 0 to 18446744073709551615";
 const COMMIT: &str = "a commit: 7 to 64 hexadecimal digits";
@@ -48,7 +49,7 @@ pub(super) fn value(
 
 /// Returns the error that names the provenance, the value and the expected form.
 pub(super) fn refused(text: &Sourced<String>, expected: &'static str) -> ContextError {
-    let mut value = without_credentials(&text.value);
+    let mut value = redacted(&text.value).into_owned();
     if let Some((end, _)) = value.char_indices().nth(SHOWN_CHARS_MAX) {
         value.truncate(end);
         value.push('…');

@@ -1,4 +1,4 @@
-//! Git's answers about the working directory.
+//! Git's answers about a working directory.
 
 use std::borrow::Cow;
 use std::io;
@@ -17,7 +17,7 @@ const REMOTE: &str = "git config remote.origin.url";
 const TOP_LEVEL: &str = "git rev-parse --show-toplevel";
 const USER: &str = "git config user.name";
 
-/// Git's answers about a working directory. Each value is absent if git does not know it.
+/// Git's answers about a working directory. A value that git does not know is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Git {
     /// The branch that is checked out. Absent on a detached HEAD.
@@ -26,15 +26,15 @@ pub struct Git {
     pub commit: Option<String>,
     /// The branch that the remote `origin` checks out.
     pub default_branch: Option<String>,
-    /// Where the remote `origin` is.
+    /// The repository of the remote `origin`.
     pub remote: Option<Remote>,
     /// The name of the top-level directory, without its parents.
     pub top_level: Option<String>,
-    /// The author's name of new commits.
+    /// The name of the author of new commits.
     pub user: Option<String>,
-    /// The commands of which the answer is not UTF-8: it has replacement characters.
+    /// The commands whose answers are not UTF-8. The values have replacement characters.
     pub not_utf8: Vec<&'static str>,
-    /// Why git does not answer, in its own words if it has any: for example because somebody else owns the repository.
+    /// The reason why git does not answer, in git's words if it prints any: for example that another user owns the repository.
     pub refusal: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Git {
 const REFUSAL_CHARS_MAX: usize = 500;
 
 impl Git {
-    /// Returns what is known where there is no git.
+    /// Returns the answers outside of a repository: none.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -69,16 +69,15 @@ impl Git {
         answered(TOP_LEVEL, self.top_level.as_deref())
     }
 
-    /// Returns the author's name of new commits, and its provenance.
+    /// Returns the name of the author of new commits, and its provenance.
     pub(super) fn user_name(&self) -> Text {
         answered(USER, self.user.as_deref())
     }
 
     /// Asks git about a directory.
     ///
-    /// Nothing here fails: without git, without a repository, or in a repository that git does not trust
-    /// (`safe.directory`) the values are absent, and `refusal` says why. The questions run side by side, so that the answer takes as
-    /// long as one process.
+    /// This never fails: without git, without a repository, or in a repository that git does not trust (`safe.directory`) the
+    /// values are absent, and `refusal` has the reason. The commands run in parallel, so that they take as long as one.
     #[must_use]
     pub fn read(directory: &Path) -> Self {
         let branch = ask(directory, &["symbolic-ref", "--quiet", "HEAD"]);
@@ -91,21 +90,21 @@ impl Git {
         let top_level = ask(directory, &["rev-parse", "--show-toplevel"]);
         let user = ask(directory, &["config", "--get", "user.name"]);
         let mut git = Self::none();
-        let said = git.answer(BRANCH, branch);
-        // The full name of the reference: the short one changes where a tag has the same name.
-        git.branch = below(said, "refs/heads/");
+        let answer = git.answer(BRANCH, branch);
+        // The full name of the reference: the short one changes if a tag has the same name.
+        git.branch = below(answer, "refs/heads/");
         git.commit = git.answer(COMMIT, commit);
-        let said = git.answer(DEFAULT_BRANCH, default_branch);
-        git.default_branch = below(said, "refs/remotes/origin/");
-        let said = git.answer(REMOTE, remote);
-        git.remote = said.and_then(|url| Remote::parse(&url));
-        let said = git.answer(TOP_LEVEL, top_level);
-        git.top_level = said.and_then(|path| Some(Path::new(&path).file_name()?.to_str()?.to_owned()));
+        let answer = git.answer(DEFAULT_BRANCH, default_branch);
+        git.default_branch = below(answer, "refs/remotes/origin/");
+        let answer = git.answer(REMOTE, remote);
+        git.remote = answer.and_then(|url| Remote::parse(&url));
+        let answer = git.answer(TOP_LEVEL, top_level);
+        git.top_level = answer.and_then(|path| Some(Path::new(&path).file_name()?.to_str()?.to_owned()));
         git.user = git.answer(USER, user);
         git
     }
 
-    /// Returns why git does not name the branch, if it does not: in its own words where it has any.
+    /// Returns the reason why git does not name the branch, in git's words if it prints any. Returns `None` if it names one.
     #[must_use]
     pub fn why_no_branch(&self) -> Option<String> {
         match (&self.refusal, &self.branch, &self.commit) {
@@ -118,7 +117,7 @@ impl Git {
         }
     }
 
-    /// Returns the first line of an answer, and keeps what else is to know of it.
+    /// Returns the first line of an answer, and records a refusal or an answer that is not UTF-8.
     fn answer(&mut self, command: &'static str, asked: io::Result<Child>) -> Option<String> {
         let output = match asked.and_then(Child::wait_with_output) {
             Ok(output) => output,
@@ -129,11 +128,11 @@ impl Git {
             }
         };
         if !output.status.success() {
-            // Without an answer, and without a word, git has just nothing to say.
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            if !said.is_empty() {
-                let cut: String = said.chars().take(REFUSAL_CHARS_MAX).collect();
+            // A failure without a message means that the value does not exist.
+            let message = String::from_utf8_lossy(&output.stderr);
+            let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            if !message.is_empty() {
+                let cut: String = message.chars().take(REFUSAL_CHARS_MAX).collect();
                 self.refusal.get_or_insert(format!("git says: {cut}"));
             }
             return None;
@@ -175,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs git apart from the configuration of whoever runs the tests.
+    /// Runs git without the configuration of the user who runs the tests.
     fn git(directory: &Path, arguments: &[&str]) {
         let status = Command::new("git")
             .current_dir(directory)
@@ -201,7 +200,7 @@ mod tests {
     fn outside_of_a_repository_nothing_is_known() {
         let directory = tempfile::tempdir().unwrap();
         let mut read = Git::read(directory.path());
-        // Whoever runs the tests may have a name.
+        // The user who runs the tests may have a name.
         read.user = None;
         let refusal = read.refusal.take().unwrap();
         assert!(refusal.contains("not a git repository"), "{refusal}");

@@ -6,13 +6,13 @@ use super::error::ContextError;
 use super::provenance::{Sourced, Text};
 use super::variables::trimmed;
 
-/// Stands for the file that it names.
+/// The provenance of values from the file that this variable names.
 const FILE: &str = "GITHUB_EVENT_PATH";
 
 /// The event that started the workflow. Null without an event file.
 pub(super) struct GithubEvent(Value);
 
-/// The change that a build is for, where that is not simply the branch or tag that `GITHUB_REF` names.
+/// The pull request of a build, whose branch and commit `GITHUB_REF` and `GITHUB_SHA` may not name.
 #[derive(Debug, Default)]
 pub(super) struct PullRequest {
     pub(super) number: Text,
@@ -31,7 +31,7 @@ impl GithubEvent {
     ///
     /// # Errors
     ///
-    /// Fails where the text is not JSON: whether a fork is built must not be guessed then.
+    /// Fails if the text is not JSON: then it is unknown whether a fork is built.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, ContextError> {
         match text.and_then(trimmed) {
             Some(text) => serde_json::from_str(text).map(Self).map_err(ContextError::Event),
@@ -49,11 +49,11 @@ impl GithubEvent {
         self.text("/repository/default_branch")
     }
 
-    /// Returns the change that the event is about: a pull request, or the run of another workflow.
+    /// Returns the pull request that the event is about, or the run of another workflow, which may be of one.
     ///
     /// For `pull_request_target`, `issue_comment` and `workflow_run`, GitHub's own variables name the base or
-    /// default branch, although such workflows often build the pull request, and with secrets. Taking the
-    /// change from the event keeps what they persist from becoming the latest of that branch.
+    /// default branch, although such workflows often build the pull request, and with secrets. The
+    /// event's values prevent their builds from becoming the latest of that branch.
     pub(super) fn pull_request(&self, repository: Option<&str>) -> Option<PullRequest> {
         if self.has("/pull_request") {
             return Some(PullRequest {
@@ -64,7 +64,7 @@ impl GithubEvent {
             });
         }
         if self.has("/issue/pull_request") {
-            // The event says neither the branch nor the commit: git knows the commit that was checked out.
+            // The event has neither the branch nor the commit. Git knows the commit that was checked out.
             return Some(PullRequest {
                 number: self.text("/issue/number"),
                 ..PullRequest::default()

@@ -1,4 +1,4 @@
-//! The CI system that runs the job, and the build.
+//! The detection of the CI runner and of the build.
 //!
 //! [`Context::detect`] answers from its [`Inputs`]: the runner's variables, the runner's event file, and git's answers about the
 //! working directory. Each value carries its [`Provenance`], so that a person can see why baton believes it. The order is:

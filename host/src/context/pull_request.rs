@@ -42,7 +42,7 @@ pub(super) fn in_reference(name: &str) -> Option<String> {
     let first = parts.next()?;
     match kind {
         "pull" | "pull-requests" | "merge-requests" => positive(first),
-        // `pr/7` alone may be anybody's branch.
+        // `pr/7` alone may be an ordinary branch.
         "pr" => matches!(parts.next(), Some("head" | "merge" | "from")).then(|| positive(first))?,
         "changes" => gerrit(rest),
         _ => None,

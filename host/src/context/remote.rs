@@ -1,7 +1,7 @@
-//! From a repository's URL to the project's name.
+//! Converts the URL of a repository to the name of a project.
 
-/// Where a repository lives: host and path. The user, the password, the port and the query of its URL are
-/// dropped when it is parsed, so that no token can get into a name, a key or a log.
+/// The place of a repository: host and path. The user, the password, the port and the query of its URL are dropped when it is parsed,
+/// so that no token gets into a name, a key or a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
     /// In lower case.
@@ -26,8 +26,8 @@ const SCHEMES: [&str; 5] = ["https", "http", "ssh", "git", "git+ssh"];
 impl Remote {
     /// Parses a URL or the form `user@host:path` that ssh and scp share.
     ///
-    /// Returns `None` for a path on this machine, and for anything that is not surely understood: a
-    /// credential that is not escaped could otherwise pass for a part of the path.
+    /// Returns `None` for a path on this machine, and for an ambiguous URL: a credential that is not escaped could otherwise pass
+    /// for a part of the path.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         let (authority, path) = match url.trim().split_once("://") {
@@ -79,7 +79,7 @@ impl Remote {
     }
 }
 
-/// Returns what follows the last `@`: a password may hold one itself.
+/// Returns the text after the last `@`: a password may contain one.
 fn without_user(authority: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
@@ -103,19 +103,6 @@ fn clean(path: &str) -> Option<String> {
     }
     let plain = !segments.is_empty() && !segments.iter().any(|segment| matches!(*segment, "." | ".."));
     plain.then(|| segments.join("/"))
-}
-
-/// Returns the text as it may be shown: a URL without user, password and query.
-pub(super) fn without_credentials(text: &str) -> String {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let rest = without_user(rest);
-        let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-        return format!("{scheme}://{rest}");
-    }
-    match text.rsplit_once('@') {
-        Some((user, rest)) if user.contains(':') => rest.to_owned(),
-        _ => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -220,17 +207,5 @@ mod tests {
         assert!(ours.is_same(&remote("git://github.com/acme/shop.git")));
         assert!(!ours.is_same(&remote("git://github.com/jane/shop.git")));
         assert!(!ours.is_same(&remote("git@gitlab.com:acme/shop.git")));
-    }
-
-    #[test]
-    fn what_is_shown_holds_no_credentials() {
-        assert_eq!(
-            without_credentials("https://u:t0ken@host/x?token=1"),
-            "https://host/x"
-        );
-        assert_eq!(without_credentials("https://u:pa/ss@host/x"), "https://host/x");
-        assert_eq!(without_credentials("u:t0ken@host:x"), "host:x");
-        assert_eq!(without_credentials("a@b"), "a@b");
-        assert_eq!(without_credentials("abc"), "abc");
     }
 }

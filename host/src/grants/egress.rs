@@ -127,13 +127,13 @@ pub(crate) enum Admitted {
     /// To where an artifact is, with the token. It may lead on.
     Artifact,
     /// The target of a redirect, without the token.
-    Led,
+    Redirected,
 }
 
 impl Admitted {
     /// Whether the token goes along.
     pub(crate) fn has_token(self) -> bool {
-        self != Admitted::Led
+        self != Admitted::Redirected
     }
 }
 
@@ -220,7 +220,7 @@ impl Policy {
         } else if origin == self.api && origin.is_private() && self.is_asked(method, &sent, body) {
             Admitted::Api
         } else if reads && self.may_follow(&origin) && tickets.take(&url) {
-            Admitted::Led
+            Admitted::Redirected
         } else {
             return None;
         };
@@ -358,7 +358,7 @@ fn is_plain(path: &str) -> bool {
     let mut decoded = path.as_bytes().to_vec();
     // Each turn that changes something makes it shorter.
     loop {
-        let next = percent_decoded(&decoded);
+        let next: Vec<u8> = percent_encoding::percent_decode(&decoded).collect();
         if next == decoded {
             break;
         }
@@ -373,25 +373,6 @@ fn is_plain(path: &str) -> bool {
     };
     let names = decoded.strip_prefix('/').unwrap_or(&decoded);
     !decoded.contains(|c: char| c == '\\' || c.is_control()) && names.split('/').all(is_name)
-}
-
-/// Decodes each `%` with two hex digits after it once.
-fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((first, behind)) = rest.split_first() {
-        if let (b'%', [high, low, after @ ..]) = (*first, behind)
-            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
-        {
-            decoded.push((high * 16 + low) as u8);
-            rest = after;
-        } else {
-            decoded.push(*first);
-            rest = behind;
-        }
-    }
-    decoded
 }
 
 fn is_number(text: &str) -> bool {

@@ -35,7 +35,7 @@ pub(crate) struct Egress {
     pub(crate) policy: Policy,
     pub(crate) client: HttpClient,
     /// For where redirects lead: it checks addresses more strictly.
-    pub(crate) led: HttpClient,
+    pub(crate) redirected: HttpClient,
     pub(crate) token: Option<HeaderValue>,
 }
 
@@ -142,7 +142,7 @@ impl Egress {
         *sent.headers_mut() = headers;
         let client = match admitted {
             Admitted::Api | Admitted::Artifact => &self.client,
-            Admitted::Led => &self.led,
+            Admitted::Redirected => &self.redirected,
         };
         let answer = unless_ended(client.send(sent), &watch).await?;
         let answer = answer.map_err(|failure| said(&failure))?;

@@ -10,11 +10,13 @@ use http_body::Body;
 use reqwest::{NoProxy, Proxy, Url, redirect};
 
 use super::failure::{HttpFailure, HttpFailureKind};
+use super::options::HttpOptions;
 use super::resolver::{AddressCheck, CheckedResolver, checked};
+use super::roots;
 use super::timed::{LastMove, Received, Sent};
-use super::{HttpOptions, roots};
+use crate::secret::RedactedUrl;
 
-/// This machine, under each of its names. What is asked there may go without TLS, and no proxy is to see it.
+/// The names and addresses of this machine. Requests to it may go without TLS, and never through a proxy.
 const LOOPBACK: &str = "localhost,localhost.,127.0.0.0/8,::1";
 
 /// Sends requests. Clones share their connections.
@@ -44,7 +46,7 @@ impl HttpClient {
             .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
             .pool_max_idle_per_host(options.idle_connections_max)
             .connect_timeout(options.connect_timeout)
-            // Only what the options say, whatever the environment holds.
+            // Only the options choose a proxy, never the environment.
             .no_proxy();
         let mut exempt = BTreeSet::new();
         let except = match options.proxies.except.as_deref() {
@@ -59,8 +61,9 @@ impl HttpClient {
             (&options.proxies.https, Proxy::https),
         ] {
             let Some(proxy) = proxy else { continue };
-            // Its URL may hold a password, so no error shows it.
-            let wrong = || HttpFailure::new(HttpFailureKind::Request, "the proxy's URL is not one");
+            // An invalid URL may contain a password anywhere, so no error shows it.
+            let wrong =
+                || HttpFailure::new(HttpFailureKind::Request, "the URL of the proxy cannot be parsed");
             let url = with_scheme(proxy).parse::<Url>().map_err(|_| wrong())?;
             exempt.extend(url.host_str().map(str::to_owned));
             let no_proxy = NoProxy::from_string(&except);
@@ -80,7 +83,7 @@ impl HttpClient {
         })
     }
 
-    /// Sends a request, and returns when the head of the answer has arrived. Must run on a tokio runtime.
+    /// Sends a request, and returns once the head of the response has arrived. Must run on a tokio runtime.
     pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<Response<Received>, HttpFailure>
     where
         B: Body<Data = Bytes> + Send + Sync + 'static,
@@ -123,13 +126,13 @@ impl HttpClient {
         Ok(Response::from_parts(parts, body))
     }
 
-    /// A host that is an address never reaches the resolver.
+    /// Checks a host that is an address, which never reaches the resolver, and whether the request may go without TLS.
     fn check_url(&self, url: &Url) -> Result<(), HttpFailure> {
         if url.scheme() == "http" && !self.options.allow_http {
             let host = url.host_str().unwrap_or_default();
             return Err(HttpFailure::new(
                 HttpFailureKind::Request,
-                format!("{host} would be asked without TLS, and allow-http is not set"),
+                format!("cannot send a request to {host} without TLS: allow-http is not set"),
             ));
         }
         let host = url.host_str().unwrap_or_default();
@@ -141,8 +144,9 @@ impl HttpClient {
     }
 }
 
-/// A proxy may be given as `host:port`, as curl takes it.
-fn with_scheme(proxy: &str) -> String {
+/// Returns the URL of a proxy, which may be given as `host:port` as for curl.
+fn with_scheme(proxy: &RedactedUrl) -> String {
+    let proxy = proxy.expose();
     if proxy.contains("://") {
         proxy.to_owned()
     } else {

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{HttpClient, HttpFailure, HttpFailureKind, HttpOptions, all_addresses};
 
 /// How often a request is tried, and how long the first pause lasts; each later one is twice as long.
-const TRIES_MAX: u32 = 3;
+const ATTEMPTS_MAX: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const REDIRECTS_MAX: usize = 5;
 
@@ -97,7 +97,7 @@ impl Documents {
     fn tried(&self, request: &Request<Full<Bytes>>) -> Result<String, DocumentError> {
         self.runtime.block_on(async {
             let mut pause = FIRST_PAUSE;
-            for _ in 1..TRIES_MAX {
+            for _ in 1..ATTEMPTS_MAX {
                 match self.answer(request.clone()).await {
                     Err(failure) if failure.is_transient => {}
                     answer => return answer.map_err(|failure| failure.error),

@@ -1,4 +1,4 @@
-//! Why a request got no answer, by meaning: what may help is decided by kind, not by a message.
+//! Failures of requests, by meaning: the kind decides on a retry, not the message.
 
 use std::error::Error;
 use std::fmt;
@@ -9,25 +9,25 @@ use std::io::ErrorKind;
 pub(crate) enum HttpFailureKind {
     /// The host's name has no address.
     Name,
-    /// The host's address is none that may be asked.
+    /// The host's address is not permitted.
     Refused,
-    /// No connection came about.
+    /// The connection cannot be established.
     Connect,
     /// The server's certificate is not trusted.
     Certificate,
-    /// TLS was spoken wrongly.
+    /// The TLS handshake failed.
     Tls,
     /// The server took too long.
     TimedOut,
-    /// The connection ended in the middle.
+    /// The connection was closed in the middle of a request or a response.
     Interrupted,
-    /// The request itself is wrong, or must not be sent.
+    /// The request is invalid or not permitted.
     Request,
     /// Anything else.
     Other,
 }
 
-/// A request without an answer, or an answer without an end.
+/// The failure of a request without a response, or with an incomplete one.
 #[derive(Debug)]
 pub(crate) struct HttpFailure {
     kind: HttpFailureKind,
@@ -46,7 +46,7 @@ impl HttpFailure {
         self.kind
     }
 
-    /// Explains a failure of the client. Of the URL only the address is shown: the rest may hold a signature.
+    /// Converts a failure of the client. Only the address of the URL is shown: the rest may contain a signature.
     pub(super) fn from_client(error: reqwest::Error) -> HttpFailure {
         let address = error.url().and_then(address_of);
         let error = error.without_url();
@@ -63,7 +63,7 @@ impl HttpFailure {
                 HttpFailureKind::Other
             }
         });
-        // The innermost cause says what happened; those around it say that a request failed.
+        // The innermost cause has the reason; the others only add that a request failed.
         let message = causes(&error)
             .last()
             .map_or_else(|| error.to_string(), ToString::to_string);
@@ -84,7 +84,7 @@ impl fmt::Display for HttpFailure {
 
 impl Error for HttpFailure {}
 
-/// Returns a URL's host, and its port where it has one that is not the usual one.
+/// Returns the host of a URL, and its port unless it is the default one.
 fn address_of(url: &reqwest::Url) -> Option<String> {
     let host = url.host_str()?;
     Some(match url.port() {
@@ -93,12 +93,12 @@ fn address_of(url: &reqwest::Url) -> Option<String> {
     })
 }
 
-/// Returns an error and what caused it, outermost first.
+/// Returns an error and its causes, outermost first.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| cause(*error))
 }
 
-/// Returns what caused an error. An input-output error hides what it wraps from `source`.
+/// Returns the cause of an error. An I/O error hides the error that it wraps from `source`.
 fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let wrapped = error
         .downcast_ref::<std::io::Error>()

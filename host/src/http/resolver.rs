@@ -1,4 +1,5 @@
-//! From a host's name to addresses, each of which is checked: a name that anybody may choose must not lead anywhere.
+//! Resolves the names of hosts, and checks each address: a name that a server chooses must not give access to an internal
+//! network.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -8,18 +9,18 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::failure::{HttpFailure, HttpFailureKind};
 
-/// Says whether an address may be asked, and if not, why.
+/// Checks whether connections to an address are permitted. The error is the reason.
 pub(crate) type AddressCheck = Arc<dyn Fn(IpAddr) -> Result<(), &'static str> + Send + Sync>;
 
-/// Admits every address: for servers that the user named.
+/// Permits every address: for servers that the user named.
 pub(crate) fn all_addresses() -> AddressCheck {
     Arc::new(|_| Ok(()))
 }
 
-/// Asks the system's resolver, and checks what it says.
+/// Asks the system's resolver, and checks each address.
 pub(super) struct CheckedResolver {
     pub(super) check: AddressCheck,
-    /// Proxies are the user's choice, wherever they are.
+    /// The hosts of proxies, whose addresses are not checked, because the user chose them.
     pub(super) exempt: Arc<BTreeSet<String>>,
 }
 
@@ -51,12 +52,12 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// Whether a name means this machine: then it may be asked without TLS, wherever the system says that it is.
+/// Whether a name means this machine. Requests to it may go without TLS, so its address must be a loopback address.
 fn is_localhost(host: &str) -> bool {
     host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 
-/// Fails where an address must not be asked.
+/// Fails if connections to the address are not permitted.
 pub(super) fn checked(check: &AddressCheck, host: &str, address: IpAddr) -> Result<(), HttpFailure> {
     check(address).map_err(|reason| {
         HttpFailure::new(

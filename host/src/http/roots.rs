@@ -1,4 +1,4 @@
-//! TLS, and the certificates that it trusts: those of the system, the built-in ones (minimal images have no others), and
+//! The configuration of TLS. It trusts the certificates of the system, the built-in ones (minimal images have no others), and
 //! those that the user adds.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::failure::{HttpFailure, HttpFailureKind};
 pub(super) fn tls(ca_pem: &[String]) -> Result<ClientConfig, HttpFailure> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    // One that cannot be read is the system's concern: a server that needs it is refused, by name.
+    // Certificates of the system that cannot be parsed are ignored. A server that needs one is refused.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for pem in ca_pem {
         let mut added = 0;

@@ -1,4 +1,4 @@
-//! Bodies that are watched: a request that moves on, an answer that does not fall silent.
+//! Bodies with time limits: the body of a request reports progress, and the body of a response fails if the server stalls.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::failure::{HttpFailure, HttpFailureKind};
 
-/// A request's body goes out in pieces of this size, so that it can be seen to move.
+/// The body of a request is sent in pieces of this size, so that progress is visible.
 const PIECE_BYTES: usize = 64 << 10;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// When something last happened.
+/// The time of the last progress.
 #[derive(Debug, Clone)]
 pub(super) struct LastMove(Arc<Mutex<Instant>>);
 
@@ -34,7 +34,7 @@ impl LastMove {
     }
 }
 
-/// A request's body, which notes each piece that the connection takes.
+/// The body of a request. It records the time of each piece that is sent.
 pub(super) struct Sent<B> {
     inner: Pin<Box<B>>,
     piece: Bytes,
@@ -91,12 +91,12 @@ where
     }
 }
 
-/// An answer's body. It fails where the server falls silent, or ends before the length that it announced.
+/// The body of a response. It fails if the server stalls, or if the body is shorter than the announced length.
 pub(crate) struct Received {
     inner: Pin<Box<reqwest::Body>>,
     idle_timeout: Duration,
     deadline: Pin<Box<Sleep>>,
-    /// Bytes that are still to come, if the server said how many there are.
+    /// The number of bytes that are missing, if the server announced the length.
     rest: Option<u64>,
 }
 
@@ -121,7 +121,7 @@ impl Body for Received {
     ) -> Poll<Option<Result<Frame<Bytes>, HttpFailure>>> {
         let Poll::Ready(frame) = self.inner.as_mut().poll_frame(context) else {
             ready!(self.deadline.as_mut().poll(context));
-            let message = format!("the server fell silent for {:?}", self.idle_timeout);
+            let message = format!("the server sent nothing for {:?}", self.idle_timeout);
             return Poll::Ready(Some(Err(HttpFailure::new(HttpFailureKind::TimedOut, message))));
         };
         let next = Instant::now() + self.idle_timeout;
@@ -130,7 +130,7 @@ impl Body for Received {
             None => match self.rest {
                 Some(rest) if rest > 0 => {
                     self.rest = None;
-                    let message = format!("the answer ended {rest} bytes before its announced end");
+                    let message = format!("the response ended {rest} bytes before its announced length");
                     let failure = HttpFailure::new(HttpFailureKind::Interrupted, message);
                     Poll::Ready(Some(Err(failure)))
                 }

@@ -1,11 +1,11 @@
 //! A directory as a store: an object is a file, a key its path.
 //!
-//! An object is written under a temporary name, made durable (one that is named by its content in the background), and then
-//! linked to its own: `link` fails where something is, so of any number of creators one wins, on every POSIX file system,
-//! NFS included. A crash leaves at most temporary files, in `.tmp`, where no key can point.
+//! An object is written to a temporary name, made durable (in the background if it is named by its content), and then linked to
+//! its own name. `link` fails if the name exists, so exactly one of several creators succeeds, on every POSIX file system, NFS
+//! included. A crash leaves at most temporary files in `.tmp`, which no key can name.
 //!
-//! The directory is opened once, and no name below it is resolved through a link (`beneath.rs`): a link that somebody put
-//! in place of `.tmp` or of `v1/packs` is an error.
+//! The directory is opened once, and no name below it is resolved through a link (`beneath.rs`): a link in
+//! place of `.tmp` or of `v1/packs` is an error.
 
 mod root;
 
@@ -21,28 +21,30 @@ use rustix::fs::{Mode, RawMode};
 use rustix::io::Errno;
 
 use self::root::Root;
-use super::settling::Settling;
-use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size, probe};
+use super::background_writes::BackgroundWrites;
+use super::{
+    ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, atomic_create, check_prefix, check_size,
+};
 use crate::{beneath, files};
 
 /// From this size on an object that is named by its content is made durable in the background.
 const LARGE_BYTES: usize = 1 << 20;
-/// Two overlap one pack's write with the other's flush; more only queue up at the disk.
-const SETTLING_THREADS: usize = 2;
+/// With two threads one pack is written while another one is flushed. More threads only wait for the disk.
+const WRITE_THREADS: usize = 2;
 /// The maximum number of objects that are not durable yet. Their bytes are in the page cache, so they need no other limit.
 const PENDING_MAX: usize = 8;
-/// Others than the owner have no access to a store, unless somebody asked for that.
+/// Only the owner has access to a store by default.
 const PRIVATE: u32 = 0o700;
 
 /// A store in a directory of this machine or of a shared disk.
 #[derive(Debug)]
 pub struct DirectoryStore {
     path: PathBuf,
-    /// Absent where the directory does not exist.
+    /// Absent if the directory does not exist.
     root: Option<Arc<Root>>,
-    /// Tells this process's temporary files apart.
+    /// The number of temporary files so far, which makes their names unique.
     written: AtomicU64,
-    settling: Settling<io::Error>,
+    writes: BackgroundWrites<io::Error>,
 }
 
 impl DirectoryStore {
@@ -60,14 +62,13 @@ impl DirectoryStore {
 
     /// Opens the store in `root`, and creates the directory if it does not exist.
     ///
-    /// A new directory, and all that is put into it, is for its owner alone. In a directory that its group or everybody can
-    /// write to, what is put is for them, too: see [`DirectoryStore::with_mode`] to decide otherwise.
+    /// Only the owner has access to a new directory and its objects. In a directory that its group or all users can write to, new
+    /// objects are accessible to them, too. [`DirectoryStore::with_mode`] chooses other permissions.
     pub fn create(root: &Path) -> Result<DirectoryStore, StoreError> {
         DirectoryStore::create_with_mode(root, None)
     }
 
-    /// As [`DirectoryStore::create`] and [`DirectoryStore::with_mode`] together: a new `root` has the permission bits `mode`,
-    /// too.
+    /// Combines [`DirectoryStore::create`] and [`DirectoryStore::with_mode`]: a new `root` has the permission bits `mode`, too.
     pub fn create_with_mode(root: &Path, mode: Option<u32>) -> Result<DirectoryStore, StoreError> {
         let failed = |source| io_error("created", "the directory", root, source);
         if let Some(parent) = root.parent() {
@@ -75,7 +76,7 @@ impl DirectoryStore {
         }
         let wanted = mode.map_or(PRIVATE, |mode| mode & 0o777 | PRIVATE);
         match DirBuilder::new().mode(wanted).create(root) {
-            // The umask may have taken away what was asked for.
+            // The umask may have removed some of the bits.
             Ok(()) if mode.is_some() => {
                 fs::set_permissions(root, fs::Permissions::from_mode(wanted)).map_err(failed)?;
             }
@@ -96,20 +97,20 @@ impl DirectoryStore {
     /// same bits without `x`, whatever the umask; the owner always has access. `None` changes nothing.
     #[must_use]
     pub fn with_mode(mut self, mode: Option<u32>) -> DirectoryStore {
-        // Nobody else holds it yet.
+        // No other reference exists yet.
         if let (Some(mode), Some(root)) = (mode, self.root.as_mut().and_then(Arc::get_mut)) {
             root.mode = Mode::from_raw_mode((mode & 0o777 | PRIVATE) as RawMode);
         }
         self
     }
 
-    /// Returns the store in `root` as it is before anything was put: reading from it finds nothing.
+    /// Returns an empty store at `root`, which need not exist: reads find nothing.
     pub fn absent(root: &Path) -> DirectoryStore {
         DirectoryStore {
             path: root.to_owned(),
             root: None,
             written: AtomicU64::new(0),
-            settling: Settling::new(SETTLING_THREADS, PENDING_MAX),
+            writes: BackgroundWrites::new(WRITE_THREADS, PENDING_MAX),
         }
     }
 
@@ -121,7 +122,7 @@ impl DirectoryStore {
             return Err(StoreError::NotADirectory(path.to_owned()));
         }
         let has = metadata.permissions().mode() & 0o777;
-        // A directory that only others can read is what a usual umask leaves: nobody asked for that.
+        // The usual umask lets other users read a directory. That is not a request to share it.
         let shared = |write: u32, all: u32| if has & write == write { has & all } else { 0 };
         let mode = shared(0o020, 0o070) | shared(0o002, 0o007) | PRIVATE;
         Ok(DirectoryStore {
@@ -137,7 +138,7 @@ impl DirectoryStore {
         io_error(what, key, &self.path, explained(source))
     }
 
-    /// Returns the open directory to write to it.
+    /// Returns the open directory for a write.
     fn root(&self) -> io::Result<&Arc<Root>> {
         self.root.as_ref().ok_or_else(|| Errno::NOENT.into())
     }
@@ -145,7 +146,7 @@ impl DirectoryStore {
     fn try_put(&self, key: &str, bytes: &[u8], mode: PutMode) -> io::Result<PutOutcome> {
         let in_background = mode == PutMode::Named && bytes.len() >= LARGE_BYTES;
         if !in_background {
-            self.settling.settle()?;
+            self.writes.wait()?;
         }
         let root = self.root()?;
         if mode != PutMode::Overwrite && root.exists(key)? {
@@ -155,7 +156,7 @@ impl DirectoryStore {
         let (temporary, file) = root.write_temporary(number, bytes)?;
         if in_background {
             let (root, key) = (Arc::clone(root), key.to_owned());
-            self.settling.start(Box::new(move || {
+            self.writes.start(Box::new(move || {
                 root.publish(&temporary, &file, &key, mode).map(drop)
             }))?;
             return Ok(PutOutcome::Stored);
@@ -187,12 +188,12 @@ impl DirectoryStore {
         });
         let mut entries: Vec<(String, bool)> = Vec::new();
         for (name, is_dir) in beneath::names(dir)? {
-            // A name that is not one of a key was not written by baton.
+            // baton does not write such a name.
             let Ok(name) = name.into_string() else {
                 continue;
             };
             let is_later = after_name.is_none_or(|(after, _)| name.as_str() >= after);
-            if super::is_name(&name) && name.starts_with(prefix) && is_later {
+            if super::key::is_name(&name) && name.starts_with(prefix) && is_later {
                 entries.push((name, is_dir));
             }
         }
@@ -207,7 +208,7 @@ impl DirectoryStore {
             match (is_dir, rest) {
                 (true, rest) => {
                     let dir = match beneath::open_dir(dir, &name) {
-                        // Removed since it was listed: it was empty.
+                        // It was empty, and was removed after it was listed.
                         Err(error) if error.kind() == ErrorKind::NotFound => continue,
                         dir => dir?,
                     };
@@ -225,7 +226,7 @@ impl DirectoryStore {
     }
 }
 
-/// Creates the directories above a store. They are no part of it: the umask decides who may see them.
+/// Creates the directories above a store. They are not part of it, so the umask decides on their permissions.
 fn create_above(parent: &Path) -> io::Result<()> {
     match parent.as_os_str().is_empty() {
         true => Ok(()),
@@ -233,7 +234,7 @@ fn create_above(parent: &Path) -> io::Result<()> {
     }
 }
 
-/// The error of a directory that cannot be created or opened: often a file is in the way.
+/// Returns the error of a directory that cannot be created or opened, often because a file has its name.
 fn blocked(root: &Path, what: &'static str, error: io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => StoreError::NotADirectory(root.to_owned()),
@@ -241,7 +242,7 @@ fn blocked(root: &Path, what: &'static str, error: io::Error) -> StoreError {
     }
 }
 
-/// Says what a link's error number means here.
+/// Returns an error that names the symlink, in place of the system's error number for it.
 fn explained(error: io::Error) -> io::Error {
     match error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
         true => io::Error::new(
@@ -268,7 +269,7 @@ impl ObjectStore for DirectoryStore {
 
     fn get(&self, key: Key<'_>, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, StoreError> {
         let failed = |source| self.failed("read", key.as_str(), source);
-        self.settling.settle().map_err(failed)?;
+        self.writes.wait().map_err(failed)?;
         let Some((file, size_bytes)) = self.open_object(key.as_str()).map_err(failed)? else {
             return Ok(None);
         };
@@ -285,7 +286,7 @@ impl ObjectStore for DirectoryStore {
 
     fn head(&self, key: Key<'_>) -> Result<Option<u64>, StoreError> {
         let failed = |source| self.failed("read", key.as_str(), source);
-        self.settling.settle().map_err(failed)?;
+        self.writes.wait().map_err(failed)?;
         let opened = self.open_object(key.as_str()).map_err(failed)?;
         Ok(opened.map(|(_, size_bytes)| size_bytes))
     }
@@ -314,7 +315,7 @@ impl ObjectStore for DirectoryStore {
             },
         };
         let failed = |source| self.failed("listed", prefix, source);
-        self.settling.settle().map_err(failed)?;
+        self.writes.wait().map_err(failed)?;
         let mut keys = Vec::new();
         let Some(root) = &self.root else {
             return Ok(keys);
@@ -328,7 +329,7 @@ impl ObjectStore for DirectoryStore {
     fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError> {
         for key in keys {
             let failed = |source| self.failed("removed", key.as_str(), source);
-            self.settling.settle().map_err(failed)?;
+            self.writes.wait().map_err(failed)?;
             if let Some(root) = &self.root {
                 root.remove(key.as_str()).map_err(failed)?;
             }
@@ -337,16 +338,16 @@ impl ObjectStore for DirectoryStore {
     }
 
     fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError> {
-        let place = Place(self, probe::new_place());
-        let found = probe::create_is_atomic(&place);
+        let prefix = ProbePrefix(self, atomic_create::new_prefix()?);
+        let found = atomic_create::create_is_atomic(&prefix);
         if let Some(root) = &self.root {
             for name in ["first", "race"] {
-                // Why the probe failed is more than that its traces stay.
-                let _ = root.remove(&place.key(name));
+                // The failure of the probe matters more than its remaining objects.
+                let _ = root.remove(&prefix.key(name));
             }
-            root.remove_empty_dirs(&place.1);
+            root.remove_empty_dirs(&prefix.1);
         }
-        found.map(|()| vec![probe::ATOMIC])
+        found.map(|()| vec![atomic_create::ATOMIC])
     }
 
     fn location(&self) -> String {
@@ -354,16 +355,16 @@ impl ObjectStore for DirectoryStore {
     }
 }
 
-/// The prefix of a test's objects.
-struct Place<'a>(&'a DirectoryStore, String);
+/// The prefix of a probe's objects.
+struct ProbePrefix<'a>(&'a DirectoryStore, String);
 
-impl Place<'_> {
+impl ProbePrefix<'_> {
     fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.1)
     }
 }
 
-impl probe::Tried for Place<'_> {
+impl atomic_create::ProbedStore for ProbePrefix<'_> {
     fn create(&self, name: &str, text: &str) -> Result<PutOutcome, StoreError> {
         self.0
             .try_put(&self.key(name), text.as_bytes(), PutMode::Create)

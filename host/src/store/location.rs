@@ -1,9 +1,10 @@
-//! The location of a store, as people name it: a directory, or a URL.
+//! The location of a store, as people write it: a directory or a URL.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use crate::secret::redacted;
 
 /// The location of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,16 +13,16 @@ pub enum StoreLocation {
     Directory(PathBuf),
     /// A bucket of an object store, or a part of one.
     Cloud(CloudLocation),
-    /// The memory of this process: for tests, and gone with it.
+    /// The memory of this process, for tests.
     Memory,
-    /// The artifacts of CircleCI's jobs, for reading: of the project with this slug, or of the project that asks.
+    /// The artifacts of CircleCI jobs, to read: of the project with this slug, or of the project of the context.
     CircleCi(Option<String>),
 }
 
-/// A bucket, and what all keys in it begin with.
+/// A bucket, and the prefix of all keys in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudLocation {
-    /// Whose API the server speaks.
+    /// The API of the server.
     pub provider: Provider,
     /// The bucket, or Azure's container.
     pub bucket: String,
@@ -29,7 +30,7 @@ pub struct CloudLocation {
     pub prefix: String,
 }
 
-/// Whose API an object store speaks.
+/// The API of an object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
     /// Amazon S3, or a server that speaks its API.
@@ -41,7 +42,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Returns the scheme of its URLs.
+    /// Returns the scheme of its URLs in `--store`.
     pub fn scheme(self) -> &'static str {
         match self {
             Provider::S3 => "s3",
@@ -52,11 +53,11 @@ impl Provider {
 }
 
 impl StoreLocation {
-    /// Reads a location: a path, `file:PATH`, `file:///PATH`, `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`,
+    /// Parses a location: a path, `file:PATH`, `file:///PATH`, `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`,
     /// `memory:`, `circleci:` or `circleci:SLUG`. A relative path is relative to `beside`.
     pub fn parse(text: &str, beside: &Path) -> Result<StoreLocation, StoreError> {
         let wrong = |reason: &str| StoreError::Location {
-            given: without_secrets(text),
+            given: redacted(text).into_owned(),
             reason: reason.to_owned(),
         };
         let (scheme, rest) = match text.split_once(':') {
@@ -66,7 +67,7 @@ impl StoreLocation {
         match scheme.as_str() {
             "" | "file" => {
                 let path = match rest.strip_prefix("//") {
-                    // A URL's path is absolute; what is before it would be a host.
+                    // The path of a URL is absolute; a name before it would be a host.
                     Some(path) if scheme == "file" && !path.starts_with('/') => {
                         return Err(wrong(
                             "a file URL has three slashes before its path: file:///PATH",
@@ -121,7 +122,7 @@ impl fmt::Display for CloudLocation {
     }
 }
 
-/// A path may have a colon in it, and a scheme has more than one letter.
+/// Whether the text before a colon is a scheme. A path may contain a colon, and a scheme has more than one letter.
 fn is_scheme(text: &str) -> bool {
     text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -132,12 +133,12 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
         .strip_prefix("//")
         .ok_or_else(|| format!("it has the form {scheme}://BUCKET/PREFIX"))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    // What is refused is not repeated here: it may be a key.
+    // The error does not repeat the text, which may contain a key.
     if rest.contains(['@', '?', '#']) {
-        return Err("credentials and signatures do not belong into it: set them as variables".to_owned());
+        return Err("it must not contain credentials or signatures: set them in variables".to_owned());
     }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    // A step up would be another path, and a dot at an end another host.
+    // `..` would name another path, and a dot at the end another host.
     let is_name = !bucket.starts_with(['.', '-']) && !bucket.ends_with('.') && !bucket.contains("..");
     if bucket.is_empty() || !bucket.bytes().all(is_letter) || !is_name {
         return Err(format!(
@@ -145,7 +146,7 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
         ));
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-    // The same names as in keys: what every server takes, and no path can leave.
+    // The same names as in keys: every server accepts them, and none leaves the prefix.
     let valid = prefix.is_empty() || super::Key::parse(prefix).is_ok_and(|key| key.as_str().len() <= 200);
     if !valid {
         return Err("its prefix may have at most 200 of the characters A-Z a-z 0-9 . _ ~ - /, and no name in it may be empty or begin with a dot".to_owned());
@@ -157,7 +158,7 @@ fn cloud(provider: Provider, rest: &str) -> Result<StoreLocation, String> {
     }))
 }
 
-/// Whether a text has the form of a slug. What it means is the component's business.
+/// Whether a text has the form of a slug. The component interprets it.
 fn is_slug(text: &str) -> bool {
     let known = ["gh", "github", "bb", "bitbucket", "circleci"];
     let mut parts = text.split('/');
@@ -167,25 +168,6 @@ fn is_slug(text: &str) -> bool {
             let is_other = |c: char| c.is_control() || "\\%?#;:@".contains(c);
             !matches!(part, "" | "." | "..") && !part.contains(is_other)
         })
-}
-
-/// Removes the parts of a URL that may hold a password or a signature.
-fn without_secrets(text: &str) -> String {
-    let (shown, cut) = match text.find(['?', '#']) {
-        Some(end) => (text.get(..end).unwrap_or_default(), "…"),
-        None => (text, ""),
-    };
-    match (shown.find("//"), shown.rfind('@')) {
-        (Some(start), Some(end)) if start < end => {
-            let (before, after) = (shown.get(..start + 2), shown.get(end..));
-            format!(
-                "{}…{}{cut}",
-                before.unwrap_or_default(),
-                after.unwrap_or_default()
-            )
-        }
-        _ => format!("{shown}{cut}"),
-    }
 }
 
 #[cfg(test)]

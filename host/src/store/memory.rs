@@ -1,4 +1,4 @@
-//! A store in the memory of this process: for tests of what embeds baton, and for the suite that every store passes.
+//! A store in the memory of this process: for tests of programs that embed baton, and for the conformance suite.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -78,8 +78,8 @@ impl ObjectStore for MemoryStore {
     }
 
     fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError> {
-        // One lock is held from the look to the change.
-        Ok(vec![super::probe::ATOMIC])
+        // One lock is held from the check to the change.
+        Ok(vec![super::atomic_create::ATOMIC])
     }
 
     fn location(&self) -> String {

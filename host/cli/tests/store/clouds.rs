@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_host::store::{CloudLocation, CloudOptions, Provider, StoreError, StoreUse, Variables};
+use baton_host::store::{CloudLocation, CloudOptions, Provider, StoreError, StoreUse};
 use baton_host::{CloudStore, HttpOptions};
 
 use crate::servers::weed::{REGION, WRITER};
@@ -28,13 +28,12 @@ pub(crate) fn open(
             allow_http: true,
             ..HttpOptions::default()
         },
-        endpoint: Some(endpoint.to_owned()),
+        endpoint: Some(endpoint.into()),
         region: Some(REGION.to_owned()),
-        variables: Variables(
-            variables
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        ),
+        variables: variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect(),
         connections_max: 8,
         time_budget: Duration::from_secs(60),
         ..CloudOptions::default()

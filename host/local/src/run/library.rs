@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use baton_host::{CircleCi, DocumentError, Documents, HttpOptions};
+use baton_host::{CircleCi, DocumentError, Documents, HttpOptions, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -254,7 +254,11 @@ fn from_registry(circleci: &CircleCi, reference: &str) -> Result<(String, String
     let documents = Documents::new(&options, ORB_BYTES_MAX)?;
     let url = format!("{}/graphql-unstable", circleci.base_url.trim_end_matches('/'));
     let query = json!({ "query": QUERY, "variables": { "ref": reference } });
-    let answer = documents.post_json(&url, circleci.token.as_deref(), &query.to_string())?;
+    let answer = documents.post_json(
+        &url,
+        circleci.token.as_ref().map(Secret::expose),
+        &query.to_string(),
+    )?;
     let answer: Value =
         serde_json::from_str(&answer).map_err(|error| FetchError::Answer(error.to_string()))?;
     let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);

@@ -1,7 +1,6 @@
 //! The services that all jobs of a session share: the state directory and the API on loopback.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +33,7 @@ impl Services {
             })?,
             None => Api::new(),
         };
-        let token = token()?;
+        let token = token(directory)?;
         let options = ServerOptions {
             token: Some(token.clone()),
             ..ServerOptions::default()
@@ -94,13 +93,13 @@ impl Services {
     }
 }
 
-/// Returns a random token.
-pub(super) fn token() -> Result<String, LocalError> {
-    let mut bytes = [0; 16];
-    let source = Path::new("/dev/urandom");
-    File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(LocalError::files("cannot read random bytes from", source))?;
+/// Returns a random token for a state directory.
+pub(super) fn token(directory: &Path) -> Result<String, LocalError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let error = std::io::Error::other(format!("the system's random number generator failed: {error}"));
+        LocalError::files("cannot create a token for", directory)(error)
+    })?;
     Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 

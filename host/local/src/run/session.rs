@@ -101,7 +101,9 @@ impl Session {
             directories::remove(&jobs)?;
         }
         if plan.is_setup {
-            self.services.api.expect_continuation(&token()?);
+            self.services
+                .api
+                .expect_continuation(&token(self.services.directory())?);
         }
         let mut outcome = Outcome::default();
         for planned in &plan.workflows {

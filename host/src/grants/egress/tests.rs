@@ -230,11 +230,11 @@ fn a_redirect_is_followed_once_without_the_token_and_only_there() {
     assert_eq!(ask(&cloud, "https://s3.example/k", &mut tickets), None);
     let target = "https://s3.example/k?sig=1";
     assert_eq!(cloud.admit(&Method::POST, &uri(target), b"", &mut tickets), None);
-    assert_eq!(ask(&cloud, target, &mut tickets), Some(Admitted::Led));
+    assert_eq!(ask(&cloud, target, &mut tickets), Some(Admitted::Redirected));
     assert_eq!(ask(&cloud, target, &mut tickets), None);
     // A server that was reached by a redirect may not redirect further.
     cloud.answered(
-        Admitted::Led,
+        Admitted::Redirected,
         &uri(target),
         "https://other.example/",
         &mut tickets,
@@ -275,7 +275,7 @@ fn a_url_is_decided_on_compared_and_sent_in_one_form() {
         cloud.answered(Admitted::Artifact, &from, location, &mut tickets);
         let admitted = cloud.admit(&Method::GET, &uri(asked), b"", &mut tickets);
         let sent = uri("https://s3.example/k?s=1");
-        assert_eq!(admitted, Some((Admitted::Led, sent)), "{location} {asked}");
+        assert_eq!(admitted, Some((Admitted::Redirected, sent)), "{location} {asked}");
     }
 }
 

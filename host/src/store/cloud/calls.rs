@@ -1,9 +1,8 @@
-//! The calls that a store makes: keys in, bytes and outcomes out. How often each is tried is in `tries.rs`.
+//! The calls that a store makes: keys in, bytes and outcomes out. `attempts.rs` repeats their attempts.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -15,23 +14,22 @@ use object_store::{
 };
 use tokio::sync::Semaphore;
 
+use super::attempts::{Caller, Outcome, Subject};
 use super::failure::{RemoteFailure, RemoteKind};
 use super::options::CloudOptions;
 use super::providers;
-use super::role::Renewable;
 use super::runtime::IoRuntime;
-use super::tries::{Answer, Subject, random};
-use crate::interrupt::Interrupt;
+use crate::random;
 use crate::store::location::CloudLocation;
 use crate::store::{ByteRange, OBJECT_BYTES_MAX, PutMode, PutOutcome, StoreError, check_size};
 
-/// Marks who created an object, so that one whose answer was lost knows its own. Letters only: Azure refuses `-` in the
-/// name of metadata, and proxies drop headers with `_`.
+/// The metadata that identifies the creator of an object, so that a creator whose answer was lost recognizes its own object. Letters
+/// only: Azure refuses `-` in the name of metadata, and proxies drop headers with `_`.
 const CREATOR: &str = "batoncreator";
 
 /// One page of a listing.
 pub(super) struct Page {
-    /// In the server's order, without the store's prefix.
+    /// The keys in the server's order, without the store's prefix.
     pub(super) keys: Vec<String>,
     /// The token of the next page, if there is one.
     pub(super) next: Option<String>,
@@ -39,29 +37,22 @@ pub(super) struct Page {
 
 /// A bucket, and the calls to it. Keys are relative to the store's prefix.
 pub(super) struct Calls {
-    pub(super) runtime: IoRuntime,
+    caller: Caller,
     objects: Arc<dyn Library>,
     lister: Arc<dyn PaginatedListStore>,
-    pub(super) renewable: Option<Arc<dyn Renewable>>,
     /// Whether many keys are deleted with one request, as the library does it.
     deletes_in_bulk: bool,
-    /// As errors show it.
-    location: String,
     /// The prefix of all keys: empty, or names with a `/` after each.
     prefix: String,
     server: String,
     is_known: bool,
-    pub(super) connections: Semaphore,
-    pub(super) time_budget: Duration,
-    pub(super) interrupt: Interrupt,
-    pub(super) requests: AtomicU64,
 }
 
 impl std::fmt::Debug for Calls {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Calls")
-            .field("location", &self.location)
+            .field("location", &self.caller.location)
             .field("server", &self.server)
             .finish_non_exhaustive()
     }
@@ -85,27 +76,29 @@ impl Calls {
             prefix => format!("{prefix}/"),
         };
         Ok(Calls {
-            runtime,
+            caller: Caller {
+                runtime,
+                renewable: opened.renewable,
+                connections: Semaphore::new(options.connections_max.max(1)),
+                time_budget: options.time_budget,
+                interrupt: options.interrupt,
+                requests: AtomicU64::new(0),
+                location: location.to_string(),
+            },
             objects: opened.objects,
             lister: opened.lister,
-            renewable: opened.renewable,
             deletes_in_bulk: opened.deletes_in_bulk,
-            location: location.to_string(),
             prefix,
             server: opened.server,
             is_known: opened.is_known,
-            connections: Semaphore::new(options.connections_max.max(1)),
-            time_budget: options.time_budget,
-            interrupt: options.interrupt,
-            requests: AtomicU64::new(0),
         })
     }
 
     pub(super) fn location(&self) -> &str {
-        &self.location
+        &self.caller.location
     }
 
-    /// Returns what the server is known by.
+    /// Returns the name of the server.
     pub(super) fn server(&self) -> &str {
         &self.server
     }
@@ -116,7 +109,7 @@ impl Calls {
     }
 
     pub(super) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.caller.requests.load(Ordering::Relaxed)
     }
 
     pub(super) fn get(&self, key: &str, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, StoreError> {
@@ -130,7 +123,7 @@ impl Calls {
             key,
             unlimited: false,
         };
-        let found = self.call(subject, || async {
+        let found = self.caller.call(subject, || async {
             let options = GetOptions {
                 range: range.clone().map(GetRange::Bounded),
                 ..GetOptions::default()
@@ -143,11 +136,11 @@ impl Calls {
             Ok(Ok(Vec::from(found.bytes().await?)))
         });
         match found? {
-            Answer::Is(Ok(bytes)) => Ok(Some(bytes)),
-            Answer::Is(Err(size)) => check_size(key, size, false).map(|()| None),
-            Answer::Missing => Ok(None),
+            Outcome::Done(Ok(bytes)) => Ok(Some(bytes)),
+            Outcome::Done(Err(size)) => check_size(key, size, false).map(|()| None),
+            Outcome::Missing => Ok(None),
             // The object exists, and the range begins after its end.
-            Answer::Exists => Ok(Some(Vec::new())),
+            Outcome::Exists => Ok(Some(Vec::new())),
         }
     }
 
@@ -155,7 +148,7 @@ impl Calls {
         Ok(self.look(key)?.map(|(size, _)| size))
     }
 
-    /// Returns the size of an object, and who created it.
+    /// Returns the size of an object, and its creator.
     fn look(&self, key: &str) -> Result<Option<(u64, Option<String>)>, StoreError> {
         let path = self.path(key)?;
         let subject = Subject {
@@ -163,7 +156,7 @@ impl Calls {
             key,
             unlimited: false,
         };
-        let found = self.call(subject, || async {
+        let found = self.caller.call(subject, || async {
             let options = GetOptions {
                 head: true,
                 ..GetOptions::default()
@@ -176,8 +169,8 @@ impl Calls {
             ))
         });
         match found? {
-            Answer::Is(found) => Ok(Some(found)),
-            Answer::Missing | Answer::Exists => Ok(None),
+            Outcome::Done(found) => Ok(Some(found)),
+            Outcome::Missing | Outcome::Exists => Ok(None),
         }
     }
 
@@ -185,7 +178,7 @@ impl Calls {
         self.put_beyond(key, bytes, mode, false)
     }
 
-    /// Puts an object; `unlimited` when others wait for this one, and all must be under way at once.
+    /// Puts an object. `unlimited` ignores the limit of connections, for requests that must run at the same time.
     pub(super) fn put_beyond(
         &self,
         key: &str,
@@ -194,14 +187,14 @@ impl Calls {
         unlimited: bool,
     ) -> Result<PutOutcome, StoreError> {
         let path = self.path(key)?;
-        let creator = format!("{:016x}{:016x}", random(), random());
+        let creator = random::id().map_err(StoreError::Thread)?;
         let was_lost = AtomicU64::new(0);
         let subject = Subject {
             what: "written",
             key,
             unlimited,
         };
-        let put = self.call(subject, || async {
+        let put = self.caller.call(subject, || async {
             let mut attributes = Attributes::new();
             if mode != PutMode::Overwrite {
                 attributes.insert(Attribute::Metadata(CREATOR.into()), creator.clone().into());
@@ -216,29 +209,29 @@ impl Calls {
             };
             let payload = PutPayload::from(bytes.clone());
             let put = self.objects.put_opts(&path, payload, options).await;
-            // Any failure may be that of the answer only.
+            // The object may have been created although the request failed.
             if put.is_err() {
                 was_lost.fetch_add(1, Ordering::Relaxed);
             }
             put.map(drop)
         });
         match put? {
-            Answer::Is(()) => Ok(PutOutcome::Stored),
-            Answer::Missing => Err(self.failed(
+            Outcome::Done(()) => Ok(PutOutcome::Stored),
+            Outcome::Missing => Err(self.caller.failed(
                 subject,
                 RemoteFailure::new(
                     RemoteKind::BucketMissing,
-                    "the server says that there is no such bucket",
+                    "the server reports that the bucket does not exist",
                 ),
             )),
-            Answer::Exists if was_lost.load(Ordering::Relaxed) > 1 => {
+            Outcome::Exists if was_lost.load(Ordering::Relaxed) > 1 => {
                 let found = self.look(key)?.and_then(|(_, found)| found);
                 Ok(match found {
                     Some(found) if found == creator => PutOutcome::Stored,
                     _ => PutOutcome::AlreadyExists,
                 })
             }
-            Answer::Exists => Ok(PutOutcome::AlreadyExists),
+            Outcome::Exists => Ok(PutOutcome::AlreadyExists),
         }
     }
 
@@ -253,7 +246,7 @@ impl Calls {
         Ok(())
     }
 
-    /// Returns one page of the keys that begin with `prefix`. `from` is where the page before ended.
+    /// Returns one page of the keys that begin with `prefix`. `from` is the token of the previous page.
     pub(super) fn page(
         &self,
         prefix: &str,
@@ -267,7 +260,7 @@ impl Calls {
             key: prefix,
             unlimited: false,
         };
-        let listed = self.call(subject, || async {
+        let listed = self.caller.call(subject, || async {
             let options = PaginatedListOptions {
                 offset: start_after.map(|after| format!("{}{after}", self.prefix)),
                 max_keys: Some(limit),
@@ -278,17 +271,19 @@ impl Calls {
             self.lister.list_paginated(prefix, options).await
         });
         let listed = match listed? {
-            Answer::Is(listed) => listed,
-            Answer::Missing | Answer::Exists => {
-                let missing = "the server says that there is no such bucket";
-                return Err(self.failed(subject, RemoteFailure::new(RemoteKind::BucketMissing, missing)));
+            Outcome::Done(listed) => listed,
+            Outcome::Missing | Outcome::Exists => {
+                let missing = "the server reports that the bucket does not exist";
+                return Err(self
+                    .caller
+                    .failed(subject, RemoteFailure::new(RemoteKind::BucketMissing, missing)));
             }
         };
         let keys = listed
             .result
             .objects
             .iter()
-            // A server that lists what it was not asked for is not believed.
+            // A server may list keys outside of the prefix.
             .filter(|object| object.location.as_ref().starts_with(&full))
             .filter_map(|object| object.location.as_ref().strip_prefix(&self.prefix))
             .map(str::to_owned)
@@ -299,9 +294,9 @@ impl Calls {
         })
     }
 
-    /// Removes objects, as many with one request as the provider takes.
+    /// Removes objects, as many with one request as the provider accepts.
     pub(super) fn delete(&self, keys: &[&str]) -> Result<(), StoreError> {
-        // The library would make ten requests at once of them, which no limit here sees.
+        // The library would send ten requests at once, which no limit here counts.
         let together = if self.deletes_in_bulk {
             keys.len().max(1)
         } else {
@@ -317,14 +312,14 @@ impl Calls {
             key: keys.first().copied().unwrap_or_default(),
             unlimited: false,
         };
-        let removed = self.call(subject, || async {
+        let removed = self.caller.call(subject, || async {
             let paths: Vec<object_store::Result<Path>> = paths.iter().cloned().map(Ok).collect();
             let mut removed = self
                 .objects
                 .delete_stream(futures_util::stream::iter(paths).boxed());
             while let Some(outcome) = removed.next().await {
                 match outcome {
-                    // Gone is what is wanted.
+                    // A missing object is a success.
                     Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
                     Err(error) => return Err(error),
                 }
@@ -337,14 +332,5 @@ impl Calls {
     fn path(&self, key: &str) -> Result<Path, StoreError> {
         // Not `Path::from`, which would encode a `~`.
         Path::parse(format!("{}{key}", self.prefix)).map_err(|_| StoreError::Key(key.to_owned()))
-    }
-
-    pub(super) fn failed(&self, subject: Subject<'_>, source: RemoteFailure) -> StoreError {
-        StoreError::Remote {
-            what: subject.what,
-            key: subject.key.to_owned(),
-            store: self.location.clone(),
-            source,
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The library's requests on baton's own client, which notes what the server says.
+//! Sends the library's requests with baton's own client, and records the responses.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use object_store::client::{
     HttpResponse, HttpResponseBody, HttpService,
 };
 
-use super::heard::{self, Asked, Heard};
+use super::response::{self, Response, Service};
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind, HttpOptions, Proxies, all_addresses};
 
-/// The time limit for connecting to a credentials service of the machine's own network.
+/// The time limit to connect to a metadata service for credentials on the local network.
 const METADATA_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
-/// And to answer.
+/// The time limit of its answer.
 const METADATA_ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(4);
 
-/// Creates clients for the library: one for the store, one for the addresses that hand out credentials.
+/// Creates clients for the library: one for the store, and one for services that issue credentials.
 #[derive(Debug)]
 pub(super) struct Connector {
     pub(super) store: HttpClient,
     pub(super) options: HttpOptions,
-    /// The options that the library has for the store.
+    /// The library's options for the store.
     pub(super) library: ClientOptions,
-    /// The end of the store's address: what else is asked hands out credentials.
+    /// The end of the store's address. All other addresses are of services that issue credentials.
     pub(super) address: Arc<str>,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<LibraryClient> {
         let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
-        // Where nobody allowed it, the library does for what hands out credentials, which has no TLS. Where somebody did,
-        // it asks for a faster connection at least.
+        // The library marks requests to metadata services, which have no TLS: it allows plain HTTP although the user did not, or it
+        // asks for a shorter time to connect.
         let is_near = (allows_http && !self.options.allow_http)
             || options.get_config_value(&ClientConfigKey::ConnectTimeout)
                 != self.library.get_config_value(&ClientConfigKey::ConnectTimeout);
@@ -54,7 +54,7 @@ impl HttpConnector for Connector {
         } else {
             self.store.clone()
         };
-        Ok(LibraryClient::new(Service {
+        Ok(LibraryClient::new(RecordingService {
             client,
             address: Arc::clone(&self.address),
         }))
@@ -62,63 +62,63 @@ impl HttpConnector for Connector {
 }
 
 #[derive(Debug)]
-struct Service {
+struct RecordingService {
     client: HttpClient,
     address: Arc<str>,
 }
 
 #[async_trait]
-impl HttpService for Service {
+impl HttpService for RecordingService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let address = address_of(request.uri()).unwrap_or_default();
         let is_batch = request.method() == Method::POST;
-        let asked = if address == *self.address || address.ends_with(&format!(".{}", self.address)) {
-            Asked::Store
+        let service = if address == *self.address || address.ends_with(&format!(".{}", self.address)) {
+            Service::Store
         } else {
-            Asked::Credentials
+            Service::Credentials
         };
         let answer = self.client.send(request).await.map_err(|failure| {
-            heard::note_failure(asked, &failure);
+            response::record_failure(service, &failure);
             to_library(failure)
         })?;
         let (parts, body) = answer.into_parts();
-        let mut said = Heard {
-            asked,
+        let mut response = Response {
+            service,
             status: Some(parts.status.as_u16()),
-            retry_after: heard::retry_after(&parts.headers),
+            retry_after: response::retry_after(&parts.headers),
             region: header(&parts.headers, "x-amz-bucket-region"),
-            ..Heard::default()
+            ..Response::default()
         };
-        if parts.status.is_success() && is_batch && asked == Asked::Store {
-            // A deletion of many answers 200, and has an error in its text for each that failed.
-            let text = Limited::new(body, heard::BATCH_BYTES_MAX)
+        if parts.status.is_success() && is_batch && service == Service::Store {
+            // The response to a bulk delete is 200, and its body has an error for each key that failed.
+            let text = Limited::new(body, response::BATCH_BYTES_MAX)
                 .collect()
                 .await
                 .map_err(|error| {
                     let failure = HttpFailure::new(HttpFailureKind::Interrupted, error.to_string());
-                    heard::note_failure(asked, &failure);
+                    response::record_failure(service, &failure);
                     to_library(failure)
                 })?
                 .to_bytes();
-            (said.code, said.message) = heard::error_of(&text);
-            heard::note(said);
+            (response.code, response.message) = response::error_of(&text);
+            response::record(response);
             return Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(text)));
         }
         if parts.status.is_success() {
-            heard::note(said);
+            response::record(response);
             let body = body.map_err(move |failure| {
-                heard::note_failure(asked, &failure);
+                response::record_failure(service, &failure);
                 to_library(failure)
             });
             return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
         }
-        // An error's text may break off: the status says enough.
-        let text = Limited::new(body, heard::ERROR_BYTES_MAX)
+        // The body of an error may be incomplete. The status is enough.
+        let text = Limited::new(body, response::ERROR_BYTES_MAX)
             .collect()
             .await
             .map_or_else(|_| Bytes::new(), |collected| collected.to_bytes());
-        (said.code, said.message) = heard::error_of(&text);
-        heard::note(said);
+        (response.code, response.message) = response::error_of(&text);
+        response::record(response);
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(text)))
     }
 }
@@ -127,7 +127,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// Returns the host that a URL names, and its port unless it is the usual one.
+/// Returns the host of a URL, and its port unless it is the default one.
 pub(super) fn address_of(uri: &http::Uri) -> Option<String> {
     let host = uri.host()?;
     match (uri.port_u16(), uri.scheme_str()) {
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_a_host_with_a_port_that_is_not_the_usual_one() {
+    fn an_address_is_a_host_with_a_port_that_is_not_the_default_one() {
         for (url, address) in [
             ("https://host", "host"),
             ("https://host:443/x", "host"),

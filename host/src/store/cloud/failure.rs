@@ -1,11 +1,13 @@
-//! Why a server did not do what was asked, by meaning. The codes are listed in docs/reference/errors.md.
+//! Failures of requests to a server, by meaning. docs/reference/errors.md lists the codes.
 
 use std::fmt;
+
+use crate::syntax::Syntax;
 
 /// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemoteKind {
-    /// The options do not describe a store that can be asked.
+    /// The options do not describe a usable store.
     Options,
     /// There are no credentials, or they are wrong or expired.
     Credentials,
@@ -21,13 +23,13 @@ pub enum RemoteKind {
     Certificate,
     /// The server cannot be reached.
     Unreachable,
-    /// The server takes too long.
+    /// The time limit of the call has passed.
     Timeout,
-    /// The server asks to come back later, or fails.
+    /// The server is overloaded or fails.
     Busy,
-    /// The server does not keep what was created first.
+    /// The server does not create atomically.
     NotAtomic,
-    /// The server says what nobody expects.
+    /// The server sends an unexpected answer.
     Answer,
     /// The run was interrupted.
     Interrupted,
@@ -54,12 +56,12 @@ impl RemoteKind {
     }
 }
 
-/// The answer of a server that failed, or the lack of one.
+/// The failed request, or the missing answer, of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteFailure {
     /// The kind of the failure.
     pub kind: RemoteKind,
-    /// One sentence, with no secret in it.
+    /// One sentence without secrets.
     pub message: String,
 }
 
@@ -79,3 +81,19 @@ impl fmt::Display for RemoteFailure {
 }
 
 impl std::error::Error for RemoteFailure {}
+
+/// Checks the form of a value. `what` names the value in the message.
+pub(super) fn checked<'a>(syntax: Syntax, what: &str, value: &'a str) -> Result<&'a str, RemoteFailure> {
+    match syntax.check(what, value) {
+        Ok(()) => Ok(value),
+        Err(message) => Err(RemoteFailure::new(RemoteKind::Options, message)),
+    }
+}
+
+/// Returns an error of a request for credentials, in the form that `object_store` expects of a provider of credentials.
+pub(super) fn credentials_error(message: String) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "credentials",
+        source: message.into(),
+    }
+}

@@ -1,4 +1,4 @@
-//! Files with keys and tokens that the library opens by itself, by names in variables.
+//! Files with keys and tokens that variables name, and that the library opens itself.
 
 use std::io::ErrorKind;
 
@@ -6,7 +6,7 @@ use super::failure::{RemoteFailure, RemoteKind};
 use super::options::Variables;
 use crate::store::location::Provider;
 
-/// Variables that name a file, which the library reads by itself.
+/// Variables that name a file, which the library reads itself.
 const FILE_VARIABLES: [&str; 6] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -15,10 +15,10 @@ const FILE_VARIABLES: [&str; 6] = [
     "GOOGLE_SERVICE_ACCOUNT",
     "GOOGLE_SERVICE_ACCOUNT_PATH",
 ];
-/// A file with a key or a token is not larger than this.
+/// The maximum size of a file with a key or a token.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Refuses what the library would wait for, or read without end. That a file does not exist is its own concern.
+/// Refuses files that would block the library, such as FIFOs, and files without a limit. The library reports missing files.
 pub(super) fn check_files(provider: Provider, variables: &Variables) -> Result<(), RemoteFailure> {
     let prefix = match provider {
         Provider::S3 => "AWS_",

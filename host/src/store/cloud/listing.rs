@@ -1,27 +1,27 @@
-//! Keys in order, whatever order the server lists them in.
+//! Lists keys in order, whatever the order of the server.
 
 use super::calls::Calls;
 use super::failure::{RemoteFailure, RemoteKind};
 use crate::store::{Key, StoreError};
 
-/// The most keys of one request.
+/// The maximum number of keys of one request.
 const PAGE_KEYS: usize = 1000;
-/// The most keys that are held to be sorted: some 200 MB.
+/// The maximum number of keys to sort in memory: some 200 MB.
 const SORTED_KEYS_MAX: usize = 2_000_000;
 
-/// In what order a server lists.
+/// The order in which a server lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     /// By the bytes of whole keys, as Amazon, Google and Microsoft do.
     Bytes,
-    /// By names, a directory at a time, as servers do that keep objects in directories.
+    /// By names, directory by directory, as servers do that keep objects in directories.
     Names,
-    /// In no order, or one that is not known, or without regard to where a listing is to start.
+    /// In no known order, or ignoring the start of the listing.
     Unordered,
 }
 
 impl Listing {
-    /// Returns the word by which it is remembered.
+    /// Returns the word that is stored for it.
     pub(super) fn word(self) -> &'static str {
         match self {
             Listing::Bytes => "bytes",
@@ -36,13 +36,13 @@ impl Listing {
             .find(|listing| listing.word() == word)
     }
 
-    /// Returns what it means, for people.
+    /// Returns a description for people.
     pub(super) fn described(self) -> &'static str {
         match self {
             Listing::Bytes => "in order of bytes",
             Listing::Names => "in order of names, a directory at a time",
             Listing::Unordered => {
-                "in an order of its own: baton sorts, which is slower the more builds there are"
+                "in no known order: baton sorts the keys, which takes longer with more builds"
             }
         }
     }
@@ -74,11 +74,11 @@ impl Listing {
             let page = calls.page(prefix, start_after, wanted, from.as_deref())?;
             for key in page.keys {
                 let before = keys.last().map(String::as_str).or(start_after);
-                // A server that breaks its own order, once, cannot be believed at all.
+                // A server that breaks its own order once is not trusted.
                 if before.is_some_and(|before| !self.precedes(before, &key)) {
                     return sorted(calls, prefix, start_after, limit);
                 }
-                // What is not a key was not written by baton, or is the host's own.
+                // Other names were not written by baton, or belong to the host.
                 if Key::parse(&key).is_ok() && keys.len() < limit {
                     keys.push(key);
                 }
@@ -92,7 +92,7 @@ impl Listing {
     }
 }
 
-/// Lists everything below the prefix, and puts it in order. Slow where there is much, and right.
+/// Lists all keys below the prefix, and sorts them. This is slow for many keys, and correct on every server.
 fn sorted(
     calls: &Calls,
     prefix: &str,
@@ -101,16 +101,16 @@ fn sorted(
 ) -> Result<Vec<String>, StoreError> {
     let mut keys: Vec<String> = Vec::new();
     let mut from: Option<String> = None;
-    // Directory buckets take no other prefix than one that ends there.
+    // Directory buckets accept only prefixes that end with a slash.
     let dir = prefix.rfind('/').and_then(|slash| prefix.get(..=slash));
     loop {
         let page = calls.page(dir.unwrap_or_default(), None, PAGE_KEYS, from.as_deref())?;
-        let behind =
+        let is_wanted =
             |key: &String| key.starts_with(prefix) && start_after.is_none_or(|after| key.as_str() > after);
         keys.extend(
             page.keys
                 .into_iter()
-                .filter(behind)
+                .filter(is_wanted)
                 .filter(|key| Key::parse(key).is_ok()),
         );
         if keys.len() > SORTED_KEYS_MAX {

@@ -1,24 +1,24 @@
-//! S3, GCS and Azure as a store, on the crate `object_store`: it signs, and knows the three APIs.
+//! Stores on S3, GCS and Azure. The crate `object_store` signs requests and knows the three APIs.
 //!
-//! This module does the rest: calls from threads onto its futures, when to retry, which of several creators won, in what
-//! order keys are listed, and errors that say what to fix. It deliberately has no multipart uploads: the largest object is
-//! far below the limit of one request.
+//! This module does the rest: calls from threads, retries, atomic creates, the order of listings, and errors with a remedy. It
+//! deliberately has no multipart uploads: the largest object is far below the limit of one request.
 
+mod attempts;
 mod calls;
+mod capabilities;
 mod connector;
 mod failure;
-mod heard;
 mod key_files;
 mod listing;
 mod oidc;
 mod options;
-mod probe;
 mod profile;
 mod providers;
+mod response;
 mod retry;
 mod role;
 mod runtime;
-mod tries;
+mod xml;
 
 use std::sync::Arc;
 
@@ -30,12 +30,12 @@ pub use options::{Addressing, CloudOptions, Role, StoreUse, Variables};
 use calls::Calls;
 use listing::Listing;
 
+use super::atomic_create::ATOMIC;
+use super::background_writes::{BackgroundWrites, Repeat};
 use super::location::CloudLocation;
-use super::probe::ATOMIC;
-use super::settling::{Again, Settling};
 use super::{ByteRange, Key, ObjectStore, PutMode, PutOutcome, StoreError, check_prefix, check_size};
 
-/// From this size on an object that is named by its content is put in the background.
+/// From this size on, an object that is named by its content is written in the background.
 const LARGE_BYTES: usize = 1 << 20;
 
 /// A store in a bucket. Its methods block, and its requests run on threads of its own.
@@ -63,12 +63,12 @@ const LARGE_BYTES: usize = 1 << 20;
 pub struct CloudStore {
     calls: Arc<Calls>,
     listing: Listing,
-    settling: Settling<StoreError>,
+    writes: BackgroundWrites<StoreError>,
 }
 
 impl CloudStore {
-    /// Opens a store. To write, the server must be known to let exactly one of several creators win: that is tested at
-    /// first use, and remembered in the bucket. Nothing else is asked of the server yet.
+    /// Opens a store. For writes, the server must let exactly one of several creators succeed: this is tested at the first use, and the
+    /// result is stored in the bucket. No other request is sent yet.
     pub fn open(
         location: &CloudLocation,
         options: CloudOptions,
@@ -76,8 +76,8 @@ impl CloudStore {
     ) -> Result<CloudStore, StoreError> {
         let connections = options.connections_max.max(1);
         let calls = Calls::open(location, options)?;
-        // Which of the probe's own keys failed is of no interest.
-        let listing = probe::learn(&calls, usage).map_err(|error| match error {
+        // The keys of the probe mean nothing to the user.
+        let listing = capabilities::learn(&calls, usage).map_err(|error| match error {
             StoreError::Remote { store, source, .. } => StoreError::Remote {
                 what: "opened",
                 key: String::new(),
@@ -89,8 +89,8 @@ impl CloudStore {
         Ok(CloudStore {
             calls: Arc::new(calls),
             listing,
-            // As many packs wait as are under way: each is 8 MiB of memory.
-            settling: Settling::new(connections, 2 * connections),
+            // As many packs wait as are being written: each takes 8 MiB of memory.
+            writes: BackgroundWrites::new(connections, 2 * connections),
         })
     }
 
@@ -105,47 +105,47 @@ impl ObjectStore for CloudStore {
         if let Some(range) = range {
             check_size(key.as_str(), range.length, true)?;
         }
-        self.settling.settle()?;
+        self.writes.wait()?;
         self.calls.get(key.as_str(), range)
     }
 
     fn head(&self, key: Key<'_>) -> Result<Option<u64>, StoreError> {
-        self.settling.settle()?;
+        self.writes.wait()?;
         self.calls.head(key.as_str())
     }
 
     fn put(&self, key: Key<'_>, bytes: &[u8], mode: PutMode) -> Result<PutOutcome, StoreError> {
         check_size(key.as_str(), bytes.len() as u64, false)?;
         if mode != PutMode::Named || bytes.len() < LARGE_BYTES {
-            self.settling.settle()?;
+            self.writes.wait()?;
             return self.calls.put(key.as_str(), Bytes::copy_from_slice(bytes), mode);
         }
-        // Before the copy is created: the number of copies bounds the memory.
-        self.settling.wait_for_room();
+        // Before the bytes are copied: the number of copies bounds the memory.
+        self.writes.wait_for_room();
         let (calls, key, bytes) = (
             Arc::clone(&self.calls),
             key.to_string(),
             Bytes::copy_from_slice(bytes),
         );
-        self.settling
+        self.writes
             .start(Box::new(move || calls.put_named(&key, bytes)))?;
         Ok(PutOutcome::Stored)
     }
 
     fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
         check_prefix(prefix)?;
-        self.settling.settle()?;
+        self.writes.wait()?;
         self.listing.list(&self.calls, prefix, start_after, limit)
     }
 
     fn delete(&self, keys: &[Key<'_>]) -> Result<(), StoreError> {
-        self.settling.settle()?;
+        self.writes.wait()?;
         let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
         self.calls.delete(&keys)
     }
 
     fn probe(&self) -> Result<Vec<(&'static str, &'static str)>, StoreError> {
-        let listing = probe::probe(&self.calls)?;
+        let listing = capabilities::probe(&self.calls)?;
         Ok(vec![ATOMIC, ("listing", listing.described())])
     }
 
@@ -154,8 +154,8 @@ impl ObjectStore for CloudStore {
     }
 }
 
-impl Again for StoreError {
-    fn again(&self) -> StoreError {
+impl Repeat for StoreError {
+    fn repeat(&self) -> StoreError {
         match self {
             StoreError::Remote {
                 what,

@@ -1,52 +1,44 @@
-//! The job's own identity: a token that the runner signs, and where each runner has it.
+//! The identity of the job: the OIDC token, and where each runner provides it.
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full, Limited};
 use serde::Deserialize;
 
-use super::failure::{RemoteFailure, RemoteKind};
-use super::heard::{self, Asked, Heard};
+use super::failure::{RemoteFailure, RemoteKind, checked, credentials_error};
 use super::options::Variables;
-use super::providers::checked;
-use crate::forms::Form;
+use super::response::{self, Response, Service};
 use crate::http::{HttpClient, HttpFailure, HttpFailureKind};
+use crate::secret::{RedactedUrl, Secret};
+use crate::syntax::Syntax;
 
 /// The audience of the token, as AWS expects it.
 const AUDIENCE: &str = "sts.amazonaws.com";
 /// A token is a few KiB.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// The usual variables of the token. GitLab's has no fixed name: the last is AWS's example in GitLab's documents.
+/// The variables with a token. GitLab's has no fixed name; `GITLAB_OIDC_TOKEN` is the example in GitLab's documentation.
 const VARIABLES: [&str; 3] = ["CIRCLE_OIDC_TOKEN_V2", "BATON_OIDC_TOKEN", "GITLAB_OIDC_TOKEN"];
 
-/// The variables with the URL of GitHub's tokens, and with the credential for it.
+/// The variables with the address of GitHub's token service, and with the token that authenticates to it.
 const REQUESTED: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
-/// The source of a token.
-#[derive(Clone)]
+/// Where a token comes from.
+#[derive(Debug, Clone)]
 pub(super) enum TokenSource {
-    /// The runner has set it; on CircleCI it is valid for an hour.
-    Given(String),
-    /// GitHub hands out a new one at each request.
-    Requested { url: String, bearer: String },
+    /// The runner has set it. On CircleCI it is valid for an hour.
+    Given(Secret),
+    /// GitHub issues a new one for each request.
+    Requested { url: RedactedUrl, bearer: Secret },
 }
 
-impl std::fmt::Debug for TokenSource {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            TokenSource::Given(_) => "Given",
-            TokenSource::Requested { .. } => "Requested",
-        })
-    }
-}
-
+/// The answer of GitHub's token service.
 #[derive(Deserialize)]
-struct Answer {
+struct GithubToken {
     value: String,
 }
 
 impl TokenSource {
-    /// Finds the token: in the variable that is named, else where the runner is known to have it.
+    /// Finds the token in the variable that is named, else in the variables of the runners.
     pub(super) fn find(variables: &Variables, named: Option<&str>) -> Result<TokenSource, RemoteFailure> {
         let missing = |message: String| RemoteFailure::new(RemoteKind::Credentials, message);
         if let Some(name) = named {
@@ -55,54 +47,59 @@ impl TokenSource {
                     "the variable {name}, which should hold the job's OIDC token, is not set"
                 ))
             })?;
-            return Ok(TokenSource::Given(checked(Form::Word, name, token)?.to_owned()));
+            return Ok(TokenSource::Given(checked(Syntax::Word, name, token)?.into()));
         }
         for name in VARIABLES {
             if let Some(token) = variables.get(name) {
-                return Ok(TokenSource::Given(checked(Form::Word, name, token)?.to_owned()));
+                return Ok(TokenSource::Given(checked(Syntax::Word, name, token)?.into()));
             }
         }
         let [url, bearer] = REQUESTED;
         if let (Some(address), Some(token)) = (variables.get(url), variables.get(bearer)) {
             return Ok(TokenSource::Requested {
-                url: checked(Form::Question, url, address)?.to_owned(),
-                bearer: checked(Form::Word, bearer, token)?.to_owned(),
+                url: checked(Syntax::Question, url, address)?.into(),
+                bearer: checked(Syntax::Word, bearer, token)?.into(),
             });
         }
         Err(missing(
-            "a role is to be taken on, and the job has no OIDC token: neither CIRCLE_OIDC_TOKEN_V2, ACTIONS_ID_TOKEN_REQUEST_URL nor the variable of --oidc-token-var is set"
+            "cannot assume the role, because the job has no OIDC token: neither CIRCLE_OIDC_TOKEN_V2, ACTIONS_ID_TOKEN_REQUEST_URL nor the variable of --oidc-token-var is set"
                 .to_owned(),
         ))
     }
 
     /// Returns a token.
-    pub(super) async fn token(&self, client: &HttpClient) -> Result<String, object_store::Error> {
+    pub(super) async fn token(&self, client: &HttpClient) -> Result<Secret, object_store::Error> {
         let (url, bearer) = match self {
             TokenSource::Given(token) => return Ok(token.clone()),
             TokenSource::Requested { url, bearer } => (url, bearer),
         };
+        let (url, bearer) = (url.expose(), bearer.expose());
         let joint = if url.contains('?') { '&' } else { '?' };
         let request = Request::get(format!("{url}{joint}audience={AUDIENCE}"))
             .header("authorization", format!("bearer {bearer}"))
             .header("accept", "application/json")
             .body(Full::new(Bytes::new()))
-            .map_err(|error| failed(format!("the address of GitHub's tokens is not one: {error}")))?;
+            .map_err(|error| {
+                credentials_error(format!(
+                    "the address of GitHub's token service is not a URL: {error}"
+                ))
+            })?;
         let body = ask(client, request, "GitHub's token service").await?;
-        let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| failed("GitHub's token service answered without a token".to_owned()))?;
-        Ok(answer.value)
+        let answer: GithubToken = serde_json::from_slice(&body)
+            .map_err(|_| credentials_error("GitHub's token service answered without a token".to_owned()))?;
+        Ok(answer.value.into())
     }
 }
 
-/// Sends a request for credentials, notes the answer, and returns its body.
+/// Sends a request for credentials, records the response, and returns its body.
 pub(super) async fn ask(
     client: &HttpClient,
     request: Request<Full<Bytes>>,
     service: &str,
 ) -> Result<Bytes, object_store::Error> {
     let answer = client.send(request).await.map_err(|failure| {
-        heard::note_failure(Asked::Credentials, &failure);
-        failed(format!("{service} did not answer: {failure}"))
+        response::record_failure(Service::Credentials, &failure);
+        credentials_error(format!("{service} did not answer: {failure}"))
     })?;
     let (parts, body) = answer.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX)
@@ -110,31 +107,24 @@ pub(super) async fn ask(
         .await
         .map_err(|error| {
             let failure = HttpFailure::new(HttpFailureKind::Interrupted, error.to_string());
-            heard::note_failure(Asked::Credentials, &failure);
-            failed(format!("{service} broke off: {error}"))
+            response::record_failure(Service::Credentials, &failure);
+            credentials_error(format!("the answer of {service} ended early: {error}"))
         })?;
     let body = body.to_bytes();
-    let (code, message) = heard::error_of(&body);
+    let (code, message) = response::error_of(&body);
     let refused = format!("{service} refused: {} {code} {message}", parts.status);
-    heard::note(Heard {
-        asked: Asked::Credentials,
+    response::record(Response {
+        service: Service::Credentials,
         status: Some(parts.status.as_u16()),
-        retry_after: heard::retry_after(&parts.headers),
+        retry_after: response::retry_after(&parts.headers),
         code,
         message,
-        ..Heard::default()
+        ..Response::default()
     });
     if parts.status.is_success() {
         Ok(body)
     } else {
-        Err(failed(refused))
-    }
-}
-
-pub(super) fn failed(message: String) -> object_store::Error {
-    object_store::Error::Generic {
-        store: "credentials",
-        source: message.into(),
+        Err(credentials_error(refused))
     }
 }
 
@@ -144,17 +134,15 @@ mod tests {
     use super::*;
 
     fn variables(all: &[(&str, &str)]) -> Variables {
-        Variables(
-            all.iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        )
+        all.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
     fn each_runner_has_its_token_somewhere_else() {
         let given = |all: &[_], named| match TokenSource::find(&variables(all), named) {
-            Ok(TokenSource::Given(token)) => token,
+            Ok(TokenSource::Given(token)) => token.expose().to_owned(),
             Ok(TokenSource::Requested { .. }) => "requested".to_owned(),
             Err(failure) => failure.kind.code().to_owned(),
         };

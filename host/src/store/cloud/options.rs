@@ -1,89 +1,90 @@
-//! The options of an object store. Everything comes from the caller: nothing here looks at the environment.
+//! The options of an object store. The caller gives all of them: nothing here reads the environment.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::HttpOptions;
 use crate::interrupt::Interrupt;
+use crate::secret::{RedactedUrl, Secret};
 
 /// The way in which a command uses a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreUse {
-    /// Only read from it.
+    /// Read only.
     Read,
-    /// Create objects, too: the store must let exactly one of several creators win.
+    /// Create objects, too. The store must let exactly one of several creators succeed.
     Write,
 }
 
 /// Whether the bucket is a part of the host's name or of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressing {
-    /// `https://HOST/BUCKET/KEY`: what most servers other than Amazon's want.
+    /// `https://HOST/BUCKET/KEY`, which most servers other than Amazon's expect.
     Path,
     /// `https://BUCKET.HOST/KEY`.
     VirtualHost,
 }
 
-/// A role of AWS that the job's own identity is exchanged for.
+/// A role of AWS that the job assumes with its OIDC token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// For example `arn:aws:iam::123456789012:role/ci`.
     pub arn: String,
-    /// The variable that holds the job's OIDC token. Default: what the runner is known to set.
+    /// The variable with the job's OIDC token. Defaults to the variable of the runner.
     pub token_variable: Option<String>,
-    /// The address of the token service. Default: Amazon's in the region.
-    pub sts_endpoint: Option<String>,
+    /// The address of the token service. Defaults to Amazon's in the region.
+    pub sts_endpoint: Option<RedactedUrl>,
 }
 
-/// Environment variables that the host has: `AWS_…`, `AZURE_…`, `GOOGLE_…` and those with OIDC tokens. Values are never
-/// shown.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Variables(pub BTreeMap<String, String>);
+/// The environment variables that the host may use: `AWS_…`, `AZURE_…`, `GOOGLE_…` and those with OIDC tokens. Their values are
+/// never shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables(BTreeMap<String, Secret>);
 
 impl Variables {
     /// Returns a variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
-            .map(String::as_str)
+            .map(Secret::expose)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Returns the names and values of the variables that are set and not empty.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let set = self.0.iter().map(|(name, value)| (name.as_str(), value.expose()));
+        set.filter(|(_, value)| !value.is_empty())
     }
 }
 
 impl FromIterator<(String, String)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Variables {
-        Variables(variables.into_iter().collect())
-    }
-}
-
-impl fmt::Debug for Variables {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
+        let secret = |(name, value): (String, String)| (name, Secret::from(value));
+        Variables(variables.into_iter().map(secret).collect())
     }
 }
 
 /// The options of an object store.
 #[derive(Debug, Clone)]
 pub struct CloudOptions {
-    /// Connections, TLS, proxies, time limits of one try.
+    /// Connections, TLS, proxies, time limits of one attempt.
     pub http: HttpOptions,
-    /// The server's address, for one that is not Amazon's, Google's or Microsoft's.
-    pub endpoint: Option<String>,
-    /// The region, before what the variables say.
+    /// The address of a server that is not Amazon's, Google's or Microsoft's.
+    pub endpoint: Option<RedactedUrl>,
+    /// The region. It takes precedence over the variables.
     pub region: Option<String>,
-    /// Default: by path where there is an endpoint, else by host.
+    /// The addressing. Defaults to the path if there is an endpoint, else to the host's name.
     pub addressing: Option<Addressing>,
-    /// The role to take on.
+    /// The role to assume.
     pub role: Option<Role>,
-    /// The source of credentials and of the library's other settings.
+    /// The variables with credentials and other settings of the libraries.
     pub variables: Variables,
-    /// The files with profiles, credentials first. One that is not there is passed over.
+    /// The files with profiles, credentials first. A missing one is skipped.
     pub profile_files: Vec<PathBuf>,
-    /// The most requests under way at once, and so the most connections.
+    /// The maximum number of concurrent requests, and so of connections.
     pub connections_max: usize,
-    /// The longest that one call may take, all tries together.
+    /// The time limit of one call, all attempts together.
     pub time_budget: Duration,
     /// Ends a call early.
     pub interrupt: Interrupt,

@@ -1,20 +1,24 @@
-//! AWS's profile files: keys, region and address of a named profile. What runs programs or opens browsers (SSO,
-//! `credential_process`) is left to the AWS command line, which can put its result into the environment.
+//! AWS profile files: the keys, the region and the address of a named profile. Profiles that run programs or open browsers (SSO,
+//! `credential_process`) are not supported: the AWS command line can export their credentials into the environment.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use object_store::aws::AwsCredential;
+
 /// Files of profiles are edited by hand.
 const BYTES_MAX: u64 = 4 << 20;
 
-use super::failure::{RemoteFailure, RemoteKind};
+use super::failure::{RemoteFailure, RemoteKind, checked};
+use super::options::Variables;
+use crate::syntax::Syntax;
 
 /// The settings of a profile.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Profile(BTreeMap<String, String>);
 
 impl Profile {
-    /// Reads the profile `name` from files; the first that says something wins. One that is not there is passed over.
+    /// Reads the profile `name` from files. The first value of a key wins. A missing file is skipped.
     pub(super) fn read<'a>(
         name: &str,
         files: impl IntoIterator<Item = &'a Path>,
@@ -46,6 +50,47 @@ impl Profile {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns the keys of the profile. Keys in the environment, or a token that is exchanged for some, take precedence.
+    pub(super) fn credential(&self, variables: &Variables) -> Result<Option<AwsCredential>, RemoteFailure> {
+        let others = [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+        ];
+        let unsigned = variables.get("AWS_SKIP_SIGNATURE").is_some();
+        if unsigned || others.iter().any(|name| variables.get(name).is_some()) {
+            return Ok(None);
+        }
+        let keys = (self.get("aws_access_key_id"), self.get("aws_secret_access_key"));
+        if let (Some(key_id), Some(secret_key)) = keys {
+            let token = self.get("aws_session_token");
+            for value in [Some(key_id), Some(secret_key), token].into_iter().flatten() {
+                checked(Syntax::Word, "a key of the profile", value)?;
+            }
+            return Ok(Some(AwsCredential {
+                key_id: key_id.to_owned(),
+                secret_key: secret_key.to_owned(),
+                token: token.map(str::to_owned),
+            }));
+        }
+        // To use another identity silently would be worse than to fail.
+        let elsewhere = [
+            "sso_session",
+            "sso_start_url",
+            "source_profile",
+            "credential_process",
+        ];
+        match elsewhere.iter().find(|key| self.get(key).is_some()) {
+            None => Ok(None),
+            Some(key) => {
+                let message = format!(
+                    "the profile gets its credentials by {key}, which baton does not follow: put what `aws configure export-credentials --format env` prints into the environment"
+                );
+                Err(RemoteFailure::new(RemoteKind::Credentials, message))
+            }
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -56,7 +101,7 @@ fn section(text: &str, name: &str) -> Vec<(String, String)> {
     let mut inside = false;
     let mut found = Vec::new();
     for line in text.lines() {
-        // A line that is indented belongs to the setting before: none that is used here has such.
+        // An indented line belongs to the setting above. No setting that is used here has such lines.
         if line.starts_with([' ', '\t', '#', ';']) {
             continue;
         }

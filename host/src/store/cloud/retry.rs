@@ -3,31 +3,31 @@
 use std::time::Duration;
 
 use super::failure::RemoteKind;
-use super::heard::{Asked, Heard};
+use super::response::{Response, Service};
 use crate::http::HttpFailureKind;
 
-/// The first pause, doubled at every try.
+/// The first pause, which doubles with every attempt.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// No pause is longer, unless the server asks for it.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// Nor does a server make anybody wait longer.
+/// The maximum pause that a server can ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
-/// A server that cannot be reached may be starting. A name without an address is more often wrong.
+/// A server that cannot be reached may be starting. A name without an address is more often a mistake.
 const UNREACHABLE_MAX: Duration = Duration::from_secs(30);
 const NAMELESS_MAX: Duration = Duration::from_secs(5);
 /// Credentials that were renewed and are still refused are wrong.
 const RENEWALS_MAX: u32 = 2;
-/// An upload that was damaged on the way this often is damaged before it.
+/// An upload that the server receives damaged this often was damaged before it was sent.
 const DAMAGED_MAX: u32 = 4;
-/// A service for credentials is near, or does not exist.
-const CREDENTIALS_TRIES_MAX: u32 = 3;
+/// A metadata service for credentials answers soon, or does not exist.
+const CREDENTIALS_ATTEMPTS_MAX: u32 = 3;
 
 /// The action after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Pause, and try again.
-    Again(Duration),
-    /// Get new credentials, and try again.
+    /// Pause, then retry.
+    Retry(Duration),
+    /// Get new credentials, then retry.
     Renew,
     /// Give up.
     Final(RemoteKind),
@@ -35,25 +35,25 @@ pub(super) enum Verdict {
 
 /// The attempts of one call so far.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tries {
-    /// The number of attempts, at least one.
+pub(super) struct Attempts {
+    /// The number of attempts.
     pub(super) count: u32,
-    /// The duration of the attempts, with their pauses.
+    /// The duration of the attempts and of the pauses between them.
     pub(super) elapsed: Duration,
     /// The time limit of all attempts together.
     pub(super) budget: Duration,
     /// Whether there are credentials that can be renewed.
     pub(super) can_renew: bool,
-    /// How often they were.
+    /// The number of renewals.
     pub(super) renewals: u32,
     /// The part of `elapsed` that had passed when the server was last reachable.
     pub(super) unreachable_from: Option<Duration>,
 }
 
-impl Tries {
-    /// Returns those of a call that begins.
-    pub(super) fn new(budget: Duration, can_renew: bool) -> Tries {
-        Tries {
+impl Attempts {
+    /// Returns the state of a call that begins.
+    pub(super) fn new(budget: Duration, can_renew: bool) -> Attempts {
+        Attempts {
             count: 0,
             elapsed: Duration::ZERO,
             budget,
@@ -63,68 +63,69 @@ impl Tries {
         }
     }
 
-    /// Counts a try that failed.
-    pub(super) fn failed(&mut self, heard: &Heard, took: Duration) {
+    /// Counts an attempt that failed.
+    pub(super) fn failed(&mut self, response: &Response, took: Duration) {
         let before = self.elapsed;
         self.count += 1;
         self.elapsed += took;
-        self.unreachable_from = match class_of(heard, *self) {
+        self.unreachable_from = match class_of(response, *self) {
             Class::Unreachable | Class::Nameless => self.unreachable_from.or(Some(before)),
             _ => None,
         };
     }
 
-    /// The time for which the server has not been reached.
+    /// Returns the time since the server was last reachable.
     fn unreachable(&self) -> Duration {
         self.elapsed
             .saturating_sub(self.unreachable_from.unwrap_or(self.elapsed))
     }
 }
 
-/// Decides. `spread` is a random number below 1: those who failed together should not come back together.
-pub(super) fn judge(heard: &Heard, tries: Tries, spread: f64) -> Verdict {
-    let class = class_of(heard, tries);
-    let (kind, late, tries_max) = match class {
+/// Decides on the action after a failed attempt. `spread` is a random number below 1, so that clients that failed together do not
+/// retry together.
+pub(super) fn judge(response: &Response, attempts: Attempts, spread: f64) -> Verdict {
+    let class = class_of(response, attempts);
+    let (kind, late, attempts_max) = match class {
         Class::Wrong(kind) => return Verdict::Final(kind),
-        Class::Expired if tries.can_renew && tries.renewals < RENEWALS_MAX => return Verdict::Renew,
+        Class::Expired if attempts.can_renew && attempts.renewals < RENEWALS_MAX => return Verdict::Renew,
         Class::Expired => return Verdict::Final(RemoteKind::Credentials),
         Class::Busy => (RemoteKind::Busy, false, u32::MAX),
         Class::Lost(kind) => (kind, false, u32::MAX),
         Class::Damaged => (RemoteKind::Answer, false, DAMAGED_MAX),
         Class::Unreachable => (
             RemoteKind::Unreachable,
-            tries.unreachable() > UNREACHABLE_MAX,
+            attempts.unreachable() > UNREACHABLE_MAX,
             u32::MAX,
         ),
         Class::Nameless => (
             RemoteKind::Unreachable,
-            tries.unreachable() > NAMELESS_MAX,
+            attempts.unreachable() > NAMELESS_MAX,
             u32::MAX,
         ),
-        Class::NoCredentials => (RemoteKind::Credentials, false, CREDENTIALS_TRIES_MAX),
+        Class::NoCredentials => (RemoteKind::Credentials, false, CREDENTIALS_ATTEMPTS_MAX),
     };
-    let doubled = PAUSE_MIN.saturating_mul(1 << tries.count.saturating_sub(1).min(16));
+    let doubled = PAUSE_MIN.saturating_mul(1 << attempts.count.saturating_sub(1).min(16));
     let pause = doubled.min(PAUSE_MAX).mul_f64(0.5 + 0.5 * spread);
-    let asked = heard.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
-    let pause = pause.max(asked);
-    let in_time = tries.elapsed.saturating_add(pause) < tries.budget;
-    if in_time && !late && tries.count < tries_max {
-        Verdict::Again(pause)
+    let requested = response.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
+    let pause = pause.max(requested);
+    let in_time = attempts.elapsed.saturating_add(pause) < attempts.budget;
+    if in_time && !late && attempts.count < attempts_max {
+        Verdict::Retry(pause)
     } else {
         Verdict::Final(kind)
     }
 }
 
 enum Class {
-    /// It will be the same the next time.
+    /// Another attempt fails in the same way.
     Wrong(RemoteKind),
     /// Fresh credentials may help.
     Expired,
-    /// The server wants to be asked later, or had an accident.
+    /// The server asks for a pause, or failed.
     Busy,
-    /// The connection ended or stood still.
+    /// The connection was closed or stalled.
     Lost(RemoteKind),
-    /// The server received other bytes than were sent.
+    /// The server received damaged bytes.
     Damaged,
     Unreachable,
     Nameless,
@@ -132,12 +133,12 @@ enum Class {
     NoCredentials,
 }
 
-fn class_of(heard: &Heard, tries: Tries) -> Class {
-    if let Some((failure, _)) = &heard.failure {
-        return match (failure, heard.asked) {
+fn class_of(response: &Response, attempts: Attempts) -> Class {
+    if let Some((failure, _)) = &response.failure {
+        return match (failure, response.service) {
             (HttpFailureKind::Certificate | HttpFailureKind::Tls, _) => Class::Wrong(RemoteKind::Certificate),
             (HttpFailureKind::Request | HttpFailureKind::Refused, _) => Class::Wrong(RemoteKind::Options),
-            (_, Asked::Credentials) => Class::NoCredentials,
+            (_, Service::Credentials) => Class::NoCredentials,
             (HttpFailureKind::Name, _) => Class::Nameless,
             (HttpFailureKind::Connect, _) => Class::Unreachable,
             (HttpFailureKind::TimedOut, _) => Class::Lost(RemoteKind::Timeout),
@@ -146,7 +147,7 @@ fn class_of(heard: &Heard, tries: Tries) -> Class {
             }
         };
     }
-    let by_code = match heard.code.as_str() {
+    let by_code = match response.code.as_str() {
         "SlowDown"
         | "RequestTimeout"
         | "InternalError"
@@ -191,25 +192,25 @@ fn class_of(heard: &Heard, tries: Tries) -> Class {
         | "Md5Mismatch"
         | "IncompleteBody" => Class::Damaged,
         "NotImplemented" => Class::Wrong(RemoteKind::NotAtomic),
-        _ => return by_status(heard, tries),
+        _ => return by_status(response, attempts),
     };
     // A role that does not trust this job denies it the credentials.
-    match (by_code, heard.asked) {
-        (Class::Wrong(RemoteKind::Denied), Asked::Credentials) => Class::Wrong(RemoteKind::Credentials),
+    match (by_code, response.service) {
+        (Class::Wrong(RemoteKind::Denied), Service::Credentials) => Class::Wrong(RemoteKind::Credentials),
         (class, _) => class,
     }
 }
 
-fn by_status(heard: &Heard, tries: Tries) -> Class {
-    match (heard.status, heard.asked) {
-        // An answer to HEAD has no text that says what is wrong: once, it may be that the credentials have expired.
-        (Some(400 | 401 | 403), Asked::Store)
-            if heard.code.is_empty() && tries.can_renew && tries.renewals == 0 =>
+fn by_status(response: &Response, attempts: Attempts) -> Class {
+    match (response.status, response.service) {
+        // The response to HEAD has no body with the reason. Once, expired credentials may be the reason.
+        (Some(400 | 401 | 403), Service::Store)
+            if response.code.is_empty() && attempts.can_renew && attempts.renewals == 0 =>
         {
             Class::Expired
         }
         (Some(408 | 409 | 429 | 500 | 502 | 503 | 504), _) => Class::Busy,
-        (_, Asked::Credentials) => Class::NoCredentials,
+        (_, Service::Credentials) => Class::NoCredentials,
         (Some(301 | 307 | 308), _) => Class::Wrong(RemoteKind::Region),
         (Some(401), _) => Class::Wrong(RemoteKind::Credentials),
         (Some(403), _) => Class::Wrong(RemoteKind::Denied),
@@ -222,7 +223,7 @@ fn by_status(heard: &Heard, tries: Tries) -> Class {
 mod tests {
     use super::*;
 
-    const FIRST: Tries = Tries {
+    const FIRST: Attempts = Attempts {
         count: 1,
         elapsed: Duration::ZERO,
         budget: Duration::from_secs(120),
@@ -231,18 +232,18 @@ mod tests {
         unreachable_from: None,
     };
 
-    fn status(status: u16, code: &str) -> Heard {
-        Heard {
+    fn status(status: u16, code: &str) -> Response {
+        Response {
             status: Some(status),
             code: code.to_owned(),
-            ..Heard::default()
+            ..Response::default()
         }
     }
 
-    fn lost(kind: HttpFailureKind) -> Heard {
-        Heard {
+    fn lost(kind: HttpFailureKind) -> Response {
+        Response {
             failure: Some((kind, String::new())),
-            ..Heard::default()
+            ..Response::default()
         }
     }
 
@@ -250,13 +251,14 @@ mod tests {
     fn what_passes_is_tried_again_with_longer_and_longer_pauses() {
         let mut last = Duration::ZERO;
         for count in 1..=7 {
-            let Verdict::Again(pause) = judge(&status(503, "SlowDown"), Tries { count, ..FIRST }, 0.0) else {
-                unreachable!("a busy server is asked again");
+            let Verdict::Retry(pause) = judge(&status(503, "SlowDown"), Attempts { count, ..FIRST }, 0.0)
+            else {
+                unreachable!("a busy server is retried");
             };
             assert!(pause > last && pause <= PAUSE_MAX, "{count}: {pause:?}");
             last = pause;
         }
-        for heard in [
+        for response in [
             status(429, ""),
             status(500, ""),
             status(409, "ConditionalRequestConflict"),
@@ -267,15 +269,15 @@ mod tests {
             lost(HttpFailureKind::Connect),
         ] {
             assert!(
-                matches!(judge(&heard, FIRST, 0.5), Verdict::Again(_)),
-                "{heard:?}"
+                matches!(judge(&response, FIRST, 0.5), Verdict::Retry(_)),
+                "{response:?}"
             );
         }
     }
 
     #[test]
-    fn what_the_user_must_mend_is_not_tried_again() {
-        for (heard, kind) in [
+    fn an_error_that_the_user_must_fix_is_not_retried() {
+        for (response, kind) in [
             (status(403, "SignatureDoesNotMatch"), RemoteKind::Credentials),
             (status(403, "AccessDenied"), RemoteKind::Denied),
             (status(403, "RequestTimeTooSkewed"), RemoteKind::Clock),
@@ -284,72 +286,78 @@ mod tests {
             (status(501, "NotImplemented"), RemoteKind::NotAtomic),
             (lost(HttpFailureKind::Certificate), RemoteKind::Certificate),
         ] {
-            assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Final(kind), "{heard:?}");
+            assert_eq!(judge(&response, FIRST, 0.5), Verdict::Final(kind), "{response:?}");
         }
     }
 
     #[test]
-    fn a_server_that_says_when_is_asked_then_but_within_reason() {
-        let mut heard = status(429, "");
-        heard.retry_after = Some(Duration::from_secs(20));
-        assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Again(Duration::from_secs(20)));
-        heard.retry_after = Some(Duration::from_secs(86_400));
-        assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Again(RETRY_AFTER_MAX));
-        // There is no point in waiting for what comes after the end.
-        let late = Tries {
+    fn the_pause_that_a_server_asks_for_is_kept_up_to_a_limit() {
+        let mut response = status(429, "");
+        response.retry_after = Some(Duration::from_secs(20));
+        assert_eq!(
+            judge(&response, FIRST, 0.5),
+            Verdict::Retry(Duration::from_secs(20))
+        );
+        response.retry_after = Some(Duration::from_secs(86_400));
+        assert_eq!(judge(&response, FIRST, 0.5), Verdict::Retry(RETRY_AFTER_MAX));
+        // A pause beyond the time limit is pointless.
+        let late = Attempts {
             elapsed: Duration::from_secs(80),
             ..FIRST
         };
-        assert_eq!(judge(&heard, late, 0.5), Verdict::Final(RemoteKind::Busy));
+        assert_eq!(judge(&response, late, 0.5), Verdict::Final(RemoteKind::Busy));
     }
 
     #[test]
     fn expired_credentials_are_renewed_but_not_for_ever() {
-        let heard = status(400, "ExpiredToken");
-        assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Renew);
+        let response = status(400, "ExpiredToken");
+        assert_eq!(judge(&response, FIRST, 0.5), Verdict::Renew);
         for wrong in [
-            Tries { renewals: 2, ..FIRST },
-            Tries {
+            Attempts { renewals: 2, ..FIRST },
+            Attempts {
                 can_renew: false,
                 ..FIRST
             },
         ] {
-            assert_eq!(judge(&heard, wrong, 0.5), Verdict::Final(RemoteKind::Credentials));
+            assert_eq!(
+                judge(&response, wrong, 0.5),
+                Verdict::Final(RemoteKind::Credentials)
+            );
         }
     }
 
     #[test]
     fn an_answer_without_a_text_may_mean_expired_credentials_once() {
-        let heard = status(403, "");
-        assert_eq!(judge(&heard, FIRST, 0.5), Verdict::Renew);
+        let response = status(403, "");
+        assert_eq!(judge(&response, FIRST, 0.5), Verdict::Renew);
         for not in [
-            Tries { renewals: 1, ..FIRST },
-            Tries {
+            Attempts { renewals: 1, ..FIRST },
+            Attempts {
                 can_renew: false,
                 ..FIRST
             },
         ] {
-            assert_eq!(judge(&heard, not, 0.5), Verdict::Final(RemoteKind::Denied));
+            assert_eq!(judge(&response, not, 0.5), Verdict::Final(RemoteKind::Denied));
         }
     }
 
     #[test]
     fn a_wrong_name_is_told_sooner_than_a_server_that_starts() {
-        // The first try took a minute: the server went away in the middle of it.
+        // The first attempt took a minute: the server became unreachable during it.
         let after = |seconds, kind| {
-            let mut tries = Tries {
+            let mut attempts = Attempts {
                 elapsed: Duration::from_secs(60),
                 ..FIRST
             };
-            tries.failed(&lost(kind), Duration::from_millis(1));
-            tries.elapsed += Duration::from_secs(seconds);
-            tries.failed(&lost(kind), Duration::from_millis(1));
-            judge(&lost(kind), tries, 0.5)
+            attempts.failed(&lost(kind), Duration::from_millis(1));
+            attempts.elapsed += Duration::from_secs(seconds);
+            attempts.failed(&lost(kind), Duration::from_millis(1));
+            judge(&lost(kind), attempts, 0.5)
         };
         let given_up = Verdict::Final(RemoteKind::Unreachable);
-        assert!(matches!(after(4, HttpFailureKind::Name), Verdict::Again(_)));
+        assert!(matches!(after(4, HttpFailureKind::Name), Verdict::Retry(_)));
         assert_eq!(after(6, HttpFailureKind::Name), given_up);
-        assert!(matches!(after(29, HttpFailureKind::Connect), Verdict::Again(_)));
+        assert!(matches!(after(29, HttpFailureKind::Connect), Verdict::Retry(_)));
         assert_eq!(after(31, HttpFailureKind::Connect), given_up);
     }
 }

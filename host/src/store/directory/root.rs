@@ -1,4 +1,4 @@
-//! The open directory of a store, and what is done to the files in it.
+//! The open directory of a store, and the operations on its files.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -8,22 +8,20 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, linkat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::super::PutMode;
-use super::super::PutOutcome;
+use super::super::{PutMode, PutOutcome};
 use crate::beneath;
 
 const TEMPORARY: &str = ".tmp";
-/// After this many attempts, a directory that is missing when an object is linked is missing for another reason than a
-/// concurrent delete.
+/// If a directory is still missing after this many attempts to link an object, the reason is not a concurrent delete.
 const DIRECTORY_TRIES_MAX: u32 = 100;
-/// A temporary file that nobody has touched for so long was left by a crash.
+/// An unchanged temporary file of this age was left by a crash.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The directory, open.
+/// The open directory.
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) dir: OwnedFd,
-    /// The permission bits of new directories. New files have the same without `x`.
+    /// The permission bits of new directories. New files have the same bits without `x`.
     pub(super) mode: Mode,
 }
 
@@ -32,8 +30,8 @@ impl Root {
         self.mode - (Mode::XUSR | Mode::XGRP | Mode::XOTH)
     }
 
-    /// Removes temporary files that a crash left. Those have names of this store's own form and belong to this user:
-    /// anything else in the directory is somebody else's. A file that cannot be removed is only clutter.
+    /// Removes temporary files that a crash left: those with names of this store's own form that belong to this user. Other files
+    /// in the directory stay. A file that cannot be removed does no harm.
     pub(super) fn remove_abandoned(&self) -> io::Result<()> {
         let dir = match beneath::open_dir(&self.dir, TEMPORARY) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -59,15 +57,15 @@ impl Root {
         Ok(())
     }
 
-    /// Writes a temporary file, of which `number` is the number in this process. Its contents are not durable yet.
+    /// Writes a temporary file. `number` is unique within this process. The content is not durable yet.
     pub(super) fn write_temporary(&self, number: u64, bytes: &[u8]) -> io::Result<(Temporary, File)> {
-        // Machines that share the disk may share process ids, so the time is part of the name.
+        // Two machines with one disk may have equal process IDs, so the time is part of the name.
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
             .as_nanos();
         let name = format!("{}-{number}-{now}", std::process::id());
-        // Created only now, so that a directory that turns out to be no store stays as it was.
+        // Created only now, so that a directory that is not a store stays unchanged.
         let dir = beneath::create_dirs(&self.dir, TEMPORARY, self.mode)?;
         let mode = self.file_mode();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
@@ -78,7 +76,7 @@ impl Root {
         Ok((temporary, file))
     }
 
-    /// Opens an object's file, if there is one. Returns its size, too.
+    /// Opens the file of an object if it exists. Returns its size, too.
     pub(super) fn open(&self, key: &str) -> io::Result<Option<(File, u64)>> {
         let file: File = match beneath::open(&self.dir, key, OFlags::RDONLY, Mode::empty()) {
             Err(error) if is_absent(&error) => return Ok(None),
@@ -94,7 +92,7 @@ impl Root {
         Ok(Some((file, metadata.len())))
     }
 
-    /// Whether something has an object's name already.
+    /// Whether the name of an object is taken.
     pub(super) fn exists(&self, key: &str) -> io::Result<bool> {
         match beneath::stat(&self.dir, key) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => Err(Errno::LOOP.into()),
@@ -104,7 +102,7 @@ impl Root {
         }
     }
 
-    /// Opens the directory of some keys, if there is one.
+    /// Opens the directory of a prefix if it exists.
     pub(super) fn open_dir(&self, dir: &str) -> io::Result<Option<OwnedFd>> {
         match beneath::open_dir(&self.dir, dir) {
             Err(error) if is_absent(&error) => Ok(None),
@@ -112,8 +110,8 @@ impl Root {
         }
     }
 
-    /// Flushes a temporary file to the disk, and links it to its name. A delete may take the directory away meanwhile, with the
-    /// last object that was in it: then it is created again.
+    /// Flushes a temporary file to the disk, and links it to its name. A concurrent delete may remove the
+    /// directory with its last object: then it is created again.
     pub(super) fn publish(
         &self,
         temporary: &Temporary,
@@ -134,8 +132,7 @@ impl Root {
         }
     }
 
-    /// Removes an object's file, and the directories above it as far as they are empty, so that a listing need not walk
-    /// through them.
+    /// Removes the file of an object, and the empty directories above it, so that listings skip them.
     pub(super) fn remove(&self, key: &str) -> io::Result<()> {
         let (above, name) = beneath::split(key);
         let removed =
@@ -146,7 +143,7 @@ impl Root {
                 Ok(())
             }
             Err(error) if is_absent(&error) => Ok(()),
-            // Of a directory some systems say that it is one, others that it may not be done. There is no such object.
+            // The key names a directory: some systems report EISDIR, others EPERM. There is no such object.
             Err(error) => match beneath::stat(&self.dir, key) {
                 Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => Ok(()),
                 _ => Err(error),
@@ -154,11 +151,11 @@ impl Root {
         }
     }
 
-    /// Removes a directory and those above it as far as they are empty.
+    /// Removes a directory and those above it, up to the first that is not empty.
     pub(super) fn remove_empty_dirs(&self, mut dir: &str) {
         while !dir.is_empty() {
             let (above, name) = beneath::split(dir);
-            // A directory that is not empty, or is gone already, ends it: that is what is wanted.
+            // It is not empty, or a concurrent delete removed it.
             let removed = beneath::open_dir(&self.dir, above)
                 .and_then(|above| Ok(unlinkat(&above, name, AtFlags::REMOVEDIR)?));
             if removed.is_err() {
@@ -169,14 +166,14 @@ impl Root {
     }
 }
 
-/// `Create` makes a second name, which fails where there is one.
+/// Gives a temporary file its name. `Create` adds a second name, which fails if the name exists.
 fn give_name(temporary: &Temporary, dir: &OwnedFd, name: &str, mode: PutMode) -> io::Result<PutOutcome> {
     match mode {
         PutMode::Overwrite => renameat(&temporary.dir, &temporary.name, dir, name)?,
         PutMode::Create | PutMode::Named => {
             match linkat(&temporary.dir, &temporary.name, dir, name, AtFlags::empty()) {
                 Err(Errno::EXIST) => {
-                    // On NFS the answer may be lost and the request sent again: then it is our own link that is in the way.
+                    // On NFS the answer may be lost and the request repeated: then the existing link is our own.
                     let own = statat(&temporary.dir, &temporary.name, AtFlags::SYMLINK_NOFOLLOW)?;
                     let there = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
                     if (own.st_dev, own.st_ino) != (there.st_dev, there.st_ino) {
@@ -192,19 +189,19 @@ fn give_name(temporary: &Temporary, dir: &OwnedFd, name: &str, mode: PutMode) ->
     Ok(PutOutcome::Stored)
 }
 
-/// Whether a name is one that [`Root::write_temporary`] makes: three numbers.
+/// Whether a name has the form of [`Root::write_temporary`]: three numbers.
 fn is_temporary(name: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = name.split('-').collect();
     parts.len() == 3 && parts.into_iter().all(is_number)
 }
 
-/// Whether an error means that there is no such object: a file in its path does, too.
+/// Whether an error means that the object does not exist, for example because a part of its path is a file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// A file in `.tmp` that is removed when it has served.
+/// A file in `.tmp`, which is removed when the value is dropped.
 pub(super) struct Temporary {
     dir: OwnedFd,
     name: String,
@@ -212,7 +209,7 @@ pub(super) struct Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After a rename it is gone already.
+        // After a rename it does not exist any more.
         let _ = unlinkat(&self.dir, &self.name, AtFlags::empty());
     }
 }

@@ -58,7 +58,7 @@ fn odd_values_are_understood_or_refused() {
                  18446744073709551615",
             ),
             (
-                "more nodes than a record can hold",
+                "more nodes than a record can distinguish",
                 "CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=70000",
                 "error: CIRCLE_NODE_TOTAL is \"70000\", but must be at most 65535 parallel nodes",
             ),

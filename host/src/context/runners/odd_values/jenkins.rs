@@ -3,12 +3,9 @@
 use super::{COMMIT, FROM_GIT, ZEROS, check};
 
 #[test]
-fn odd_values_are_understood_or_refused() {
+fn odd_values_of_a_multibranch_pipeline_are_understood_or_refused() {
     let base = format!(
         "JENKINS_URL=https://ci.example.com/\nJOB_NAME=shop/main\nBRANCH_NAME=main\nGIT_COMMIT={COMMIT}"
-    );
-    let freestyle = format!(
-        "JENKINS_URL=https://ci.example.com/\nJOB_NAME=shop\nGIT_BRANCH=origin/main\nGIT_COMMIT={COMMIT}"
     );
     let zeros = format!("GIT_COMMIT={ZEROS}");
     check(
@@ -65,6 +62,13 @@ fn odd_values_are_understood_or_refused() {
             ),
             ("a commit of zeros", &zeros, &format!("branch=main {FROM_GIT}")),
         ],
+    );
+}
+
+#[test]
+fn odd_values_of_a_freestyle_job_are_understood_or_refused() {
+    let freestyle = format!(
+        "JENKINS_URL=https://ci.example.com/\nJOB_NAME=shop\nGIT_BRANCH=origin/main\nGIT_COMMIT={COMMIT}"
     );
     check(
         &freestyle,

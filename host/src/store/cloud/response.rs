@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::time::Duration;
 
+use super::xml;
 use crate::http::{HttpFailure, HttpFailureKind};
 
 /// An error's text is read up to this size.
@@ -14,68 +15,63 @@ pub(super) const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// The service that was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Asked {
+pub(super) enum Service {
     /// The store.
     #[default]
     Store,
-    /// Whoever hands out credentials.
+    /// A service that issues credentials.
     Credentials,
 }
 
 /// The last answer that was received.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heard {
-    pub(super) asked: Asked,
+pub(super) struct Response {
+    pub(super) service: Service,
     /// The status, if there was an answer.
     pub(super) status: Option<u16>,
     /// The code of the server's error, for example `SlowDown`.
     pub(super) code: String,
     /// The server's message.
     pub(super) message: String,
-    /// The region of the bucket, if Amazon names it.
+    /// The bucket's region, if Amazon gives it.
     pub(super) region: Option<String>,
-    /// When the server wants to be asked again.
+    /// The pause that the server asks for.
     pub(super) retry_after: Option<Duration>,
-    /// Why there was no answer, or no end of it.
+    /// The reason why there was no answer, or not all of it.
     pub(super) failure: Option<(HttpFailureKind, String)>,
 }
 
 tokio::task_local! {
-    static HEARD: RefCell<Heard>;
+    static RESPONSE: RefCell<Response>;
 }
 
-/// Runs one try, and returns with its outcome what it heard.
-pub(super) async fn hearing<T>(attempt: impl Future<Output = T>) -> (T, Heard) {
-    HEARD
+/// Runs one attempt, and returns its outcome and the last answer that it received.
+pub(super) async fn recorded<T>(attempt: impl Future<Output = T>) -> (T, Response) {
+    RESPONSE
         .scope(RefCell::default(), async {
             let outcome = attempt.await;
-            (outcome, HEARD.with(RefCell::take))
+            (outcome, RESPONSE.with(RefCell::take))
         })
         .await
 }
 
-/// Notes an answer. Outside of a try nobody asks.
-pub(super) fn note(heard: Heard) {
-    let _ = HEARD.try_with(|place| place.replace(heard));
+/// Records an answer. Outside of an attempt this has no effect.
+pub(super) fn record(response: Response) {
+    let _ = RESPONSE.try_with(|place| place.replace(response));
 }
 
-/// Notes that there was no answer, or no end of it.
-pub(super) fn note_failure(asked: Asked, failure: &HttpFailure) {
-    let _ = HEARD.try_with(|place| {
-        let mut heard = place.borrow_mut();
-        heard.asked = asked;
-        heard.failure = Some((failure.kind(), failure.to_string()));
+/// Records that there was no answer, or not all of it.
+pub(super) fn record_failure(service: Service, failure: &HttpFailure) {
+    let _ = RESPONSE.try_with(|place| {
+        let mut response = place.borrow_mut();
+        response.service = service;
+        response.failure = Some((failure.kind(), failure.to_string()));
     });
 }
 
-/// Reads the error that a server wrote: XML as Amazon, Google and Microsoft write it, with `Code` and `Message` somewhere.
+/// Returns the code and the message of a server's error: XML as Amazon, Google and Microsoft write it.
 pub(super) fn error_of(body: &[u8]) -> (String, String) {
-    let text = String::from_utf8_lossy(body);
-    let element = |name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        let (value, _) = rest.split_once(&format!("</{name}>"))?;
-        Some(shown(value))
-    };
+    let element = |name: &str| Some(shown(&xml::text_of(body, name)?));
     (
         element("Code").unwrap_or_default(),
         element("Message").unwrap_or_default(),

@@ -1,8 +1,8 @@
-//! Stores large objects in the background.
+//! Writes large objects in the background.
 //!
-//! A worker that waited for the disk or the network after every pack would spend more time on that than on the pack. So a
-//! pack is stored on a thread of its own, and everybody who could notice waits for it first: a reader, and above all the
-//! writer of the next small object, which may be the record that points to the pack.
+//! A worker that waited for the disk or the network after every pack would spend more time waiting than on the pack. So a pack
+//! is written on a thread of its own, and every operation that depends on it waits first: a read, and above all the write of
+//! the next small object, which may be the record that points to the pack.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,15 +11,15 @@ use std::thread;
 
 type Job<E> = Box<dyn FnOnce() -> Result<(), E> + Send>;
 
-/// A failure that is told to everybody who asks.
-pub(super) trait Again {
-    /// Returns the same failure once more.
-    fn again(&self) -> Self;
+/// A failure that is returned to every caller.
+pub(super) trait Repeat {
+    /// Returns the same failure another time.
+    fn repeat(&self) -> Self;
 }
 
-impl Again for io::Error {
-    /// An error of the system keeps its number, by which it is explained.
-    fn again(&self) -> io::Error {
+impl Repeat for io::Error {
+    /// Keeps the number of a system error, which decides its message.
+    fn repeat(&self) -> io::Error {
         match self.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::Error::new(self.kind(), self.to_string()),
@@ -31,43 +31,43 @@ struct State<E> {
     queue: VecDeque<Job<E>>,
     running: usize,
     started: usize,
-    /// The first failure. It stays: an object that is written later must not point to objects that may be missing.
+    /// The first failure. It is kept: a later object must not point to objects that may be missing.
     failed: Option<E>,
 }
 
-/// Runs jobs in the background, and waits for them.
-pub(super) struct Settling<E> {
+/// Runs writes in the background, and waits for them.
+pub(super) struct BackgroundWrites<E> {
     shared: Arc<(Mutex<State<E>>, Condvar)>,
     threads: usize,
     pending_max: usize,
 }
 
-impl<E> Clone for Settling<E> {
-    fn clone(&self) -> Settling<E> {
-        Settling {
+impl<E> Clone for BackgroundWrites<E> {
+    fn clone(&self) -> BackgroundWrites<E> {
+        BackgroundWrites {
             shared: Arc::clone(&self.shared),
             ..*self
         }
     }
 }
 
-impl<E> std::fmt::Debug for Settling<E> {
+impl<E> std::fmt::Debug for BackgroundWrites<E> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Settling")
+        formatter.write_str("BackgroundWrites")
     }
 }
 
-impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
-    /// Returns one with so many threads. A writer that is `pending_max` jobs ahead of them waits, so that what is not
-    /// stored yet stays small.
-    pub(super) fn new(threads: usize, pending_max: usize) -> Settling<E> {
+impl<E: Repeat + From<io::Error> + Send + 'static> BackgroundWrites<E> {
+    /// Returns an instance with at most this many threads. A writer with `pending_max` unfinished jobs waits, which bounds the
+    /// memory.
+    pub(super) fn new(threads: usize, pending_max: usize) -> BackgroundWrites<E> {
         let state = State {
             queue: VecDeque::new(),
             running: 0,
             started: 0,
             failed: None,
         };
-        Settling {
+        BackgroundWrites {
             shared: Arc::new((Mutex::new(state), Condvar::new())),
             threads,
             pending_max,
@@ -78,25 +78,25 @@ impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State<E>>) -> MutexGuard<'a, State<E>> {
+    fn next_change<'a>(&'a self, state: MutexGuard<'a, State<E>>) -> MutexGuard<'a, State<E>> {
         self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `job` soon. Fails where an earlier one has.
+    /// Starts a job. Fails if an earlier one failed.
     pub(super) fn start(&self, job: Job<E>) -> Result<(), E> {
         let mut state = self.state();
         while state.queue.len() + state.running >= self.pending_max {
-            state = self.wait(state);
+            state = self.next_change(state);
         }
         check(&state)?;
         if state.started < self.threads {
-            let settling = self.clone();
+            let writes = self.clone();
             let started = thread::Builder::new()
-                .name("store-settling".to_owned())
-                .spawn(move || settling.work());
+                .name("store-write".to_owned())
+                .spawn(move || writes.work());
             match started {
                 Ok(_) => state.started += 1,
-                // The others do it, if there are any.
+                // The running threads do it, if there are any.
                 Err(error) if state.started == 0 => return Err(error.into()),
                 Err(_) => {}
             }
@@ -107,32 +107,32 @@ impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
         Ok(())
     }
 
-    /// Waits until a job could be started at once.
+    /// Waits until a job can start at once.
     pub(super) fn wait_for_room(&self) {
         let mut state = self.state();
         while state.queue.len() + state.running >= self.pending_max {
-            state = self.wait(state);
+            state = self.next_change(state);
         }
     }
 
-    /// Waits until every job is done. Fails where one has.
-    pub(super) fn settle(&self) -> Result<(), E> {
+    /// Waits until every job is done. Fails if one failed.
+    pub(super) fn wait(&self) -> Result<(), E> {
         let mut state = self.state();
         while !state.queue.is_empty() || state.running > 0 {
-            state = self.wait(state);
+            state = self.next_change(state);
         }
         check(&state)
     }
 
-    /// Does jobs until there are none; the next one starts another thread.
+    /// Runs jobs until there are none; the next one starts another thread.
     fn work(&self) {
         let mut state = self.state();
         while let Some(job) = state.queue.pop_front() {
             state.running += 1;
             drop(state);
-            // A job that panics must not leave everybody waiting for its end.
+            // A job that panics must not block the callers that wait for its end.
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job))
-                .unwrap_or_else(|_| Err(io::Error::other("a put in the background ended in a panic").into()));
+                .unwrap_or_else(|_| Err(io::Error::other("a background write panicked").into()));
             state = self.state();
             state.running -= 1;
             if let Err(error) = outcome {
@@ -144,11 +144,11 @@ impl<E: Again + From<io::Error> + Send + 'static> Settling<E> {
     }
 }
 
-/// Fails as the first job that failed.
-fn check<E: Again>(state: &State<E>) -> Result<(), E> {
+/// Returns the failure of the first job that failed.
+fn check<E: Repeat>(state: &State<E>) -> Result<(), E> {
     match &state.failed {
         None => Ok(()),
-        Some(error) => Err(error.again()),
+        Some(error) => Err(error.repeat()),
     }
 }
 
@@ -161,8 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settled_means_that_every_job_is_done() {
-        let (settling, done) = (Settling::<io::Error>::new(2, 8), Arc::new(AtomicUsize::new(0)));
+    fn waiting_ends_when_every_job_is_done() {
+        let (writes, done) = (
+            BackgroundWrites::<io::Error>::new(2, 8),
+            Arc::new(AtomicUsize::new(0)),
+        );
         for _ in 0..50 {
             let done = Arc::clone(&done);
             let job = move || {
@@ -170,24 +173,24 @@ mod tests {
                 done.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             };
-            settling.start(Box::new(job)).unwrap();
+            writes.start(Box::new(job)).unwrap();
         }
-        settling.settle().unwrap();
+        writes.wait().unwrap();
         assert_eq!(done.load(Ordering::Relaxed), 50);
     }
 
     #[test]
     fn a_failure_is_never_forgotten() {
-        let settling = Settling::<io::Error>::new(2, 8);
+        let writes = BackgroundWrites::<io::Error>::new(2, 8);
         let full = || {
             Err(io::Error::from_raw_os_error(
                 rustix::io::Errno::NOSPC.raw_os_error(),
             ))
         };
-        settling.start(Box::new(full)).unwrap();
+        writes.start(Box::new(full)).unwrap();
         for _ in 0..2 {
-            assert_eq!(settling.settle().unwrap_err().kind(), io::ErrorKind::StorageFull);
+            assert_eq!(writes.wait().unwrap_err().kind(), io::ErrorKind::StorageFull);
         }
-        assert!(settling.start(Box::new(|| Ok(()))).is_err());
+        assert!(writes.start(Box::new(|| Ok(()))).is_err());
     }
 }

@@ -1,15 +1,16 @@
 //! Tests whether a store lets exactly one of several creators succeed, because several servers report success and overwrite.
 
 use super::{PutOutcome, StoreError};
+use crate::random;
 
 /// The number of concurrent creators of one key.
 const RACERS: usize = 8;
 /// The result of a successful test.
 pub(super) const ATOMIC: (&str, &str) = ("create", "atomic: of 8 racing creators one wins");
 
-/// Puts and gets what a probe needs: by a name within the probe's place, whole.
-pub(super) trait Tried: Sync {
-    /// Creates an object, without waiting for others that are under way.
+/// The operations that a probe needs. Names are relative to the prefix of the probe.
+pub(super) trait ProbedStore: Sync {
+    /// Creates an object, without waiting for other requests.
     fn create(&self, name: &str, text: &str) -> Result<PutOutcome, StoreError>;
 
     /// Returns an object.
@@ -19,23 +20,21 @@ pub(super) trait Tried: Sync {
     fn location(&self) -> String;
 }
 
-/// Proves that what is created stays, and that of several creators one wins. The objects `first` and `race` are left.
-pub(super) fn create_is_atomic(store: &impl Tried) -> Result<(), StoreError> {
+/// Tests that a created object stays, and that one of several creators succeeds. Leaves the objects `first` and `race`.
+pub(super) fn create_is_atomic(store: &impl ProbedStore) -> Result<(), StoreError> {
     let wrong = |reason: String| StoreError::NotAtomic {
         store: store.location(),
         reason,
     };
     if store.create("first", "first")? != PutOutcome::Stored {
-        return Err(wrong("a new key is said to exist already".to_owned()));
+        return Err(wrong("the server reports that a new key exists".to_owned()));
     }
     if store.create("first", "second")? != PutOutcome::AlreadyExists {
-        return Err(wrong(
-            "a second create of the same key is said to have succeeded".to_owned(),
-        ));
+        return Err(wrong("a second create of the same key succeeds".to_owned()));
     }
     if store.get("first")?.as_deref() != Some(b"first") {
         return Err(wrong(
-            "a second create of the same key is refused, and replaces the first all the same".to_owned(),
+            "a second create of the same key is refused, but it replaces the object".to_owned(),
         ));
     }
     let outcomes: Vec<Result<PutOutcome, StoreError>> = std::thread::scope(|scope| {
@@ -49,7 +48,7 @@ pub(super) fn create_is_atomic(store: &impl Tried) -> Result<(), StoreError> {
     let winners = outcomes.iter().filter(|outcome| won(outcome)).count();
     if winners != 1 || outcomes.len() != RACERS {
         return Err(wrong(format!(
-            "of {RACERS} that create one key at once, {winners} are told that they did"
+            "of {RACERS} that create one key at once, {winners} succeed"
         )));
     }
     let winner = outcomes
@@ -57,18 +56,17 @@ pub(super) fn create_is_atomic(store: &impl Tried) -> Result<(), StoreError> {
         .position(won)
         .map(|winner| winner.to_string().into_bytes());
     if store.get("race")? != winner {
-        return Err(wrong("the bytes of one who lost a race stay".to_owned()));
+        return Err(wrong(
+            "the object has the bytes of a creator that was refused".to_owned(),
+        ));
     }
     Ok(())
 }
 
-/// Returns a name for the place of a probe that no other has.
-pub(super) fn new_place() -> String {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos();
-    format!(".probe/{}-{now}", std::process::id())
+/// Returns a random prefix for the objects of a probe.
+pub(super) fn new_prefix() -> Result<String, StoreError> {
+    let id = random::id().map_err(StoreError::Thread)?;
+    Ok(format!(".probe/{id}"))
 }
 
 #[cfg(test)]
@@ -91,7 +89,7 @@ mod tests {
 
     struct Fake(Server, Mutex<BTreeMap<String, Vec<u8>>>);
 
-    impl Tried for Fake {
+    impl ProbedStore for Fake {
         fn create(&self, name: &str, text: &str) -> Result<PutOutcome, StoreError> {
             let there = self.1.lock().unwrap().contains_key(name);
             if matches!(self.0, Server::Racy) {
@@ -133,7 +131,7 @@ mod tests {
         };
         assert_eq!(reason(Server::Atomic), "");
         assert!(reason(Server::Overwrites).contains("second create"));
-        assert!(reason(Server::Late).contains("replaces the first"));
+        assert!(reason(Server::Late).contains("replaces the object"));
         assert!(
             reason(Server::Racy).contains("at once"),
             "{}",

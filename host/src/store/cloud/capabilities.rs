@@ -10,23 +10,24 @@ use super::calls::Calls;
 use super::failure::RemoteKind;
 use super::listing::Listing;
 use super::options::StoreUse;
-use crate::store::probe::{Tried, create_is_atomic, new_place};
+use crate::store::atomic_create::{ProbedStore, create_is_atomic, new_prefix};
 use crate::store::{PutMode, PutOutcome, StoreError};
 
-const FOUND: &str = ".probe/found.json";
+const REMEMBERED: &str = ".probe/found.json";
 /// Names that the two orders sort differently, in the order of their bytes.
 const IN_BYTES: [&str; 4] = ["k-x", "k.x", "k/x", "m"];
 const IN_NAMES: [&str; 4] = ["k/x", "k-x", "k.x", "m"];
 
 /// The result of the tests of a server.
 #[derive(Serialize, Deserialize)]
-struct Found {
+struct Capabilities {
     server: String,
-    /// As `Listing` names it.
+    /// The word of a `Listing`.
     listing: String,
 }
 
-/// Returns how the server lists. To write, it must be atomic: that is looked up, or tested and remembered.
+/// Returns the order in which the server lists. For a write, the server must also create atomically: the result of an earlier test is
+/// used, or the server is tested.
 pub(super) fn learn(calls: &Calls, usage: StoreUse) -> Result<Listing, StoreError> {
     if calls.is_known() && usage == StoreUse::Read {
         return Ok(Listing::Bytes);
@@ -35,47 +36,49 @@ pub(super) fn learn(calls: &Calls, usage: StoreUse) -> Result<Listing, StoreErro
         return Ok(listing);
     }
     match usage {
-        // Whoever may only read cannot try: it is slower, and right.
+        // A reader cannot test the server. This is slower, and always correct.
         StoreUse::Read => Ok(Listing::Unordered),
         StoreUse::Write => probe(calls),
     }
 }
 
 fn remembered(calls: &Calls) -> Result<Option<Listing>, StoreError> {
-    let Some(bytes) = calls.get(FOUND, None)? else {
+    let Some(bytes) = calls.get(REMEMBERED, None)? else {
         return Ok(None);
     };
-    // What cannot be read is as good as nothing: it is found out again.
-    let found: Option<Found> = serde_json::from_slice(&bytes).ok();
+    // An unreadable result is ignored, and the server is tested again.
+    let found: Option<Capabilities> = serde_json::from_slice(&bytes).ok();
     Ok(found
         .filter(|found| found.server == calls.server())
         .and_then(|found| Listing::from_word(&found.listing)))
 }
 
 fn remember(calls: &Calls, listing: Listing) -> Result<(), StoreError> {
-    let found = Found {
+    let found = Capabilities {
         server: calls.server().to_owned(),
         listing: listing.word().to_owned(),
     };
     let bytes = serde_json::to_vec(&found).map_err(|error| StoreError::Thread(error.into()))?;
-    calls.put(FOUND, Bytes::from(bytes), PutMode::Overwrite).map(drop)
+    calls
+        .put(REMEMBERED, Bytes::from(bytes), PutMode::Overwrite)
+        .map(drop)
 }
 
 /// Tests a server, removes the objects of the test, and remembers the result.
 pub(super) fn probe(calls: &Calls) -> Result<Listing, StoreError> {
-    let place = new_place();
-    let found = create_is_atomic(&Place(calls, &place)).and_then(|()| listing(calls, &place));
+    let prefix = new_prefix()?;
+    let found = create_is_atomic(&ProbePrefix(calls, &prefix)).and_then(|()| listing(calls, &prefix));
     let mut keys: Vec<String> = IN_BYTES
         .iter()
-        .map(|name| format!("{place}/list/{name}"))
+        .map(|name| format!("{prefix}/list/{name}"))
         .collect();
-    keys.extend(["first", "race"].map(|name| format!("{place}/{name}")));
+    keys.extend(["first", "race"].map(|name| format!("{prefix}/{name}")));
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let removed = calls.delete(&keys);
-    // Why the probe failed is more than that its traces cannot be removed.
+    // The failure of the probe matters more than its remaining objects.
     let found = found?;
     match removed {
-        // Whoever may not delete may still write.
+        // The permission to delete is not needed for writes.
         Err(StoreError::Remote { source, .. }) if source.kind == RemoteKind::Denied => {}
         other => other?,
     }
@@ -83,10 +86,10 @@ pub(super) fn probe(calls: &Calls) -> Result<Listing, StoreError> {
     Ok(found)
 }
 
-/// The prefix of a test's objects.
-struct Place<'a>(&'a Calls, &'a str);
+/// The prefix of a probe's objects.
+struct ProbePrefix<'a>(&'a Calls, &'a str);
 
-impl Tried for Place<'_> {
+impl ProbedStore for ProbePrefix<'_> {
     fn create(&self, name: &str, text: &str) -> Result<PutOutcome, StoreError> {
         let (key, bytes) = (format!("{}/{name}", self.1), Bytes::from(text.to_owned()));
         self.0.put_beyond(&key, bytes, PutMode::Create, true)
@@ -101,9 +104,9 @@ impl Tried for Place<'_> {
     }
 }
 
-/// Finds out in what order the server lists, and whether it starts where it is told to.
-fn listing(calls: &Calls, place: &str) -> Result<Listing, StoreError> {
-    let prefix = format!("{place}/list/");
+/// Tests in which order the server lists, and whether it respects the start and the limit of a listing.
+fn listing(calls: &Calls, probe: &str) -> Result<Listing, StoreError> {
+    let prefix = format!("{probe}/list/");
     for name in IN_BYTES {
         calls.put(&format!("{prefix}{name}"), Bytes::new(), PutMode::Overwrite)?;
     }

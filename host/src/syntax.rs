@@ -1,8 +1,8 @@
-//! The forms of values that become a host, a header or a path of a request.
+//! The syntax of values that become a host, a header or a path of a request.
 //!
-//! Each is checked where it is read, by the name that people know it by. What comes after takes the form for granted: a
-//! library panics at a line break in a header, and `region = "evil.example/x"` would name another server. A value that may
-//! be a secret is not repeated.
+//! Each value is checked where it is read, and errors have the name that people know it by. Later code relies on the check: a
+//! library panics at a line break in a header, and `region = "evil.example/x"` would name another server. A value that may be a
+//! secret is not repeated.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -15,12 +15,12 @@ const HOST_BYTES_MAX: usize = 253;
 /// AWS, "AssumeRoleWithWebIdentity", `RoleArn`.
 const ARN_BYTES_MAX: usize = 2048;
 
-/// The form that a value must have.
+/// The syntax that a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Syntax {
     /// One label of a host's name: a region.
     Label,
-    /// The address of a server: `https://HOST:PORT`, a path allowed.
+    /// The address of a server: `https://HOST:PORT`, with an optional path.
     Address,
     /// The same, with a query.
     Question,
@@ -38,64 +38,66 @@ pub(crate) enum Form {
     Text,
 }
 
-impl Form {
-    /// Checks a value. Returns what is wrong with it, as a sentence about `what`.
+impl Syntax {
+    /// Checks a value. The error is a sentence about `what`.
     pub(crate) fn check(self, what: &str, value: &str) -> Result<(), String> {
         if self.fits(value) {
             return Ok(());
         }
         Err(match self {
-            Form::Label => format!(
+            Syntax::Label => format!(
                 "{what} is {value:?}, and should have 1 to {LABEL_BYTES_MAX} letters, digits and dashes, none of them a dash at an end"
             ),
-            Form::Address => format!("{what} is not of the form https://HOST:PORT"),
-            Form::Question => format!("{what} is not a URL"),
-            Form::Word => {
+            Syntax::Address => format!("{what} is not of the form https://HOST:PORT"),
+            Syntax::Question => format!("{what} is not a URL"),
+            Syntax::Word => {
                 format!("{what} has a line break, a space or another character that no header can have")
             }
-            Form::Account => {
+            Syntax::Account => {
                 format!("{what} is {value:?}, and should have 3 to 24 lower-case letters and digits")
             }
-            Form::Name => {
+            Syntax::Name => {
                 format!("{what} is {value:?}, and should have letters, digits, dots and dashes only")
             }
-            Form::Route => format!("{what} is {value:?}, and should be a path that begins with a slash"),
-            Form::Arn => {
+            Syntax::Route => format!("{what} is {value:?}, and should be a path that begins with a slash"),
+            Syntax::Arn => {
                 format!("{what} is {value:?}, and should be of the form arn:aws:iam::ACCOUNT:role/NAME")
             }
-            Form::Text => format!("{what} has a line break or another control character"),
+            Syntax::Text => format!("{what} has a line break or another control character"),
         })
     }
 
-    /// Whether a value has this form.
+    /// Whether a value has this syntax.
     fn fits(self, value: &str) -> bool {
         let is_visible = |byte: u8| byte.is_ascii_graphic();
         match self {
-            Form::Label => is_label(value) && !value.contains('_'),
-            Form::Address => address(value).is_some_and(|uri| uri.query().is_none()) && !value.contains('#'),
-            Form::Question => address(value).is_some(),
-            Form::Word => !value.is_empty() && value.bytes().all(is_visible),
-            Form::Account => {
+            Syntax::Label => is_label(value) && !value.contains('_'),
+            Syntax::Address => {
+                address(value).is_some_and(|uri| uri.query().is_none()) && !value.contains('#')
+            }
+            Syntax::Question => address(value).is_some(),
+            Syntax::Word => !value.is_empty() && value.bytes().all(is_visible),
+            Syntax::Account => {
                 let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
                 (3..=24).contains(&value.len()) && value.bytes().all(is_letter)
             }
-            Form::Name => {
+            Syntax::Name => {
                 let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
                 !matches!(value, "" | "." | "..") && value.bytes().all(is_letter)
             }
-            Form::Route => {
+            Syntax::Route => {
                 value.starts_with('/') && value.bytes().all(is_visible) && !value.contains(['\\', '@'])
             }
-            Form::Arn => {
+            Syntax::Arn => {
                 let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b":/_+=,.@-".contains(&byte);
                 value.starts_with("arn:") && value.len() <= ARN_BYTES_MAX && value.bytes().all(is_letter)
             }
-            Form::Text => !value.chars().any(char::is_control),
+            Syntax::Text => !value.chars().any(char::is_control),
         }
     }
 }
 
-/// A label as servers in the field have it: with `_`, which no host's name should have.
+/// Whether a text is a label of a host's name. Real servers have `_` in it, although the standard forbids that.
 fn is_label(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (1..=LABEL_BYTES_MAX).contains(&text.len())
@@ -104,8 +106,8 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Reads a URL of a server that every part of this program and of its libraries reads alike. None where one does not:
-/// without a host, with a name and a password, an address with a zone, a port that none has.
+/// Parses the URL of a server. Returns `None` for a URL that two libraries may understand differently: without a host, with a user
+/// and a password, with a zone in the address, or with an invalid port.
 pub(crate) fn address(text: &str) -> Option<Uri> {
     let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
     if !text.bytes().all(is_visible) {
@@ -124,7 +126,7 @@ pub(crate) fn address(text: &str) -> Option<Uri> {
         && !authority.contains('@')
         && is_host(host)
         && port.is_none_or(is_port);
-    // Digits may be an address to one reader, and a name to another.
+    // One library may take digits for an address, and another one for a name.
     (is_sound && text.parse::<Url>().is_ok()).then_some(uri)
 }
 
@@ -134,7 +136,7 @@ fn is_host(host: &str) -> bool {
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     let is_name = !name.is_empty() && name.len() <= HOST_BYTES_MAX && name.split('.').all(is_label);
-    // `0x7f.1` and `2130706433` are addresses in disguise.
+    // `0x7f.1` and `2130706433` are unusual forms of addresses.
     let last = name.rsplit('.').next().unwrap_or_default();
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
     is_name && (!is_number || name.parse::<Ipv4Addr>().is_ok())
@@ -148,9 +150,9 @@ mod tests {
     #[test]
     fn each_form_takes_what_it_should_and_nothing_else() {
         let long = "x".repeat(64);
-        let cases: [(Form, &[&str], &[&str]); 9] = [
+        let cases: [(Syntax, &[&str], &[&str]); 9] = [
             (
-                Form::Label,
+                Syntax::Label,
                 &["us-east-1", "auto", "fr-par", "r1", "US"],
                 &[
                     "",
@@ -174,7 +176,7 @@ mod tests {
                 ],
             ),
             (
-                Form::Address,
+                Syntax::Address,
                 &[
                     "http://127.0.0.1:9",
                     "https://minio",
@@ -214,32 +216,32 @@ mod tests {
                 ],
             ),
             (
-                Form::Question,
+                Syntax::Question,
                 &["https://host/token?a=b"],
                 &["https://host/ x", "x"],
             ),
             (
-                Form::Word,
+                Syntax::Word,
                 &["AKIA", "a/b+c=", "eyJ.eyJ.sig-_", "?sv=1&sig=a%3D"],
                 &["", "a\n", "a\r\nx: y", "a b", "a\t", "ü", "\u{7f}", "a\0"],
             ),
             (
-                Form::Account,
+                Syntax::Account,
                 &["acme1", "devstoreaccount1"],
                 &["", "ab", "Acme", "acme.evil", "acme/x", "acme\n", "a-b", &long],
             ),
             (
-                Form::Name,
+                Syntax::Name,
                 &["acme.onmicrosoft.com", "7-a_b"],
                 &["", ".", "..", "a/b", "a?b", "a\n", "%2e"],
             ),
             (
-                Form::Route,
+                Syntax::Route,
                 &["/v2/credentials/x?a=b"],
                 &["", "x", "@evil/", "/a b", "/a\n", "/x\\y", ".evil"],
             ),
             (
-                Form::Arn,
+                Syntax::Arn,
                 &[
                     "arn:aws:iam::123456789012:role/ci",
                     "arn:aws-cn:iam::1:role/a/b+c=,.@-_",
@@ -247,7 +249,7 @@ mod tests {
                 &["", "role", "arn:aws\n", "arn:a b", "arn:ü"],
             ),
             (
-                Form::Text,
+                Syntax::Text,
                 &["", "a b", "/home/ü/token"],
                 &["a\n", "a\0", "\u{1b}[0m"],
             ),
@@ -264,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_may_be_a_secret_is_not_repeated() {
-        for form in [Form::Address, Form::Question, Form::Word, Form::Text] {
+        for form in [Syntax::Address, Syntax::Question, Syntax::Word, Syntax::Text] {
             let told = form.check("it", "hunter2\n").unwrap_err();
             assert!(!told.contains("hunter2"), "{told}");
         }
