@@ -50,7 +50,7 @@ fn nowhere() -> Result<CloudStore, StoreError> {
     let keys = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
     let keys = keys.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut options = CloudOptions {
-        endpoint: Some("http://127.0.0.1:9".to_owned()),
+        endpoint: Some("http://127.0.0.1:9".into()),
         time_budget: Duration::from_millis(100),
         variables: keys.into_iter().collect(),
         ..CloudOptions::default()

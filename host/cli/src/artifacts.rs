@@ -1,7 +1,6 @@
 //! `baton artifacts`: which artifacts a project has.
 
 use baton_host::builds::Names;
-use baton_host::context::{Field, FieldValues};
 
 use super::args::{Artifacts, Format};
 use super::failure::Failure;
@@ -10,8 +9,8 @@ use super::settings::Settings;
 use super::sink::{note, print, print_json};
 
 pub(crate) fn run(settings: &Settings, args: Artifacts) -> Result<(), Failure> {
-    let Artifacts { page, project } = args;
-    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
+    let Artifacts { page, context } = args;
+    let context = settings.look_up_context(&context.values)?;
     let Names { names, more, .. } =
         settings
             .reader()?

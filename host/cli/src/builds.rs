@@ -2,7 +2,6 @@
 
 use baton_host::Baton;
 use baton_host::builds::{Build, Counter, Kind, Query, Rank, Resolution, Scope, TreeEntry};
-use baton_host::context::{Field, FieldValues};
 
 use super::args::{Builds, Format, KeySource, Show};
 use super::failure::Failure;
@@ -41,9 +40,9 @@ pub(crate) fn list(settings: &Settings, args: Builds) -> Result<(), Failure> {
         limit,
         name,
         job,
-        project,
+        context,
     } = args;
-    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
+    let context = settings.look_up_context(&context.values)?;
     let mut query = Query::new(context);
     query.scope.name = Some(name);
     query.scope.jobs = job;

@@ -4,7 +4,6 @@ use baton_host::builds::Scope;
 use baton_host::channel::{
     ChannelPage, Event, Move, Moved, Pointer, PromoteRequest, RollbackRequest, Target,
 };
-use baton_host::context::{Field, FieldValues};
 
 use super::args::{Channels, Format, History, PointerArgs, Promote, Release, Rollback, WhoArgs};
 use super::artifacts::report_end;
@@ -97,8 +96,8 @@ pub(crate) fn history(settings: &Settings, args: History) -> Result<(), Failure>
 }
 
 pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
-    let Channels { page, name, project } = args;
-    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
+    let Channels { page, name, context } = args;
+    let context = settings.look_up_context(&context.values)?;
     let artifact = name.as_str();
     let ChannelPage { events, more, .. } =
         settings
@@ -143,17 +142,8 @@ pub(crate) fn list(settings: &Settings, args: Channels) -> Result<(), Failure> {
 }
 
 pub(super) fn scope(settings: &Settings, selector: String, who: WhoArgs) -> Result<Scope, Failure> {
-    let WhoArgs {
-        name,
-        job,
-        project,
-        actor,
-    } = who;
-    let context = settings.look_up_context(
-        &FieldValues::default()
-            .with(Field::Project, project)
-            .with(Field::Actor, actor),
-    )?;
+    let WhoArgs { name, job, context } = who;
+    let context = settings.look_up_context(&context.values)?;
     let mut scope = Scope::new(&selector, context);
     scope.name = Some(name);
     scope.jobs = job;

@@ -2,7 +2,7 @@
 
 use baton_host::builds::{Build, Resolution};
 use baton_host::circleci::SetLatestRequest;
-use baton_host::context::{Field, FieldValues};
+use baton_host::context::Field;
 use baton_host::store::StoreLocation;
 
 use super::args::{Format, Latest, LatestCommand, LatestSet};
@@ -47,9 +47,10 @@ fn set(settings: &Settings, args: LatestSet) -> Result<(), Failure> {
         var,
         value,
         force,
-        project,
+        context,
     } = args;
-    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project.clone()))?;
+    let project = context.values.get(Field::Project).map(str::to_owned);
+    let context = settings.look_up_context(&context.values)?;
     let named = match &settings.store.location {
         StoreLocation::CircleCi(slug) => project.as_ref().or(slug.as_ref()),
         _ => project.as_ref(),

@@ -36,7 +36,7 @@ pub(crate) fn run(settings: &Settings, args: Persist) -> Result<(), Failure> {
     let mut settings = settings.clone();
     settings.options.sign = sign.as_ref().map(signing_key).transpose()?;
     let settings = &settings;
-    let context = settings.context(&context.0)?;
+    let context = settings.context(&context.values)?;
     let mut warnings: Vec<Problem> = settings.warn_of_store(&context).into_iter().collect();
     warn(&warnings);
     let mut request = PersistRequest::new(paths, context.into())

@@ -1,6 +1,5 @@
 //! `baton prune`: what is removed, and why the rest is kept.
 
-use baton_host::context::{Field, FieldValues};
 use baton_host::retention::{Decision, PrunePlan, PruneRequest, Pruned, Retention};
 
 use super::args::{Format, Prune};
@@ -21,9 +20,9 @@ pub(crate) fn run(settings: &Settings, args: Prune) -> Result<(), Failure> {
         grace,
         no_other_writers,
         dry_run,
-        project,
+        context,
     } = args;
-    let context = settings.look_up_context(&FieldValues::default().with(Field::Project, project))?;
+    let context = settings.look_up_context(&context.values)?;
     let mut retention = Retention::default();
     retention.keep_last = keep_last;
     retention.keep_within_ms = keep_within.map(|within| within.as_millis() as u64);

@@ -279,16 +279,10 @@ impl Settings {
         let LookUpArgs {
             name,
             job,
-            project,
-            branch,
-            workspace,
+            context,
             from_env,
         } = args;
-        let flags = FieldValues::default()
-            .with(Field::Project, project)
-            .with(Field::Branch, branch)
-            .with(Field::Workspace, workspace);
-        let context = self.look_up_context(&flags)?;
+        let context = self.look_up_context(&context.values)?;
         let circleci = match &self.store.location {
             StoreLocation::CircleCi(slug) => {
                 let told = from_env.as_deref().map(told).transpose()?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use baton_host::store::{Addressing, CloudOptions, Role, StoreError, StoreLocation, StoreUse, Variables};
+use baton_host::store::{Addressing, CloudOptions, Role, StoreError, StoreLocation, StoreUse};
 use baton_host::{
     CircleCi, CloudStore, DirectoryStore, HttpOptions, Interrupt, MemoryStore, ObjectStore, Proxies,
     RedactedUrl, Secret,

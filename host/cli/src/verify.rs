@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use baton_host::builds::Build;
-use baton_host::context::{Field, FieldValues};
+use baton_host::context::Field;
 use baton_host::verify::{Finding, Remedy, VerifyRequest};
 
 use super::args::{Format, LookUpArgs, Verify};
@@ -175,24 +175,18 @@ fn names_no_build(settings: &Settings, look_up: &LookUpArgs) -> Result<bool, Fai
     let LookUpArgs {
         name,
         job,
-        project,
-        branch,
-        workspace,
+        context,
         from_env,
     } = look_up;
     if name.is_some()
         || !job.is_empty()
-        || workspace.is_some()
+        || context.values.get(Field::Workspace).is_some()
         || from_env.is_some()
         || settings.store.is_circleci()
     {
         return Ok(false);
     }
-    let context = settings.look_up_context(
-        &FieldValues::default()
-            .with(Field::Project, project.clone())
-            .with(Field::Branch, branch.clone()),
-    )?;
+    let context = settings.look_up_context(&context.values)?;
     Ok(context.project.is_none() || context.branch.is_none())
 }
 

@@ -3,6 +3,8 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::context::{ContextArgs, MoverFields};
+
 /// Point a channel at a build
 ///
 /// Fails with exit code 3 if the channel points to a newer build, so that an old job that finishes late undoes nothing, or
@@ -98,10 +100,6 @@ pub(crate) struct WhoArgs {
     /// Only builds of this job. May be repeated
     #[arg(long)]
     pub(crate) job: Vec<String>,
-    /// Project, for example gh/acme/shop [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
-    /// User who makes the change, kept in the history [default: from the runner]
-    #[arg(long)]
-    pub(crate) actor: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<MoverFields>,
 }

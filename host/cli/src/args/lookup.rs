@@ -3,6 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
+use super::context::{ContextArgs, LookUpFields, ProjectField, VariableField};
 use super::values::KeySource;
 
 /// Print the latest build of a branch
@@ -42,9 +43,8 @@ pub(crate) struct LatestSet {
     /// Set the variable even if the number is lower than the current one
     #[arg(long)]
     pub(crate) force: bool,
-    /// Project [default: the project of --store circleci:SLUG, or from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<VariableField>,
 }
 
 /// List builds, newest first
@@ -68,9 +68,8 @@ pub(crate) struct Builds {
     /// List only builds of this job. May be repeated
     #[arg(long)]
     pub(crate) job: Vec<String>,
-    /// Project, for example gh/acme/shop [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<ProjectField>,
 }
 
 /// List the artifacts of a project
@@ -80,9 +79,8 @@ pub(crate) struct Builds {
 pub(crate) struct Artifacts {
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// Project, for example gh/acme/shop [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<ProjectField>,
 }
 
 /// List the channels of an artifact, and the build that each channel points to
@@ -95,9 +93,8 @@ pub(crate) struct Channels {
     /// Name of the artifact
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
-    /// Project, for example gh/acme/shop [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<ProjectField>,
 }
 
 /// The part of a list that is printed.
@@ -157,15 +154,8 @@ pub(crate) struct LookUpArgs {
     /// Only builds of this job. May be repeated
     #[arg(long)]
     pub(crate) job: Vec<String>,
-    /// Project, for example gh/acme/shop [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
-    /// Branch that latest refers to [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) branch: Option<String>,
-    /// Workspace that the selector workspace refers to [default: from the runner]
-    #[arg(long, value_name = "ID", hide_short_help = true)]
-    pub(crate) workspace: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<LookUpFields>,
     /// With --store circleci:, use the build number in this variable as the latest. Without a name, LATEST_BUILD_NUM
     #[arg(
         long,

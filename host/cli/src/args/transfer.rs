@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, ValueEnum};
 
-use super::context::ContextArgs;
+use super::context::{ContextArgs, EveryField};
 use super::lookup::{HavingArgs, LookUpArgs, StrictArgs};
 use super::values::KeySource;
 use crate::paths;
@@ -48,7 +48,7 @@ pub(crate) struct Persist {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) context: ContextArgs,
+    pub(crate) context: ContextArgs<EveryField>,
 }
 
 /// Fetch the files of an artifact into a directory

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::channels::WhoArgs;
+use super::context::{ContextArgs, ProjectField};
 use super::lookup::LookUpArgs;
 use super::values::KeySource;
 
@@ -70,9 +71,8 @@ pub(crate) struct Prune {
     /// Print the plan, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Project to prune, for example gh/acme/shop [default: from the runner or git]
-    #[arg(long)]
-    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs<ProjectField>,
 }
 
 /// Remove one build
