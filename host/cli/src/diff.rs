@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use baton_host::Error;
 use baton_host::builds::{Difference, FileChange, Kind, TreeEntry};
 
 use super::args::{Diff, Format};
@@ -51,7 +50,7 @@ pub(crate) fn run(settings: &Settings, args: Diff) -> Result<(), Failure> {
 
 fn print_as_json(difference: Difference, stat: bool) -> Result<(), Failure> {
     let sums = RefCell::new(Sums::default());
-    let changes = difference.changes.map(|change| {
+    let mut changes = difference.changes.map(|change| {
         let change = change?;
         add_to(&mut sums.borrow_mut(), &change);
         Ok(json::Change {
@@ -63,9 +62,7 @@ fn print_as_json(difference: Difference, stat: bool) -> Result<(), Failure> {
     let changes = match stat {
         // Only the sums are wanted.
         true => {
-            changes
-                .map(|change| change.map(drop))
-                .collect::<Result<(), Error>>()?;
+            changes.try_for_each(|change| change.map(drop))?;
             None
         }
         false => Some(json::Rows::new(changes)),

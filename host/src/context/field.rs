@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_names_are_those_of_the_wit_record_in_its_order() {
-        let wit = include_str!("../../../wit/types.wit");
+        let wit = include_str!("../../wit/types.wit");
         let record = wit.split("record build-context {").nth(1).unwrap_or_default();
         let record = record.split('}').next().unwrap_or_default();
         let lines = record

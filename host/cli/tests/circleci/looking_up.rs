@@ -146,7 +146,7 @@ fn commits_numbers_tags_and_workflows_are_found() {
     deploy
         .baton("attach build:77 --at out")
         .ends(1)
-        .tells("not there");
+        .tells("does not exist");
 }
 
 #[test]

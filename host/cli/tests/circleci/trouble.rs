@@ -149,7 +149,7 @@ fn a_download_that_never_ends_well_leaves_nothing() {
         .baton("attach latest --at out")
         .ends(1)
         .tells("cannot read dist/large.bin")
-        .tells("broke off");
+        .tells("interrupted");
     assert!(!deploy.path("out").exists());
 }
 
@@ -245,7 +245,7 @@ fn each_refusal_says_what_to_do() {
         .without("CIRCLE_TOKEN")
         .baton("latest --job build")
         .ends(1)
-        .tells("CIRCLE_TOKEN has none");
+        .tells("CIRCLE_TOKEN is not set");
     world.trouble(|asked| {
         asked
             .path
@@ -289,5 +289,8 @@ fn an_answer_that_is_no_json_and_pages_that_do_not_end_are_refused() {
             body: "<html>".to_owned(),
         })
     });
-    deploy.baton(&show).ends(1).tells("not as it should be");
+    deploy
+        .baton(&show)
+        .ends(1)
+        .tells("does not have the expected form");
 }

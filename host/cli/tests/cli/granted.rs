@@ -73,7 +73,15 @@ fn each_command_can_do_exactly_what_policy_prints() {
         assert_eq!(found(&job, words), promised(&job, words), "{words}");
     }
     let tried: BTreeSet<&str> = COMMANDS.iter().filter_map(|it| it.split(' ').next()).collect();
-    let others = ["policy", "local", "doctor", "component", "help"];
+    let others = [
+        "policy",
+        "local",
+        "doctor",
+        "component",
+        "completions",
+        "man",
+        "help",
+    ];
     let help = job
         .clone()
         .without("BATON_COMPONENT")

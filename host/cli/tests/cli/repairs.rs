@@ -125,7 +125,7 @@ fn a_short_grace_period_needs_a_word() {
     for grace in ["0s", "1ms", "14m"] {
         job.baton(&format!("prune --grace {grace}"))
             .ends(1)
-            .tells("protects nobody")
+            .tells("protects no one")
             .tells("--no-other-writers");
         job.baton(&format!("prune --grace {grace} --no-other-writers"))
             .succeeds();

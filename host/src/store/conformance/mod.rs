@@ -59,7 +59,7 @@ impl Promise {
             store: store.location(),
             reason: broken.to_string(),
             source: match broken {
-                Broken::Call(error) => Some(error),
+                Broken::Call(error) => Some(Box::new(error)),
                 Broken::Answer(_) | Broken::Panic => None,
             },
         })
@@ -81,7 +81,7 @@ pub struct Violation {
     promise: &'static str,
     store: String,
     reason: String,
-    source: Option<StoreError>,
+    source: Option<Box<StoreError>>,
 }
 
 impl Violation {
