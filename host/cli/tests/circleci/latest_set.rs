@@ -26,7 +26,7 @@ fn it_is_set_as_the_article_s_curl_does() {
     job.baton("latest set")
         .succeeds()
         .prints(["build:7"])
-        .omits("not known");
+        .omits("cannot tell whether");
     assert_eq!(value(&world).unwrap(), "7");
     // Whatever the store is, and under any name.
     let elsewhere = job.clone().set("BATON_STORE", world.place.path("store"));
@@ -84,7 +84,7 @@ fn what_the_job_saw_and_what_the_api_shows_count() {
     world.api.set_variable(PROJECT, VARIABLE, "99");
     job.baton("latest set").ends(3).tells("xxxx99");
     world.api.set_variable(PROJECT, VARIABLE, "40");
-    job.baton("latest set").succeeds().omits("not known");
+    job.baton("latest set").succeeds().omits("cannot tell whether");
     // Of a longer number only the end is shown.
     world.api.set_variable(PROJECT, VARIABLE, "123456");
     let late = world.job("other", 123_999);
@@ -120,7 +120,7 @@ fn a_token_that_may_not_is_told_from_one_that_is_none() {
     world.trouble(|asked| (asked.method == "POST").then(|| refusal(403, "Permission denied")));
     job.baton("latest set --force")
         .ends(1)
-        .tells("may not do that (403)")
+        .tells("is not allowed to do that (403)")
         .tells("Permission denied");
 }
 

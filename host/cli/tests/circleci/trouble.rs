@@ -259,7 +259,7 @@ fn each_refusal_says_what_to_do() {
         .baton("latest --job build")
         .ends(1)
         .tells("(404)")
-        .tells("hidden");
+        .tells("cannot see it");
 }
 
 #[test]
