@@ -612,7 +612,7 @@ fn on_a_persons_machine_attach_says_what_to_attach() {
         .ends(1)
         .tells("there is no workspace")
         .tells("hint: attach a build, for example with `baton attach latest --at DIR`")
-        .omits("which workspace this is");
+        .omits("the flag of the same name");
     job.baton("attach latest --at o").succeeds();
 }
 
